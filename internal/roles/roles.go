@@ -1,0 +1,97 @@
+// Package roles says who may do what and in which rooms they stand. It holds the five roles, the one permission
+// table and every room name; no other package spells a room prefix.
+package roles
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Role is one of the five kinds of people Rolecall connects.
+type Role string
+
+// The five roles.
+const (
+	Admin    Role = "admin"
+	Driver   Role = "driver"
+	Company  Role = "company"
+	Provider Role = "provider"
+	Vendor   Role = "vendor"
+)
+
+// All lists the five roles.
+func All() []Role { return []Role{Admin, Driver, Company, Provider, Vendor} }
+
+// Parse returns the role of that exact name.
+func Parse(name string) (Role, error) {
+	if role := Role(name); slices.Contains(All(), role) {
+		return role, nil
+	}
+	return "", fmt.Errorf("unknown role %q", name)
+}
+
+// HasTenant reports whether people of this role belong to a company.
+func (r Role) HasTenant() bool { return r == Driver || r == Company }
+
+// Permission is one thing a role may or may not do.
+type Permission string
+
+// The permissions. What is not granted in the table is denied.
+const (
+	// PublishPosition: send one's own positions.
+	PublishPosition Permission = "position:publish"
+	// WatchAllFleets: see every driver of every company.
+	WatchAllFleets Permission = "fleet:watch-all"
+	// WatchOwnFleet: see the drivers of one's own company.
+	WatchOwnFleet Permission = "fleet:watch-own"
+	// ReadOwnTrack: read the stored positions of oneself.
+	ReadOwnTrack Permission = "track:read-own"
+	// Broadcast: create, list and retract notices.
+	Broadcast Permission = "notice:broadcast"
+	// ReadInbox: read the notices addressed to oneself.
+	ReadInbox Permission = "notice:inbox"
+	// Chat: join rooms, read and write messages.
+	Chat Permission = "chat:use"
+	// CreateGroup: make a group and choose its members.
+	CreateGroup Permission = "chat:create-group"
+	// ReadDirectory: look people up by name and role.
+	ReadDirectory Permission = "directory:read"
+)
+
+// Permissions lists every permission.
+func Permissions() []Permission {
+	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
+		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory}
+}
+
+// Can reports whether the role holds the permission. This switch is the permission table.
+func (r Role) Can(p Permission) bool {
+	switch p {
+	case PublishPosition, ReadOwnTrack:
+		return r == Driver
+	case WatchAllFleets, Broadcast:
+		return r == Admin
+	case WatchOwnFleet:
+		return r == Company
+	case ReadInbox, Chat, CreateGroup, ReadDirectory:
+		return slices.Contains(All(), r)
+	default:
+		return false
+	}
+}
+
+// Messaging is the policy of which role may write directly to which.
+type Messaging struct {
+	// Denied lists the pairs, sender first, that may not. The zero value lets every role reach every other.
+	Denied map[[2]Role]bool
+}
+
+// Allows reports whether a person of role from may write to a person of role to.
+func (m Messaging) Allows(from, to Role) bool {
+	return from.Can(Chat) && to.Can(Chat) && !m.Denied[[2]Role{from, to}]
+}
+
+// AllowsAny reports whether from may write to every role, so that the recipient's role need not be known.
+func (m Messaging) AllowsAny(from Role) bool {
+	return !slices.ContainsFunc(All(), func(to Role) bool { return !m.Allows(from, to) })
+}

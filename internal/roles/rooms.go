@@ -1,0 +1,169 @@
+package roles
+
+import (
+	"errors"
+	"strings"
+)
+
+// DefaultCompany is the tenant of a driver or company user whose token names none.
+const DefaultCompany = "default"
+
+// MaxRoomID is the longest chat room id, in bytes.
+const MaxRoomID = 128
+
+// MaxUserID is the longest user or company id, in bytes.
+const MaxUserID = 64
+
+const (
+	userPrefix    = "user:"
+	rolePrefix    = "role:"
+	companyPrefix = "company:"
+	fleetPrefix   = "fleet:"
+	driverPrefix  = "driver:"
+	cellPrefix    = "cell:"
+	chatPrefix    = "chat:"
+	directPrefix  = "dm:"
+	groupPrefix   = "group:"
+)
+
+// Failures of CheckChatRoom.
+var (
+	// ErrRoomInvalid: the id is not [A-Za-z0-9][A-Za-z0-9_.:-]{0,127}, or is a malformed dm: or group: id.
+	ErrRoomInvalid = errors.New("malformed room id")
+	// ErrRoomReserved: the id has a prefix that only the server may use.
+	ErrRoomReserved = errors.New("reserved room id")
+)
+
+// UserRoom holds all sockets of one user: tabs, phones.
+func UserRoom(userID string) string { return userPrefix + userID }
+
+// RoleRoom holds all sockets of one role.
+func RoleRoom(role Role) string { return rolePrefix + string(role) }
+
+// CompanyRoom holds all sockets of one company, any role.
+func CompanyRoom(companyID string) string { return companyPrefix + companyID }
+
+// CompanyRoleRoom holds all sockets of one role within one company.
+func CompanyRoleRoom(companyID string, role Role) string {
+	return companyPrefix + companyID + ":" + string(role)
+}
+
+// AllFleetsRoom holds who watches the drivers of every company.
+func AllFleetsRoom() string { return fleetPrefix + "*" }
+
+// FleetRoom holds who watches the drivers of one company.
+func FleetRoom(companyID string) string { return fleetPrefix + companyID }
+
+// ChatRoom holds the sockets that have joined a chat room. The prefix keeps names chosen by clients apart from
+// every name chosen by the server.
+func ChatRoom(roomID string) string { return chatPrefix + roomID }
+
+// IsChatRoom reports whether a room name is ChatRoom of some id.
+func IsChatRoom(room string) bool { return strings.HasPrefix(room, chatPrefix) }
+
+// ChatRoomID returns the id of a ChatRoom.
+func ChatRoomID(room string) (roomID string, ok bool) { return strings.CutPrefix(room, chatPrefix) }
+
+// Everyone names the rooms that hold every socket: one a role.
+func Everyone() []string {
+	rooms := make([]string, 0, len(All()))
+	for _, role := range All() {
+		rooms = append(rooms, RoleRoom(role))
+	}
+	return rooms
+}
+
+// Standing names the rooms in which a person stands, worked out from their verified identity alone.
+// A companyID of "" means no tenant.
+func Standing(userID string, role Role, companyID string) []string {
+	rooms := []string{UserRoom(userID), RoleRoom(role)}
+	if companyID != "" {
+		rooms = append(rooms, CompanyRoom(companyID), CompanyRoleRoom(companyID, role))
+	}
+	switch {
+	case role.Can(WatchAllFleets):
+		rooms = append(rooms, AllFleetsRoom())
+	case role.Can(WatchOwnFleet):
+		rooms = append(rooms, FleetRoom(companyID))
+	}
+	return rooms
+}
+
+// DirectRoom is the chat room id of two people; the order of the arguments does not matter.
+func DirectRoom(a, b string) string {
+	if b < a {
+		a, b = b, a
+	}
+	return directPrefix + a + ":" + b
+}
+
+// DirectPeers returns the two user ids of a well-formed dm: room id.
+func DirectPeers(roomID string) (first, second string, ok bool) {
+	rest, isDirect := strings.CutPrefix(roomID, directPrefix)
+	if !isDirect {
+		return "", "", false
+	}
+	first, second, ok = strings.Cut(rest, ":")
+	if !ok || !ValidUserID(first) || !ValidUserID(second) || second < first {
+		return "", "", false
+	}
+	return first, second, true
+}
+
+// GroupRoom is the chat room id of a group.
+func GroupRoom(groupID string) string { return groupPrefix + groupID }
+
+// IsGroupRoom reports whether a chat room id names a group.
+func IsGroupRoom(roomID string) bool { return strings.HasPrefix(roomID, groupPrefix) }
+
+// IsDirectRoom reports whether a chat room id has the form of a direct conversation.
+func IsDirectRoom(roomID string) bool { return strings.HasPrefix(roomID, directPrefix) }
+
+// CheckChatRoom returns nil for an id that names a chat room, ErrRoomInvalid or ErrRoomReserved otherwise.
+func CheckChatRoom(roomID string) error {
+	if IsDirectRoom(roomID) {
+		// Two user ids of the greatest length make an id longer than MaxRoomID, and are well formed all the same.
+		if _, _, ok := DirectPeers(roomID); !ok {
+			return ErrRoomInvalid
+		}
+		return nil
+	}
+	if !wellFormedRoom(roomID) {
+		return ErrRoomInvalid
+	}
+	for _, prefix := range []string{userPrefix, rolePrefix, companyPrefix, fleetPrefix, driverPrefix, cellPrefix} {
+		if strings.HasPrefix(roomID, prefix) {
+			return ErrRoomReserved
+		}
+	}
+	return nil
+}
+
+// ValidUserID reports whether id is [A-Za-z0-9_-]{1,64}, the form of user and company ids.
+func ValidUserID(id string) bool {
+	if id == "" || len(id) > MaxUserID {
+		return false
+	}
+	for i := range len(id) {
+		if !alphanumeric(id[i]) && id[i] != '_' && id[i] != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func wellFormedRoom(id string) bool {
+	if id == "" || len(id) > MaxRoomID || !alphanumeric(id[0]) {
+		return false
+	}
+	for i := 1; i < len(id); i++ {
+		if !alphanumeric(id[i]) && !strings.ContainsRune("_.:-", rune(id[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
