@@ -1,0 +1,54 @@
+// Package auth turns a token into an Identity. Nothing else in the program decides who is calling.
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"rolecall/internal/roles"
+)
+
+// Identity is who a verified token speaks for.
+type Identity struct {
+	// UserID is [A-Za-z0-9_-]{1,64}.
+	UserID string
+	// Username is what people see.
+	Username string
+	Role     roles.Role
+	// CompanyID is the tenant; "" for a role without one.
+	CompanyID string
+	// ExpiresAt is when the token ends.
+	ExpiresAt time.Time
+}
+
+// Rooms names the rooms in which the identity stands on every connection.
+func (id Identity) Rooms() []string { return roles.Standing(id.UserID, id.Role, id.CompanyID) }
+
+// Can reports whether the identity's role holds the permission.
+func (id Identity) Can(p roles.Permission) bool { return id.Role.Can(p) }
+
+// Why a token was refused.
+var (
+	// ErrRequired: no token was sent.
+	ErrRequired = errors.New("no token")
+	// ErrInvalid: the token is malformed, of a wrong algorithm or signature, or its claims are unusable.
+	ErrInvalid = errors.New("invalid token")
+	// ErrExpired: the token was right once.
+	ErrExpired = errors.New("token expired")
+	// ErrRole: the token's role is none of the five.
+	ErrRole = errors.New("unknown role")
+)
+
+type contextKey struct{}
+
+// WithIdentity returns a context that carries who is calling.
+func WithIdentity(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, contextKey{}, id)
+}
+
+// FromContext returns who is calling; false outside an authenticated call.
+func FromContext(ctx context.Context) (Identity, bool) {
+	id, ok := ctx.Value(contextKey{}).(Identity)
+	return id, ok
+}

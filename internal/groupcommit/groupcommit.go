@@ -1,0 +1,161 @@
+// Package groupcommit gathers writes from many goroutines into few transactions. While one batch is being written the
+// next one gathers, so that a lone write waits for nobody and a thousand at once share one commit.
+package groupcommit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// Failures of Submit and Wait.
+var (
+	// ErrFull: too many items wait to be written. Nothing was taken; the caller may try again later.
+	ErrFull = errors.New("too many pending writes")
+	// ErrClosed: the writer has been closed.
+	ErrClosed = errors.New("writer closed")
+)
+
+// Options bounds a Writer.
+type Options struct {
+	// MaxBatch is the most items handed to one flush.
+	MaxBatch int
+	// MaxPending is the most items that wait; one more is refused with ErrFull.
+	MaxPending int
+}
+
+// Flush writes a batch in one transaction and returns one result an item, in order. An error fails the whole batch.
+type Flush[T, R any] func(ctx context.Context, items []T) ([]R, error)
+
+// Writer hands items to Flush, in the order of Submit, a batch at a time.
+type Writer[T, R any] struct {
+	flush   Flush[T, R]
+	options Options
+	cancel  context.CancelFunc
+	stopped chan struct{}
+
+	mu      sync.Mutex
+	ready   *sync.Cond
+	pending []*Ticket[T, R]
+	closed  bool
+}
+
+// Ticket stands for one submitted item.
+type Ticket[T, R any] struct {
+	item   T
+	done   chan struct{}
+	result R
+	err    error
+}
+
+// New starts a Writer. Close stops it.
+func New[T, R any](flush Flush[T, R], options Options) *Writer[T, R] {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &Writer[T, R]{flush: flush, options: options, cancel: cancel, stopped: make(chan struct{})}
+	w.ready = sync.NewCond(&w.mu)
+	go w.run(ctx)
+	return w
+}
+
+// Submit queues an item and returns at once. It fails with ErrFull or ErrClosed.
+func (w *Writer[T, R]) Submit(item T) (*Ticket[T, R], error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return nil, ErrClosed
+	case len(w.pending) >= w.options.MaxPending:
+		return nil, ErrFull
+	}
+	ticket := &Ticket[T, R]{item: item, done: make(chan struct{})}
+	w.pending = append(w.pending, ticket)
+	w.ready.Signal()
+	return ticket, nil
+}
+
+// Wait returns the item's result once it is written. Where ctx ends first the item may still be written.
+func (t *Ticket[T, R]) Wait(ctx context.Context) (R, error) {
+	select {
+	case <-t.done:
+		return t.result, t.err
+	case <-ctx.Done():
+		var none R
+		return none, ctx.Err()
+	}
+}
+
+// Close refuses new items, writes what is pending and waits for it; where ctx ends first the flush under way is
+// cancelled and what is left fails.
+func (w *Writer[T, R]) Close(ctx context.Context) error {
+	w.mu.Lock()
+	w.closed = true
+	w.ready.Signal()
+	w.mu.Unlock()
+	defer w.cancel()
+	select {
+	case <-w.stopped:
+		return nil
+	case <-ctx.Done():
+		w.cancel()
+		<-w.stopped
+		return fmt.Errorf("flush pending writes: %w", ctx.Err())
+	}
+}
+
+func (w *Writer[T, R]) run(ctx context.Context) {
+	defer close(w.stopped)
+	for {
+		batch := w.next()
+		if batch == nil {
+			return
+		}
+		w.write(ctx, batch)
+	}
+}
+
+// next waits for items; nil tells that the writer is closed and empty.
+func (w *Writer[T, R]) next() []*Ticket[T, R] {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.pending) == 0 {
+		if w.closed {
+			return nil
+		}
+		w.ready.Wait()
+	}
+	size := min(len(w.pending), w.options.MaxBatch)
+	batch := w.pending[:size:size]
+	w.pending = w.pending[size:]
+	return batch
+}
+
+func (w *Writer[T, R]) write(ctx context.Context, batch []*Ticket[T, R]) {
+	items := make([]T, len(batch))
+	for i, ticket := range batch {
+		items[i] = ticket.item
+	}
+	results, err := w.guarded(ctx, items)
+	if err == nil && len(results) != len(items) {
+		err = fmt.Errorf("flush returned %d results for %d items", len(results), len(items))
+	}
+	for i, ticket := range batch {
+		if err != nil {
+			ticket.err = err
+		} else {
+			ticket.result = results[i]
+		}
+		close(ticket.done)
+	}
+}
+
+// guarded turns a panic in Flush into an error, so that waiting callers are answered.
+func (w *Writer[T, R]) guarded(ctx context.Context, items []T) (results []R, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("flush panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	return w.flush(ctx, items)
+}

@@ -1,0 +1,139 @@
+// Package payload turns what a client sent into a typed, validated value, or into a fault that names the field.
+// Both doors, sockets and REST, decode through it.
+package payload
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// Decoder decodes and validates. It is safe for use by many goroutines.
+type Decoder struct {
+	validate *validator.Validate
+}
+
+// NewDecoder returns a Decoder that knows the product's own validation tag, userid.
+func NewDecoder() (*Decoder, error) {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(field reflect.StructField) string {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		return name
+	})
+	err := v.RegisterValidation("userid", func(field validator.FieldLevel) bool {
+		return roles.ValidUserID(field.Field().String())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("register validation: %w", err)
+	}
+	return &Decoder{validate: v}, nil
+}
+
+// Decode fills target, a pointer to a struct or to a type that decodes itself, from JSON. The fault's field is the
+// path of the member at fault, for example audience.companyRoles[0].role.
+func (d *Decoder) Decode(raw []byte, target any) error {
+	if len(raw) == 0 {
+		return fault.Invalid("", "The payload is missing")
+	}
+	if !utf8.Valid(raw) {
+		return fault.Invalid("", "The payload is not valid UTF-8")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if err := decoder.Decode(target); err != nil {
+		return jsonFault(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return fault.Invalid("", "There is something behind the payload's JSON")
+	}
+	return d.Validate(target)
+}
+
+// Validate holds a decoded value against its validate tags.
+func (d *Decoder) Validate(target any) error {
+	kind := reflect.Indirect(reflect.ValueOf(target))
+	if kind.Kind() != reflect.Struct {
+		return nil
+	}
+	err := d.validate.Struct(target)
+	var wrong validator.ValidationErrors
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrong) && len(wrong) > 0:
+		return ruleFault(wrong[0])
+	default:
+		return fault.Down(fmt.Errorf("validate %T: %w", target, err))
+	}
+}
+
+func jsonFault(err error) error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		if wrongType.Field == "" {
+			return fault.Invalid("", "The payload must be "+article(wrongType.Type)+", not "+wrongType.Value)
+		}
+		return fault.Invalid(wrongType.Field, fmt.Sprintf("%s must be %s", wrongType.Field, article(wrongType.Type)))
+	}
+	return fault.Invalid("", "The payload is not valid JSON")
+}
+
+func article(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64, reflect.Int32:
+		return "a whole number"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	default:
+		return "an object"
+	}
+}
+
+func ruleFault(wrong validator.FieldError) error {
+	_, path, _ := strings.Cut(wrong.Namespace(), ".")
+	switch wrong.Tag() {
+	case "required", "required_without":
+		return fault.Invalid(path, path+" is missing")
+	case "excluded_with":
+		return fault.Invalid(path, path+" cannot be given together with "+strings.ToLower(wrong.Param()))
+	case "max":
+		if wrong.Kind() == reflect.String {
+			tooLong := fault.Newf(fault.TooLarge, "%s is longer than %s characters", path, wrong.Param())
+			tooLong.Field = path
+			return tooLong
+		}
+		return fault.Invalid(path, path+" is larger than "+wrong.Param())
+	case "min":
+		return fault.Invalid(path, path+" is smaller than "+wrong.Param())
+	case "oneof":
+		return fault.Invalid(path, path+" must be one of: "+wrong.Param())
+	case "unique":
+		return fault.Invalid(path, path+" repeats a value")
+	case "userid":
+		return fault.Invalid(path, path+" must be 1 to 64 of A-Z a-z 0-9 _ -")
+	default:
+		return fault.Invalid(path, path+" is not valid")
+	}
+}
