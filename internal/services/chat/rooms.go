@@ -1,0 +1,186 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// Page sizes of a room's history, in messages.
+const (
+	DefaultPage = 50
+	MaxPage     = 200
+)
+
+// MaxJoinedRooms is how many chat rooms one socket may have joined.
+const MaxJoinedRooms = 100
+
+// Member is a socket, as far as chat is concerned.
+type Member interface {
+	// Join and Leave enter and leave a room; Rooms names those the socket is in.
+	Join(rooms ...string)
+	Leave(rooms ...string)
+	Rooms() []string
+	// Emit sends an event to this socket alone.
+	Emit(event string, payload any) error
+}
+
+// Entry asks to enter a room and for what has been said there: what came after a seq, or the newest messages.
+type Entry struct {
+	RoomID string `json:"roomId" validate:"required"`
+	// After is the last seq the client has; nil asks for the newest messages.
+	After *int64 `json:"after" validate:"omitempty,min=0"`
+	Limit int    `json:"limit" validate:"min=0,max=200"`
+}
+
+// Entered is the outcome of Join.
+type Entered struct {
+	RoomID string `json:"roomId"`
+	// LastSeq is the newest seq of the room at the moment of joining; every later message is heard live.
+	LastSeq int64    `json:"lastSeq"`
+	Members []string `json:"members,omitempty"`
+}
+
+// historyEvent is room:history.
+type historyEvent struct {
+	RoomID string `json:"roomId"`
+	History
+}
+
+// History is a part of a room's messages, in the order of seq.
+type History struct {
+	Messages []Message `json:"messages"`
+	HasMore  bool      `json:"hasMore"`
+}
+
+// Join lets a socket into a room: it is sent room:history and then hears every later message, without a gap or a
+// double. It fails with room_invalid, room_forbidden and too_many_rooms.
+func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, error) {
+	members, err := s.admit(ctx, who, entry.RoomID)
+	if err != nil {
+		return Entered{}, err
+	}
+	room := roles.ChatRoom(entry.RoomID)
+	joined := slices.DeleteFunc(socket.Rooms(), func(name string) bool { return !roles.IsChatRoom(name) })
+	again := slices.Contains(joined, room)
+	if !again && len(joined) >= MaxJoinedRooms {
+		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
+	}
+	first := s.rooms.SocketCount(room, roles.UserRoom(who.UserID)) == 0
+	lastSeq, err := s.enter(ctx, entry, socket, room)
+	if err != nil {
+		return Entered{}, err
+	}
+	if first && len(members) == 0 {
+		s.emit.Emit(EventUserJoined, userEvent(entry.RoomID, who), []string{room}, []string{roles.UserRoom(who.UserID)})
+	}
+	return Entered{RoomID: entry.RoomID, LastSeq: lastSeq, Members: members}, nil
+}
+
+// enter reads, sends and joins while no message of the room is between commit and delivery.
+func (s *Service) enter(ctx context.Context, entry Entry, socket Member, room string) (int64, error) {
+	lock := &s.stripes[stripe(entry.RoomID)]
+	lock.Lock()
+	defer lock.Unlock()
+	lastSeq, err := s.store.LastSeq(ctx, entry.RoomID)
+	if err != nil {
+		return 0, err
+	}
+	event := historyEvent{RoomID: entry.RoomID, History: History{Messages: []Message{}}}
+	if entry.After == nil || *entry.After < lastSeq {
+		messages, more, err := s.store.History(ctx, entry.RoomID, newPage(nil, entry.After, entry.Limit))
+		if err != nil {
+			return 0, err
+		}
+		event.Messages, event.HasMore = messages, more
+	}
+	if err := socket.Emit(EventHistory, event); err != nil {
+		return 0, fmt.Errorf("send history: %w", err)
+	}
+	socket.Join(room)
+	return lastSeq, nil
+}
+
+// Leave takes a socket out of a room; leaving a room one is not in succeeds.
+func (s *Service) Leave(who auth.Identity, roomID string, socket Member) error {
+	if err := roles.CheckChatRoom(roomID); err != nil {
+		invalid := fault.New(fault.RoomInvalid, "This is no chat room's id")
+		invalid.Field = "roomId"
+		return invalid
+	}
+	room := roles.ChatRoom(roomID)
+	if !slices.Contains(socket.Rooms(), room) {
+		return nil
+	}
+	socket.Leave(room)
+	s.Left(who, []string{roomID})
+	return nil
+}
+
+// Left tells the open rooms among roomIDs that the user has left them, if that was the user's last socket there.
+func (s *Service) Left(who auth.Identity, roomIDs []string) {
+	for _, roomID := range roomIDs {
+		stays := s.rooms.SocketCount(roles.ChatRoom(roomID), roles.UserRoom(who.UserID)) > 0
+		if stays || roles.IsDirectRoom(roomID) || roles.IsGroupRoom(roomID) {
+			continue
+		}
+		s.emit.Emit(EventUserLeft, userEvent(roomID, who),
+			[]string{roles.ChatRoom(roomID)}, []string{roles.UserRoom(who.UserID)})
+	}
+}
+
+type roomUser struct {
+	RoomID   string `json:"roomId"`
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+}
+
+func userEvent(roomID string, who auth.Identity) roomUser {
+	return roomUser{RoomID: roomID, UserID: who.UserID, Username: who.Username}
+}
+
+// HistoryQuery asks for a page of a room's messages.
+type HistoryQuery struct {
+	RoomID string `json:"roomId" validate:"required"`
+	Before *int64 `json:"before" validate:"omitempty,min=1"`
+	After  *int64 `json:"after" validate:"omitempty,min=0"`
+	Limit  int    `json:"limit" validate:"min=0,max=200"`
+}
+
+// History returns a page of a room's messages. It fails with room_invalid and room_forbidden.
+func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQuery) (History, error) {
+	if _, err := s.admit(ctx, who, query.RoomID); err != nil {
+		return History{}, err
+	}
+	if query.Before != nil && query.After != nil {
+		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
+	}
+	messages, more, err := s.store.History(ctx, query.RoomID, newPage(query.Before, query.After, query.Limit))
+	if err != nil {
+		return History{}, err
+	}
+	return History{Messages: messages, HasMore: more}, nil
+}
+
+// newPage fills in the default limit. After: 0 asks for the first messages, which a Page says with FromStart.
+func newPage(before, after *int64, limit int) Page {
+	page := Page{Limit: DefaultPage}
+	if limit > 0 {
+		page.Limit = min(limit, MaxPage)
+	}
+	if before != nil {
+		page.Before = *before
+	}
+	switch {
+	case after == nil:
+	case *after == 0:
+		page.After = FromStart
+	default:
+		page.After = *after
+	}
+	return page
+}

@@ -1,0 +1,231 @@
+package chat
+
+import (
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/groupcommit"
+	"rolecall/internal/roles"
+)
+
+// The events that members of a room hear.
+const (
+	EventMessage    = "chat:message"
+	EventHistory    = "room:history"
+	EventUserJoined = "room:user-joined"
+	EventUserLeft   = "room:user-left"
+	EventTyping     = "chat:typing"
+	EventRead       = "chat:read"
+)
+
+// MaxText is the longest message, in code points.
+const MaxText = 5000
+
+// Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
+type Emitter interface {
+	Emit(event string, payload any, to, except []string)
+}
+
+// Directory knows people's roles.
+type Directory interface {
+	// RoleOf returns a person's role; known is false for someone the server has never seen.
+	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
+}
+
+// Rooms counts the sockets that stand in all of the rooms.
+type Rooms interface {
+	SocketCount(rooms ...string) int
+}
+
+// Options shapes a Service.
+type Options struct {
+	// OpenRooms lets any authenticated user into any room that is neither direct nor a group.
+	OpenRooms bool
+	Messaging roles.Messaging
+	// Retention is how long messages are kept; 0 keeps them for ever.
+	Retention time.Duration
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+const (
+	maxMessagesPerCommit = 512
+	maxPendingMessages   = 8192
+	lockStripes          = 256
+)
+
+// Service takes messages, keeps them and delivers them in the order of their rooms.
+type Service struct {
+	store   Store
+	emit    Emitter
+	people  Directory
+	rooms   Rooms
+	options Options
+	log     *slog.Logger
+	writer  *groupcommit.Writer[Draft, Appended]
+
+	// stripes hold back a join to a room while messages of that room are between commit and delivery, so that what a
+	// joiner reads from the disk and what it hears live meet without a gap or a double.
+	stripes [lockStripes]sync.Mutex
+}
+
+// New returns a running Service; Close stops it.
+func New(store Store, emit Emitter, people Directory, rooms Rooms, options Options) *Service {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	s := &Service{store: store, emit: emit, people: people, rooms: rooms, options: options, log: options.Logger}
+	s.writer = groupcommit.New(s.commit,
+		groupcommit.Options{MaxBatch: maxMessagesPerCommit, MaxPending: maxPendingMessages})
+	return s
+}
+
+// Close stores and delivers what is pending.
+func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
+
+// Outgoing is a message as its sender asks for it: to a room, or to a user.
+type Outgoing struct {
+	RoomID   string `json:"roomId" validate:"required_without=To,excluded_with=To"`
+	To       string `json:"to" validate:"omitempty,userid"`
+	Text     string `json:"text" validate:"required,max=5000"`
+	ReplyTo  string `json:"replyTo" validate:"max=64"`
+	ClientID string `json:"clientId" validate:"max=128"`
+}
+
+// Receipt tells a sender where the message has found its place. The message is on disk.
+type Receipt struct {
+	MessageID string `json:"messageId"`
+	RoomID    string `json:"roomId"`
+	Seq       int64  `json:"seq"`
+	Timestamp int64  `json:"timestamp"`
+	// Replayed is set where the message had been sent before under the same clientId.
+	Replayed bool `json:"-"`
+}
+
+// Pending is a message on its way to the disk.
+type Pending struct {
+	ticket *groupcommit.Ticket[Draft, Appended]
+}
+
+// Submit queues a message; messages of one caller keep their order. It fails with room_invalid, room_forbidden,
+// forbidden (the policy keeps the sender from the recipient), not_found (a reply to no message of the room), and
+// unavailable under overload.
+func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (*Pending, error) {
+	roomID := out.RoomID
+	if out.To != "" {
+		roomID = roles.DirectRoom(who.UserID, out.To)
+	}
+	members, err := s.admit(ctx, who, roomID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayWrite(ctx, who, roomID); err != nil {
+		return nil, err
+	}
+	if out.ReplyTo != "" {
+		_, found, err := s.store.MessageByID(ctx, roomID, out.ReplyTo)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			notThere := fault.New(fault.NotFound, "The message replied to is not in this room")
+			notThere.Field = "replyTo"
+			return nil, notThere
+		}
+	}
+	ticket, err := s.writer.Submit(Draft{
+		Message: Message{
+			ID: newID(), RoomID: roomID, UserID: who.UserID, Username: who.Username, Role: who.Role,
+			Text: out.Text, ReplyTo: out.ReplyTo, Timestamp: s.options.Now().UnixMilli(), ReadBy: []string{},
+		},
+		ClientID: out.ClientID,
+		Members:  members,
+	})
+	if err != nil {
+		return nil, fault.Down(err)
+	}
+	return &Pending{ticket: ticket}, nil
+}
+
+// Wait returns the receipt once the message is on disk and delivered to those online.
+func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
+	m, err := p.ticket.Wait(ctx)
+	if err != nil {
+		return Receipt{}, fault.Down(err)
+	}
+	return Receipt{MessageID: m.ID, RoomID: m.RoomID, Seq: m.Seq, Timestamp: m.Timestamp, Replayed: m.Replayed}, nil
+}
+
+// Send is Submit and Wait in one.
+func (s *Service) Send(ctx context.Context, who auth.Identity, out Outgoing) (Receipt, error) {
+	pending, err := s.Submit(ctx, who, out)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return pending.Wait(ctx)
+}
+
+// commit stores a batch in one transaction and then delivers it. Every room of the batch is locked for both steps.
+func (s *Service) commit(ctx context.Context, drafts []Draft) ([]Appended, error) {
+	unlock := s.lockRooms(drafts)
+	defer unlock()
+	appended, err := s.store.AppendMessages(ctx, drafts)
+	if err != nil {
+		s.log.ErrorContext(ctx, "messages not stored", "messages", len(drafts), "error", err)
+		return nil, err
+	}
+	for i := range appended {
+		if !appended[i].Replayed {
+			s.emit.Emit(EventMessage, appended[i].Message,
+				audience(appended[i].RoomID, drafts[i].Members, appended[i].UserID), nil)
+		}
+	}
+	return appended, nil
+}
+
+func (s *Service) lockRooms(drafts []Draft) (unlock func()) {
+	stripes := make([]int, 0, len(drafts))
+	for i := range drafts {
+		stripes = append(stripes, stripe(drafts[i].RoomID))
+	}
+	slices.Sort(stripes) // one order for everybody: no deadlock
+	stripes = slices.Compact(stripes)
+	for _, i := range stripes {
+		s.stripes[i].Lock()
+	}
+	return func() {
+		for _, i := range stripes {
+			s.stripes[i].Unlock()
+		}
+	}
+}
+
+func stripe(roomID string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(roomID))
+	return int(h.Sum32() % lockStripes)
+}
+
+// audience names the rooms that hear what happens in a chat room: its members wherever they are, or, for an open room,
+// who has joined it. The actor's own sockets always hear it.
+func audience(roomID string, members []string, actor string) []string {
+	if len(members) == 0 {
+		return []string{roles.ChatRoom(roomID), roles.UserRoom(actor)}
+	}
+	rooms := make([]string, 0, len(members))
+	for _, member := range members {
+		rooms = append(rooms, roles.UserRoom(member))
+	}
+	return rooms
+}
+
+// newID returns a UUID version 7 (RFC 9562): unique, and sorted by time of making.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,0 +1,66 @@
+package chat
+
+import (
+	"context"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// Typing is a passing sign that someone writes.
+type Typing struct {
+	RoomID   string `json:"roomId" validate:"required"`
+	IsTyping bool   `json:"isTyping"`
+}
+
+type typingEvent struct {
+	roomUser
+	IsTyping bool `json:"isTyping"`
+}
+
+// Typing shows a sign to the room's other people.
+func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing) error {
+	members, err := s.admit(ctx, who, sign.RoomID)
+	if err != nil {
+		return err
+	}
+	s.emit.Emit(EventTyping, typingEvent{roomUser: userEvent(sign.RoomID, who), IsTyping: sign.IsTyping},
+		audience(sign.RoomID, members, who.UserID), []string{roles.UserRoom(who.UserID)})
+	return nil
+}
+
+// ReadUpTo says which message the caller has read up to.
+type ReadUpTo struct {
+	RoomID    string `json:"roomId" validate:"required"`
+	MessageID string `json:"messageId" validate:"required,max=64"`
+}
+
+type readEvent struct {
+	RoomID    string `json:"roomId"`
+	UserID    string `json:"userId"`
+	MessageID string `json:"messageId"`
+	Seq       int64  `json:"seq"`
+}
+
+// MarkRead moves the caller's read mark forward, tells the room, and returns how many messages stay unread.
+func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo) (unread int, err error) {
+	members, err := s.admit(ctx, who, read.RoomID)
+	if err != nil {
+		return 0, err
+	}
+	message, found, err := s.store.MessageByID(ctx, read.RoomID, read.MessageID)
+	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return 0, fault.New(fault.NotFound, "There is no such message in this room")
+	}
+	unread, err = s.store.MarkRead(ctx, ReadMark{RoomID: read.RoomID, UserID: who.UserID, Seq: message.Seq})
+	if err != nil {
+		return 0, err
+	}
+	s.emit.Emit(EventRead, readEvent{RoomID: read.RoomID, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
+		audience(read.RoomID, members, who.UserID), nil)
+	return unread, nil
+}

@@ -1,0 +1,77 @@
+// Package notices tells people things: heard at once by those online, found in the inbox by the rest.
+package notices
+
+import (
+	"encoding/json"
+
+	"rolecall/internal/roles"
+)
+
+// Severity ranks a notice.
+type Severity string
+
+// The severities.
+const (
+	Info     Severity = "info"
+	Success  Severity = "success"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// Audience says who is meant. A person who matches in several ways gets a notice once.
+type Audience struct {
+	All          bool          `json:"all,omitempty"`
+	Roles        []roles.Role  `json:"roles,omitempty" validate:"max=5,unique,dive,oneof=admin driver company provider vendor"`
+	Users        []string      `json:"users,omitempty" validate:"max=1000,unique,dive,userid"`
+	Companies    []string      `json:"companies,omitempty" validate:"max=1000,unique,dive,userid"`
+	CompanyRoles []CompanyRole `json:"companyRoles,omitempty" validate:"max=1000,unique,dive"`
+}
+
+// CompanyRole is the people of one role within one company.
+type CompanyRole struct {
+	CompanyID string     `json:"companyId" validate:"required,userid"`
+	Role      roles.Role `json:"role" validate:"required,oneof=admin driver company provider vendor"`
+}
+
+// Rooms names the rooms that hold the audience, without repeats; empty for an audience of nobody.
+func (a Audience) Rooms() []string {
+	if a.All {
+		return roles.Everyone()
+	}
+	var rooms []string
+	for _, role := range a.Roles {
+		rooms = append(rooms, roles.RoleRoom(role))
+	}
+	for _, user := range a.Users {
+		rooms = append(rooms, roles.UserRoom(user))
+	}
+	for _, company := range a.Companies {
+		rooms = append(rooms, roles.CompanyRoom(company))
+	}
+	for _, pair := range a.CompanyRoles {
+		rooms = append(rooms, roles.CompanyRoleRoom(pair.CompanyID, pair.Role))
+	}
+	return rooms
+}
+
+// Sender is who a notice is from.
+type Sender struct {
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+}
+
+// Notice is one stored notice, as clients see it.
+type Notice struct {
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`
+	Body     string   `json:"body"`
+	Severity Severity `json:"severity"`
+	Audience Audience `json:"audience"`
+	// Data is a JSON object of the sender's own, passed through as it came.
+	Data json.RawMessage `json:"data,omitempty"`
+	// CreatedAt and ExpiresAt are Unix milliseconds; ExpiresAt is 0 for a notice that does not expire.
+	CreatedAt  int64  `json:"createdAt"`
+	ExpiresAt  int64  `json:"expiresAt,omitempty"`
+	RequireAck bool   `json:"requireAck"`
+	From       Sender `json:"from"`
+}

@@ -1,0 +1,269 @@
+package notices
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// The events that an audience hears.
+const (
+	EventNotice  = "system:notice"
+	EventRetract = "system:retract"
+	EventInbox   = "system:inbox"
+)
+
+const (
+	// idempotencyWindow is how long an Idempotency-Key is remembered.
+	idempotencyWindow = 24 * time.Hour
+	// maxData bounds a notice's data, in bytes of JSON.
+	maxData = 16 << 10
+	// DefaultPage and MaxPage are page sizes, in notices.
+	DefaultPage = 50
+	MaxPage     = 200
+	// MaxIdempotencyKey is the longest Idempotency-Key, in bytes.
+	MaxIdempotencyKey = 255
+)
+
+// Emitter sends an event to every socket in any of the rooms, once each.
+type Emitter interface {
+	Emit(event string, payload any, to, except []string)
+}
+
+// Service takes notices, delivers them and keeps inboxes.
+type Service struct {
+	store Store
+	emit  Emitter
+	now   func() time.Time
+	log   *slog.Logger
+}
+
+// New returns a Service; a nil now is the clock.
+func New(store Store, emit Emitter, now func() time.Time, log *slog.Logger) *Service {
+	if now == nil {
+		now = time.Now
+	}
+	return &Service{store: store, emit: emit, now: now, log: log}
+}
+
+// Draft is a notice as its sender asks for it.
+type Draft struct {
+	Title      string          `json:"title" validate:"required,max=200"`
+	Body       string          `json:"body" validate:"max=5000"`
+	Severity   Severity        `json:"severity" validate:"omitempty,oneof=info success warning critical"`
+	Audience   Audience        `json:"audience"`
+	Data       json.RawMessage `json:"data"`
+	ExpiresAt  Instant         `json:"expiresAt"`
+	RequireAck bool            `json:"requireAck"`
+}
+
+// Instant is a time sent as Unix milliseconds or RFC 3339; zero where absent or null.
+type Instant struct{ Millis int64 }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (i *Instant) UnmarshalJSON(raw []byte) error {
+	var at time.Time
+	if err := json.Unmarshal(raw, &at); err == nil && len(raw) > 0 && raw[0] == '"' {
+		i.Millis = at.UnixMilli()
+		return nil
+	}
+	if err := json.Unmarshal(raw, &i.Millis); err != nil {
+		return fault.Invalid("expiresAt", "expiresAt must be Unix milliseconds or an RFC 3339 time")
+	}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (i Instant) MarshalJSON() ([]byte, error) { return json.Marshal(i.Millis) }
+
+// Create stores a notice and delivers it to those online. Sent again under the same idempotency key within 24 hours it
+// returns the first notice with replayed set and delivers nothing; a key used for another request is a conflict.
+func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, key string) (n Notice, replayed bool, err error) {
+	if !who.Can(roles.Broadcast) {
+		return Notice{}, false, fault.New(fault.Forbidden, "Only admins send notices")
+	}
+	now := s.now()
+	if err := draft.check(now); err != nil {
+		return Notice{}, false, err
+	}
+	once, err := idempotency(who, draft, key, now)
+	if err != nil {
+		return Notice{}, false, err
+	}
+	notice := Notice{
+		ID: uuid.Must(uuid.NewV7()).String(), Title: draft.Title, Body: draft.Body, Severity: draft.Severity,
+		Audience: draft.Audience, Data: draft.Data, CreatedAt: now.UnixMilli(), ExpiresAt: draft.ExpiresAt.Millis,
+		RequireAck: draft.RequireAck, From: Sender{UserID: who.UserID, Username: who.Username},
+	}
+	if notice.Severity == "" {
+		notice.Severity = Info
+	}
+	rooms := notice.Audience.Rooms()
+	stored, replayed, err := s.store.CreateNotice(ctx, Addressed{Notice: notice, Rooms: rooms}, once)
+	switch {
+	case errors.Is(err, ErrKeyReused):
+		return Notice{}, false, fault.New(fault.Conflict, "This Idempotency-Key was used for another request")
+	case err != nil:
+		return Notice{}, false, err
+	case !replayed:
+		s.emit.Emit(EventNotice, stored, rooms, nil)
+	}
+	return stored, replayed, nil
+}
+
+func (d *Draft) check(now time.Time) error {
+	if len(d.Audience.Rooms()) == 0 {
+		return fault.Invalid("audience", "The audience is empty: name all, roles, users, companies or companyRoles")
+	}
+	if string(d.Data) == "null" {
+		d.Data = nil
+	}
+	switch {
+	case len(d.Data) > maxData:
+		return &fault.Error{Code: fault.TooLarge, Field: "data", Message: "data is larger than 16 KiB"}
+	case len(d.Data) > 0 && d.Data[0] != '{':
+		return fault.Invalid("data", "data must be a JSON object")
+	case d.ExpiresAt.Millis < 0, d.ExpiresAt.Millis != 0 && d.ExpiresAt.Millis <= now.UnixMilli():
+		return fault.Invalid("expiresAt", "expiresAt lies in the past")
+	}
+	return nil
+}
+
+func idempotency(who auth.Identity, draft Draft, key string, now time.Time) (Idempotency, error) {
+	if key == "" {
+		return Idempotency{}, nil
+	}
+	if len(key) > MaxIdempotencyKey {
+		return Idempotency{}, fault.Invalid("Idempotency-Key", "The Idempotency-Key is longer than 255 bytes")
+	}
+	canonical, err := json.Marshal(draft)
+	if err != nil {
+		return Idempotency{}, fault.Down(err)
+	}
+	digest := sha256.Sum256(canonical)
+	return Idempotency{
+		UserID: who.UserID, Key: key, Digest: hex.EncodeToString(digest[:]),
+		Since: now.Add(-idempotencyWindow).UnixMilli(),
+	}, nil
+}
+
+// List returns a page of all notices, newest first, and the cursor of the next page or "".
+func (s *Service) List(ctx context.Context, who auth.Identity, page Listing) ([]Notice, string, error) {
+	if !who.Can(roles.Broadcast) {
+		return nil, "", fault.New(fault.Forbidden, "Only admins list notices")
+	}
+	page.Limit = pageSize(page.Limit)
+	return s.store.Notices(ctx, page)
+}
+
+// Get returns one notice.
+func (s *Service) Get(ctx context.Context, who auth.Identity, id string) (Notice, error) {
+	if !who.Can(roles.Broadcast) {
+		return Notice{}, fault.New(fault.Forbidden, "Only admins read notices by id")
+	}
+	notice, found, err := s.store.NoticeByID(ctx, id)
+	switch {
+	case err != nil:
+		return Notice{}, err
+	case !found:
+		return Notice{}, unknownNotice()
+	}
+	return notice.Notice, nil
+}
+
+type retractEvent struct {
+	ID string `json:"id"`
+}
+
+// Retract takes a notice back from every inbox and screen.
+func (s *Service) Retract(ctx context.Context, who auth.Identity, id string) error {
+	if !who.Can(roles.Broadcast) {
+		return fault.New(fault.Forbidden, "Only admins retract notices")
+	}
+	notice, found, err := s.store.NoticeByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return unknownNotice()
+	}
+	done, err := s.store.RetractNotice(ctx, id, s.now().UnixMilli())
+	switch {
+	case err != nil:
+		return err
+	case !done:
+		return unknownNotice()
+	}
+	s.emit.Emit(EventRetract, retractEvent{ID: id}, notice.Rooms, nil)
+	return nil
+}
+
+func unknownNotice() error { return fault.New(fault.NotFound, "There is no such notice") }
+
+// InboxQuery asks for a page of the caller's unread notices.
+type InboxQuery struct {
+	// Before is the id of the last notice of the previous page: the next page goes on behind it.
+	Before string `json:"before" validate:"max=64"`
+	Limit  int    `json:"limit" validate:"min=0,max=200"`
+}
+
+// Inbox is what a person has not read and what has not expired, oldest first.
+type Inbox struct {
+	// Unread counts all of it, on this page or not.
+	Unread  int      `json:"unread"`
+	Notices []Notice `json:"notices"`
+	// HasMore tells that further unread notices lie behind this page.
+	HasMore bool `json:"-"`
+}
+
+// Inbox returns a page of the caller's unread notices.
+func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery) (Inbox, error) {
+	if !who.Can(roles.ReadInbox) {
+		return Inbox{}, fault.New(fault.Forbidden, "This role has no inbox")
+	}
+	limit := pageSize(query.Limit)
+	notices, unread, err := s.store.Inbox(ctx, reader(who), s.now().UnixMilli(), query.Before, limit+1)
+	if err != nil {
+		return Inbox{}, err
+	}
+	inbox := Inbox{Unread: unread, Notices: notices}
+	if len(notices) > limit {
+		inbox.Notices, inbox.HasMore = notices[:limit], true
+	}
+	return inbox, nil
+}
+
+// MarkRead marks notices of the caller's inbox as read and returns how many stay unread. It fails with not_found where
+// none of the ids is a notice addressed to the caller.
+func (s *Service) MarkRead(ctx context.Context, who auth.Identity, ids []string) (unread int, err error) {
+	if !who.Can(roles.ReadInbox) {
+		return 0, fault.New(fault.Forbidden, "This role has no inbox")
+	}
+	matched, unread, err := s.store.MarkNoticesRead(ctx, reader(who), s.now().UnixMilli(), ids)
+	switch {
+	case err != nil:
+		return 0, err
+	case matched == 0:
+		return 0, unknownNotice()
+	}
+	return unread, nil
+}
+
+func reader(who auth.Identity) Reader { return Reader{UserID: who.UserID, Rooms: who.Rooms()} }
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return DefaultPage
+	}
+	return min(limit, MaxPage)
+}

@@ -1,0 +1,261 @@
+package presence
+
+import (
+	"context"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// The events about who is there.
+const (
+	EventOnline  = "presence:online"
+	EventOffline = "presence:offline"
+	EventList    = "presence:list"
+)
+
+// Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
+type Emitter interface {
+	Emit(event string, payload any, to, except []string)
+}
+
+// Rooms counts who stands where. It is the only source of who is online: nothing is counted twice.
+type Rooms interface {
+	SocketCount(rooms ...string) int
+}
+
+// Watcher is told when a person comes online and goes offline, each time in turn.
+type Watcher interface {
+	CameOnline(ctx context.Context, who auth.Identity)
+	WentOffline(ctx context.Context, who auth.Identity)
+}
+
+// Options shapes a Service.
+type Options struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Drivers hears of the drivers among those who come and go.
+	Drivers Watcher
+}
+
+const (
+	lockStripes = 64
+	// maxPeers bounds how many conversation partners hear that someone has come or gone.
+	maxPeers = 500
+	// maxListed bounds presence:list and one page of the directory.
+	maxListed = MaxPage
+	// DefaultPage is the size of a directory page, in people.
+	DefaultPage = 50
+	// MaxPage is the largest directory page, in people.
+	MaxPage = 500
+)
+
+// Service knows who is who and who is online.
+type Service struct {
+	store   Store
+	emit    Emitter
+	rooms   Rooms
+	options Options
+	log     *slog.Logger
+
+	stripes [lockStripes]stripe
+}
+
+// stripe holds who is known to be online among the users whose ids hash to it.
+type stripe struct {
+	mu     sync.Mutex
+	online map[string]struct{}
+}
+
+// New returns a Service.
+func New(store Store, emit Emitter, rooms Rooms, options Options) *Service {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	s := &Service{store: store, emit: emit, rooms: rooms, options: options, log: options.Logger}
+	for i := range s.stripes {
+		s.stripes[i].online = make(map[string]struct{})
+	}
+	return s
+}
+
+// Changed is called after each connect and each disconnect of any of a person's sockets. It compares the rooms with
+// what was last told and tells the difference, so that it does not matter in which order the calls arrive.
+func (s *Service) Changed(ctx context.Context, who auth.Identity) {
+	stripe := s.stripeOf(who.UserID)
+	stripe.mu.Lock()
+	defer stripe.mu.Unlock()
+	_, was := stripe.online[who.UserID]
+	is := s.rooms.SocketCount(roles.UserRoom(who.UserID)) > 0
+	if is == was {
+		return
+	}
+	s.remember(ctx, who)
+	if is {
+		stripe.online[who.UserID] = struct{}{}
+		s.tell(ctx, EventOnline, who)
+	} else {
+		delete(stripe.online, who.UserID)
+		s.tell(ctx, EventOffline, who)
+	}
+	if who.Role != roles.Driver || s.options.Drivers == nil {
+		return
+	}
+	if is {
+		s.options.Drivers.CameOnline(ctx, who)
+	} else {
+		s.options.Drivers.WentOffline(ctx, who)
+	}
+}
+
+func (s *Service) stripeOf(userID string) *stripe {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(userID))
+	return &s.stripes[h.Sum32()%lockStripes]
+}
+
+func (s *Service) remember(ctx context.Context, who auth.Identity) {
+	err := s.store.SaveUser(ctx, User{
+		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID,
+		LastSeen: s.options.Now().UnixMilli(),
+	})
+	if err != nil {
+		s.log.ErrorContext(ctx, "user not saved", "user", who.UserID, "error", err)
+	}
+}
+
+type userEvent struct {
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+}
+
+// tell lets admins, the person's company and those who share a conversation know.
+func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
+	to := []string{roles.RoleRoom(roles.Admin)}
+	if who.CompanyID != "" {
+		to = append(to, roles.CompanyRoom(who.CompanyID))
+	}
+	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+	if err != nil {
+		s.log.ErrorContext(ctx, "conversation peers not found", "user", who.UserID, "error", err)
+	}
+	for _, peer := range peers {
+		to = append(to, roles.UserRoom(peer))
+	}
+	s.emit.Emit(event, userEvent{UserID: who.UserID, Username: who.Username}, to, []string{roles.UserRoom(who.UserID)})
+}
+
+// Person is an entry of the directory as clients see it.
+type Person struct {
+	UserID    string     `json:"userId"`
+	Username  string     `json:"username"`
+	Role      roles.Role `json:"role"`
+	CompanyID string     `json:"companyId,omitempty"`
+	Online    bool       `json:"online"`
+	// LastSeen is when the person last came or went, Unix milliseconds.
+	LastSeen int64 `json:"lastSeen"`
+}
+
+// Directory returns a page of people and the cursor of the next page or "".
+func (s *Service) Directory(ctx context.Context, who auth.Identity, query UserQuery) ([]Person, string, error) {
+	if !who.Can(roles.ReadDirectory) {
+		return nil, "", fault.New(fault.Forbidden, "This role cannot look people up")
+	}
+	switch {
+	case query.Limit <= 0:
+		query.Limit = DefaultPage
+	case query.Limit > maxListed:
+		query.Limit = maxListed
+	}
+	users, next, err := s.store.Users(ctx, query)
+	if err != nil {
+		return nil, "", err
+	}
+	people := make([]Person, 0, len(users))
+	for _, user := range users {
+		people = append(people, s.person(user))
+	}
+	return people, next, nil
+}
+
+// Lookup returns one person.
+func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) (Person, error) {
+	people, _, err := s.Directory(ctx, who, UserQuery{IDs: []string{userID}, Limit: 1})
+	switch {
+	case err != nil:
+		return Person{}, err
+	case len(people) == 0:
+		return Person{}, fault.New(fault.NotFound, "There is no such person")
+	}
+	return people[0], nil
+}
+
+// RoleOf returns a person's role; known is false for someone the server has never seen.
+func (s *Service) RoleOf(ctx context.Context, userID string) (roles.Role, bool, error) {
+	users, _, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}, Limit: 1})
+	if err != nil || len(users) == 0 {
+		return "", false, err
+	}
+	return users[0].Role, true, nil
+}
+
+// Around lists those whose coming and going the caller is told of: for admins everyone, for others their company and
+// their conversations; online people only, at most 500.
+func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, error) {
+	if !who.Can(roles.ReadDirectory) {
+		return nil, fault.New(fault.Forbidden, "This role cannot look people up")
+	}
+	var users []User
+	collect := func(query UserQuery) error {
+		query.Limit = maxListed
+		page, _, err := s.store.Users(ctx, query)
+		users = append(users, page...)
+		return err
+	}
+	switch {
+	case who.Role == roles.Admin:
+		if err := collect(UserQuery{}); err != nil {
+			return nil, err
+		}
+	default:
+		peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+		if err != nil {
+			return nil, err
+		}
+		if len(peers) > 0 {
+			if err := collect(UserQuery{IDs: peers}); err != nil {
+				return nil, err
+			}
+		}
+		if who.CompanyID != "" {
+			if err := collect(UserQuery{CompanyID: who.CompanyID}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return s.onlineOf(users, who.UserID), nil
+}
+
+func (s *Service) onlineOf(users []User, but string) []Person {
+	people := []Person{}
+	for _, user := range users {
+		known := slices.ContainsFunc(people, func(p Person) bool { return p.UserID == user.UserID })
+		if person := s.person(user); person.Online && !known && user.UserID != but && len(people) < maxListed {
+			people = append(people, person)
+		}
+	}
+	return people
+}
+
+func (s *Service) person(user User) Person {
+	return Person{
+		UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID,
+		Online: s.rooms.SocketCount(roles.UserRoom(user.UserID)) > 0, LastSeen: user.LastSeen,
+	}
+}

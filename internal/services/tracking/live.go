@@ -1,0 +1,261 @@
+package tracking
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/roles"
+)
+
+// show makes the newest of the accepted positions the driver's own, if it is newer than what is shown, and has it
+// sent with the next flush. Late positions stay in the history alone.
+func (s *Service) show(who auth.Identity, accepted []Position) {
+	newest := &accepted[0]
+	for i := range accepted {
+		if accepted[i].TS >= newest.TS {
+			newest = &accepted[i]
+		}
+	}
+	s.mu.Lock()
+	driver := s.liveLocked(who)
+	driver.heard = s.options.Now()
+	revived := driver.status == Stale
+	if revived {
+		driver.status = Online
+	}
+	fresh := driver.Newest == nil || newest.TS >= driver.Newest.TS && !newest.equal(driver.Newest)
+	if fresh {
+		position := *newest
+		driver.Newest = &position
+		s.pending[who.UserID] = struct{}{}
+	}
+	s.mu.Unlock()
+
+	if revived {
+		s.announce(who.UserID, who.CompanyID, Online)
+	}
+	switch {
+	case !fresh:
+	case s.options.Flush == 0:
+		s.flush()
+	default:
+		select {
+		case s.wake <- struct{}{}:
+		default: // a flush is due already
+		}
+	}
+}
+
+// liveLocked returns the driver's entry, made on first sight, with the name and company of the newest token.
+func (s *Service) liveLocked(who auth.Identity) *live {
+	driver, known := s.drivers[who.UserID]
+	if !known {
+		driver = &live{status: Offline}
+		s.drivers[who.UserID] = driver
+	}
+	if driver.CompanyID != who.CompanyID {
+		// What a former company has seen is not the new one's to see.
+		driver.Newest = nil
+		delete(s.pending, who.UserID)
+	}
+	driver.DriverID, driver.CompanyID, driver.Username = who.UserID, who.CompanyID, who.Username
+	return driver
+}
+
+func (p *Position) equal(q *Position) bool {
+	return p.DriverID == q.DriverID && p.CompanyID == q.CompanyID && p.Lat == q.Lat && p.Lng == q.Lng && p.TS == q.TS &&
+		same(p.Heading, q.Heading) && same(p.Speed, q.Speed) && same(p.Accuracy, q.Accuracy) &&
+		same(p.Altitude, q.Altitude) && same(p.Battery, q.Battery) && same(p.Seq, q.Seq)
+}
+
+func same[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// positionsEvent is tracking:positions. Its positions are encoded once, however many rooms hear of them.
+type positionsEvent struct {
+	At        int64             `json:"at"`
+	Positions []json.RawMessage `json:"positions"`
+}
+
+// flush sends what is pending: to each company its own drivers, to the watchers of all fleets every one.
+func (s *Service) flush() {
+	s.flushing.Lock() // an older flush is sent whole before a newer one begins
+	defer s.flushing.Unlock()
+	s.mu.Lock()
+	newest := make([]*Position, 0, len(s.pending))
+	for id := range s.pending {
+		newest = append(newest, s.drivers[id].Newest)
+	}
+	clear(s.pending)
+	s.mu.Unlock()
+	if len(newest) == 0 {
+		return
+	}
+	everyone := positionsEvent{At: s.options.Now().UnixMilli()}
+	fleets := make(map[string][]json.RawMessage)
+	for _, position := range newest {
+		encoded, err := json.Marshal(position)
+		if err != nil {
+			s.log.Error("position not encoded", "driver", position.DriverID, "error", err)
+			continue
+		}
+		everyone.Positions = append(everyone.Positions, encoded)
+		fleets[position.CompanyID] = append(fleets[position.CompanyID], encoded)
+	}
+	for company, positions := range fleets {
+		s.emit.Emit(EventPositions, positionsEvent{At: everyone.At, Positions: positions},
+			[]string{roles.FleetRoom(company)}, nil)
+	}
+	s.emit.Emit(EventPositions, everyone, []string{roles.AllFleetsRoom()}, nil)
+}
+
+// sweepInterval is how often silent drivers are looked for.
+const sweepInterval = time.Second
+
+// Run flushes positions and looks for silent drivers until ctx ends; what is pending then is still sent.
+func (s *Service) Run(ctx context.Context) {
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	wake := (<-chan struct{})(nil) // nil while a flush was sent less than Flush ago
+	for {
+		select {
+		case <-ctx.Done():
+			s.flush()
+			return
+		case <-pause.C:
+			wake = s.wake
+		case <-wake:
+			s.flush()
+			wake = nil
+			pause.Reset(s.options.Flush)
+		case <-sweep.C:
+			s.sweep()
+		}
+	}
+}
+
+// sweep tells of drivers who have gone silent and forgets those of whom nothing is kept any more.
+func (s *Service) sweep() {
+	now := s.options.Now()
+	var silent []Driver
+	s.mu.Lock()
+	for id, driver := range s.drivers {
+		switch {
+		case driver.status == Online && now.Sub(driver.heard) > s.options.StaleAfter:
+			driver.status = Stale
+			silent = append(silent, driver.Driver)
+		case driver.status == Offline && s.expired(driver, now):
+			delete(s.drivers, id)
+			delete(s.pending, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, driver := range silent {
+		s.announce(driver.DriverID, driver.CompanyID, Stale)
+	}
+}
+
+// expired reports whether a driver's newest position, if there is one, is past the retention.
+func (s *Service) expired(driver *live, now time.Time) bool {
+	return s.options.Retention > 0 && driver.Newest != nil &&
+		driver.Newest.TS < now.Add(-s.options.Retention).UnixMilli()
+}
+
+// CameOnline notes that a driver has connected.
+func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
+	s.mu.Lock()
+	driver := s.liveLocked(who)
+	driver.heard = s.options.Now()
+	driver.status = Online
+	saved := driver.Driver
+	s.mu.Unlock()
+	if err := s.store.SaveDriver(ctx, saved); err != nil {
+		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
+	}
+	s.announce(who.UserID, who.CompanyID, Online)
+}
+
+// WentOffline notes that a driver's last socket is gone.
+func (s *Service) WentOffline(_ context.Context, who auth.Identity) {
+	s.mu.Lock()
+	if driver, known := s.drivers[who.UserID]; known {
+		driver.status = Offline
+	}
+	s.mu.Unlock()
+	s.announce(who.UserID, who.CompanyID, Offline)
+}
+
+type statusEvent struct {
+	DriverID string `json:"driverId"`
+	Status   Status `json:"status"`
+	At       int64  `json:"at"`
+}
+
+func (s *Service) announce(driverID, companyID string, status Status) {
+	s.emit.Emit(EventStatus, statusEvent{DriverID: driverID, Status: status, At: s.options.Now().UnixMilli()},
+		[]string{roles.FleetRoom(companyID), roles.AllFleetsRoom()}, nil)
+}
+
+// Snapshot is the newest position of every driver a watcher may see.
+type Snapshot struct {
+	Positions []Position `json:"positions"`
+}
+
+// Snapshot returns what the caller's watchers are shown first. It fails with forbidden for who may watch no fleet.
+func (s *Service) Snapshot(who auth.Identity) (Snapshot, error) {
+	visible, err := fleetScope(who)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	snapshot := Snapshot{Positions: []Position{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.drivers)) {
+		if driver := s.drivers[id]; driver.Newest != nil && visible(driver.CompanyID) {
+			snapshot.Positions = append(snapshot.Positions, *driver.Newest)
+		}
+	}
+	return snapshot, nil
+}
+
+// RunRetention deletes positions older than the retention until ctx ends.
+func (s *Service) RunRetention(ctx context.Context, every time.Duration) {
+	if s.options.Retention == 0 {
+		return
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := s.deleteExpired(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "expired positions not deleted", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Service) deleteExpired(ctx context.Context) error {
+	for {
+		gone, err := s.store.DeletePositionsBefore(ctx, s.bounds().earliest)
+		if err != nil {
+			return fmt.Errorf("delete expired positions: %w", err)
+		}
+		if gone == 0 {
+			return nil
+		}
+	}
+}

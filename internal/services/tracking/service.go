@@ -1,0 +1,210 @@
+package tracking
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/groupcommit"
+	"rolecall/internal/roles"
+)
+
+// The events that watchers hear.
+const (
+	EventPositions = "tracking:positions"
+	EventStatus    = "tracking:status"
+	EventSnapshot  = "tracking:snapshot"
+)
+
+// Status says how much a driver's last position is worth.
+type Status string
+
+// The statuses.
+const (
+	// Online: connected, or sending by REST.
+	Online Status = "online"
+	// Stale: connected, yet no position for longer than Options.StaleAfter.
+	Stale Status = "stale"
+	// Offline: not connected.
+	Offline Status = "offline"
+)
+
+// Emitter sends an event to every socket in any of the rooms, once each.
+type Emitter interface {
+	Emit(event string, payload any, to, except []string)
+}
+
+// Options shapes a Service.
+type Options struct {
+	// Flush is the least time between two tracking:positions of one room; 0 sends each position at once.
+	Flush time.Duration
+	// Retention is how long positions are kept; 0 keeps them for ever.
+	Retention time.Duration
+	// StaleAfter is how long an online driver may be silent. Default 2 minutes.
+	StaleAfter time.Duration
+	Now        func() time.Time
+	Logger     *slog.Logger
+}
+
+const (
+	defaultStaleAfter = 2 * time.Minute
+	// The writer's bounds: updates, of up to MaxBatch positions each.
+	maxUpdatesPerCommit = 256
+	maxPendingUpdates   = 4096
+)
+
+// Service takes positions in, fans them out and keeps them.
+type Service struct {
+	store   Store
+	emit    Emitter
+	options Options
+	log     *slog.Logger
+	writer  *groupcommit.Writer[batch, struct{}]
+
+	mu      sync.Mutex
+	drivers map[string]*live
+	pending map[string]struct{} // drivers whose newest position awaits the next flush
+
+	flushing sync.Mutex
+	wake     chan struct{} // holds one token while pending is not empty
+}
+
+// live is what is known of a driver now.
+type live struct {
+	Driver
+	status Status
+	heard  time.Time // when the driver last connected or sent a position
+}
+
+// batch is one update on its way to the disk.
+type batch struct {
+	driver    Driver
+	positions []Position
+}
+
+// New loads the known drivers and returns a Service; Run moves it.
+func New(ctx context.Context, store Store, emit Emitter, options Options) (*Service, error) {
+	if options.StaleAfter == 0 {
+		options.StaleAfter = defaultStaleAfter
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	known, err := store.Drivers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load drivers: %w", err)
+	}
+	s := &Service{
+		store: store, emit: emit, options: options, log: options.Logger,
+		drivers: make(map[string]*live, len(known)),
+		pending: make(map[string]struct{}),
+		wake:    make(chan struct{}, 1),
+	}
+	for _, driver := range known {
+		if driver.Newest != nil && driver.Newest.CompanyID != driver.CompanyID {
+			driver.Newest = nil // recorded for a former company, not the present one's to see
+		}
+		s.drivers[driver.DriverID] = &live{Driver: driver, status: Offline}
+	}
+	s.writer = groupcommit.New(s.write, groupcommit.Options{MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates})
+	return s, nil
+}
+
+// Pending is an update that has been fanned out and is on its way to the disk.
+type Pending struct {
+	verdict Verdict
+	ticket  *groupcommit.Ticket[batch, struct{}]
+}
+
+// Submit judges an update and shows what is new in it to the watchers. It fails with forbidden for anyone but a driver,
+// with the position's own fault where the update is a single bad position, and with unavailable under overload.
+func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) (*Pending, error) {
+	if !who.Can(roles.PublishPosition) {
+		return nil, fault.New(fault.Forbidden, "Only drivers send positions")
+	}
+	accepted, rejected := s.judge(who, update)
+	if update.Single && len(rejected) == 1 {
+		_, bad := decode(update.Items[0], s.bounds())
+		return nil, bad
+	}
+	p := &Pending{verdict: Verdict{Accepted: len(accepted), Rejected: rejected}}
+	if len(accepted) == 0 {
+		return p, nil
+	}
+	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
+	if err != nil {
+		return nil, fault.Down(err)
+	}
+	p.ticket = ticket
+	s.show(who, accepted)
+	return p, nil
+}
+
+// Wait returns the verdict once the accepted positions are on disk.
+func (p *Pending) Wait(ctx context.Context) (Verdict, error) {
+	if p.ticket != nil {
+		if _, err := p.ticket.Wait(ctx); err != nil {
+			return Verdict{}, fault.Down(err)
+		}
+	}
+	return p.verdict, nil
+}
+
+// Publish is Submit and Wait in one.
+func (s *Service) Publish(ctx context.Context, who auth.Identity, update Update) (Verdict, error) {
+	pending, err := s.Submit(ctx, who, update)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return pending.Wait(ctx)
+}
+
+func (s *Service) judge(who auth.Identity, update Update) ([]Position, []Rejection) {
+	limit := s.bounds()
+	accepted := make([]Position, 0, len(update.Items))
+	rejected := []Rejection{}
+	for i, raw := range update.Items {
+		position, bad := decode(raw, limit)
+		if bad != nil {
+			rejected = append(rejected, Rejection{Index: i, Code: bad.Code, Field: bad.Field})
+			continue
+		}
+		position.DriverID, position.CompanyID = who.UserID, who.CompanyID
+		accepted = append(accepted, position)
+	}
+	return accepted, rejected
+}
+
+func (s *Service) bounds() bounds {
+	limit := bounds{now: s.options.Now()}
+	if s.options.Retention > 0 {
+		limit.earliest = limit.now.Add(-s.options.Retention).UnixMilli()
+	}
+	return limit
+}
+
+func driverOf(who auth.Identity) Driver {
+	return Driver{DriverID: who.UserID, CompanyID: who.CompanyID, Username: who.Username}
+}
+
+// write is one commit of the group.
+func (s *Service) write(ctx context.Context, batches []batch) ([]struct{}, error) {
+	var positions []Position
+	drivers := make([]Driver, 0, len(batches))
+	for _, b := range batches {
+		positions = append(positions, b.positions...)
+		drivers = append(drivers, b.driver)
+	}
+	if err := s.store.AppendPositions(ctx, positions, drivers); err != nil {
+		s.log.ErrorContext(ctx, "positions not stored", "positions", len(positions), "error", err)
+		return nil, err
+	}
+	return make([]struct{}, len(batches)), nil
+}
+
+// Close writes what is pending. Run must have returned before.
+func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
