@@ -7,12 +7,10 @@ import (
 	"log/slog"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
-
-	"rolecall/internal/roles"
+	"golang.org/x/time/rate"
 )
 
 // MinSecretBytes is the shortest HS256 secret accepted, the size of the hash's output (RFC 7518, section 3.2).
@@ -21,8 +19,14 @@ const MinSecretBytes = 32
 // maxTokenBytes bounds the work an unauthenticated caller can ask for.
 const maxTokenBytes = 8 << 10
 
-// maxUsername is the longest display name in code points; longer ones are cut, since names come from elsewhere.
-const maxUsername = 128
+// How a token signed with an unknown key makes the provider's keys be fetched again. The bounds let keys rotate, and a
+// provider come back, within seconds, while invented key ids neither flood the provider nor keep callers waiting.
+const (
+	keyFetchInterval = 10 * time.Second
+	keyFetchBurst    = 4
+	// keyFetchWait is how long one call waits for its turn and for the answer.
+	keyFetchWait = 5 * time.Second
+)
 
 // Options says which tokens are believed. Exactly one of Secret and JWKSURL is set.
 type Options struct {
@@ -45,10 +49,11 @@ type Verifier struct {
 	key    jwt.Keyfunc
 }
 
-// symmetric and asymmetric name the algorithms of RFC 7518 and RFC 8037 that each kind of key may be used with.
-func symmetric() []string { return []string{"HS256"} }
+// SymmetricAlgorithms names the algorithms of RFC 7518 that a shared secret may be used with.
+func SymmetricAlgorithms() []string { return []string{"HS256"} }
 
-func asymmetric() []string {
+// AsymmetricAlgorithms names the algorithms of RFC 7518 and RFC 8037 that a provider's keys may be used with.
+func AsymmetricAlgorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
@@ -86,6 +91,8 @@ func keySource(ctx context.Context, o Options) (jwt.Keyfunc, []string, error) {
 		return nil, nil, errors.New("both a secret and a JWKS URL are set, choose one")
 	case o.JWKSURL != "":
 		keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{o.JWKSURL}, keyfunc.Override{
+			RefreshUnknownKID: rate.NewLimiter(rate.Every(keyFetchInterval), keyFetchBurst),
+			RateLimitWaitMax:  keyFetchWait,
 			RefreshErrorHandlerFunc: func(url string) func(context.Context, error) {
 				return func(ctx context.Context, err error) {
 					if o.Logger != nil {
@@ -97,23 +104,13 @@ func keySource(ctx context.Context, o Options) (jwt.Keyfunc, []string, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("JWKS %s: %w", o.JWKSURL, err)
 		}
-		return keys.Keyfunc, asymmetric(), nil
+		return keys.Keyfunc, AsymmetricAlgorithms(), nil
 	case len(o.Secret) < MinSecretBytes:
 		return nil, nil, fmt.Errorf("the secret has %d bytes, at least %d are needed", len(o.Secret), MinSecretBytes)
 	default:
 		secret := append([]byte(nil), o.Secret...)
-		return func(*jwt.Token) (any, error) { return secret, nil }, symmetric(), nil
+		return func(*jwt.Token) (any, error) { return secret, nil }, SymmetricAlgorithms(), nil
 	}
-}
-
-// claims is the part of a token that Rolecall reads, as section 1 of the wire contract lays it down.
-type claims struct {
-	UserID    string `json:"userId,omitempty"`
-	Username  string `json:"username,omitempty"`
-	Name      string `json:"name,omitempty"`
-	Role      string `json:"role"`
-	CompanyID string `json:"companyId,omitempty"`
-	jwt.RegisteredClaims
 }
 
 // Verify returns the identity a token speaks for. It fails with an error that wraps ErrRequired, ErrInvalid,
@@ -127,8 +124,7 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	}
 	var c claims
 	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
-		// Expiry is only said of a token whose signature holds; the library checks the signature first.
-		if errors.Is(err, jwt.ErrTokenExpired) {
+		if onceRight(err) {
 			return Identity{}, ErrExpired
 		}
 		return Identity{}, fmt.Errorf("%w: %w", ErrInvalid, err)
@@ -136,30 +132,20 @@ func (v *Verifier) Verify(token string) (Identity, error) {
 	return c.identity()
 }
 
-func (c claims) identity() (Identity, error) {
-	role, err := roles.Parse(c.Role)
-	if err != nil {
-		return Identity{}, fmt.Errorf("%w: %w", ErrRole, err)
+// onceRight reports whether the age of a token is all that is wrong with it. The library checks the signature before the
+// claims, and reports all claims at fault together.
+func onceRight(err error) bool {
+	if !errors.Is(err, jwt.ErrTokenExpired) {
+		return false
 	}
-	id := Identity{
-		UserID:    first(c.Subject, c.UserID),
-		Role:      role,
-		CompanyID: c.CompanyID,
-		ExpiresAt: c.ExpiresAt.Time,
+	for _, other := range []error{
+		jwt.ErrTokenNotValidYet, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing,
+	} {
+		if errors.Is(err, other) {
+			return false
+		}
 	}
-	if !roles.ValidUserID(id.UserID) {
-		return Identity{}, fmt.Errorf("%w: unusable user id", ErrInvalid)
-	}
-	switch {
-	case !role.HasTenant():
-		id.CompanyID = ""
-	case id.CompanyID == "":
-		id.CompanyID = roles.DefaultCompany
-	case !roles.ValidUserID(id.CompanyID):
-		return Identity{}, fmt.Errorf("%w: unusable company id", ErrInvalid)
-	}
-	id.Username = shorten(first(c.Username, c.Name, id.UserID), maxUsername)
-	return id, nil
+	return true
 }
 
 // Mint signs an HS256 development token for id that ends at id.ExpiresAt.
@@ -181,20 +167,4 @@ func Mint(secret []byte, id Identity) (string, error) {
 		return "", fmt.Errorf("sign token: %w", err)
 	}
 	return signed, nil
-}
-
-func first(values ...string) string {
-	for _, value := range values {
-		if value != "" {
-			return value
-		}
-	}
-	return ""
-}
-
-func shorten(text string, most int) string {
-	if utf8.RuneCountInString(text) <= most {
-		return text
-	}
-	return string([]rune(text)[:most])
 }

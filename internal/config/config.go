@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"slices"
@@ -83,9 +84,17 @@ func Parse(args, environ []string, out io.Writer) (Config, []Warning, error) {
 		return Config{}, nil, err
 	}
 	if flags.NArg() > 0 {
-		return Config{}, nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		argument := flags.Arg(0)
+		if c.JWTSecret != "" {
+			argument = "…" // it may be a part of the secret, cut off by a blank
+		}
+		return Config{}, nil, fmt.Errorf("unexpected argument %q", argument)
 	}
-	return c, append(warnings, c.warnings()...), c.check()
+	warnings = append(warnings, c.warnings()...)
+	if err := c.check(); err != nil {
+		return Config{}, warnings, err
+	}
+	return c, warnings, nil
 }
 
 // FlagName is the flag of an environment variable: ROLECALL_DATA_DIR is -data-dir.
@@ -165,6 +174,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("%s (-%s): %s", Variable(flagName), flagName, reason)
 	}
 	switch {
+	case !listenAddress(c.Addr):
+		return bad("addr", fmt.Sprintf("%q is not of the form host:port", c.Addr))
+	case c.DataDir == "":
+		return bad("data-dir", "must name a folder")
 	case c.JWTSecret != "" && len(c.JWTSecret) < auth.MinSecretBytes:
 		return bad("jwt-secret", fmt.Sprintf("has %d bytes, at least %d are needed", len(c.JWTSecret), auth.MinSecretBytes))
 	case c.JWTSecret != "" && c.JWKSURL != "":
@@ -182,12 +195,27 @@ func (c *Config) check() error {
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
+	algorithms := auth.SymmetricAlgorithms()
+	if c.JWKSURL != "" {
+		algorithms = auth.AsymmetricAlgorithms()
+	}
+	for _, name := range c.JWTAlgorithms {
+		if !slices.Contains(algorithms, name) {
+			return bad("jwt-algs", fmt.Sprintf("%q is none of %s", name, strings.Join(algorithms, ", ")))
+		}
+	}
 	for _, origin := range c.AllowedOrigins {
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+		// A browser sends scheme and host alone (RFC 6454, section 6.2): anything more would never match.
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
 			return bad("allowed-origins", fmt.Sprintf("%q is no origin such as https://app.example.com", origin))
 		}
 	}
 	return nil
+}
+
+func listenAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	return err == nil && port != ""
 }
 
 func httpURL(text string) bool {

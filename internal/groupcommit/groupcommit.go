@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 )
 
@@ -20,7 +21,7 @@ var (
 
 // Options bounds a Writer.
 type Options struct {
-	// MaxBatch is the most items handed to one flush.
+	// MaxBatch is the most items handed to one flush, at least 1.
 	MaxBatch int
 	// MaxPending is the most items that wait; one more is refused with ErrFull.
 	MaxPending int
@@ -53,6 +54,7 @@ type Ticket[T, R any] struct {
 // New starts a Writer. Close stops it.
 func New[T, R any](flush Flush[T, R], options Options) *Writer[T, R] {
 	ctx, cancel := context.WithCancel(context.Background())
+	options.MaxBatch = max(options.MaxBatch, 1) // empty batches would be flushed for ever
 	w := &Writer[T, R]{flush: flush, options: options, cancel: cancel, stopped: make(chan struct{})}
 	w.ready = sync.NewCond(&w.mu)
 	go w.run(ctx)
@@ -75,8 +77,14 @@ func (w *Writer[T, R]) Submit(item T) (*Ticket[T, R], error) {
 	return ticket, nil
 }
 
-// Wait returns the item's result once it is written. Where ctx ends first the item may still be written.
+// Wait returns the item's result once it is written. Where ctx ends first the item may still be written; of an item
+// already written the result is returned whatever ctx says.
 func (t *Ticket[T, R]) Wait(ctx context.Context) (R, error) {
+	select {
+	case <-t.done:
+		return t.result, t.err
+	default:
+	}
 	select {
 	case <-t.done:
 		return t.result, t.err
@@ -126,8 +134,8 @@ func (w *Writer[T, R]) next() []*Ticket[T, R] {
 		w.ready.Wait()
 	}
 	size := min(len(w.pending), w.options.MaxBatch)
-	batch := w.pending[:size:size]
-	w.pending = w.pending[size:]
+	batch := slices.Clone(w.pending[:size])
+	w.pending = slices.Delete(w.pending, 0, size) // clears what it leaves, so that an idle writer holds no items
 	return batch
 }
 
@@ -136,7 +144,11 @@ func (w *Writer[T, R]) write(ctx context.Context, batch []*Ticket[T, R]) {
 	for i, ticket := range batch {
 		items[i] = ticket.item
 	}
-	results, err := w.guarded(ctx, items)
+	var results []R
+	err := ctx.Err() // set where Close has run out of time
+	if err == nil {
+		results, err = w.guarded(ctx, items)
+	}
 	if err == nil && len(results) != len(items) {
 		err = fmt.Errorf("flush returned %d results for %d items", len(results), len(items))
 	}

@@ -5,6 +5,7 @@ package limit
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,9 +79,13 @@ func (r Rate) String() string { return fmt.Sprintf("%d/%s:%d", r.Requests, r.Per
 
 func (r Rate) perSecond() rate.Limit { return rate.Limit(float64(r.Requests) / r.Period.Seconds()) }
 
-// refill is how long an empty bucket takes to fill up.
+// refill is how long an empty bucket takes to fill up, the longest duration where it is longer than that.
 func (r Rate) refill() time.Duration {
-	return time.Duration(float64(r.Period) * float64(r.Burst) / float64(r.Requests))
+	nanoseconds := float64(r.Period) * float64(r.Burst) / float64(r.Requests)
+	if nanoseconds >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(nanoseconds)
 }
 
 type key struct {
@@ -112,26 +117,27 @@ func NewBuckets(rates map[Kind]Rate, now func() time.Time) *Buckets {
 
 // Take takes one token. Where none is left it returns false and how long until there is one.
 func (b *Buckets) Take(user string, kind Kind) (ok bool, retryAfter time.Duration) {
-	now := b.now()
+	// The lock is held to the end. A reservation between another's making and cancelling would keep that one's token
+	// from coming back, and a clock read outside could be older than the bucket's last use and count time twice.
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
 	k := key{user, kind}
 	entry := b.buckets[k]
 	if entry == nil {
 		r := b.rates[kind]
 		if r.Burst <= 0 {
-			b.mu.Unlock()
 			return false, time.Second
 		}
 		entry = &bucket{tokens: rate.NewLimiter(r.perSecond(), r.Burst)}
 		b.buckets[k] = entry
 	}
 	entry.used = now
-	b.mu.Unlock()
 
 	reservation := entry.tokens.ReserveN(now, 1)
 	if wait := reservation.DelayFrom(now); wait > 0 {
 		reservation.CancelAt(now)
-		return false, wait
+		return false, wait + time.Nanosecond // the limiter rounds down
 	}
 	return true, 0
 }
@@ -145,9 +151,9 @@ func (b *Buckets) Len() int {
 
 // Evict forgets buckets idle for so long that they are full again, which changes nothing for their users.
 func (b *Buckets) Evict() {
-	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.now()
 	for k, entry := range b.buckets {
 		if now.Sub(entry.used) > b.rates[k.kind].refill() {
 			delete(b.buckets, k)

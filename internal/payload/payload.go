@@ -50,7 +50,7 @@ func (d *Decoder) Decode(raw []byte, target any) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if err := decoder.Decode(target); err != nil {
-		return jsonFault(err)
+		return jsonFault(raw, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return fault.Invalid("", "There is something behind the payload's JSON")
@@ -76,17 +76,18 @@ func (d *Decoder) Validate(target any) error {
 	}
 }
 
-func jsonFault(err error) error {
+func jsonFault(raw []byte, err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return known
 	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
-		if wrongType.Field == "" {
+		path := typePath(raw, wrongType)
+		if path == "" {
 			return fault.Invalid("", "The payload must be "+article(wrongType.Type)+", not "+wrongType.Value)
 		}
-		return fault.Invalid(wrongType.Field, fmt.Sprintf("%s must be %s", wrongType.Field, article(wrongType.Type)))
+		return fault.Invalid(path, path+" must be "+article(wrongType.Type))
 	}
 	return fault.Invalid("", "The payload is not valid JSON")
 }
@@ -100,8 +101,10 @@ func article(t reflect.Type) string {
 		return "a string"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int, reflect.Int64, reflect.Int32:
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number, not negative"
 	case reflect.Float32, reflect.Float64:
 		return "a number"
 	case reflect.Slice, reflect.Array:

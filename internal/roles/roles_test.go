@@ -106,6 +106,7 @@ func TestCheckChatRoom(t *testing.T) {
 		"users:7":                     nil,
 		"dmitri":                      nil,
 		"dm:b:a":                      roles.ErrRoomInvalid,
+		"group:":                      roles.ErrRoomInvalid,
 		"dm:a":                        roles.ErrRoomInvalid,
 		"dm::a":                       roles.ErrRoomInvalid,
 		"dm:a:b:c":                    roles.ErrRoomInvalid,

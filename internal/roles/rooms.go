@@ -128,7 +128,7 @@ func CheckChatRoom(roomID string) error {
 		}
 		return nil
 	}
-	if !wellFormedRoom(roomID) {
+	if !wellFormedRoom(roomID) || roomID == groupPrefix {
 		return ErrRoomInvalid
 	}
 	for _, prefix := range []string{userPrefix, rolePrefix, companyPrefix, fleetPrefix, driverPrefix, cellPrefix} {

@@ -70,22 +70,28 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 	if !again && len(joined) >= MaxJoinedRooms {
 		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
 	}
-	first := s.rooms.SocketCount(room, roles.UserRoom(who.UserID)) == 0
-	lastSeq, err := s.enter(ctx, entry, socket, room)
+	// While the lock is held no message of the room is between commit and delivery, and nobody else comes or goes.
+	lock := &s.stripes[stripe(entry.RoomID)]
+	lock.Lock()
+	defer lock.Unlock()
+	first := s.present(who, entry.RoomID) == 0
+	lastSeq, err := s.enterLocked(ctx, entry, socket, room)
 	if err != nil {
 		return Entered{}, err
 	}
-	if first && len(members) == 0 {
+	if first && len(members) == 0 && s.present(who, entry.RoomID) > 0 { // a socket that has gone meanwhile joins nothing
 		s.emit.Emit(EventUserJoined, userEvent(entry.RoomID, who), []string{room}, []string{roles.UserRoom(who.UserID)})
 	}
 	return Entered{RoomID: entry.RoomID, LastSeq: lastSeq, Members: members}, nil
 }
 
-// enter reads, sends and joins while no message of the room is between commit and delivery.
-func (s *Service) enter(ctx context.Context, entry Entry, socket Member, room string) (int64, error) {
-	lock := &s.stripes[stripe(entry.RoomID)]
-	lock.Lock()
-	defer lock.Unlock()
+// present counts a user's sockets in a chat room.
+func (s *Service) present(who auth.Identity, roomID string) int {
+	return s.rooms.SocketCount(roles.ChatRoom(roomID), roles.UserRoom(who.UserID))
+}
+
+// enterLocked reads, sends and joins.
+func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, room string) (int64, error) {
 	lastSeq, err := s.store.LastSeq(ctx, entry.RoomID)
 	if err != nil {
 		return 0, err
@@ -124,10 +130,18 @@ func (s *Service) Leave(who auth.Identity, roomID string, socket Member) error {
 // Left tells the open rooms among roomIDs that the user has left them, if that was the user's last socket there.
 func (s *Service) Left(who auth.Identity, roomIDs []string) {
 	for _, roomID := range roomIDs {
-		stays := s.rooms.SocketCount(roles.ChatRoom(roomID), roles.UserRoom(who.UserID)) > 0
-		if stays || roles.IsDirectRoom(roomID) || roles.IsGroupRoom(roomID) {
-			continue
+		if !roles.IsDirectRoom(roomID) && !roles.IsGroupRoom(roomID) {
+			s.leftOpen(who, roomID)
 		}
+	}
+}
+
+// leftOpen holds back joins meanwhile, so that who leaves and comes back at once is not told of in the wrong order.
+func (s *Service) leftOpen(who auth.Identity, roomID string) {
+	lock := &s.stripes[stripe(roomID)]
+	lock.Lock()
+	defer lock.Unlock()
+	if s.present(who, roomID) == 0 {
 		s.emit.Emit(EventUserLeft, userEvent(roomID, who),
 			[]string{roles.ChatRoom(roomID)}, []string{roles.UserRoom(who.UserID)})
 	}

@@ -19,10 +19,13 @@ type typingEvent struct {
 	IsTyping bool `json:"isTyping"`
 }
 
-// Typing shows a sign to the room's other people.
+// Typing shows a sign to the room's other people. Whom the caller may not write to gets no signs either.
 func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing) error {
 	members, err := s.admit(ctx, who, sign.RoomID)
 	if err != nil {
+		return err
+	}
+	if err := s.mayWrite(ctx, who, sign.RoomID); err != nil {
 		return err
 	}
 	s.emit.Emit(EventTyping, typingEvent{roomUser: userEvent(sign.RoomID, who), IsTyping: sign.IsTyping},

@@ -233,7 +233,10 @@ func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery
 	}
 	limit := pageSize(query.Limit)
 	notices, unread, err := s.store.Inbox(ctx, reader(who), s.now().UnixMilli(), query.Before, limit+1)
-	if err != nil {
+	switch {
+	case fault.Is(err, fault.InvalidPayload):
+		return Inbox{}, fault.Invalid("before", "There is no notice of this id to go on behind")
+	case err != nil:
 		return Inbox{}, err
 	}
 	inbox := Inbox{Unread: unread, Notices: notices}

@@ -211,46 +211,45 @@ func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, erro
 	if !who.Can(roles.ReadDirectory) {
 		return nil, fault.New(fault.Forbidden, "This role cannot look people up")
 	}
-	var users []User
-	collect := func(query UserQuery) error {
-		query.Limit = maxListed
-		page, _, err := s.store.Users(ctx, query)
-		users = append(users, page...)
-		return err
+	if who.Role == roles.Admin {
+		return s.appendOnline(ctx, []Person{}, who.UserID, UserQuery{})
 	}
-	switch {
-	case who.Role == roles.Admin:
-		if err := collect(UserQuery{}); err != nil {
-			return nil, err
-		}
-	default:
-		peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+	people := []Person{}
+	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+	if err == nil && len(peers) > 0 {
+		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{IDs: peers})
+	}
+	if err == nil && who.CompanyID != "" {
+		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{CompanyID: who.CompanyID})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return people, nil
+}
+
+// appendOnline adds the online people a query finds, on any of its pages, until there are maxListed.
+func (s *Service) appendOnline(ctx context.Context, people []Person, but string, query UserQuery) ([]Person, error) {
+	query.Limit = maxListed
+	for {
+		users, next, err := s.store.Users(ctx, query)
 		if err != nil {
 			return nil, err
 		}
-		if len(peers) > 0 {
-			if err := collect(UserQuery{IDs: peers}); err != nil {
-				return nil, err
+		for _, user := range users {
+			person := s.person(user)
+			if !person.Online || user.UserID == but || len(people) == maxListed {
+				continue
+			}
+			if !slices.ContainsFunc(people, func(p Person) bool { return p.UserID == user.UserID }) {
+				people = append(people, person)
 			}
 		}
-		if who.CompanyID != "" {
-			if err := collect(UserQuery{CompanyID: who.CompanyID}); err != nil {
-				return nil, err
-			}
+		if next == "" || len(people) == maxListed {
+			return people, nil
 		}
+		query.Cursor = next
 	}
-	return s.onlineOf(users, who.UserID), nil
-}
-
-func (s *Service) onlineOf(users []User, but string) []Person {
-	people := []Person{}
-	for _, user := range users {
-		known := slices.ContainsFunc(people, func(p Person) bool { return p.UserID == user.UserID })
-		if person := s.person(user); person.Online && !known && user.UserID != but && len(people) < maxListed {
-			people = append(people, person)
-		}
-	}
-	return people
 }
 
 func (s *Service) person(user User) Person {

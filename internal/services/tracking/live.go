@@ -24,10 +24,10 @@ func (s *Service) show(who auth.Identity, accepted []Position) {
 	s.mu.Lock()
 	driver := s.liveLocked(who)
 	driver.heard = s.options.Now()
-	revived := driver.status == Stale
-	if revived {
+	if driver.status == Stale {
 		driver.status = Online
 	}
+	changed := driver.status != driver.told
 	fresh := driver.Newest == nil || newest.TS >= driver.Newest.TS && !newest.equal(driver.Newest)
 	if fresh {
 		position := *newest
@@ -36,8 +36,8 @@ func (s *Service) show(who auth.Identity, accepted []Position) {
 	}
 	s.mu.Unlock()
 
-	if revived {
-		s.announce(who.UserID, who.CompanyID, Online)
+	if changed {
+		s.announce(who.UserID)
 	}
 	switch {
 	case !fresh:
@@ -55,12 +55,12 @@ func (s *Service) show(who auth.Identity, accepted []Position) {
 func (s *Service) liveLocked(who auth.Identity) *live {
 	driver, known := s.drivers[who.UserID]
 	if !known {
-		driver = &live{status: Offline}
+		driver = &live{status: Offline, told: Offline}
 		s.drivers[who.UserID] = driver
 	}
 	if driver.CompanyID != who.CompanyID {
 		// What a former company has seen is not the new one's to see.
-		driver.Newest = nil
+		driver.Newest, driver.told = nil, Offline
 		delete(s.pending, who.UserID)
 	}
 	driver.DriverID, driver.CompanyID, driver.Username = who.UserID, who.CompanyID, who.Username
@@ -148,21 +148,21 @@ func (s *Service) Run(ctx context.Context) {
 // sweep tells of drivers who have gone silent and forgets those of whom nothing is kept any more.
 func (s *Service) sweep() {
 	now := s.options.Now()
-	var silent []Driver
+	var silent []string
 	s.mu.Lock()
 	for id, driver := range s.drivers {
 		switch {
 		case driver.status == Online && now.Sub(driver.heard) > s.options.StaleAfter:
 			driver.status = Stale
-			silent = append(silent, driver.Driver)
-		case driver.status == Offline && s.expired(driver, now):
+			silent = append(silent, id)
+		case driver.status == Offline && driver.told == Offline && s.expired(driver, now):
 			delete(s.drivers, id)
 			delete(s.pending, id)
 		}
 	}
 	s.mu.Unlock()
-	for _, driver := range silent {
-		s.announce(driver.DriverID, driver.CompanyID, Stale)
+	for _, id := range silent {
+		s.announce(id)
 	}
 }
 
@@ -183,7 +183,7 @@ func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 	if err := s.store.SaveDriver(ctx, saved); err != nil {
 		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
 	}
-	s.announce(who.UserID, who.CompanyID, Online)
+	s.announce(who.UserID)
 }
 
 // WentOffline notes that a driver's last socket is gone.
@@ -193,7 +193,7 @@ func (s *Service) WentOffline(_ context.Context, who auth.Identity) {
 		driver.status = Offline
 	}
 	s.mu.Unlock()
-	s.announce(who.UserID, who.CompanyID, Offline)
+	s.announce(who.UserID)
 }
 
 type statusEvent struct {
@@ -202,7 +202,20 @@ type statusEvent struct {
 	At       int64  `json:"at"`
 }
 
-func (s *Service) announce(driverID, companyID string, status Status) {
+// announce tells a driver's present status, unless it has been told. Changes told from several goroutines cannot
+// overtake each other: each tells what holds at its turn.
+func (s *Service) announce(driverID string) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	s.mu.Lock()
+	driver, known := s.drivers[driverID]
+	if !known || driver.status == driver.told {
+		s.mu.Unlock()
+		return
+	}
+	driver.told = driver.status
+	status, companyID := driver.status, driver.CompanyID
+	s.mu.Unlock()
 	s.emit.Emit(EventStatus, statusEvent{DriverID: driverID, Status: status, At: s.options.Now().UnixMilli()},
 		[]string{roles.FleetRoom(companyID), roles.AllFleetsRoom()}, nil)
 }

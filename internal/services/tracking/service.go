@@ -25,7 +25,7 @@ type Status string
 
 // The statuses.
 const (
-	// Online: connected, or sending by REST.
+	// Online: connected.
 	Online Status = "online"
 	// Stale: connected, yet no position for longer than Options.StaleAfter.
 	Stale Status = "stale"
@@ -70,6 +70,7 @@ type Service struct {
 	pending map[string]struct{} // drivers whose newest position awaits the next flush
 
 	flushing sync.Mutex
+	telling  sync.Mutex    // held while a change of status is told, so that the last one told is the one that holds
 	wake     chan struct{} // holds one token while pending is not empty
 }
 
@@ -77,6 +78,7 @@ type Service struct {
 type live struct {
 	Driver
 	status Status
+	told   Status    // what the driver's company last heard of status; those who have heard nothing take it for Offline
 	heard  time.Time // when the driver last connected or sent a position
 }
 
@@ -108,7 +110,7 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 		if driver.Newest != nil && driver.Newest.CompanyID != driver.CompanyID {
 			driver.Newest = nil // recorded for a former company, not the present one's to see
 		}
-		s.drivers[driver.DriverID] = &live{Driver: driver, status: Offline}
+		s.drivers[driver.DriverID] = &live{Driver: driver, status: Offline, told: Offline}
 	}
 	s.writer = groupcommit.New(s.write, groupcommit.Options{MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates})
 	return s, nil
@@ -126,10 +128,9 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	if !who.Can(roles.PublishPosition) {
 		return nil, fault.New(fault.Forbidden, "Only drivers send positions")
 	}
-	accepted, rejected := s.judge(who, update)
-	if update.Single && len(rejected) == 1 {
-		_, bad := decode(update.Items[0], s.bounds())
-		return nil, bad
+	accepted, rejected, first := s.judge(who, update)
+	if update.Single && first != nil {
+		return nil, first
 	}
 	p := &Pending{verdict: Verdict{Accepted: len(accepted), Rejected: rejected}}
 	if len(accepted) == 0 {
@@ -163,20 +164,23 @@ func (s *Service) Publish(ctx context.Context, who auth.Identity, update Update)
 	return pending.Wait(ctx)
 }
 
-func (s *Service) judge(who auth.Identity, update Update) ([]Position, []Rejection) {
+// judge sorts an update's positions; first is the first fault found, nil where there is none.
+func (s *Service) judge(who auth.Identity, update Update) (accepted []Position, rejected []Rejection, first *fault.Error) {
 	limit := s.bounds()
-	accepted := make([]Position, 0, len(update.Items))
-	rejected := []Rejection{}
+	accepted, rejected = make([]Position, 0, len(update.Items)), []Rejection{}
 	for i, raw := range update.Items {
 		position, bad := decode(raw, limit)
 		if bad != nil {
+			if first == nil {
+				first = bad
+			}
 			rejected = append(rejected, Rejection{Index: i, Code: bad.Code, Field: bad.Field})
 			continue
 		}
 		position.DriverID, position.CompanyID = who.UserID, who.CompanyID
 		accepted = append(accepted, position)
 	}
-	return accepted, rejected
+	return accepted, rejected, first
 }
 
 func (s *Service) bounds() bounds {
@@ -206,5 +210,5 @@ func (s *Service) write(ctx context.Context, batches []batch) ([]struct{}, error
 	return make([]struct{}, len(batches)), nil
 }
 
-// Close writes what is pending. Run must have returned before.
+// Close writes what is pending; further updates are refused.
 func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }

@@ -1,0 +1,46 @@
+# What people run, and what CI runs.
+GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.8.0
+TOOLS := $(CURDIR)/.tools
+LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+
+.PHONY: help run test test-go test-node lint vuln bench fuzz build clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
+
+run: ## serve the demo
+	go run ./cmd/server -demo
+
+build: ## build bin/server
+	go build -trimpath -o bin/server ./cmd/server
+
+test: lint test-go test-node vuln ## everything CI runs; installs what it needs
+
+test-go: ## vet and Go tests, with the race detector
+	go vet ./...
+	go test -race -timeout 15m ./...
+
+test-node: ## the official Socket.IO client and a browser against the real program
+	./test/node.sh
+
+lint: $(LINT) ## golangci-lint
+	$(LINT) run ./...
+
+vuln: $(VULN) ## govulncheck, where its database can be reached
+	./test/vuln.sh $(VULN)
+
+bench: ## benchmarks with allocations
+	go test -run '^$$' -bench . -benchmem ./...
+
+$(LINT):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+$(VULN):
+	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	mv $(TOOLS)/govulncheck $@
+
+clean: ## remove what was built
+	rm -rf bin .tools

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/services/tracking"
+)
+
+func (a *API) listDrivers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	limit, err := limitParam(r, tracking.MaxPage)
+	if err != nil {
+		return err
+	}
+	drivers, next, err := a.Tracking.Drivers(who, r.URL.Query().Get("cursor"), limit)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, pageOf(drivers, next))
+}
+
+func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	driver, err := a.Tracking.Driver(who, chi.URLParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, driver)
+}
+
+func (a *API) listPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	query := tracking.TrackQuery{DriverID: chi.URLParam(r, "id"), Cursor: r.URL.Query().Get("cursor")}
+	var err error
+	if query.From, err = timeParam(r, "from"); err != nil {
+		return err
+	}
+	if query.To, err = timeParam(r, "to"); err != nil {
+		return err
+	}
+	if query.Limit, err = limitParam(r, tracking.MaxPage); err != nil {
+		return err
+	}
+	positions, next, err := a.Tracking.Track(r.Context(), who, query)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, pageOf(positions, next))
+}
+
+func (a *API) publishPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	var update tracking.Update
+	if err := a.decode(r, &update); err != nil {
+		return err
+	}
+	verdict, err := a.Tracking.Publish(r.Context(), who, update)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, verdict)
+}
+
+// timeParam reads Unix milliseconds or an RFC 3339 time from the query, 0 where it is absent.
+func timeParam(r *http.Request, name string) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at.UnixMilli(), nil
+	}
+	const latest = 8_640_000_000_000_000 // the last instant of ECMAScript's Date
+	millis, err := intParam(r, name, 0, latest)
+	if err != nil {
+		return 0, fault.Invalid(name, name+" must be Unix milliseconds or an RFC 3339 time")
+	}
+	if millis == nil {
+		return 0, nil
+	}
+	return *millis, nil
+}

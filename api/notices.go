@@ -1,0 +1,99 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/services/notices"
+)
+
+func (a *API) createNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	var draft notices.Draft
+	if err := a.decode(r, &draft); err != nil {
+		return err
+	}
+	notice, replayed, err := a.Notices.Create(r.Context(), who, draft, r.Header.Get("Idempotency-Key"))
+	if err != nil {
+		return err
+	}
+	if replayed {
+		return respond(w, http.StatusOK, notice)
+	}
+	w.Header().Set("Location", Prefix+"/notices/"+notice.ID)
+	return respond(w, http.StatusCreated, notice)
+}
+
+func (a *API) listNotices(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	limit, err := limitParam(r, notices.MaxPage)
+	if err != nil {
+		return err
+	}
+	list, next, err := a.Notices.List(r.Context(), who, notices.Listing{Cursor: r.URL.Query().Get("cursor"), Limit: limit})
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, pageOf(list, next))
+}
+
+func (a *API) getNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	notice, err := a.Notices.Get(r.Context(), who, chi.URLParam(r, "id"))
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, notice)
+}
+
+func (a *API) retractNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	if err := a.Notices.Retract(r.Context(), who, chi.URLParam(r, "id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+type inboxPage struct {
+	page[notices.Notice]
+	Unread int `json:"unread"`
+}
+
+func (a *API) inbox(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	query := notices.InboxQuery{Before: r.URL.Query().Get("before")}
+	var err error
+	if query.Limit, err = limitParam(r, notices.MaxPage); err != nil {
+		return err
+	}
+	if err := a.Decoder.Validate(&query); err != nil {
+		return err
+	}
+	inbox, err := a.Notices.Inbox(r.Context(), who, query)
+	if err != nil {
+		return err
+	}
+	next := ""
+	if len(inbox.Notices) > 0 && inbox.HasMore {
+		next = inbox.Notices[len(inbox.Notices)-1].ID
+	}
+	return respond(w, http.StatusOK, inboxPage{page: pageOf(inbox.Notices, next), Unread: inbox.Unread})
+}
+
+type readNotices struct {
+	IDs []string `json:"ids" validate:"required,min=1,max=500,dive,required,max=64"`
+}
+
+type unreadDocument struct {
+	Unread int `json:"unread"`
+}
+
+func (a *API) markInboxRead(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
+	var in readNotices
+	if err := a.decode(r, &in); err != nil {
+		return err
+	}
+	unread, err := a.Notices.MarkRead(r.Context(), who, in.IDs)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, unreadDocument{Unread: unread})
+}

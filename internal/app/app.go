@@ -1,0 +1,231 @@
+// Package app puts the parts of the server together and runs them. The program is a value, so that a test starts the
+// whole of it on port 0 with a folder of its own.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rolecall/api"
+	"rolecall/internal/auth"
+	"rolecall/internal/config"
+	"rolecall/internal/limit"
+	"rolecall/internal/payload"
+	"rolecall/internal/realtime"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
+)
+
+const (
+	databaseFile      = "rolecall.db"
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+	retentionInterval = time.Hour
+	evictionInterval  = 30 * time.Second
+)
+
+// Program is a whole server. New binds its address and opens its data; Run serves until told to stop.
+type Program struct {
+	config   config.Config
+	log      *slog.Logger
+	secret   []byte
+	listener net.Listener
+	http     *http.Server
+	realtime *realtime.Server
+	store    *sqlite.Store
+	chat     *chat.Service
+	tracking *tracking.Service
+	buckets  *limit.Buckets
+	api      *api.API
+	events   map[string]map[string]Rule
+	ready    atomic.Bool
+
+	// stopKeys ends the refreshing of the identity provider's keys.
+	stopKeys context.CancelFunc
+}
+
+// New opens the store, binds the address and wires the parts. The caller must call Run, which also closes what New
+// has opened, or Close.
+func New(ctx context.Context, c config.Config, log *slog.Logger) (p *Program, err error) {
+	p = &Program{config: c, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+		return p, fmt.Errorf("data folder: %w", err)
+	}
+	verifier, err := p.openVerifier()
+	if err != nil {
+		return p, err
+	}
+	p.store, err = sqlite.Open(ctx, filepath.Join(c.DataDir, databaseFile), sqlite.Options{Logger: log})
+	if err != nil {
+		return p, err
+	}
+	if err := p.wire(ctx, verifier); err != nil {
+		return p, err
+	}
+	p.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return p, fmt.Errorf("listen: %w", err)
+	}
+	return p, nil
+}
+
+func (p *Program) openVerifier() (*auth.Verifier, error) {
+	o := auth.Options{
+		JWKSURL: p.config.JWKSURL, Algorithms: p.config.JWTAlgorithms,
+		Issuer: p.config.JWTIssuer, Audience: p.config.JWTAudience, Logger: p.log,
+	}
+	switch {
+	case p.config.JWTSecret != "":
+		p.secret = []byte(p.config.JWTSecret)
+	case p.config.JWKSURL == "":
+		secret, err := auth.EnsureSecret(p.config.DataDir)
+		if err != nil {
+			return nil, err
+		}
+		p.secret = secret
+	}
+	o.Secret = p.secret
+	ctx, stop := context.WithCancel(context.Background())
+	p.stopKeys = stop
+	verifier, err := auth.NewVerifier(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("token verification: %w", err)
+	}
+	return verifier, nil
+}
+
+func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
+	decoder, err := payload.NewDecoder()
+	if err != nil {
+		return err
+	}
+	p.buckets = limit.NewBuckets(p.config.Rates, nil)
+	p.realtime = realtime.New(realtime.Options{AllowOrigin: p.allowOrigin, MaxPayload: maxPayload, Logger: p.log})
+
+	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
+		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	people := presence.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
+		presence.Options{Drivers: p.tracking, Logger: p.log})
+	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), people, p.realtime, chat.Options{
+		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
+	})
+	inbox := notices.New(p.store, p.realtime.Emitter("/", "/system"), nil, p.log)
+
+	p.mountSockets(verifier, decoder, people, inbox)
+	p.api = api.New(api.Options{
+		Verifier: verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
+		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: people,
+		AllowOrigin: p.allowOrigin, Ready: p.isReady,
+	})
+	p.http = &http.Server{
+		Handler:           p.handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// URL is the server's address as a client would write it.
+func (p *Program) URL() string { return "http://" + p.listener.Addr().String() }
+
+// Secret is the HS256 key tokens are checked with, nil with an identity provider.
+func (p *Program) Secret() []byte { return p.secret }
+
+// Routes is the REST surface, for tests that hold it against the permission table.
+func (p *Program) Routes() []api.Route { return p.api.Routes() }
+
+func (p *Program) isReady(ctx context.Context) error {
+	if !p.ready.Load() {
+		return errors.New("starting or stopping")
+	}
+	return p.store.Ping(ctx)
+}
+
+// Run serves until ctx ends, then stops in order: no new traffic, pending writes to disk, sockets closed. It returns
+// nil after an orderly stop within the shutdown timeout.
+func (p *Program) Run(ctx context.Context) error {
+	var background sync.WaitGroup
+	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoops()
+	for _, loop := range []func(context.Context){
+		p.tracking.Run,
+		func(ctx context.Context) { p.tracking.RunRetention(ctx, retentionInterval) },
+		func(ctx context.Context) { p.chat.RunRetention(ctx, retentionInterval) },
+		func(ctx context.Context) { p.buckets.Run(ctx, evictionInterval) },
+	} {
+		background.Go(func() { loop(loops) })
+	}
+	served := make(chan error, 1)
+	background.Go(func() { served <- p.http.Serve(p.listener) })
+	p.ready.Store(true)
+	p.log.InfoContext(ctx, "serving", "url", p.URL())
+
+	var failed error
+	select {
+	case <-ctx.Done():
+	case failed = <-served:
+		failed = fmt.Errorf("serve: %w", failed)
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.ShutdownTimeout)
+	defer cancel()
+	err := p.stop(stopping, stopLoops)
+	background.Wait()
+	err = errors.Join(err, p.Close())
+	p.log.InfoContext(stopping, "stopped")
+	return errors.Join(failed, err)
+}
+
+// stop ends the traffic: what is pending goes to disk and is acknowledged while its senders are still connected, the
+// last positions are shown, and only then the connections are closed.
+func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error {
+	p.ready.Store(false)
+	p.log.InfoContext(ctx, "stopping", "connections", p.realtime.Connections())
+	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
+	stopLoops()
+	err = errors.Join(err, p.realtime.Drain(ctx))
+	if shutdown := p.http.Shutdown(ctx); shutdown != nil {
+		err = errors.Join(err, fmt.Errorf("stop serving: %w", shutdown), p.http.Close())
+	}
+	return err
+}
+
+// Close gives back what New has opened.
+func (p *Program) Close() error {
+	if p.stopKeys != nil {
+		p.stopKeys()
+	}
+	var err error
+	if p.listener != nil {
+		if closing := p.listener.Close(); !errors.Is(closing, net.ErrClosed) {
+			err = closing
+		}
+	}
+	if p.store != nil {
+		err = errors.Join(err, p.store.Close())
+	}
+	return err
+}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/demo"
+	"rolecall/internal/payload"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/sockets"
+	"rolecall/internal/sockets/chat"
+	"rolecall/internal/sockets/event"
+	"rolecall/internal/sockets/system"
+	"rolecall/internal/sockets/tracking"
+	"rolecall/internal/town"
+	"rolecall/web"
+)
+
+// maxPayload is the largest message the transport takes, in bytes. It lies well above event.MaxBytes, so that a client
+// which sends somewhat too much gets a clear answer instead of a closed connection.
+const maxPayload = 1_000_000
+
+// Rule is who may send a socket event.
+type Rule = event.Rule
+
+func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, people *presence.Service, inbox *notices.Service) {
+	mount := sockets.New(sockets.Options{
+		Server: p.realtime, Verifier: verifier, Presence: people,
+		Decoder: decoder, Buckets: p.buckets, Logger: p.log,
+	})
+	talk := chat.New(p.chat, people, p.log)
+	track := tracking.New(p.tracking, p.log)
+	notify := system.New(inbox, p.log)
+	p.events = make(map[string]map[string]Rule)
+	for name, domains := range map[string][]sockets.Domain{
+		"/":         {track, notify, talk},
+		"/chat":     {talk},
+		"/tracking": {track},
+		"/system":   {notify},
+	} {
+		p.events[name] = mount.Namespace(name, domains...).Rules()
+	}
+}
+
+// Events is the rule of every event of every namespace, for tests that hold them against the permission table.
+func (p *Program) Events() map[string]map[string]Rule { return p.events }
+
+// handler sends each request to the door it belongs to.
+func (p *Program) handler() http.Handler {
+	mux := http.NewServeMux()
+	rest := p.api.Handler()
+	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs"} {
+		mux.Handle(path, rest)
+	}
+	mux.Handle("/socket.io/", p.realtime)
+	mux.Handle("GET /socket.io/{file}", web.SocketIOClient())
+	mux.Handle("/", web.Handler())
+	if p.config.Demo {
+		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
+	}
+	return mux
+}
+
+// allowOrigin says whether a page may connect: one of the server's own origin or of a configured one. Programs that
+// are no browsers send no Origin.
+func (p *Program) allowOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	if slices.Contains(p.config.AllowedOrigins, "*") || slices.Contains(p.config.AllowedOrigins, origin) {
+		return true
+	}
+	parsed, err := url.Parse(origin)
+	return err == nil && strings.EqualFold(parsed.Host, r.Host)
+}
+
+// serveStreets gives the page a map of the demo's made-up town to draw.
+func serveStreets(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/geo+json")
+	_ = json.NewEncoder(w).Encode(town.New(demo.Seed).Streets()) // the reader may go away
+}
+
+// SocketCount counts the sockets that stand in all of the rooms.
+func (p *Program) SocketCount(rooms ...string) int { return p.realtime.SocketCount(rooms...) }

@@ -1,0 +1,389 @@
+package config_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/config"
+	"rolecall/internal/limit"
+)
+
+const secret = "a shared secret of forty bytes, or so...."
+
+func help(t *testing.T) string {
+	t.Helper()
+	var out bytes.Buffer
+	if _, _, err := config.Parse([]string{"-help"}, nil, &out); !errors.Is(err, flag.ErrHelp) {
+		t.Fatalf("Parse(-help) = %v, want flag.ErrHelp", err)
+	}
+	return out.String()
+}
+
+// setting is a variable with two values that differ from its default and from each other.
+type setting struct {
+	one, other         string
+	wantOne, wantOther any
+	get                func(config.Config) any
+	// with are further arguments, without which the values would be refused.
+	with []string
+}
+
+func settings() map[string]setting {
+	jwks := []string{"-jwks-url", "https://id.example/keys"}
+	rate := func(kind limit.Kind) setting {
+		return setting{
+			"3/7s:9", "4/1m", limit.Rate{Requests: 3, Period: 7 * time.Second, Burst: 9},
+			limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.Rates[kind] }, nil,
+		}
+	}
+	return map[string]setting{
+		"addr":               {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
+		"data-dir":           {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
+		"jwt-secret":         {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
+		"jwks-url":           {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
+		"jwt-algs":           {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
+		"jwt-issuer":         {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
+		"jwt-audience":       {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
+		"allowed-origins":    {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
+		"tracking-flush":     {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
+		"position-retention": {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
+		"message-retention":  {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
+		"chat-open-rooms":    {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
+		"rate-chat":          rate(limit.Chat),
+		"rate-typing":        rate(limit.Typing),
+		"rate-join":          rate(limit.Join),
+		"rate-location":      rate(limit.Location),
+		"rate-read":          rate(limit.Read),
+		"rate-other":         rate(limit.Other),
+		"rate-failure":       rate(limit.Failure),
+		"shutdown-timeout":   {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
+		"log-level":          {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
+		"log-format":         {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
+		"demo":               {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
+		"demo-drivers":       {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
+	}
+}
+
+// The flags of -help and the settings of this test are the same, so that none is left untried.
+func TestHelpListsEverySetting(t *testing.T) {
+	var listed, tried []string
+	for _, match := range regexp.MustCompile(`(?m)^  -([a-z-]+)`).FindAllStringSubmatch(help(t), -1) {
+		listed = append(listed, match[1])
+	}
+	for name := range settings() {
+		tried = append(tried, name)
+	}
+	slices.Sort(listed)
+	slices.Sort(tried)
+	if diff := cmp.Diff(tried, listed); diff != "" {
+		t.Errorf("tried here and listed by -help differ: %s", diff)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	text := help(t)
+	for _, want := range []string{
+		"ROLECALL_DATA_DIR", "127.0.0.1:8080", "./data", "100ms", "720h", "20s", "10/10s:10", "10/1s:50", "default 24", "kept",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("-help does not tell %q", want)
+		}
+	}
+	var out bytes.Buffer
+	_, _, err := config.Parse([]string{"-help"}, []string{"ROLECALL_JWT_SECRET=" + secret}, &out)
+	if !errors.Is(err, flag.ErrHelp) || strings.Contains(out.String(), secret) {
+		t.Errorf("-help shows the secret, or %v", err)
+	}
+}
+
+func TestEverySettingAsFlagAndVariable(t *testing.T) {
+	for name, s := range settings() {
+		t.Run(name, func(t *testing.T) {
+			variable := config.Variable(name)
+			if got := config.FlagName(variable); got != name {
+				t.Errorf("FlagName(%s) = %s", variable, got)
+			}
+			for _, tc := range []struct {
+				what, flag, env string
+				want            any
+			}{
+				{"the flag", s.one, "", s.wantOne},
+				{"the variable", "", s.one, s.wantOne},
+				{"the other flag", s.other, "", s.wantOther},
+				{"the other variable", "", s.other, s.wantOther},
+				{"the flag before the variable", s.one, s.other, s.wantOne},
+				{"and the other way round", s.other, s.one, s.wantOther},
+			} {
+				args, environ := slices.Clone(s.with), []string{"HOME=/root", "ROLE=admin"}
+				if tc.flag != "" {
+					args = append(args, "-"+name+"="+tc.flag)
+				}
+				if tc.env != "" {
+					environ = append(environ, variable+"="+tc.env)
+				}
+				got, warnings, err := config.Parse(args, environ, io.Discard)
+				if err != nil {
+					t.Fatalf("%s: %v", tc.what, err)
+				}
+				if diff := cmp.Diff(tc.want, s.get(got)); diff != "" {
+					t.Errorf("%s: %s", tc.what, diff)
+				}
+				for _, warning := range warnings {
+					if strings.Contains(string(warning), "unknown") {
+						t.Errorf("%s: %s", tc.what, warning)
+					}
+				}
+				if other := withoutSetting(got, name, s); other != "" {
+					t.Errorf("%s changed something else: %s", tc.what, other)
+				}
+			}
+		})
+	}
+}
+
+// withoutSetting tells which settings but the one named differ from the defaults.
+func withoutSetting(got config.Config, name string, s setting) string {
+	var changed []string
+	for other, its := range settings() {
+		if other == name || slices.Contains(s.with, "-"+other) {
+			continue
+		}
+		if !cmp.Equal(its.get(got), its.get(config.Default())) {
+			changed = append(changed, other)
+		}
+	}
+	return strings.Join(changed, " ")
+}
+
+// The defaults that operators are promised, written out a second time.
+func TestDefaults(t *testing.T) {
+	want := config.Config{
+		Addr: "127.0.0.1:8080", DataDir: "./data",
+		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
+		ChatOpenRooms: true,
+		Rates: map[limit.Kind]limit.Rate{
+			limit.Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
+			limit.Typing:   {Requests: 5, Period: time.Second, Burst: 5},
+			limit.Join:     {Requests: 20, Period: 10 * time.Second, Burst: 20},
+			limit.Location: {Requests: 10, Period: time.Second, Burst: 50},
+			limit.Read:     {Requests: 20, Period: time.Second, Burst: 20},
+			limit.Other:    {Requests: 20, Period: time.Second, Burst: 20},
+			limit.Failure:  {Requests: 10, Period: time.Second, Burst: 200},
+		},
+		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24,
+	}
+	got, warnings, err := config.Parse(nil, nil, io.Discard)
+	if err != nil || len(warnings) != 0 {
+		t.Fatalf("nothing configured: %v, %v", warnings, err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(want, config.Default()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOneParseDoesNotReachTheNext(t *testing.T) {
+	if _, _, err := config.Parse([]string{"-rate-chat=1/1s", "-jwt-algs=HS256"}, nil, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := config.Parse(nil, nil, io.Discard)
+	if diff := cmp.Diff(config.Default(), got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+func TestUnknownVariables(t *testing.T) {
+	_, warnings, err := config.Parse(nil, []string{
+		"ROLECALL_DATADIR=x", "ROLECALL_ADDRS=y", "ROLECALL_=z", "ROLECALL_data_dir=low", "ROLECALL_DATA-DIR=dash",
+		"ROLECALL_JWT_SECRETS=" + secret, "ROLECALL_HELP=true", "ROLECALLED=1", "XROLECALL_ADDR=1", "rolecall_addr=1", "ROLECALL", "=x", "",
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, warning := range warnings {
+		name := regexp.MustCompile(`ROLECALL_[^ ,]*`).FindString(string(warning))
+		if !strings.HasPrefix(string(warning), "unknown variable ") || strings.Contains(string(warning), secret) {
+			t.Errorf("warning %q", warning)
+		}
+		names = append(names, name)
+	}
+	want := []string{
+		"ROLECALL_", "ROLECALL_ADDRS", "ROLECALL_DATA-DIR", "ROLECALL_DATADIR", "ROLECALL_HELP", "ROLECALL_JWT_SECRETS", "ROLECALL_data_dir",
+	}
+	slices.Sort(names)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"secure":       {[]string{"-jwks-url=https://a.example", "-allowed-origins=https://b.example"}, nil},
+		"every origin": {[]string{"-allowed-origins=https://a.example,*"}, []string{"allowed-origins"}},
+		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
+		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, warnings, err := config.Parse(tc.args, nil, io.Discard)
+			if err != nil || len(warnings) != len(tc.want) {
+				t.Fatalf("%q, %v; want %d", warnings, err, len(tc.want))
+			}
+			for i, want := range tc.want {
+				if !strings.Contains(string(warnings[i]), want) {
+					t.Errorf("%q does not name %s", warnings[i], want)
+				}
+			}
+		})
+	}
+}
+
+// A bad value stops the start, whichever way it comes, and the error names where it came from.
+func TestBadValues(t *testing.T) {
+	rate := []string{"", "10", "0/1s", "10/10s:0", "off"}
+	for name, values := range map[string][]string{
+		"addr":               {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
+		"data-dir":           {""},
+		"jwt-secret":         {"hunter2", secret[:31]},
+		"jwks-url":           {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
+		"jwt-algs":           {"none", "HS512", "RS256", "HS256,none", "hs256"},
+		"allowed-origins":    {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "HTTPS://a.example", "https://a.example,b", "https://*.a.example x"},
+		"tracking-flush":     {"", "-1ms", "100", "soon"},
+		"position-retention": {"", "-1h", "30", "30d", "kept"},
+		"message-retention":  {"", "0", "0s", "-1h", "30d", "Kept", "forever"},
+		"chat-open-rooms":    {"", "yes", "on", "2"},
+		"rate-chat":          rate, "rate-typing": rate, "rate-join": rate, "rate-location": rate, "rate-read": rate, "rate-other": rate, "rate-failure": rate,
+		"shutdown-timeout": {"", "0", "0s", "-1s", "20"},
+		"log-level":        {"", "loud", "7"},
+		"log-format":       {"", "JSON", "xml"},
+		"demo":             {"", "maybe"},
+		"demo-drivers":     {"", "-1", "5001", "1.5", "many"},
+	} {
+		for _, value := range values {
+			variable := config.Variable(name)
+			if c, _, err := config.Parse(nil, []string{variable + "=" + value}, io.Discard); err == nil {
+				t.Errorf("%s=%q is taken: %+v", variable, value, c)
+			} else if !strings.Contains(err.Error(), variable) {
+				t.Errorf("%s=%q: the error does not name the variable: %v", variable, value, err)
+			}
+			if _, _, err := config.Parse([]string{"-" + name + "=" + value}, nil, io.Discard); err == nil {
+				t.Errorf("-%s=%q is taken", name, value)
+			} else if !strings.Contains(err.Error(), "-"+name) {
+				t.Errorf("-%s=%q: the error does not name the flag: %v", name, value, err)
+			}
+		}
+	}
+}
+
+// Every setting that can be wrong at all is tried above; these cannot.
+func TestSettingsThatTakeAnything(t *testing.T) {
+	for _, name := range []string{"jwt-issuer", "jwt-audience"} {
+		for _, value := range []string{"", " ", "https://a.example/", "any thing"} {
+			if _, _, err := config.Parse(nil, []string{config.Variable(name) + "=" + value}, io.Discard); err != nil {
+				t.Errorf("%s=%q: %v", name, value, err)
+			}
+		}
+	}
+	for _, environ := range [][]string{
+		{"ROLECALL_JWT_SECRET="}, {"ROLECALL_JWKS_URL="}, {"ROLECALL_ALLOWED_ORIGINS="}, {"ROLECALL_JWT_ALGS= , "},
+		{"ROLECALL_MESSAGE_RETENTION=kept"},
+	} {
+		got, _, err := config.Parse(nil, environ, io.Discard)
+		if diff := cmp.Diff(config.Default(), got); err != nil || diff != "" {
+			t.Errorf("%s is not the default: %v %s", environ, err, diff)
+		}
+	}
+}
+
+func TestValuesThatContradict(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args, environ []string
+		want          []string
+	}{
+		"secret and JWKS":          {[]string{"-jwks-url=https://a.example"}, []string{"ROLECALL_JWT_SECRET=" + secret}, []string{"ROLECALL_JWKS_URL", "ROLECALL_JWT_SECRET"}},
+		"shared key's alg, JWKS":   {[]string{"-jwks-url=https://a.example", "-jwt-algs=HS256"}, nil, []string{"ROLECALL_JWT_ALGS", "HS256"}},
+		"public alg, shared key":   {[]string{"-jwt-algs=ES256"}, []string{"ROLECALL_JWT_SECRET=" + secret}, []string{"ROLECALL_JWT_ALGS", "ES256"}},
+		"an argument too many":     {[]string{"-demo", "extra"}, nil, []string{"extra"}},
+		"a value for a switch":     {[]string{"-chat-open-rooms", "false"}, nil, []string{"false"}},
+		"a flag that is not":       {[]string{"-no-such"}, nil, []string{"-no-such"}},
+		"a flag without its value": {[]string{"-addr"}, nil, []string{"-addr"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := config.Parse(tc.args, tc.environ, io.Discard)
+			if err == nil {
+				t.Fatal("taken")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not name %s: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// Whatever is wrong, and wherever the secret stands, it is not repeated.
+func TestSecretIsNeverEchoed(t *testing.T) {
+	short := "hunter2-is-short"
+	for name, tc := range map[string]struct{ args, environ []string }{
+		"short":                    {nil, []string{"ROLECALL_JWT_SECRET=" + short}},
+		"short flag":               {[]string{"-jwt-secret", short}, nil},
+		"with JWKS":                {[]string{"-jwks-url=https://a.example"}, []string{"ROLECALL_JWT_SECRET=" + secret + short}},
+		"something else is bad":    {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWT_SECRET=" + secret + short}},
+		"another flag is unknown":  {[]string{"-jwt-secret=" + secret + short, "-no-such"}, nil},
+		"its flag is misspelt":     {[]string{"-jwt-secrets=" + secret + short}, nil},
+		"its variable is misspelt": {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWTSECRET=" + secret + short}},
+		"a bad variable beside it": {nil, []string{"ROLECALL_JWT_SECRET=" + secret + short, "ROLECALL_DEMO=maybe"}},
+		"blanks around the =":      {[]string{"-jwt-secret", "=", secret + short}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			_, warnings, err := config.Parse(tc.args, tc.environ, &out)
+			if err == nil {
+				t.Fatal("taken")
+			}
+			if text := out.String() + err.Error(); strings.Contains(text, short) {
+				t.Errorf("echoed: %s", text)
+			}
+			for _, warning := range warnings {
+				if strings.Contains(string(warning), short) {
+					t.Errorf("echoed: %s", warning)
+				}
+			}
+		})
+	}
+}
+
+// A failed Parse gives nothing that could be run by mistake.
+func TestFailureGivesNoConfig(t *testing.T) {
+	for _, args := range [][]string{{"-addr=x"}, {"-rate-chat=x"}, {"extra"}, {"-jwt-secret=short"}} {
+		got, _, err := config.Parse(args, nil, io.Discard)
+		if err == nil || !cmp.Equal(got, config.Config{}) {
+			t.Errorf("%s: %+v, %v", args, got, err)
+		}
+	}
+}
+
+func TestEnviron(t *testing.T) {
+	t.Setenv("ROLECALL_ADDR", "127.0.0.1:7")
+	if !slices.Contains(config.Environ(), "ROLECALL_ADDR=127.0.0.1:7") {
+		t.Error("the process's variables are not read")
+	}
+}

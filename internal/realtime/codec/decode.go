@@ -1,0 +1,175 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// Decoder puts packets together from the messages of one connection. It is not
+// for use by several goroutines at once.
+type Decoder struct {
+	// MaxSize bounds the bytes of one packet, its attachments included.
+	MaxSize int
+
+	partial *Packet // waits for attachments
+}
+
+// Add takes the next message. It returns the packet which that completes, or nil
+// when attachments are still to come. It keeps data.
+func (d *Decoder) Add(data []byte, binary bool) (*Packet, error) {
+	if binary {
+		return d.attach(data)
+	}
+	if d.partial != nil {
+		return nil, ErrAttachments
+	}
+	if len(data) > d.MaxSize {
+		return nil, ErrTooLarge
+	}
+	p, err := decode(data)
+	if err != nil {
+		return nil, err
+	}
+	if p.attachments > 0 {
+		d.partial = p
+		return nil, nil
+	}
+	return p, nil
+}
+
+func (d *Decoder) attach(data []byte) (*Packet, error) {
+	p := d.partial
+	if p == nil {
+		return nil, ErrAttachments
+	}
+	if p.Size += len(data); p.Size > d.MaxSize {
+		return nil, ErrTooLarge
+	}
+	p.Binary = append(p.Binary, data)
+	if len(p.Binary) < p.attachments {
+		return nil, nil
+	}
+	d.partial = nil
+	return p, nil
+}
+
+// decode parses <type>[<attachments>-][<namespace>,][<id>][<JSON>].
+func decode(text []byte) (*Packet, error) {
+	if len(text) == 0 {
+		return nil, ErrInvalidPacket
+	}
+	p := &Packet{Type: Type(text[0]), Namespace: "/", Size: len(text)}
+	rest := text[1:]
+	var err error
+	if p.Type == BinaryEvent || p.Type == BinaryAck {
+		if p.attachments, rest, err = cutAttachments(rest); err != nil {
+			return nil, err
+		}
+	}
+	if p.Namespace, rest, err = cutNamespace(rest); err != nil {
+		return nil, err
+	}
+	if p.ID, rest, err = cutID(rest); err != nil {
+		return nil, err
+	}
+	if err := p.decodePayload(rest); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func cutAttachments(text []byte) (n int, rest []byte, err error) {
+	digits, rest, found := bytes.Cut(text, []byte{'-'})
+	if !found || len(digits) == 0 || len(digits) > len(strconv.Itoa(MaxAttachments)) || !allDigits(digits) {
+		return 0, nil, ErrAttachments
+	}
+	if n, err = strconv.Atoi(string(digits)); err != nil || n > MaxAttachments {
+		return 0, nil, ErrAttachments
+	}
+	return n, rest, nil
+}
+
+func cutNamespace(text []byte) (namespace string, rest []byte, err error) {
+	if len(text) == 0 || text[0] != '/' {
+		return "/", text, nil
+	}
+	name, rest, _ := bytes.Cut(text, []byte{','})
+	if len(name) > MaxNamespace {
+		return "", nil, ErrInvalidPacket
+	}
+	return string(name), rest, nil
+}
+
+func cutID(text []byte) (id *uint64, rest []byte, err error) {
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	if n == 0 {
+		return nil, text, nil
+	}
+	if n > maxID {
+		return nil, nil, ErrInvalidPacket
+	}
+	value, err := strconv.ParseUint(string(text[:n]), 10, 64)
+	if err != nil {
+		return nil, nil, ErrInvalidPacket
+	}
+	return &value, text[n:], nil
+}
+
+func allDigits(text []byte) bool {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// decodePayload checks that the payload and the id are such as the type calls for.
+func (p *Packet) decodePayload(text []byte) error {
+	switch p.Type {
+	case Connect:
+		if p.ID != nil {
+			return ErrInvalidPacket
+		}
+		if len(text) == 0 {
+			return nil
+		}
+		p.Auth = json.RawMessage(text)
+		return validate(text, '{')
+	case Disconnect:
+		if p.ID != nil || len(text) > 0 {
+			return ErrInvalidPacket
+		}
+		return nil
+	case Event, BinaryEvent:
+		return p.decodeEvent(text)
+	case Ack, BinaryAck:
+		if p.ID == nil {
+			return ErrInvalidPacket
+		}
+		args, err := splitArray(text)
+		p.Args = args
+		return err
+	default: // a client has no connect errors to report
+		return ErrInvalidPacket
+	}
+}
+
+func (p *Packet) decodeEvent(text []byte) error {
+	args, err := splitArray(text)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return ErrInvalidPayload
+	}
+	if err := json.Unmarshal(args[0], &p.Name); err != nil || !ValidEventName(p.Name) {
+		return ErrInvalidPayload
+	}
+	p.Args = args[1:]
+	return nil
+}

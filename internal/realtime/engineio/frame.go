@@ -1,0 +1,119 @@
+package engineio
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// trustedLength is how much a frame may announce and have allocated before any
+// of it has arrived.
+const trustedLength = 16 << 10
+
+// closeError is a reason to end a WebSocket, with the status code to tell the
+// peer (RFC 6455, section 7.4.1).
+type closeError struct {
+	code ws.StatusCode
+	text string
+}
+
+func (e *closeError) Error() string { return fmt.Sprintf("engineio: %s (%d)", e.text, e.code) }
+
+// errPeerClosed says that the peer sent a Close frame.
+var errPeerClosed = errors.New("engineio: peer closed")
+
+// messageReader reads whole messages from a client's frames.
+type messageReader struct {
+	r     *bufio.Reader
+	limit int64 // bytes of one message, over all its fragments
+	// pong is given the payload of each Ping frame.
+	pong func(payload []byte)
+
+	header [ws.MaxHeaderSize]byte // scratch, so that reading a header allocates nothing
+}
+
+// next reads one message. The data is the caller's to keep. Errors are
+// errPeerClosed, a *closeError, or what reading returned.
+func (m *messageReader) next() (data []byte, binary bool, err error) {
+	state := ws.StateServerSide
+	for {
+		header, err := ws.ReadHeaderBuffer(m.r, m.header[:])
+		if err != nil {
+			return nil, false, headerError(err)
+		}
+		if err := ws.CheckHeader(header, state); err != nil {
+			return nil, false, &closeError{ws.StatusProtocolError, err.Error()}
+		}
+		if header.OpCode.IsControl() {
+			if err := m.control(header); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		if header.Length > m.limit-int64(len(data)) {
+			return nil, false, &closeError{ws.StatusMessageTooBig, "message too big"}
+		}
+		if data, err = m.payload(data, header); err != nil {
+			return nil, false, err
+		}
+		if header.OpCode != ws.OpContinuation {
+			binary = header.OpCode == ws.OpBinary
+		}
+		if !header.Fin {
+			state = state.Set(ws.StateFragmented)
+			continue
+		}
+		if !binary && !utf8.Valid(data) {
+			return nil, false, &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+		}
+		return data, binary, nil
+	}
+}
+
+// payload reads a frame's payload behind data and takes the mask off. Memory
+// grows as bytes arrive, not as they are announced.
+func (m *messageReader) payload(data []byte, header ws.Header) ([]byte, error) {
+	start := len(data)
+	for left := int(header.Length); left > 0; {
+		step := min(left, trustedLength)
+		from := len(data)
+		if cap(data)-from < step {
+			grown := make([]byte, from, from+min(left, max(step, from)))
+			copy(grown, data)
+			data = grown
+		}
+		data = data[:from+step]
+		if _, err := io.ReadFull(m.r, data[from:]); err != nil {
+			return nil, err
+		}
+		left -= step
+	}
+	ws.Cipher(data[start:], header.Mask, 0)
+	return data, nil
+}
+
+func (m *messageReader) control(header ws.Header) error {
+	payload, err := m.payload(nil, header)
+	if err != nil {
+		return err
+	}
+	switch header.OpCode {
+	case ws.OpClose:
+		return errPeerClosed
+	case ws.OpPing:
+		m.pong(payload)
+	}
+	return nil
+}
+
+// headerError tells a malformed header from a broken connection.
+func headerError(err error) error {
+	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
+		return &closeError{ws.StatusProtocolError, err.Error()}
+	}
+	return err
+}

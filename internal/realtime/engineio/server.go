@@ -1,0 +1,205 @@
+// Package engineio is a server for version 4 of the Engine.IO protocol: sessions
+// that live on long polling or a WebSocket, the upgrade from one to the other,
+// and the heartbeat. It knows nothing of Socket.IO.
+//
+// https://socket.io/docs/v4/engine-io-protocol
+package engineio
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"rolecall/internal/realtime/inflight"
+)
+
+// Names of the transports in the query of a request.
+const (
+	transportPolling   = "polling"
+	transportWebSocket = "websocket"
+)
+
+// Config is what a Server is made of. Every field must be set but AllowOrigin.
+type Config struct {
+	PingInterval   time.Duration // from one pong to the next ping
+	PingTimeout    time.Duration // how long a pong may take
+	UpgradeTimeout time.Duration // how long an upgrade may take
+	WriteTimeout   time.Duration // how long one write of up to 64 KiB may take
+	CloseTimeout   time.Duration // how long a closed session may take to say goodbye
+	MaxPayload     int64         // bytes of one incoming message or POST body
+	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
+
+	// AllowOrigin decides on requests from another origin; nil refuses them.
+	AllowOrigin func(r *http.Request) bool
+	// Accept is called with each new session before anything is read from it.
+	Accept func(s *Session) Receiver
+	Logger *slog.Logger
+}
+
+// Receiver is told what happens to one session.
+type Receiver interface {
+	// Message is given each message in order, one at a time. While it runs
+	// nothing more is read from the client. An error ends the session as a
+	// protocol violation.
+	Message(data []byte, binary bool) error
+	// Closed is called exactly once, after Accept has returned, on whichever
+	// goroutine ended the session; a call of Message may still be running.
+	Closed(reason Reason)
+}
+
+// Server is an Engine.IO server. It is an http.Handler for its one path.
+type Server struct {
+	config Config
+	// running counts what must have ended before Drain returns: sessions that a
+	// client can still reach, and the goroutines of WebSockets.
+	running inflight.Counter
+
+	mu       sync.Mutex
+	sessions map[string]*Session // those a request can find, the closing ones included
+	open     int
+	stopping bool
+}
+
+// NewServer makes a server.
+func NewServer(config Config) *Server {
+	return &Server{config: config, sessions: make(map[string]*Session)}
+}
+
+// ServeHTTP answers every request of the protocol.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.admitOrigin(w, r) {
+		errForbidden().write(w)
+		return
+	}
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	query := r.URL.Query()
+	transport := query.Get("transport")
+	if transport != transportPolling && transport != transportWebSocket {
+		errUnknownTransport().write(w)
+		return
+	}
+	if sid := query.Get("sid"); sid != "" {
+		s.serveSession(w, r, sid, transport)
+		return
+	}
+	s.handshake(w, r, query, transport)
+}
+
+// serveSession answers a request that names a session.
+func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, sid, transport string) {
+	s.mu.Lock()
+	session := s.sessions[sid]
+	s.mu.Unlock()
+	switch {
+	case session == nil:
+		errUnknownSession().write(w)
+	case transport == transportWebSocket:
+		session.serveUpgrade(w, r)
+	case r.Method == http.MethodGet:
+		session.servePoll(w, r)
+	case r.Method == http.MethodPost:
+		session.servePost(w, r)
+	default:
+		errBadRequest().write(w)
+	}
+}
+
+// handshake answers a request that asks for a new session.
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Values, transport string) {
+	switch {
+	case r.Method != http.MethodGet:
+		errHandshakeMethod().write(w)
+	case query.Get("EIO") != "4":
+		errUnsupportedVersion().write(w)
+	case transport == transportWebSocket && !isWebSocketUpgrade(r):
+		errBadRequest().write(w)
+	case s.isStopping():
+		errStopping().write(w)
+	case transport == transportWebSocket:
+		s.openWebSocket(w, r, query)
+	default:
+		s.openPolling(w, r, query)
+	}
+}
+
+// register puts a new session where requests find it. It reports false when
+// the server is stopping.
+func (s *Server) register(session *Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.running.Begin()
+	s.sessions[session.id] = session
+	s.open++
+	return true
+}
+
+// unregister forgets a session. Calling it again does nothing.
+func (s *Server) unregister(session *Session) {
+	s.mu.Lock()
+	_, known := s.sessions[session.id]
+	delete(s.sessions, session.id)
+	s.mu.Unlock()
+	if known {
+		s.running.End()
+	}
+}
+
+func (s *Server) countClosed() {
+	s.mu.Lock()
+	s.open--
+	s.mu.Unlock()
+}
+
+// Len is the number of open sessions.
+func (s *Server) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+func (s *Server) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}
+
+// Drain refuses new sessions, closes all there are, and waits until they have
+// ended. When the context ends first, connections are cut and its error returned.
+func (s *Server) Drain(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	sessions := make([]*Session, 0, len(s.sessions))
+	for _, session := range s.sessions {
+		sessions = append(sessions, session)
+	}
+	s.mu.Unlock()
+	for _, session := range sessions {
+		session.Close(ReasonStopping)
+	}
+	if err := s.running.Wait(ctx); err != nil {
+		for _, session := range sessions {
+			session.cut()
+		}
+		return fmt.Errorf("engineio: drain: %w", err)
+	}
+	return nil
+}
+
+// newSessionID is 128 random bits. Whoever knows it can speak for the session.
+func newSessionID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}

@@ -1,0 +1,211 @@
+package engineio
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// openWebSocket opens a session on a WebSocket. Its loops run on goroutines of
+// their own, so that the HTTP server's is let go with its buffers.
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query url.Values) {
+	session, err := s.newSession(r, query, []string{})
+	if err != nil {
+		errBadRequest().write(w)
+		return
+	}
+	if !s.register(session) {
+		errStopping().write(w)
+		return
+	}
+	socket, ok := s.acceptWebSocket(w, r)
+	if !ok {
+		session.end(ReasonTransportError, ws.StatusProtocolError, false)
+		return
+	}
+	session.mu.Lock()
+	session.attachLocked(socket)
+	session.mu.Unlock()
+	session.start()
+	s.running.Begin()
+	go func() {
+		defer s.running.End()
+		session.readLoop(socket)
+	}()
+}
+
+// attachLocked makes the WebSocket the session's transport and starts its writer.
+func (s *Session) attachLocked(socket *webSocket) {
+	s.socket = socket
+	socket.reader.pong = func(payload []byte) {
+		if err := s.Send(controlFrame(ws.OpPong, payload)); errors.Is(err, ErrQueueFull) {
+			s.Abort(ReasonSlowReader)
+		}
+	}
+	s.server.running.Begin()
+	go func() {
+		defer s.server.running.End()
+		defer close(socket.writerDone)
+		s.writeLoop(socket)
+	}()
+}
+
+// writeLoop writes what is queued until the session has ended, then the Close frame.
+func (s *Session) writeLoop(socket *webSocket) {
+	for {
+		s.mu.Lock()
+		batch, cost := s.takeLocked()
+		ended, code := s.state == stateClosed, s.code
+		s.mu.Unlock()
+		switch {
+		case len(batch) > 0:
+			err := socket.write(batch)
+			s.sent(cost)
+			if err != nil {
+				s.Abort(ReasonTransportError)
+				return
+			}
+		case ended:
+			// Should this fail, the reader finds the same broken connection.
+			_ = socket.write([]*Message{controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, ""))})
+			return
+		default:
+			<-socket.wake
+		}
+	}
+}
+
+// readLoop reads from the WebSocket until it is over and closes it. A client that
+// does not answer the Close frame is cut off by the session's timer.
+func (s *Session) readLoop(socket *webSocket) {
+	defer s.gone()
+	defer socket.cut()
+	err := s.readMessages(socket)
+	refused := (*closeError)(nil)
+	switch {
+	case errors.As(err, &refused):
+		s.end(refusalReason(refused), refused.code, false)
+		<-socket.writerDone
+		// Bytes that nobody reads would turn the close into a reset, which can
+		// overtake the Close frame. The session's timer ends this.
+		_, _ = io.Copy(io.Discard, socket.conn)
+	case errors.Is(err, errPeerClosed):
+		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
+		<-socket.writerDone
+	case errors.Is(err, io.EOF):
+		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
+	default:
+		s.end(ReasonTransportError, ws.StatusNormalClosure, false)
+	}
+}
+
+func refusalReason(refused *closeError) Reason {
+	if refused.code == ws.StatusMessageTooBig {
+		return ReasonTransportError
+	}
+	return ReasonParseError
+}
+
+// readMessages hands each message on. It always returns an error.
+func (s *Session) readMessages(socket *webSocket) error {
+	for {
+		data, binary, err := socket.reader.next()
+		if err != nil {
+			return err
+		}
+		p := packet{kind: typeMessage, data: data, binary: binary}
+		if !binary {
+			if p, err = decodeText(data); err != nil {
+				return &closeError{ws.StatusProtocolError, err.Error()}
+			}
+		}
+		if err := s.receive(p); err != nil {
+			return &closeError{ws.StatusProtocolError, err.Error()}
+		}
+	}
+}
+
+// serveUpgrade lets a WebSocket try to take over a session that polls.
+// https://socket.io/docs/v4/engine-io-protocol/#upgrade
+func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	possible := s.state == stateOpen && s.socket == nil && !s.upgrading && isWebSocketUpgrade(r)
+	if possible {
+		s.upgrading = true
+	}
+	s.mu.Unlock()
+	if !possible {
+		errBadRequest().write(w)
+		return
+	}
+	socket, ok := s.server.acceptWebSocket(w, r)
+	if !ok {
+		s.abandonUpgrade()
+		return
+	}
+	s.mu.Lock()
+	s.candidate = socket
+	ended := s.state == stateClosed
+	s.mu.Unlock()
+	if ended {
+		socket.cut()
+		return
+	}
+	s.server.running.Begin()
+	go func() {
+		defer s.server.running.End()
+		if !s.probe(socket) {
+			s.abandonUpgrade()
+			socket.cut()
+			return
+		}
+		s.readLoop(socket)
+	}()
+}
+
+func (s *Session) abandonUpgrade() {
+	s.mu.Lock()
+	s.upgrading, s.probed, s.candidate = false, false, nil
+	s.mu.Unlock()
+}
+
+// probe carries the WebSocket through the upgrade. True means that it is now the
+// session's transport.
+func (s *Session) probe(socket *webSocket) bool {
+	config := &s.server.config
+	if err := socket.conn.SetReadDeadline(time.Now().Add(config.UpgradeTimeout)); err != nil {
+		return false
+	}
+	socket.reader.pong = func(payload []byte) {
+		_ = socket.write([]*Message{controlFrame(ws.OpPong, payload)}) // the next read finds a broken connection
+	}
+	if !socket.expect("2probe") || socket.write([]*Message{textPacket(typePong, []byte("probe"))}) != nil {
+		return false
+	}
+	s.mu.Lock()
+	s.probed = true
+	s.wakeLocked()
+	s.mu.Unlock()
+	if !socket.expect("5") || socket.conn.SetReadDeadline(time.Time{}) != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != stateOpen {
+		return false
+	}
+	s.wakeLocked() // a poll that still waits learns that it is over
+	s.upgrading, s.probed, s.candidate = false, false, nil
+	s.attachLocked(socket)
+	return true
+}
+
+// expect reads one message and says whether it is this text.
+func (c *webSocket) expect(text string) bool {
+	data, binary, err := c.reader.next()
+	return err == nil && !binary && string(data) == text
+}

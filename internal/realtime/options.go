@@ -1,0 +1,61 @@
+package realtime
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Options is what a Server is made of. Zero values mean the defaults.
+type Options struct {
+	Path           string        // of the endpoint; default "/socket.io/"
+	PingInterval   time.Duration // from a pong to the next ping; default 25 s
+	PingTimeout    time.Duration // how long a pong may take; default 20 s
+	UpgradeTimeout time.Duration // how long the upgrade to WebSocket may take; default 10 s
+	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
+
+	MaxPayload     int64 // bytes of one incoming message, event or POST body; default 128 KiB
+	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 4 MiB
+
+	// AllowOrigin decides on requests of pages from another origin than the
+	// server's own, which is always allowed. Nil refuses them.
+	AllowOrigin func(r *http.Request) bool
+	// Logger gets what goes wrong; default slog.DiscardHandler.
+	Logger *slog.Logger
+}
+
+// How long one write of up to 64 KiB, and the farewell of a closed connection,
+// may take.
+const (
+	writeTimeout = 10 * time.Second
+	closeTimeout = 5 * time.Second
+)
+
+// Bounds on the events of one socket that its handler has not finished. Beyond
+// them nothing more is read from its connection.
+const (
+	maxPendingEvents = 1000
+	maxPendingBytes  = 1 << 20
+)
+
+func (o *Options) setDefaults() {
+	setDefault(&o.Path, "/socket.io/")
+	setDefault(&o.PingInterval, 25*time.Second)
+	setDefault(&o.PingTimeout, 20*time.Second)
+	setDefault(&o.UpgradeTimeout, 10*time.Second)
+	setDefault(&o.ConnectTimeout, 45*time.Second)
+	setDefault(&o.MaxPayload, 128<<10)
+	setDefault(&o.MaxQueuedBytes, 4<<20)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Path = strings.TrimRight(o.Path, "/")
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,165 @@
+package chat_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+)
+
+// everyDoor tries every operation on a room and returns what each answered.
+func everyDoor(t *testing.T, service *chat.Service, h *hub, who auth.Identity, roomID string) map[string]error {
+	t.Helper()
+	_, join := service.Join(t.Context(), who, chat.Entry{RoomID: roomID}, h.connect(who))
+	_, history := service.History(t.Context(), who, chat.HistoryQuery{RoomID: roomID})
+	_, sending := service.Send(t.Context(), who, chat.Outgoing{RoomID: roomID, Text: "hello"})
+	_, read := service.MarkRead(t.Context(), who, chat.ReadUpTo{RoomID: roomID, MessageID: "no such message"})
+	if code(read) == fault.NotFound {
+		read = nil // let in, and looked for the message
+	}
+	return map[string]error{
+		"join": join, "history": history, "send": sending, "read": read,
+		"typing": service.Typing(t.Context(), who, chat.Typing{RoomID: roomID, IsTyping: true}),
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := openStore(t)
+	service := newService(t, store, h, nil, nil)
+	closed := newService(t, store, h, nil, func(o *chat.Options) { o.OpenRooms = false })
+	everyID := []string{"u-admin", "u-driver", "u-company", "u-provider", "u-vendor"}
+	theirs := group(t, service, person("maker", roles.Admin), everyID...)
+	notTheirs := group(t, service, person("maker", roles.Admin), "somebody")
+	long := strings.Repeat("x", roles.MaxUserID)
+	for _, role := range roles.All() {
+		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
+			me := person("u-"+string(role), role)
+			for _, test := range []struct {
+				name, roomID string
+				want, closed fault.Code // with open rooms on, and off
+			}{
+				{"own direct room", roles.DirectRoom(me.UserID, "friend"), "", ""},
+				{"direct room with oneself", roles.DirectRoom(me.UserID, me.UserID), "", ""},
+				{"longest direct room", roles.DirectRoom(me.UserID, long), "", ""},
+				{"others' direct room", roles.DirectRoom("friend", "stranger"), fault.RoomForbidden, fault.RoomForbidden},
+				{"direct room, wrong order", "dm:zoe:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
+				{"direct room of three", "dm:a:b:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
+				{"direct room of one", "dm:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
+				{"own group", theirs, "", ""},
+				{"another group", notTheirs, fault.RoomForbidden, fault.RoomForbidden},
+				{"unknown group", "group:none", fault.RoomForbidden, fault.RoomForbidden},
+				{"group without an id", "group:", fault.RoomForbidden, fault.RoomForbidden},
+				{"open room", "lobby", "", fault.RoomForbidden},
+				{"longest open room", strings.Repeat("r", roles.MaxRoomID), "", fault.RoomForbidden},
+				{"too long", strings.Repeat("r", roles.MaxRoomID+1), fault.RoomInvalid, fault.RoomInvalid},
+				{"empty", "", fault.RoomInvalid, fault.RoomInvalid},
+				{"bad first character", ":lobby", fault.RoomInvalid, fault.RoomInvalid},
+				{"a space", "the lobby", fault.RoomInvalid, fault.RoomInvalid},
+				{"not ASCII", "löbby", fault.RoomInvalid, fault.RoomInvalid},
+				{"a star", "fleet:*", fault.RoomInvalid, fault.RoomInvalid},
+				{"own user room", "user:" + me.UserID, fault.RoomForbidden, fault.RoomForbidden},
+				{"role room", "role:admin", fault.RoomForbidden, fault.RoomForbidden},
+				{"company room", "company:acme", fault.RoomForbidden, fault.RoomForbidden},
+				{"fleet room", "fleet:acme", fault.RoomForbidden, fault.RoomForbidden},
+				{"driver room", "driver:d1", fault.RoomForbidden, fault.RoomForbidden},
+				{"cell room", "cell:9q8y", fault.RoomForbidden, fault.RoomForbidden},
+			} {
+				for door, err := range everyDoor(t, service, h, me, test.roomID) {
+					if code(err) != test.want {
+						t.Errorf("%s, %s: %v, want %q", test.name, door, err, test.want)
+					}
+					if test.want != "" && fault.From(err).Field != "roomId" {
+						t.Errorf("%s, %s: the fault names field %q", test.name, door, fault.From(err).Field)
+					}
+				}
+				for door, err := range everyDoor(t, closed, h, me, test.roomID) {
+					if code(err) != test.closed {
+						t.Errorf("open rooms off, %s, %s: %v, want %q", test.name, door, err, test.closed)
+					}
+				}
+			}
+		})
+	}
+	t.Run("no role", func(t *testing.T) {
+		t.Parallel()
+		for door, err := range everyDoor(t, service, h, auth.Identity{UserID: "u", Role: "visitor"}, "lobby") {
+			if code(err) != fault.Forbidden {
+				t.Errorf("%s: %v, want forbidden", door, err)
+			}
+		}
+		_, err := service.CreateGroup(t.Context(), auth.Identity{UserID: "u", Role: "visitor"}, chat.NewGroup{Name: "g", Members: []string{"a"}})
+		if code(err) != fault.Forbidden {
+			t.Errorf("create: %v, want forbidden", err)
+		}
+	})
+}
+
+// TestUnknownGroupLooksLikeAnother: nobody can probe for groups by their answers.
+func TestUnknownGroupLooksLikeAnother(t *testing.T) {
+	t.Parallel()
+	service := newService(t, openStore(t), &hub{}, nil, nil)
+	other := group(t, service, person("maker", roles.Admin), "somebody")
+	_, unknown := service.History(t.Context(), person("me", roles.Vendor), chat.HistoryQuery{RoomID: "group:none"})
+	_, foreign := service.History(t.Context(), person("me", roles.Vendor), chat.HistoryQuery{RoomID: other})
+	if unknown == nil || foreign == nil || unknown.Error() != foreign.Error() {
+		t.Errorf("an unknown group answers %v, another's %v", unknown, foreign)
+	}
+}
+
+// TestMessagingPolicy lets drivers write to nobody but company users.
+func TestMessagingPolicy(t *testing.T) {
+	t.Parallel()
+	denied := map[[2]roles.Role]bool{}
+	for _, to := range roles.All() {
+		denied[[2]roles.Role{roles.Driver, to}] = to != roles.Company
+	}
+	h := &hub{}
+	people := directory{"carl": roles.Company, "vic": roles.Vendor, "rot": "broken"}
+	service := newService(t, openStore(t), h, people, func(o *chat.Options) { o.Messaging.Denied = denied })
+	dora, admin := person("dora", roles.Driver), person("root", roles.Admin)
+	vics := h.connect(person("vic", roles.Vendor))
+	for _, test := range []struct {
+		name string
+		who  auth.Identity
+		to   string
+		want fault.Code
+	}{
+		{"allowed", dora, "carl", ""},
+		{"denied", dora, "vic", fault.Forbidden},
+		{"never seen", dora, "ghost", fault.NotFound},
+		{"never seen, by who may write to all", admin, "ghost", ""},
+		{"directory down", dora, "rot", fault.Unavailable},
+		{"directory not asked for who may write to all", admin, "rot", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			room := roles.DirectRoom(test.who.UserID, test.to)
+			_, to := service.Send(t.Context(), test.who, chat.Outgoing{To: test.to, Text: "hello"})
+			_, byRoom := service.Send(t.Context(), test.who, chat.Outgoing{RoomID: room, Text: "hello"})
+			_, byGroup := service.CreateGroup(t.Context(), test.who, chat.NewGroup{Name: "g", Members: []string{"carl", test.to}})
+			typing := service.Typing(t.Context(), test.who, chat.Typing{RoomID: room, IsTyping: true})
+			for door, err := range map[string]error{"to": to, "roomId": byRoom, "group": byGroup, "typing": typing} {
+				if code(err) != test.want {
+					t.Errorf("%s: %v, want %q", door, err, test.want)
+				}
+			}
+			if test.to == "rot" && test.want != "" && !errors.Is(to, errDirectory) {
+				t.Errorf("the cause is lost: %v", to)
+			}
+		})
+	}
+	if heard := vics.take(); len(heard) > 0 {
+		t.Errorf("somebody who may not be written to heard %v", heard)
+	}
+	// The other direction is open, and so is the answer's history.
+	send(t, service, person("vic", roles.Vendor), chat.Outgoing{To: "dora", Text: "hello"})
+	if _, err := service.History(t.Context(), dora, chat.HistoryQuery{RoomID: roles.DirectRoom("dora", "vic")}); err != nil {
+		t.Errorf("reading what was received: %v", err)
+	}
+}

@@ -1,0 +1,296 @@
+package chat_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/sqlite"
+)
+
+// deadline is how long a test waits for what must happen; it runs out only where something is broken.
+const deadline = 20 * time.Second
+
+// noon is what the fake clock shows, Unix milliseconds.
+const noon = int64(1_767_268_800_000)
+
+func atNoon() time.Time { return time.UnixMilli(noon) }
+
+func person(id string, role roles.Role) auth.Identity {
+	company := ""
+	if role.HasTenant() {
+		company = "acme"
+	}
+	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
+}
+
+// hub is a model of the realtime server: sockets in rooms, and what each has heard. It is the service's Emitter and
+// its Rooms.
+type hub struct {
+	mu      sync.Mutex
+	sockets []*socket
+	emitted []string // the names of events, in order
+}
+
+// socket is one connected client.
+type socket struct {
+	hub   *hub
+	rooms []string
+	heard []event
+	gone  bool
+	// onEmit, where set, is called with each event sent to this socket alone; its error is the send's.
+	onEmit func() error
+}
+
+type event struct {
+	Name    string
+	Payload string
+}
+
+// connect puts a socket of who into the rooms of its identity.
+func (h *hub) connect(who auth.Identity) *socket {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := &socket{hub: h, rooms: who.Rooms()}
+	h.sockets = append(h.sockets, s)
+	return s
+}
+
+// disconnect takes a socket out of its rooms and returns the chat rooms it was in.
+func (h *hub) disconnect(s *socket) (chatRooms []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, room := range s.rooms {
+		if id, ok := roles.ChatRoomID(room); ok {
+			chatRooms = append(chatRooms, id)
+		}
+	}
+	s.rooms, s.gone = nil, true
+	return chatRooms
+}
+
+func (h *hub) Emit(name string, payload any, to, except []string) {
+	encoded := encode(payload)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.emitted = append(h.emitted, name)
+	for _, s := range h.sockets {
+		if s.inAny(to) && !s.inAny(except) {
+			s.heard = append(s.heard, event{name, encoded})
+		}
+	}
+}
+
+func (h *hub) SocketCount(rooms ...string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	count := 0
+	for _, s := range h.sockets {
+		if !slices.ContainsFunc(rooms, func(room string) bool { return !slices.Contains(s.rooms, room) }) {
+			count++
+		}
+	}
+	return count
+}
+
+// names lists the events emitted to rooms, in order.
+func (h *hub) names() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.emitted)
+}
+
+func (s *socket) inAny(rooms []string) bool {
+	return slices.ContainsFunc(rooms, func(room string) bool { return slices.Contains(s.rooms, room) })
+}
+
+func (s *socket) Join(rooms ...string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if s.gone {
+		return
+	}
+	for _, room := range rooms {
+		if !slices.Contains(s.rooms, room) {
+			s.rooms = append(s.rooms, room)
+		}
+	}
+}
+
+func (s *socket) Leave(rooms ...string) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.rooms = slices.DeleteFunc(s.rooms, func(room string) bool { return slices.Contains(rooms, room) })
+}
+
+func (s *socket) Rooms() []string {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return slices.Clone(s.rooms)
+}
+
+func (s *socket) Emit(name string, payload any) error {
+	if s.onEmit != nil {
+		if err := s.onEmit(); err != nil {
+			return err
+		}
+	}
+	encoded := encode(payload)
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	s.heard = append(s.heard, event{name, encoded})
+	return nil
+}
+
+// take returns what the socket has heard since the last call.
+func (s *socket) take() []event {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	taken := s.heard
+	s.heard = nil
+	return taken
+}
+
+// heardNames is take, the names alone.
+func (s *socket) heardNames() []string {
+	names := []string{}
+	for _, e := range s.take() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+func encode(payload any) string {
+	encoded, err := json.Marshal(payload)
+	if err != nil {
+		return err.Error()
+	}
+	return string(encoded)
+}
+
+func decode[T any](t testing.TB, payload string) T {
+	t.Helper()
+	var value T
+	if err := json.Unmarshal([]byte(payload), &value); err != nil {
+		t.Fatalf("decode %s: %v", payload, err)
+	}
+	return value
+}
+
+// directory knows people's roles; a role of "broken" is a directory that fails.
+type directory map[string]roles.Role
+
+var errDirectory = errors.New("directory broken")
+
+func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, error) {
+	role, known := d[userID]
+	if role == "broken" {
+		return "", false, errDirectory
+	}
+	return role, known, nil
+}
+
+// gated holds AppendMessages back until the test lets it through, with the error the test chooses.
+type gated struct {
+	chat.Store
+	entered chan int // how many drafts came
+	answers chan error
+}
+
+func newGated(store chat.Store) *gated {
+	return &gated{Store: store, entered: make(chan int, 10_000), answers: make(chan error)}
+}
+
+func (g *gated) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
+	g.entered <- len(drafts)
+	if err := <-g.answers; err != nil {
+		return nil, err
+	}
+	return g.Store.AppendMessages(ctx, drafts)
+}
+
+func openStore(t testing.TB) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	return store
+}
+
+// newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
+func newService(t testing.TB, store chat.Store, h *hub, people directory, change func(*chat.Options)) *chat.Service {
+	t.Helper()
+	options := chat.Options{OpenRooms: true, Now: atNoon, Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&options)
+	}
+	service := chat.New(store, h, people, h, options)
+	t.Cleanup(func() { closeService(t, service) })
+	return service
+}
+
+func closeService(t testing.TB, service *chat.Service) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := service.Close(ctx); err != nil {
+		t.Errorf("close service: %v", err)
+	}
+}
+
+// send sends a message that has to be taken.
+func send(t testing.TB, service *chat.Service, who auth.Identity, out chat.Outgoing) chat.Receipt {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	receipt, err := service.Send(ctx, who, out)
+	if err != nil {
+		t.Fatalf("send %+v: %v", out, err)
+	}
+	return receipt
+}
+
+// enter joins a room that lets the socket in.
+func enter(t testing.TB, service *chat.Service, who auth.Identity, roomID string, s *socket) chat.Entered {
+	t.Helper()
+	entered, err := service.Join(t.Context(), who, chat.Entry{RoomID: roomID}, s)
+	if err != nil {
+		t.Fatalf("join %s: %v", roomID, err)
+	}
+	return entered
+}
+
+// group makes a group of people and returns its room id.
+func group(t testing.TB, service *chat.Service, maker auth.Identity, members ...string) string {
+	t.Helper()
+	roomID, err := service.CreateGroup(t.Context(), maker, chat.NewGroup{Name: "a group", Members: members})
+	if err != nil {
+		t.Fatalf("create group: %v", err)
+	}
+	return roomID
+}
+
+func code(err error) fault.Code {
+	if err == nil {
+		return ""
+	}
+	return fault.From(err).Code
+}
+
+func ptr[T any](value T) *T { return &value }

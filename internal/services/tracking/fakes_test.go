@@ -1,0 +1,230 @@
+package tracking_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
+)
+
+// deadline is how long a test waits for what must happen; it runs out only where something is broken.
+const deadline = 20 * time.Second
+
+// noon is what the fake clock shows, Unix milliseconds.
+const noon = int64(1_767_268_800_000)
+
+func atNoon() time.Time { return time.UnixMilli(noon) }
+
+func person(id string, role roles.Role, company string) auth.Identity {
+	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
+}
+
+func driver(id, company string) auth.Identity { return person(id, roles.Driver, company) }
+
+func admin() auth.Identity { return person("root", roles.Admin, "") }
+
+func staff(company string) auth.Identity { return person("staff-of-"+company, roles.Company, company) }
+
+// emission is one call of Emit, its payload encoded as a client would see it.
+type emission struct {
+	Event   string
+	Payload string
+	To      []string
+}
+
+// recorder is an Emitter that remembers.
+type recorder struct {
+	mu  sync.Mutex
+	all []emission
+}
+
+func (r *recorder) Emit(event string, payload any, to, _ []string) {
+	encoded, err := json.Marshal(payload)
+	if err != nil {
+		encoded = []byte(err.Error())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, emission{event, string(encoded), slices.Clone(to)})
+}
+
+// take returns what was emitted since the last call.
+func (r *recorder) take() []emission {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.all
+	r.all = nil
+	return taken
+}
+
+// positions decodes the tracking:positions of one room, one slice an event.
+func positions(t testing.TB, emitted []emission, room string) [][]tracking.Position {
+	t.Helper()
+	var events [][]tracking.Position
+	for _, e := range emitted {
+		if e.Event != tracking.EventPositions || !slices.Contains(e.To, room) {
+			continue
+		}
+		var event struct {
+			At        int64               `json:"at"`
+			Positions []tracking.Position `json:"positions"`
+		}
+		if err := json.Unmarshal([]byte(e.Payload), &event); err != nil {
+			t.Fatalf("%s: %v", e.Payload, err)
+		}
+		if event.At == 0 {
+			t.Errorf("%s says no time", e.Payload)
+		}
+		slices.SortFunc(event.Positions, func(a, b tracking.Position) int { return cmp.Compare(a.DriverID, b.DriverID) })
+		events = append(events, event.Positions)
+	}
+	return events
+}
+
+// statuses lists the statuses told of a driver, in order.
+func statuses(t testing.TB, emitted []emission, driverID string) []tracking.Status {
+	t.Helper()
+	told := []tracking.Status{}
+	for _, e := range emitted {
+		if e.Event != tracking.EventStatus {
+			continue
+		}
+		var event struct {
+			DriverID string          `json:"driverId"`
+			Status   tracking.Status `json:"status"`
+			At       int64           `json:"at"`
+		}
+		if err := json.Unmarshal([]byte(e.Payload), &event); err != nil || event.At == 0 {
+			t.Fatalf("%s: %v", e.Payload, err)
+		}
+		if event.DriverID == driverID {
+			told = append(told, event.Status)
+		}
+	}
+	return told
+}
+
+// memory is a Store for tests that look at the live side alone. It keeps who the drivers are and nothing else.
+type memory struct {
+	mu      sync.Mutex
+	drivers map[string]tracking.Driver
+}
+
+func (m *memory) AppendPositions(_ context.Context, _ []tracking.Position, drivers []tracking.Driver) error {
+	for _, d := range drivers {
+		m.save(d)
+	}
+	return nil
+}
+
+func (m *memory) SaveDriver(_ context.Context, d tracking.Driver) error {
+	m.save(d)
+	return nil
+}
+
+func (m *memory) save(d tracking.Driver) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.drivers == nil {
+		m.drivers = make(map[string]tracking.Driver)
+	}
+	m.drivers[d.DriverID] = d
+}
+
+func (m *memory) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
+
+func (m *memory) Track(context.Context, tracking.TrackQuery) ([]tracking.Position, string, error) {
+	return nil, "", nil
+}
+
+func (m *memory) DeletePositionsBefore(context.Context, int64) (int, error) { return 0, nil }
+
+// gated holds AppendPositions back until the test lets it through, with the error the test chooses.
+type gated struct {
+	tracking.Store
+	entered chan struct{}
+	answers chan error
+}
+
+func newGated(store tracking.Store) *gated {
+	return &gated{Store: store, entered: make(chan struct{}, 10_000), answers: make(chan error)}
+}
+
+func (g *gated) AppendPositions(ctx context.Context, p []tracking.Position, d []tracking.Driver) error {
+	g.entered <- struct{}{}
+	if err := <-g.answers; err != nil {
+		return err
+	}
+	return g.Store.AppendPositions(ctx, p, d)
+}
+
+// openStore returns a SQLite store in a folder of the test's own.
+func openStore(t testing.TB) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	return store
+}
+
+// newService starts a service that is closed at the test's end. The clock stands at noon where options name none.
+func newService(t testing.TB, store tracking.Store, emit tracking.Emitter, options tracking.Options) *tracking.Service {
+	t.Helper()
+	if options.Now == nil {
+		options.Now = atNoon
+	}
+	options.Logger = slog.New(slog.DiscardHandler)
+	service, err := tracking.New(context.Background(), store, emit, options)
+	if err != nil {
+		t.Fatalf("new service: %v", err)
+	}
+	t.Cleanup(func() { closeService(t, service) })
+	return service
+}
+
+func closeService(t testing.TB, service *tracking.Service) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := service.Close(ctx); err != nil {
+		t.Errorf("close service: %v", err)
+	}
+}
+
+// update decodes a payload the way both doors do.
+func update(t testing.TB, payload string) tracking.Update {
+	t.Helper()
+	var u tracking.Update
+	if err := json.Unmarshal([]byte(payload), &u); err != nil {
+		t.Fatalf("decode %s: %v", payload, err)
+	}
+	return u
+}
+
+// publish sends an update that has to be taken.
+func publish(t testing.TB, service *tracking.Service, who auth.Identity, payload string) tracking.Verdict {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	verdict, err := service.Publish(ctx, who, update(t, payload))
+	if err != nil {
+		t.Fatalf("publish %s: %v", payload, err)
+	}
+	return verdict
+}

@@ -1,0 +1,146 @@
+// Package chat is the socket door of the chat service.
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/sockets/event"
+)
+
+// Handlers answers the chat events of one namespace.
+type Handlers struct {
+	chat     *chat.Service
+	presence *presence.Service
+	log      *slog.Logger
+}
+
+// New returns the handlers of the chat domain.
+func New(rooms *chat.Service, people *presence.Service, log *slog.Logger) *Handlers {
+	return &Handlers{chat: rooms, presence: people, log: log}
+}
+
+// Register implements the sockets package's Domain.
+func (h *Handlers) Register(r *event.Router) {
+	event.On(r, "room:join", event.For(limit.Join, roles.Chat), h.join)
+	event.On(r, "room:leave", event.For(limit.Join, roles.Chat), h.leave)
+	event.On(r, "room:create", event.For(limit.Join, roles.CreateGroup), h.create)
+	event.OnPipelined(r, "chat:message", event.For(limit.Chat, roles.Chat), h.message)
+	event.On(r, "chat:history", event.For(limit.Read, roles.Chat), h.history)
+	event.On(r, "chat:typing", event.For(limit.Typing, roles.Chat), h.typing)
+	event.On(r, "chat:read", event.For(limit.Read, roles.Chat), h.read)
+	event.On(r, "presence:list", event.For(limit.Other, roles.ReadDirectory), h.people)
+}
+
+// Welcome tells a new socket who else is there.
+func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
+	people, err := h.presence.Around(ctx, caller.Who)
+	if err != nil {
+		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
+		return
+	}
+	if err := caller.Emit(presence.EventList, people); err != nil {
+		h.log.DebugContext(ctx, "presence list not sent", "user", caller.Who.UserID, "error", err)
+	}
+}
+
+// Farewell tells the rooms a socket was in that it has gone.
+func (h *Handlers) Farewell(who auth.Identity, chatRooms []string) { h.chat.Left(who, chatRooms) }
+
+// roomRef is a room id, bare or as { roomId }.
+type roomRef struct {
+	RoomID string `json:"roomId" validate:"required"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *roomRef) UnmarshalJSON(raw []byte) error {
+	if isString(raw) {
+		return json.Unmarshal(raw, &r.RoomID)
+	}
+	type plain roomRef
+	return json.Unmarshal(raw, (*plain)(r))
+}
+
+// entry is a room id, bare or as { roomId, after?, limit? }.
+type entry struct {
+	chat.Entry
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *entry) UnmarshalJSON(raw []byte) error {
+	if isString(raw) {
+		return json.Unmarshal(raw, &e.RoomID)
+	}
+	return json.Unmarshal(raw, &e.Entry)
+}
+
+func isString(raw []byte) bool { return strings.HasPrefix(strings.TrimSpace(string(raw)), `"`) }
+
+func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (any, error) {
+	return h.chat.Join(ctx, caller.Who, in.Entry, caller)
+}
+
+func (h *Handlers) leave(_ context.Context, caller *event.Caller, in roomRef) (any, error) {
+	return nil, h.chat.Leave(caller.Who, in.RoomID, caller)
+}
+
+type created struct {
+	RoomID string `json:"roomId"`
+}
+
+func (h *Handlers) create(ctx context.Context, caller *event.Caller, in chat.NewGroup) (any, error) {
+	roomID, err := h.chat.CreateGroup(ctx, caller.Who, in)
+	return created{RoomID: roomID}, err
+}
+
+func (h *Handlers) message(ctx context.Context, caller *event.Caller, in chat.Outgoing) (event.Wait, error) {
+	pending, err := h.chat.Submit(ctx, caller.Who, in)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (any, error) { return pending.Wait(ctx) }, nil
+}
+
+func (h *Handlers) history(ctx context.Context, caller *event.Caller, in chat.HistoryQuery) (any, error) {
+	return h.chat.History(ctx, caller.Who, in)
+}
+
+func (h *Handlers) typing(ctx context.Context, caller *event.Caller, in chat.Typing) (any, error) {
+	return nil, h.chat.Typing(ctx, caller.Who, in)
+}
+
+type unread struct {
+	Unread int `json:"unread"`
+}
+
+func (h *Handlers) read(ctx context.Context, caller *event.Caller, in chat.ReadUpTo) (any, error) {
+	left, err := h.chat.MarkRead(ctx, caller.Who, in)
+	return unread{Unread: left}, err
+}
+
+type peopleQuery struct {
+	UserIDs []string `json:"userIds" validate:"max=500,dive,userid"`
+}
+
+type peopleList struct {
+	Users []presence.Person `json:"users"`
+}
+
+func (h *Handlers) people(ctx context.Context, caller *event.Caller, in peopleQuery) (any, error) {
+	people := []presence.Person{}
+	var err error
+	switch {
+	case in.UserIDs == nil:
+		people, err = h.presence.Around(ctx, caller.Who)
+	case len(in.UserIDs) > 0: // an empty list asks for nobody
+		people, _, err = h.presence.Directory(ctx, caller.Who, presence.UserQuery{IDs: in.UserIDs, Limit: len(in.UserIDs)})
+	}
+	return peopleList{Users: people}, err
+}

@@ -1,0 +1,184 @@
+// Package sockets is the socket door: it mounts the three domains on their namespaces and does for every socket what
+// comes before any event: authentication, rooms, greeting, and the end of the token.
+package sockets
+
+import (
+	"context"
+	"encoding/json"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/payload"
+	"rolecall/internal/realtime"
+	"rolecall/internal/roles"
+	"rolecall/internal/sockets/event"
+)
+
+// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces.
+const MaxSocketsPerUser = 20
+
+// farewellTimeout bounds what is done for a socket that has gone.
+const farewellTimeout = 10 * time.Second
+
+// Domain is one of chat, tracking and system.
+type Domain interface {
+	// Register adds the domain's events to a namespace.
+	Register(r *event.Router)
+	// Welcome sends a new socket what it should know first.
+	Welcome(ctx context.Context, caller *event.Caller)
+	// Farewell follows a socket's end; chatRooms are the chat rooms it had joined.
+	Farewell(who auth.Identity, chatRooms []string)
+}
+
+// Presence hears that one of a person's sockets has come or gone.
+type Presence interface {
+	Changed(ctx context.Context, who auth.Identity)
+}
+
+// Verifier turns a token into an identity.
+type Verifier interface {
+	Verify(token string) (auth.Identity, error)
+}
+
+// Mount is what all namespaces share.
+type Mount struct {
+	server   *realtime.Server
+	verifier Verifier
+	presence Presence
+	decoder  *payload.Decoder
+	buckets  *limit.Buckets
+	log      *slog.Logger
+	now      func() time.Time
+
+	// admission holds back other sockets of a user while one is counted and let in.
+	admission [64]sync.Mutex
+}
+
+// Options is what the socket door needs.
+type Options struct {
+	Server   *realtime.Server
+	Verifier Verifier
+	Presence Presence
+	Decoder  *payload.Decoder
+	Buckets  *limit.Buckets
+	Logger   *slog.Logger
+	Now      func() time.Time
+}
+
+// New returns a Mount; Namespace fills it.
+func New(o Options) *Mount {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Mount{
+		server: o.Server, verifier: o.Verifier, presence: o.Presence,
+		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now,
+	}
+}
+
+// Namespace mounts domains on a namespace and returns its router.
+func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
+	router := event.NewRouter(m.decoder, m.buckets, m.log)
+	event.On(router, eventRefresh, event.Rule{Limit: limit.Other}, m.refresh)
+	for _, domain := range domains {
+		domain.Register(router)
+	}
+	m.server.Namespace(name, &namespace{Mount: m, router: router, domains: domains})
+	return router
+}
+
+// namespace implements realtime.Handler.
+type namespace struct {
+	*Mount
+	router  *event.Router
+	domains []Domain
+}
+
+// Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
+func (n *namespace) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+	token, err := tokenOf(hs)
+	if err != nil {
+		return refuse(err)
+	}
+	who, err := n.verifier.Verify(token)
+	if err != nil {
+		return refuse(err)
+	}
+	conn.SetData(&session{conn: conn, now: n.now, who: who})
+
+	lock := &n.admission[stripe(who.UserID, len(n.admission))]
+	lock.Lock()
+	defer lock.Unlock()
+	if n.server.SocketCount(roles.UserRoom(who.UserID)) >= MaxSocketsPerUser {
+		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
+	}
+	conn.Join(who.Rooms()...)
+	return nil
+}
+
+// Connected greets a socket.
+func (n *namespace) Connected(conn *realtime.Conn) {
+	s := sessionOf(conn)
+	caller := &event.Caller{Conn: conn, Who: s.identity()}
+	for _, domain := range n.domains {
+		domain.Welcome(conn.Context(), caller)
+	}
+	n.presence.Changed(conn.Context(), caller.Who)
+	s.watch()
+}
+
+// Event routes an event.
+func (n *namespace) Event(conn *realtime.Conn, ev realtime.Event) {
+	n.router.Route(&event.Caller{Conn: conn, Who: sessionOf(conn).identity()}, ev)
+}
+
+// Disconnected cleans up after a socket.
+func (n *namespace) Disconnected(conn *realtime.Conn, _ string) {
+	s := sessionOf(conn)
+	s.stop()
+	who := s.identity()
+	var chatRooms []string
+	for _, room := range conn.Rooms() {
+		if id, ok := roles.ChatRoomID(room); ok {
+			chatRooms = append(chatRooms, id)
+		}
+	}
+	for _, domain := range n.domains {
+		domain.Farewell(who, chatRooms)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTimeout)
+	defer cancel()
+	n.presence.Changed(ctx, who)
+}
+
+// tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.
+func tokenOf(hs realtime.Handshake) (string, error) {
+	var sent struct {
+		Token string `json:"token"`
+	}
+	if len(hs.Auth) > 0 {
+		if err := json.Unmarshal(hs.Auth, &sent); err != nil {
+			return "", auth.ErrInvalid
+		}
+	}
+	if sent.Token != "" {
+		return sent.Token, nil
+	}
+	return auth.Bearer(hs.Header.Get("Authorization"))
+}
+
+func refuse(err error) *realtime.Refusal {
+	refusal := auth.Refusal(err)
+	return &realtime.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
+}
+
+func stripe(userID string, stripes int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(userID))
+	return int(h.Sum32() % uint32(stripes)) //nolint:gosec // a small positive number
+}

@@ -1,0 +1,55 @@
+// Package tracking is the socket door of the tracking service.
+package tracking
+
+import (
+	"context"
+	"log/slog"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/sockets/event"
+)
+
+// Handlers answers the tracking events of one namespace.
+type Handlers struct {
+	tracking *tracking.Service
+	log      *slog.Logger
+}
+
+// New returns the handlers of the tracking domain.
+func New(service *tracking.Service, log *slog.Logger) *Handlers {
+	return &Handlers{tracking: service, log: log}
+}
+
+// Register implements the sockets package's Domain.
+func (h *Handlers) Register(r *event.Router) {
+	event.OnPipelined(r, "tracking:update", event.For(limit.Location, roles.PublishPosition), h.update)
+}
+
+// Welcome shows a fleet's watcher where the drivers are now.
+func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
+	snapshot, err := h.tracking.Snapshot(caller.Who)
+	if fault.Is(err, fault.Forbidden) {
+		return // watches no fleet
+	}
+	if err == nil {
+		err = caller.Emit(tracking.EventSnapshot, snapshot)
+	}
+	if err != nil {
+		h.log.DebugContext(ctx, "snapshot not sent", "user", caller.Who.UserID, "error", err)
+	}
+}
+
+// Farewell implements the sockets package's Domain.
+func (h *Handlers) Farewell(auth.Identity, []string) {}
+
+func (h *Handlers) update(ctx context.Context, caller *event.Caller, in tracking.Update) (event.Wait, error) {
+	pending, err := h.tracking.Submit(ctx, caller.Who, in)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (any, error) { return pending.Wait(ctx) }, nil
+}

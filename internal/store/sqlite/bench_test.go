@@ -1,0 +1,150 @@
+package sqlite_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/services/tracking"
+)
+
+func BenchmarkAppendMessages(b *testing.B) {
+	for _, size := range []int{1, 100} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			store := open(b, file(b))
+			drafts := make([]chat.Draft, size)
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range drafts {
+					n++
+					drafts[i] = chat.Draft{
+						Message: chat.Message{
+							ID: fmt.Sprintf("%032d", n), RoomID: fmt.Sprintf("room-%d", n%20), UserID: "u1", Username: "Ann",
+							Role: roles.Driver, Text: "On my way, there in ten minutes", Timestamp: int64(n),
+						},
+						ClientID: fmt.Sprintf("client-%d", n),
+					}
+				}
+				if _, err := store.AppendMessages(b.Context(), drafts); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkAppendPositions(b *testing.B) {
+	for _, size := range []int{1, tracking.MaxBatch} {
+		for _, drivers := range []int{1, 500} {
+			if drivers > size {
+				continue
+			}
+			b.Run(fmt.Sprintf("%d of %d drivers", size, drivers), func(b *testing.B) {
+				store := open(b, file(b))
+				positions := make([]tracking.Position, size)
+				senders := make([]tracking.Driver, drivers)
+				for i := range senders {
+					senders[i] = tracking.Driver{DriverID: fmt.Sprintf("driver-%04d", i), CompanyID: "acme", Username: "Ann"}
+				}
+				speed, heading := 13.5, 270.25
+				n := 0
+				b.ReportAllocs()
+				for b.Loop() {
+					for i := range positions {
+						n++
+						positions[i] = tracking.Position{
+							DriverID: senders[i%drivers].DriverID, CompanyID: "acme", Lat: 52.52 + float64(n)/1e7, Lng: 13.405,
+							TS: 1_700_000_000_000 + int64(n), Speed: &speed, Heading: &heading,
+						}
+					}
+					if err := store.AppendPositions(b.Context(), positions, senders); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkInbox(b *testing.B) {
+	store := open(b, file(b))
+	reader := notices.Reader{UserID: "u1", Rooms: roles.Standing("u1", roles.Driver, "acme")}
+	for i := range 100 {
+		notice := notices.Addressed{
+			Notice: notices.Notice{ID: fmt.Sprintf("n%d", i), Title: "Road closed", Body: "Take the bridge"},
+			Rooms:  []string{reader.Rooms[i%4]},
+		}
+		if _, _, err := store.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		found, _, err := store.Inbox(b.Context(), reader, 0, "", 100)
+		if err != nil || len(found) != 100 {
+			b.Fatalf("%d notices, error %v", len(found), err)
+		}
+	}
+}
+
+func BenchmarkHistory(b *testing.B) {
+	store := open(b, file(b))
+	for n := range 200 {
+		_, err := store.AppendMessages(b.Context(), []chat.Draft{{Message: chat.Message{
+			ID: fmt.Sprint(n), RoomID: "room", UserID: "u1", Role: roles.Driver, Text: "On my way"}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if page, _, err := store.History(b.Context(), "room", chat.Page{Limit: 50}); err != nil || len(page) != 50 {
+			b.Fatalf("%d messages, error %v", len(page), err)
+		}
+	}
+}
+
+// BenchmarkSaveUser is a crowd that connects at once: their writes share commits.
+func BenchmarkSaveUser(b *testing.B) {
+	store := open(b, file(b))
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			user := presence.User{UserID: fmt.Sprint(n.Add(1)), Username: "Ann", Role: roles.Driver, CompanyID: "acme"}
+			if err := store.SaveUser(b.Context(), user); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkDeleteChunk is the longest that retention holds up other writes.
+func BenchmarkDeleteChunk(b *testing.B) {
+	store := open(b, file(b))
+	drafts := make([]chat.Draft, 5000)
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		for i := range drafts {
+			n++
+			drafts[i] = chat.Draft{
+				Message:  chat.Message{ID: fmt.Sprint(n), RoomID: "room", UserID: "u1", Text: "On my way", Timestamp: int64(n)},
+				ClientID: fmt.Sprint(n),
+			}
+		}
+		if _, err := store.AppendMessages(b.Context(), drafts); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if gone, err := store.DeleteMessagesBefore(b.Context(), int64(n)+1); err != nil || gone != len(drafts) {
+			b.Fatalf("%d deleted, error %v", gone, err)
+		}
+	}
+}

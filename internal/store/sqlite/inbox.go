@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/services/notices"
+)
+
+// Inbox implements notices.Store. It fails with invalid_payload where after is the id of no notice.
+func (s *Store) Inbox(
+	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
+) (found []notices.Notice, unread int, err error) {
+	rooms, err := list(reader.Rooms)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read inbox: %w", err)
+	}
+	err = s.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeReadBeside), reader.UserID)
+		if err != nil {
+			return err
+		}
+		start := mark.UpTo
+		if after != "" {
+			place, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectNoticeSeq).QueryRowContext(ctx, after))
+			switch {
+			case errors.Is(err, sql.ErrNoRows):
+				return fault.Invalid("after", "There is no notice of this id to go on after")
+			case err != nil:
+				return err
+			}
+			start = max(start, place)
+		}
+		ahead, err := list(mark.Ahead)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.StmtContext(ctx, s.sql.selectInbox).QueryContext(ctx, rooms, start, now, ahead, max(limit, 0))
+		numbered, err := collect(rows, err, scanNotice)
+		if err != nil {
+			return err
+		}
+		found = plain(numbered)
+		unread, err = scanOne[int](tx.StmtContext(ctx, s.sql.countInboxBeside).
+			QueryRowContext(ctx, rooms, mark.UpTo, now, ahead))
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read inbox: %w", err)
+	}
+	return found, unread, nil
+}
+
+// MarkNoticesRead implements notices.Store. Retracted notices match nobody, expired ones still do.
+func (s *Store) MarkNoticesRead(
+	ctx context.Context, reader notices.Reader, now int64, ids []string,
+) (matched, unread int, err error) {
+	rooms, err := list(reader.Rooms)
+	if err != nil {
+		return 0, 0, fmt.Errorf("mark notices read: %w", err)
+	}
+	wanted, err := list(ids)
+	if err != nil {
+		return 0, 0, fmt.Errorf("mark notices read: %w", err)
+	}
+	var outcome struct{ matched, unread int } // not the results: where ctx ends first the write may still take place
+	err = s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeRead), reader.UserID)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.StmtContext(ctx, s.sql.selectAddressed).QueryContext(ctx, wanted, rooms)
+		read, err := collect(rows, err, scanOne[int64])
+		if err != nil {
+			return fmt.Errorf("match notices: %w", err)
+		}
+		outcome.matched = len(read)
+		if mark, err = s.advance(ctx, tx, reader.UserID, rooms, now, mark, read); err != nil {
+			return err
+		}
+		ahead, err := list(mark.Ahead)
+		if err != nil {
+			return err
+		}
+		outcome.unread, err = scanOne[int](tx.StmtContext(ctx, s.sql.countInbox).
+			QueryRowContext(ctx, rooms, mark.UpTo, now, ahead))
+		return err
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("mark notices read: %w", err)
+	}
+	return outcome.matched, outcome.unread, nil
+}
+
+// advance moves a mark over what has been read and saves it where that has changed it.
+func (s *Store) advance(
+	ctx context.Context, tx *sql.Tx, userID, rooms string, now int64, mark notices.ReadMark, read []int64,
+) (notices.ReadMark, error) {
+	read = slices.DeleteFunc(read, func(seq int64) bool { return seq <= mark.UpTo || slices.Contains(mark.Ahead, seq) })
+	if len(read) == 0 {
+		return mark, nil
+	}
+	done, err := list(append(slices.Clone(mark.Ahead), read...))
+	if err != nil {
+		return mark, err
+	}
+	firstUnread, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectFirstUnread).
+		QueryRowContext(ctx, rooms, mark.UpTo, now, done))
+	if err != nil {
+		return mark, fmt.Errorf("find first unread notice: %w", err)
+	}
+	mark = mark.With(read, firstUnread)
+	ahead, err := list(mark.Ahead)
+	if err != nil {
+		return mark, err
+	}
+	if _, err := tx.StmtContext(ctx, s.sql.upsertNoticeRead).ExecContext(ctx, userID, mark.UpTo, ahead); err != nil {
+		return mark, fmt.Errorf("save read mark: %w", err)
+	}
+	return mark, nil
+}
+
+// readMark returns a user's mark, the zero mark for someone who has read nothing.
+func readMark(ctx context.Context, statement *sql.Stmt, userID string) (mark notices.ReadMark, err error) {
+	var ahead string
+	err = statement.QueryRowContext(ctx, userID).Scan(&mark.UpTo, &ahead)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notices.ReadMark{}, nil
+	case err != nil:
+		return notices.ReadMark{}, fmt.Errorf("find read mark: %w", err)
+	}
+	if err := json.Unmarshal([]byte(ahead), &mark.Ahead); err != nil {
+		return notices.ReadMark{}, fmt.Errorf("decode read mark: %w", err)
+	}
+	return mark, nil
+}

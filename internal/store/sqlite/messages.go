@@ -1,0 +1,200 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"rolecall/internal/services/chat"
+)
+
+// AppendMessages implements chat.Store.
+func (s *Store) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
+	appended := make([]chat.Appended, 0, len(drafts))
+	if len(drafts) == 0 {
+		return appended, nil
+	}
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		batch := appending{
+			Store: s, tx: tx, rooms: make(map[string]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
+		}
+		for i := range drafts {
+			placed, err := batch.place(ctx, &drafts[i])
+			if err != nil {
+				return err
+			}
+			appended = append(appended, placed)
+		}
+		return batch.saveRooms(ctx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("append messages: %w", err)
+	}
+	return appended, nil
+}
+
+// appending is the transaction of one batch of messages.
+type appending struct {
+	*Store
+	tx     *sql.Tx
+	insert *sql.Stmt
+	rooms  map[string]*room // those of the batch, with the last seq given so far
+}
+
+// place stores a draft under the next seq of its room, or finds the message it was sent as before.
+func (a *appending) place(ctx context.Context, draft *chat.Draft) (chat.Appended, error) {
+	room, err := a.roomOf(ctx, draft)
+	if err != nil {
+		return chat.Appended{}, err
+	}
+	message := draft.Message
+	message.Seq, message.ReadBy = room.lastSeq+1, []string{}
+	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
+	result, err := a.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.UserID, message.Username,
+		string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID)
+	if err != nil {
+		return chat.Appended{}, fmt.Errorf("insert message: %w", err)
+	}
+	inserted, err := affected(result)
+	if err != nil {
+		return chat.Appended{}, err
+	}
+	if inserted == 0 {
+		return a.replay(ctx, draft, room)
+	}
+	room.lastSeq = message.Seq
+	return chat.Appended{Message: message}, nil
+}
+
+// replay returns the message that a draft was first sent as.
+func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (chat.Appended, error) {
+	message, err := scanMessage(a.tx.StmtContext(ctx, a.sql.selectSent).
+		QueryRowContext(ctx, room.number, draft.UserID, draft.ClientID))
+	if err != nil {
+		return chat.Appended{}, fmt.Errorf("find message sent before: %w", err)
+	}
+	found := []chat.Message{message}
+	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.RoomID, message.Seq)
+	if err := fillReaders(found, rows, err); err != nil {
+		return chat.Appended{}, err
+	}
+	return chat.Appended{Message: found[0], Replayed: true}, nil
+}
+
+// roomOf returns a draft's room, made by its first message.
+func (a *appending) roomOf(ctx context.Context, draft *chat.Draft) (*room, error) {
+	if known, ok := a.rooms[draft.RoomID]; ok {
+		return known, nil
+	}
+	found, err := a.findRoom(ctx, a.tx, draft.RoomID)
+	if errors.Is(err, sql.ErrNoRows) {
+		found, err = a.createRoom(ctx, a.tx, chat.Group{
+			RoomID: draft.RoomID, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Members,
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.rooms[draft.RoomID] = found
+	return found, nil
+}
+
+func (a *appending) saveRooms(ctx context.Context) error {
+	update := a.tx.StmtContext(ctx, a.sql.updateLastSeq)
+	for _, room := range a.rooms {
+		if _, err := update.ExecContext(ctx, room.lastSeq, room.number); err != nil {
+			return fmt.Errorf("save last seq: %w", err)
+		}
+	}
+	return nil
+}
+
+// History implements chat.Store.
+func (s *Store) History(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, bool, error) {
+	messages, more, err := s.history(ctx, roomID, page)
+	if err != nil {
+		return nil, false, fmt.Errorf("read history: %w", err)
+	}
+	return messages, more, nil
+}
+
+func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, bool, error) {
+	statement, backwards := s.sql.selectOldest, page.After == 0
+	if backwards {
+		statement = s.sql.selectLatest
+	}
+	rows, err := statement.QueryContext(ctx, roomID, page.After, highest(page.Before), overfetch(page.Limit))
+	messages, err := collect(rows, err, scanMessage)
+	if err != nil {
+		return nil, false, err
+	}
+	messages, more := cutPage(messages, page.Limit)
+	if len(messages) == 0 {
+		return messages, more, nil
+	}
+	if backwards {
+		slices.Reverse(messages)
+	}
+	rows, err = s.sql.selectReadersBeside.QueryContext(ctx, roomID, messages[0].Seq)
+	if err := fillReaders(messages, rows, err); err != nil {
+		return nil, false, err
+	}
+	return messages, more, nil
+}
+
+// MessageByID implements chat.Store.
+func (s *Store) MessageByID(ctx context.Context, roomID, messageID string) (chat.Message, bool, error) {
+	message, err := scanMessage(s.sql.selectMessage.QueryRowContext(ctx, roomID, messageID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return chat.Message{}, false, nil
+	}
+	found := []chat.Message{message}
+	if err == nil {
+		var rows *sql.Rows
+		rows, err = s.sql.selectReadersBeside.QueryContext(ctx, roomID, message.Seq)
+		err = fillReaders(found, rows, err)
+	}
+	if err != nil {
+		return chat.Message{}, false, fmt.Errorf("find message: %w", err)
+	}
+	return found[0], true, nil
+}
+
+// DeleteMessagesBefore implements chat.Store.
+func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error) {
+	gone, err := s.deleteChunk(ctx, s.sql.deleteMessages, timestamp)
+	if err != nil {
+		return 0, fmt.Errorf("delete messages: %w", err)
+	}
+	return gone, nil
+}
+
+func scanMessage(row scanner) (m chat.Message, err error) {
+	m.ReadBy = []string{}
+	err = row.Scan(&m.ID, &m.RoomID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
+	return m, err
+}
+
+// fillReaders sets ReadBy of messages of one room from rows of (user id, seq read up to) in the order of user id.
+func fillReaders(messages []chat.Message, rows *sql.Rows, failed error) error {
+	type reader struct {
+		userID string
+		seq    int64
+	}
+	readers, err := collect(rows, failed, func(row scanner) (r reader, err error) {
+		return r, row.Scan(&r.userID, &r.seq)
+	})
+	if err != nil {
+		return fmt.Errorf("read marks: %w", err)
+	}
+	for _, r := range readers {
+		for i := range messages {
+			if messages[i].Seq <= r.seq {
+				messages[i].ReadBy = append(messages[i].ReadBy, r.userID)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"rolecall/internal/services/tracking"
+)
+
+// SaveDriver implements tracking.Store.
+func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
+	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := s.saveDriver(ctx, tx, driver)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save driver: %w", err)
+	}
+	return nil
+}
+
+// AppendPositions implements tracking.Store. A position sent again is not a new arrival: it does not move the newest.
+func (s *Store) AppendPositions(ctx context.Context, positions []tracking.Position, drivers []tracking.Driver) error {
+	if err := checkNumbers(positions); err != nil {
+		return fmt.Errorf("append positions: %w", err)
+	}
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		numbers, err := s.driverNumbers(ctx, tx, positions, drivers)
+		if err != nil {
+			return err
+		}
+		return s.insertPositions(ctx, tx, positions, numbers)
+	})
+	if err != nil {
+		return fmt.Errorf("append positions: %w", err)
+	}
+	return nil
+}
+
+// checkNumbers refuses NaN, which SQLite would turn into NULL and so into "not measured".
+func checkNumbers(positions []tracking.Position) error {
+	for i := range positions {
+		p := &positions[i]
+		for _, value := range []*float64{&p.Lat, &p.Lng, p.Heading, p.Speed, p.Accuracy, p.Altitude, p.Battery} {
+			if value != nil && math.IsNaN(*value) {
+				return fmt.Errorf("position %d of driver %s holds a value that is not a number", i, p.DriverID)
+			}
+		}
+	}
+	return nil
+}
+
+// driverNumbers saves the drivers and returns the key of each who sent one of the positions.
+func (s *Store) driverNumbers(
+	ctx context.Context, tx *sql.Tx, positions []tracking.Position, drivers []tracking.Driver,
+) (numbers map[string]int64, err error) {
+	newest := make(map[string]*tracking.Driver, len(drivers)) // a driver may have sent several updates of the batch
+	for i := range drivers {
+		newest[drivers[i].DriverID] = &drivers[i]
+	}
+	numbers = make(map[string]int64, len(newest))
+	for id, driver := range newest {
+		if numbers[id], err = s.saveDriver(ctx, tx, *driver); err != nil {
+			return nil, err
+		}
+	}
+	for i := range positions {
+		p := &positions[i]
+		if _, known := numbers[p.DriverID]; known {
+			continue
+		}
+		if numbers[p.DriverID], err = s.findDriver(ctx, tx, p); err != nil {
+			return nil, err
+		}
+	}
+	return numbers, nil
+}
+
+// saveDriver writes only what has changed, so that the many updates of a known driver leave the table alone.
+func (s *Store) saveDriver(ctx context.Context, tx *sql.Tx, driver tracking.Driver) (number int64, err error) {
+	var companyID, username string
+	err = tx.StmtContext(ctx, s.sql.selectDriver).QueryRowContext(ctx, driver.DriverID).Scan(&number, &companyID, &username)
+	switch {
+	case err == nil && companyID == driver.CompanyID && username == driver.Username:
+		return number, nil
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return 0, fmt.Errorf("find driver: %w", err)
+	}
+	err = tx.StmtContext(ctx, s.sql.upsertDriver).
+		QueryRowContext(ctx, driver.DriverID, driver.CompanyID, driver.Username).Scan(&number)
+	if err != nil {
+		return 0, fmt.Errorf("save driver: %w", err)
+	}
+	return number, nil
+}
+
+// findDriver returns the key of a position's driver who was not named, and makes one for a driver never heard of.
+func (s *Store) findDriver(ctx context.Context, tx *sql.Tx, p *tracking.Position) (number int64, err error) {
+	var companyID, username string
+	err = tx.StmtContext(ctx, s.sql.selectDriver).QueryRowContext(ctx, p.DriverID).Scan(&number, &companyID, &username)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return s.saveDriver(ctx, tx, tracking.Driver{DriverID: p.DriverID, CompanyID: p.CompanyID})
+	case err != nil:
+		return 0, fmt.Errorf("find driver: %w", err)
+	}
+	return number, nil
+}
+
+const (
+	// positionsPerInsert is how many rows one statement inserts where there are that many.
+	positionsPerInsert = 25
+	positionColumns    = 12
+)
+
+func insertPositionsSQL(rows int) string {
+	row := "(?" + strings.Repeat(",?", positionColumns-1) + ")"
+	return `INSERT INTO positions
+		(driver, company_id, ts, lat, lng, heading, speed, accuracy, altitude, battery, seq, digest)
+		VALUES ` + row + strings.Repeat(","+row, rows-1) + `
+		ON CONFLICT (driver, ts, digest) DO NOTHING`
+}
+
+func (s *Store) insertPositions(
+	ctx context.Context, tx *sql.Tx, positions []tracking.Position, numbers map[string]int64,
+) error {
+	many, one := tx.StmtContext(ctx, s.sql.insertPositions), tx.StmtContext(ctx, s.sql.insertPosition)
+	args := make([]any, 0, positionsPerInsert*positionColumns)
+	for len(positions) > 0 {
+		statement, rows := one, 1
+		if len(positions) >= positionsPerInsert {
+			statement, rows = many, positionsPerInsert
+		}
+		args = args[:0]
+		for i := range positions[:rows] {
+			p := &positions[i]
+			args = append(args, numbers[p.DriverID], p.CompanyID, p.TS, p.Lat, p.Lng, p.Heading, p.Speed, p.Accuracy,
+				p.Altitude, p.Battery, p.Seq, digest(p))
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return fmt.Errorf("insert positions: %w", err)
+		}
+		positions = positions[rows:]
+	}
+	return nil
+}
+
+// digest hashes everything in which two positions of one driver and one ts can differ. It is kept on disk: a change
+// of the algorithm makes old positions look new when they are sent again.
+func digest(p *tracking.Position) int64 {
+	encoded := make([]byte, 0, 128)
+	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lat))
+	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lng))
+	for _, value := range []*float64{p.Heading, p.Speed, p.Accuracy, p.Altitude, p.Battery} {
+		if value == nil {
+			encoded = append(encoded, 0)
+			continue
+		}
+		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), math.Float64bits(*value))
+	}
+	if p.Seq == nil {
+		encoded = append(encoded, 0)
+	} else {
+		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), uint64(*p.Seq)) //nolint:gosec // its bits, not its value
+	}
+	sum := sha256.Sum256(append(encoded, p.CompanyID...))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // its bits, not its value
+}
+
+// Drivers implements tracking.Store.
+func (s *Store) Drivers(ctx context.Context) ([]tracking.Driver, error) {
+	rows, err := s.sql.selectDrivers.QueryContext(ctx)
+	drivers, err := collect(rows, err, scanDriver)
+	if err != nil {
+		return nil, fmt.Errorf("list drivers: %w", err)
+	}
+	return drivers, nil
+}
+
+func scanDriver(row scanner) (tracking.Driver, error) {
+	var (
+		driver    tracking.Driver
+		p         tracking.Position
+		companyID sql.NullString // all NULL for a driver without positions
+		ts        sql.NullInt64
+		lat, lng  sql.NullFloat64
+	)
+	err := row.Scan(&driver.DriverID, &driver.CompanyID, &driver.Username, &companyID, &ts, &lat, &lng,
+		&p.Heading, &p.Speed, &p.Accuracy, &p.Altitude, &p.Battery, &p.Seq)
+	if err != nil || !ts.Valid {
+		return driver, err
+	}
+	p.DriverID, p.CompanyID, p.TS, p.Lat, p.Lng = driver.DriverID, companyID.String, ts.Int64, lat.Float64, lng.Float64
+	driver.Newest = &p
+	return driver, nil
+}
+
+// Track implements tracking.Store. It fails with invalid_payload for a malformed cursor.
+func (s *Store) Track(ctx context.Context, query tracking.TrackQuery) ([]tracking.Position, string, error) {
+	after := trackPlace{ts: math.MinInt64, number: -1}
+	if query.Cursor != "" {
+		var err error
+		if after, err = parseTrackCursor(query.Cursor); err != nil {
+			return nil, "", fmt.Errorf("read track: %w", err)
+		}
+	}
+	from, to := max(lowest(query.From), after.ts), highest(query.To)
+	rows, err := s.sql.selectTrack.QueryContext(ctx,
+		query.DriverID, from, to, query.CompanyID, after.ts, after.number, overfetch(query.Limit))
+	type located struct {
+		tracking.Position
+		number int64
+	}
+	found, err := collect(rows, err, func(row scanner) (p located, err error) {
+		p.DriverID = query.DriverID
+		return p, row.Scan(&p.number, &p.CompanyID, &p.TS, &p.Lat, &p.Lng,
+			&p.Heading, &p.Speed, &p.Accuracy, &p.Altitude, &p.Battery, &p.Seq)
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("read track: %w", err)
+	}
+	found, more := cutPage(found, query.Limit)
+	positions := make([]tracking.Position, 0, len(found))
+	for i := range found {
+		positions = append(positions, found[i].Position)
+	}
+	if !more {
+		return positions, "", nil
+	}
+	last := found[len(found)-1]
+	return positions, trackPlace{ts: last.TS, number: last.number}.cursor(), nil
+}
+
+// DeletePositionsBefore implements tracking.Store.
+func (s *Store) DeletePositionsBefore(ctx context.Context, ts int64) (int, error) {
+	gone, err := s.deleteChunk(ctx, s.sql.deletePositions, ts)
+	if err != nil {
+		return 0, fmt.Errorf("delete positions: %w", err)
+	}
+	return gone, nil
+}

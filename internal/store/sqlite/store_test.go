@@ -1,0 +1,218 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open returns a store on the file, closed at the end of t.
+func open(t testing.TB, path string) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { closeStore(t, store) })
+	return store
+}
+
+func closeStore(t testing.TB, store *sqlite.Store) {
+	t.Helper()
+	if err := store.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// inspect opens the file beside the store, or without it.
+func inspect(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func file(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store { return open(t, file(t)) })
+}
+
+func TestReopened(t *testing.T) {
+	storetest.RunReopened(t, func(t *testing.T) (storetest.Store, func() storetest.Store) {
+		path := file(t)
+		store := open(t, path)
+		return store, func() storetest.Store {
+			closeStore(t, store)
+			return open(t, path)
+		}
+	})
+}
+
+func TestPathMayHoldAnyCharacter(t *testing.T) {
+	for _, name := range []string{
+		"plain.db", "with space.db", "100%.db", "a?b=c&mode=memory.db", "#1.db", "Größe 🚚.db", "a;b'c\".db",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			store := open(t, filepath.Join(dir, name))
+			if err := store.SaveDriver(t.Context(), tracking.Driver{DriverID: "d1"}); err != nil {
+				t.Fatal(err)
+			}
+			drivers, err := store.Drivers(t.Context())
+			if err != nil || len(drivers) != 1 {
+				t.Fatalf("%d drivers, error %v", len(drivers), err)
+			}
+			closeStore(t, store)
+			var names []string
+			if err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+				if !entry.IsDir() {
+					names = append(names, entry.Name())
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			// A closed store is one file: nothing is left in a write-ahead log.
+			if diff := cmp.Diff([]string{name}, names); diff != "" {
+				t.Fatalf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	garbage := file(t)
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("this is no database ", 500)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	newer := file(t)
+	closeStore(t, open(t, newer))
+	if _, err := inspect(t, newer).Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, path, says string }{
+		{"an empty path", "", "empty"},
+		{"a folder", t.TempDir(), "is a directory"},
+		{"a folder that is not there", filepath.Join(t.TempDir(), "none", "store.db"), "no such file"},
+		{"another kind of file", garbage, "not a database"},
+		{"a newer schema", newer, "newer program"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store, err := sqlite.Open(t.Context(), test.path, sqlite.Options{})
+			if err == nil {
+				closeStore(t, store)
+			}
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Fatalf("error %v, want one that says %q", err, test.says)
+			}
+		})
+	}
+}
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	path := file(t)
+	store := open(t, path)
+	if err := store.SaveUser(t.Context(), presence.User{UserID: "u1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode != 0o600 {
+			t.Errorf("store.db%s has mode %o, want 600", suffix, mode)
+		}
+	}
+}
+
+func TestClosed(t *testing.T) {
+	store := open(t, file(t))
+	if err := store.Ping(t.Context()); err != nil {
+		t.Fatalf("ping: %v", err)
+	}
+	closeStore(t, store)
+	closeStore(t, store) // a second time is no failure
+	_, sent := store.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", RoomID: "r"}}})
+	_, read := store.LastSeq(t.Context(), "r")
+	for name, err := range map[string]error{
+		"ping": store.Ping(t.Context()), "append": sent, "read": read,
+		"shared write": store.SaveUser(t.Context(), presence.User{UserID: "u1"}),
+	} {
+		if err == nil {
+			t.Errorf("%s: a closed store has answered", name)
+		}
+	}
+}
+
+// A crash of the process is played by copying the files while the store is open: what is in them must be enough.
+// That they are also flushed to the disk rests on synchronous=FULL, see TestConnectionSettings.
+func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
+	path, copied := file(t), file(t)
+	store := open(t, path)
+	for seq := range int64(50) {
+		_, err := store.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{
+			ID: string(rune('A' + seq)), RoomID: "room", UserID: "u1"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		raw, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(copied+suffix, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := open(t, copied).LastSeq(t.Context(), "room"); err != nil || got != 50 {
+		t.Fatalf("after the crash the last seq is %d, error %v; want 50", got, err)
+	}
+}
+
+func TestFailedBatchLeavesNothing(t *testing.T) {
+	store := open(t, file(t))
+	message := func(id string) chat.Draft {
+		return chat.Draft{Message: chat.Message{ID: id, RoomID: "room", UserID: "u1"}}
+	}
+	if _, err := store.AppendMessages(t.Context(), []chat.Draft{message("a"), message("b"), message("a")}); err == nil {
+		t.Fatal("a message id was given twice without an error")
+	}
+	appended, err := store.AppendMessages(t.Context(), []chat.Draft{message("a")})
+	if err != nil || appended[0].Seq != 1 {
+		t.Fatalf("after a failed batch: %+v, error %v; want seq 1", appended, err)
+	}
+}
+
+func TestOpenWithAnEndedContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if store, err := sqlite.Open(ctx, file(t), sqlite.Options{}); err == nil {
+		closeStore(t, store)
+		t.Fatal("a store was opened")
+	}
+}

@@ -1,0 +1,215 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/notices"
+)
+
+func inboxPromises() []promise {
+	return []promise{
+		{"an inbox holds what is addressed to its reader, once", inboxAddressed},
+		{"an inbox leaves out what has expired", inboxExpired},
+		{"an inbox is paged by the id of a notice", inboxPages},
+		{"reading takes notices out", inboxRead},
+		{"what is not addressed to the reader cannot be read", inboxForeign},
+		{"reading far ahead is bounded", inboxFarAhead},
+		{"any sequence of calls agrees with a model", noticeModel},
+	}
+}
+
+// standing is a driver of the company acme.
+func standing(userID string) notices.Reader {
+	return notices.Reader{UserID: userID, Rooms: roles.Standing(userID, roles.Driver, "acme")}
+}
+
+func inbox(t tester, store Store, reader notices.Reader, now int64, after string, limit int) ([]notices.Notice, int) {
+	t.Helper()
+	found, unread, err := store.Inbox(t.Context(), reader, now, after, limit)
+	check(t, "inbox", err)
+	if found == nil {
+		t.Fatal("the inbox is nil, want an empty slice")
+	}
+	return found, unread
+}
+
+func ids(found []notices.Notice) []string {
+	all := make([]string, 0, len(found))
+	for i := range found {
+		all = append(all, found[i].ID)
+	}
+	return all
+}
+
+func markNotices(t tester, store Store, reader notices.Reader, now int64, ids ...string) (matched, unread int) {
+	t.Helper()
+	matched, unread, err := store.MarkNoticesRead(t.Context(), reader, now, ids)
+	check(t, "mark notices read", err)
+	return matched, unread
+}
+
+func inboxAddressed(t *testing.T, store Store) {
+	reader := standing("u1")
+	for _, n := range []struct {
+		id    string
+		rooms []string
+	}{
+		{"to me", []string{roles.UserRoom("u1")}},
+		{"to another", []string{roles.UserRoom("u2")}},
+		{"to my role", []string{roles.RoleRoom(roles.Driver)}},
+		{"to another role", []string{roles.RoleRoom(roles.Vendor)}},
+		{"to my company", []string{roles.CompanyRoom("acme")}},
+		{"to another company", []string{roles.CompanyRoom("acme2")}},
+		{"to my role here", []string{roles.CompanyRoleRoom("acme", roles.Driver)}},
+		{"in every way", reader.Rooms},
+		{"to everyone", roles.Everyone()},
+		{"to nobody", nil},
+	} {
+		create(t, store, addressed(n.id, n.rooms...))
+	}
+	want := []string{"to me", "to my role", "to my company", "to my role here", "in every way", "to everyone"}
+	found, unread := inbox(t, store, reader, 0, "", 100)
+	same(t, "inbox, oldest first", want, ids(found))
+	same(t, "unread", len(want), unread)
+	same(t, "a whole notice", noticeByID(t, store, "to me").Notice, found[0])
+	if found, unread := inbox(t, store, notices.Reader{UserID: "u1"}, 0, "", 100); len(found) != 0 || unread != 0 {
+		t.Fatalf("a reader without rooms has %d notices, %d unread", len(found), unread)
+	}
+}
+
+func inboxExpired(t *testing.T, store Store) {
+	reader := standing("u1")
+	for _, expiresAt := range []int64{0, 100, 200} {
+		n := addressed(fmt.Sprintf("until %d", expiresAt), reader.Rooms[0])
+		n.ExpiresAt = expiresAt
+		create(t, store, n)
+	}
+	for _, test := range []struct {
+		now  int64
+		want []string
+	}{
+		{99, []string{"until 0", "until 100", "until 200"}},
+		{100, []string{"until 0", "until 200"}},
+		{199, []string{"until 0", "until 200"}},
+		{1 << 60, []string{"until 0"}},
+	} {
+		found, unread := inbox(t, store, reader, test.now, "", 100)
+		same(t, fmt.Sprintf("at %d", test.now), test.want, ids(found))
+		same(t, "unread", len(test.want), unread)
+	}
+	// Whoever reads a notice in the moment it expires has read it.
+	matched, unread := markNotices(t, store, reader, 150, "until 100")
+	same(t, "matched and unread", [2]int{1, 2}, [2]int{matched, unread})
+}
+
+func inboxPages(t *testing.T, store Store) {
+	reader := standing("u1")
+	for i := range 5 {
+		create(t, store, addressed(fmt.Sprintf("n%d", i), reader.Rooms...))
+		create(t, store, addressed(fmt.Sprintf("foreign%d", i), "user:u2"))
+	}
+	for _, test := range []struct {
+		after string
+		limit int
+		want  []string
+	}{
+		{"", 2, []string{"n0", "n1"}},
+		{"n1", 2, []string{"n2", "n3"}},
+		{"n3", 2, []string{"n4"}},
+		{"n4", 2, []string{}},
+		{"foreign1", 2, []string{"n2", "n3"}},
+		{"", 0, []string{}},
+	} {
+		found, unread := inbox(t, store, reader, 0, test.after, test.limit)
+		same(t, fmt.Sprintf("%d after %q", test.limit, test.after), test.want, ids(found))
+		same(t, "unread counts all pages", 5, unread)
+	}
+	markNotices(t, store, reader, 0, "n0", "n1", "n3")
+	found, _ := inbox(t, store, reader, 0, "n0", 10)
+	same(t, "after one that is read", []string{"n2", "n4"}, ids(found))
+	if _, err := store.RetractNotice(t.Context(), "n2", 1); err != nil {
+		t.Fatalf("retract: %v", err)
+	}
+	found, _ = inbox(t, store, reader, 0, "n2", 10)
+	same(t, "after one that was retracted", []string{"n4"}, ids(found))
+	for _, unknown := range []string{"unknown", " ", "n", "n0\x00"} {
+		_, _, err := store.Inbox(t.Context(), reader, 0, unknown, 10)
+		invalid(t, fmt.Sprintf("after %q", unknown), "after", err)
+	}
+}
+
+func inboxRead(t *testing.T, store Store) {
+	me, other := standing("u1"), standing("u2")
+	for i := range 6 {
+		create(t, store, addressed(fmt.Sprintf("n%d", i), roles.RoleRoom(roles.Driver)))
+	}
+	for _, step := range []struct {
+		read            []string
+		matched, unread int
+		left            []string
+	}{
+		{nil, 0, 6, []string{"n0", "n1", "n2", "n3", "n4", "n5"}},
+		{[]string{"n3"}, 1, 5, []string{"n0", "n1", "n2", "n4", "n5"}},
+		{[]string{"n3"}, 1, 5, []string{"n0", "n1", "n2", "n4", "n5"}},
+		{[]string{"n0", "n0", "n1", "unknown"}, 2, 3, []string{"n2", "n4", "n5"}},
+		{[]string{"n5"}, 1, 2, []string{"n2", "n4"}},
+		{[]string{"n2", "n4"}, 2, 0, []string{}},
+		{[]string{"n0", "n5"}, 2, 0, []string{}},
+	} {
+		matched, unread := markNotices(t, store, me, 0, step.read...)
+		same(t, fmt.Sprintf("read %v: matched, unread", step.read), [2]int{step.matched, step.unread}, [2]int{matched, unread})
+		found, unread := inbox(t, store, me, 0, "", 100)
+		same(t, fmt.Sprintf("left after reading %v", step.read), step.left, ids(found))
+		same(t, "unread", step.unread, unread)
+	}
+	create(t, store, addressed("later", roles.RoleRoom(roles.Driver)))
+	found, _ := inbox(t, store, me, 0, "", 100)
+	same(t, "what came later", []string{"later"}, ids(found))
+	if _, unread := inbox(t, store, other, 0, "", 0); unread != 7 {
+		t.Fatalf("what one reader has read, another has not: %d unread, want 7", unread)
+	}
+}
+
+func inboxForeign(t *testing.T, store Store) {
+	reader := standing("u1")
+	create(t, store, addressed("foreign", "user:u2"))
+	create(t, store, addressed("mine", "user:u1"))
+	create(t, store, addressed("retracted", "user:u1"))
+	if _, err := store.RetractNotice(t.Context(), "retracted", 1); err != nil {
+		t.Fatalf("retract: %v", err)
+	}
+	for _, test := range []struct {
+		read    []string
+		matched int
+	}{
+		{[]string{"foreign"}, 0}, {[]string{"unknown", ""}, 0}, {[]string{"retracted"}, 0},
+		{[]string{"mine\x00"}, 0}, {[]string{`"]`, "%", "mine'"}, 0},
+	} {
+		matched, unread := markNotices(t, store, reader, 0, test.read...)
+		same(t, fmt.Sprintf("read %q: matched, unread", test.read), [2]int{test.matched, 1}, [2]int{matched, unread})
+	}
+	if _, unread := inbox(t, store, standing("u2"), 0, "", 0); unread != 1 {
+		t.Fatalf("another reader's notice was read: %d unread, want 1", unread)
+	}
+}
+
+// inboxFarAhead reads more notices than a mark can list, all but the oldest.
+func inboxFarAhead(t *testing.T, store Store) {
+	const count = notices.MaxReadAhead + 10
+	reader := standing("u1")
+	var all []string
+	for i := range count {
+		id := fmt.Sprintf("n%04d", i)
+		all = append(all, id)
+		create(t, store, addressed(id, "user:u1"))
+	}
+	matched, unread := markNotices(t, store, reader, 0, all[1:notices.MaxReadAhead+1]...)
+	same(t, "as far as a mark can list", [2]int{notices.MaxReadAhead, 10}, [2]int{matched, unread})
+	found, _ := inbox(t, store, reader, 0, "", 1)
+	same(t, "the oldest is unread", []string{"n0000"}, ids(found))
+
+	matched, unread = markNotices(t, store, reader, 0, all[notices.MaxReadAhead+1:]...)
+	same(t, "further ahead", [2]int{9, 0}, [2]int{matched, unread})
+}

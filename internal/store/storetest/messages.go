@@ -1,0 +1,300 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+)
+
+func messagePromises() []promise {
+	return []promise{
+		{"every field comes back", messagesComeBack},
+		{"texts come back byte for byte", textsComeBack},
+		{"seq rises by one a room", seqRises},
+		{"a draft sent again is not stored twice", replays},
+		{"a draft sent twice in one batch is stored once", replayWithinBatch},
+		{"a client id counts for one room and sender", clientIDScope},
+		{"history pages both ways", historyPages},
+		{"a message is found in its own room alone", messageByID},
+		{"deletion keeps the numbering", messagesDeleted},
+		{"any sequence of calls agrees with a model", chatModel},
+	}
+}
+
+// draft returns a draft with an id of its own; n must be unique within the store.
+func draft(roomID, userID string, n int) chat.Draft {
+	return chat.Draft{Message: chat.Message{
+		ID: fmt.Sprintf("%s/%d", roomID, n), RoomID: roomID, UserID: userID, Username: "name of " + userID,
+		Role: roles.Driver, Text: fmt.Sprintf("text %d", n), Timestamp: 1_700_000_000_000 + int64(n),
+	}}
+}
+
+func appendDrafts(t tester, store Store, drafts ...chat.Draft) []chat.Appended {
+	t.Helper()
+	appended, err := store.AppendMessages(t.Context(), drafts)
+	check(t, "append messages", err)
+	if len(appended) != len(drafts) {
+		t.Fatalf("%d results for %d drafts", len(appended), len(drafts))
+	}
+	return appended
+}
+
+func history(t tester, store Store, roomID string, page chat.Page) ([]chat.Message, bool) {
+	t.Helper()
+	messages, more, err := store.History(t.Context(), roomID, page)
+	check(t, "history", err)
+	if messages == nil {
+		t.Fatal("history is nil, want an empty slice")
+	}
+	return messages, more
+}
+
+// wholeRoom returns all messages of a room.
+func wholeRoom(t tester, store Store, roomID string) []chat.Message {
+	t.Helper()
+	messages, more := history(t, store, roomID, chat.Page{Limit: 1_000_000})
+	if more {
+		t.Fatal("there is more than everything")
+	}
+	return messages
+}
+
+func lastSeq(t tester, store Store, roomID string) int64 {
+	t.Helper()
+	seq, err := store.LastSeq(t.Context(), roomID)
+	check(t, "last seq", err)
+	return seq
+}
+
+func messagesComeBack(t *testing.T, store Store) {
+	first, second := draft("lobby", "u1", 1), draft("lobby", "u2", 2)
+	first.Role, first.ClientID = roles.Admin, "c-1"
+	second.ReplyTo = first.ID
+	appended := appendDrafts(t, store, first, second)
+	want := []chat.Message{first.Message, second.Message}
+	for i := range want {
+		want[i].Seq, want[i].ReadBy = int64(i+1), []string{}
+		same(t, "appended", chat.Appended{Message: want[i]}, appended[i])
+	}
+	same(t, "history", want, wholeRoom(t, store, "lobby"))
+	found, ok, err := store.MessageByID(t.Context(), "lobby", second.ID)
+	check(t, "message by id", err)
+	if !ok {
+		t.Fatal("message not found")
+	}
+	same(t, "message by id", want[1], found)
+	if none := appendDrafts(t, store); len(none) != 0 {
+		t.Fatalf("appending nothing: %v", none)
+	}
+}
+
+func textsComeBack(t *testing.T, store Store) {
+	n := 0
+	for name, text := range hostileTexts() {
+		n++
+		d := draft("room", "u1", n)
+		d.Text, d.Username = text, text
+		d.ClientID = text
+		want := d.Message
+		want.ReadBy, want.Seq = []string{}, int64(n)
+		appended := appendDrafts(t, store, d)
+		same(t, name, want, appended[0].Message)
+		found, _, err := store.MessageByID(t.Context(), "room", d.ID)
+		check(t, name, err)
+		same(t, name, want, found)
+		if again := appendDrafts(t, store, d); !again[0].Replayed {
+			t.Fatalf("%s: as a client id it is not recognised", name)
+		}
+	}
+}
+
+func seqRises(t *testing.T, store Store) {
+	if got := lastSeq(t, store, "a"); got != 0 {
+		t.Fatalf("last seq of an unknown room is %d", got)
+	}
+	next := map[string]int64{}
+	n := 0
+	for _, batch := range []string{"a", "ab", "aab", "bbbb", "caba"} {
+		var drafts []chat.Draft
+		for _, room := range batch {
+			n++
+			drafts = append(drafts, draft(string(room), "u1", n))
+		}
+		for _, placed := range appendDrafts(t, store, drafts...) {
+			next[placed.RoomID]++
+			if placed.Seq != next[placed.RoomID] {
+				t.Fatalf("batch %s: seq %d in room %s, want %d", batch, placed.Seq, placed.RoomID, next[placed.RoomID])
+			}
+		}
+	}
+	for room, want := range next {
+		if got := lastSeq(t, store, room); got != want {
+			t.Fatalf("last seq of %s is %d, want %d", room, got, want)
+		}
+	}
+}
+
+func replays(t *testing.T, store Store) {
+	first := draft("room", "u1", 1)
+	first.ClientID = "c"
+	placed := appendDrafts(t, store, first)[0]
+	if placed.Replayed {
+		t.Fatal("the first draft is called a replay")
+	}
+	_, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
+	check(t, "mark read", err)
+
+	again := draft("room", "u1", 2)
+	again.ClientID, again.Text, again.Timestamp = "c", "changed", 5
+	next := draft("room", "u1", 3)
+	batch := appendDrafts(t, store, again, next)
+	want := placed
+	want.Replayed, want.ReadBy = true, []string{"u2"}
+	same(t, "replay", want, batch[0])
+	if batch[1].Seq != 2 || batch[1].Replayed {
+		t.Fatalf("the draft after a replay has seq %d, replayed %t; want 2, false", batch[1].Seq, batch[1].Replayed)
+	}
+	if _, found, _ := store.MessageByID(t.Context(), "room", again.ID); found {
+		t.Fatal("a replayed draft was stored")
+	}
+	only := appendDrafts(t, store, again)
+	same(t, "a batch of a replay alone", want, only[0])
+	if got := lastSeq(t, store, "room"); got != 2 {
+		t.Fatalf("last seq %d after replays, want 2", got)
+	}
+}
+
+func replayWithinBatch(t *testing.T, store Store) {
+	a, b, c := draft("room", "u1", 1), draft("room", "u1", 2), draft("room", "u1", 3)
+	a.ClientID, b.ClientID = "same", "same"
+	appended := appendDrafts(t, store, a, b, c)
+	got := []string{appended[0].ID, appended[1].ID, appended[2].ID}
+	same(t, "ids", []string{a.ID, a.ID, c.ID}, got)
+	if appended[0].Replayed || !appended[1].Replayed || appended[2].Replayed {
+		t.Fatal("only the second draft is a replay")
+	}
+	if appended[1].Seq != 1 || appended[2].Seq != 2 {
+		t.Fatalf("seqs %d and %d, want 1 and 2", appended[1].Seq, appended[2].Seq)
+	}
+}
+
+func clientIDScope(t *testing.T, store Store) {
+	var drafts []chat.Draft
+	for i, scope := range []struct{ room, user, clientID string }{
+		{"a", "u1", "c"}, {"b", "u1", "c"}, {"a", "u2", "c"}, {"a", "u1", "C"}, {"a", "u1", "c "},
+		{"a", "u1", ""}, {"a", "u1", ""},
+	} {
+		d := draft(scope.room, scope.user, i)
+		d.ClientID = scope.clientID
+		drafts = append(drafts, d)
+	}
+	for i, placed := range appendDrafts(t, store, drafts...) {
+		if placed.Replayed || placed.ID != drafts[i].ID {
+			t.Fatalf("draft %d was taken for %s", i, placed.ID)
+		}
+	}
+}
+
+func historyPages(t *testing.T, store Store) {
+	const last = 10
+	for n := 1; n <= last; n++ {
+		appendDrafts(t, store, draft("room", "u1", n))
+	}
+	appendDrafts(t, store, draft("elsewhere", "u1", 0))
+	for _, test := range []struct {
+		page     chat.Page
+		from, to int64 // inclusive; from > to for none
+		more     bool
+	}{
+		{chat.Page{Limit: 3}, 8, 10, true},
+		{chat.Page{Limit: 9}, 2, 10, true},
+		{chat.Page{Limit: 10}, 1, 10, false},
+		{chat.Page{Limit: 11}, 1, 10, false},
+		{chat.Page{Before: 8, Limit: 3}, 5, 7, true},
+		{chat.Page{Before: 4, Limit: 3}, 1, 3, false},
+		{chat.Page{Before: 1, Limit: 3}, 1, 0, false},
+		{chat.Page{Before: 100, Limit: 2}, 9, 10, true},
+		{chat.Page{After: chat.FromStart, Limit: 3}, 1, 3, true},
+		{chat.Page{After: chat.FromStart, Limit: 10}, 1, 10, false},
+		{chat.Page{After: 1, Limit: 3}, 2, 4, true},
+		{chat.Page{After: 7, Limit: 3}, 8, 10, false},
+		{chat.Page{After: 8, Limit: 3}, 9, 10, false},
+		{chat.Page{After: 10, Limit: 3}, 1, 0, false},
+		{chat.Page{After: 100, Limit: 3}, 1, 0, false},
+		{chat.Page{After: 2, Before: 5, Limit: 3}, 3, 4, false},
+		{chat.Page{After: 2, Before: 9, Limit: 3}, 3, 5, true},
+	} {
+		messages, more := history(t, store, "room", test.page)
+		var got, want []int64
+		for _, m := range messages {
+			got = append(got, m.Seq)
+		}
+		for seq := test.from; seq <= test.to; seq++ {
+			want = append(want, seq)
+		}
+		same(t, fmt.Sprintf("%+v", test.page), want, got)
+		if more != test.more {
+			t.Fatalf("%+v: more is %t, want %t", test.page, more, test.more)
+		}
+	}
+	if messages, more := history(t, store, "unknown", chat.Page{Limit: 3}); len(messages) != 0 || more {
+		t.Fatal("an unknown room has messages")
+	}
+}
+
+func messageByID(t *testing.T, store Store) {
+	d := draft("room", "u1", 1)
+	appendDrafts(t, store, d, draft("other", "u1", 2))
+	for _, test := range []struct {
+		room, id string
+		found    bool
+	}{
+		{"room", d.ID, true}, {"other", d.ID, false}, {"unknown", d.ID, false}, {"room", "nope", false}, {"room", "", false},
+	} {
+		_, found, err := store.MessageByID(t.Context(), test.room, test.id)
+		check(t, "message by id", err)
+		if found != test.found {
+			t.Fatalf("message %q of room %q: found %t, want %t", test.id, test.room, found, test.found)
+		}
+	}
+}
+
+func messagesDeleted(t *testing.T, store Store) {
+	const count = 7000
+	for chunk := range slices.Chunk(make([]struct{}, count), 1000) {
+		base := int(lastSeq(t, store, "room"))
+		var drafts []chat.Draft
+		for i := range chunk {
+			drafts = append(drafts, draft("room", "u1", base+i))
+		}
+		appendDrafts(t, store, drafts...)
+	}
+	bound := draft("room", "u1", count-1).Timestamp
+	total, calls := 0, 0
+	for {
+		gone, err := store.DeleteMessagesBefore(t.Context(), bound)
+		check(t, "delete", err)
+		if gone == 0 {
+			break
+		}
+		total, calls = total+gone, calls+1
+	}
+	if total != count-1 || calls < 2 {
+		t.Fatalf("%d messages deleted in %d calls, want %d in several", total, calls, count-1)
+	}
+	left := wholeRoom(t, store, "room")
+	if len(left) != 1 || left[0].Seq != count {
+		t.Fatalf("%d messages are left, want the one with seq %d", len(left), count)
+	}
+	_, err := store.DeleteMessagesBefore(t.Context(), bound+1)
+	check(t, "delete the last", err)
+	if got := lastSeq(t, store, "room"); got != count {
+		t.Fatalf("last seq of an emptied room is %d, want %d", got, count)
+	}
+	if placed := appendDrafts(t, store, draft("room", "u1", count))[0]; placed.Seq != count+1 {
+		t.Fatalf("seq %d after a deletion, want %d", placed.Seq, count+1)
+	}
+}

@@ -1,0 +1,261 @@
+package storetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/notices"
+)
+
+func noticePromises() []promise {
+	return []promise{
+		{"every field comes back", noticesComeBack},
+		{"texts and data come back byte for byte", noticeTextsComeBack},
+		{"notices are listed newest first", noticesListed},
+		{"a retracted notice is gone", noticeRetracted},
+		{"a request sent again has one outcome", noticeReplayed},
+		{"a key used for another request is found out", noticeKeyReused},
+		{"an old key no longer counts", noticeKeyExpired},
+		{"an audience of thousands is kept", wideAudience},
+	}
+}
+
+// addressed returns a notice to the rooms.
+func addressed(id string, rooms ...string) notices.Addressed {
+	return notices.Addressed{
+		Notice: notices.Notice{
+			ID: id, Title: "title of " + id, Severity: notices.Info, CreatedAt: 1_700_000_000_000,
+			Audience: notices.Audience{Users: []string{"u1"}}, From: notices.Sender{UserID: "boss", Username: "Boss"},
+		},
+		Rooms: rooms,
+	}
+}
+
+func create(t tester, store Store, notice notices.Addressed) notices.Notice {
+	t.Helper()
+	stored, replayed, err := store.CreateNotice(t.Context(), notice, notices.Idempotency{})
+	check(t, "create notice", err)
+	if replayed {
+		t.Fatalf("notice %s is called a replay", notice.ID)
+	}
+	return stored
+}
+
+func noticeByID(t tester, store Store, id string) notices.Addressed {
+	t.Helper()
+	found, ok, err := store.NoticeByID(t.Context(), id)
+	check(t, "notice by id", err)
+	if !ok {
+		t.Fatalf("notice %s not found", id)
+	}
+	slices.Sort(found.Rooms)
+	return found
+}
+
+func listed(t tester, store Store, limit int) []notices.Notice {
+	t.Helper()
+	var all []notices.Notice
+	page := notices.Listing{Limit: limit}
+	for {
+		found, next, err := store.Notices(t.Context(), page)
+		check(t, "notices", err)
+		if len(found) > limit {
+			t.Fatalf("a page of %d notices, asked for %d", len(found), limit)
+		}
+		all = append(all, found...)
+		if next == "" {
+			return all
+		}
+		if len(found) == 0 || next == page.Cursor {
+			t.Fatal("a cursor that leads nowhere")
+		}
+		page.Cursor = next
+	}
+}
+
+func noticesComeBack(t *testing.T, store Store) {
+	full := notices.Addressed{
+		Notice: notices.Notice{
+			ID: "n1", Title: "Road closed", Body: "Take the bridge", Severity: notices.Critical,
+			Audience: notices.Audience{
+				Roles: []roles.Role{roles.Driver, roles.Vendor}, Users: []string{"u1", "u2"}, Companies: []string{"acme"},
+				CompanyRoles: []notices.CompanyRole{{CompanyID: "acme", Role: roles.Company}},
+			},
+			Data: json.RawMessage(`{"a":1}`), CreatedAt: 5, ExpiresAt: 9, RequireAck: true,
+			From: notices.Sender{UserID: "boss", Username: "Boss"},
+		},
+	}
+	full.Rooms = full.Audience.Rooms()
+	all := notices.Addressed{Notice: notices.Notice{ID: "n2", Severity: notices.Info, Audience: notices.Audience{All: true}}}
+	all.Rooms = all.Audience.Rooms()
+	for _, want := range []notices.Addressed{full, all} {
+		same(t, "stored", want.Notice, create(t, store, want))
+		slices.Sort(want.Rooms)
+		same(t, "by id", want, noticeByID(t, store, want.ID))
+	}
+	same(t, "listed", []notices.Notice{all.Notice, full.Notice}, listed(t, store, 10))
+	if _, found, err := store.NoticeByID(t.Context(), "unknown"); err != nil || found {
+		t.Fatalf("an unknown notice: found %t, error %v", found, err)
+	}
+	twice := addressed("n3", "user:u1", "user:u1")
+	create(t, store, twice)
+	same(t, "a room named twice", []string{"user:u1"}, noticeByID(t, store, "n3").Rooms)
+}
+
+func noticeTextsComeBack(t *testing.T, store Store) {
+	for name, text := range hostileTexts() {
+		n := addressed("n-"+name, "user:u1")
+		n.Title, n.Body, n.From.Username = text, text, text
+		create(t, store, n)
+		same(t, name, n, noticeByID(t, store, n.ID))
+	}
+	for i, data := range []string{
+		`{}`, `{ "b" : 1.0e+2 , "a":[1,  2] }`, "{\"tab\":\t\"\\u0000\\ud83d\\ude9a\",\n\"x\":null}",
+		`{"same":1,"same":2,"big":123456789012345678901234567890,"minus":-0.0}`, `{"🚚":"\u202E","html":"<&>"}`,
+		`{"pad":"` + strings.Repeat("x", 16<<10) + `"}`,
+	} {
+		n := addressed(fmt.Sprintf("data-%d", i), "user:u1")
+		n.Data = json.RawMessage(data)
+		same(t, "stored", data, string(create(t, store, n).Data))
+		same(t, "data", data, string(noticeByID(t, store, n.ID).Data))
+		same(t, "data in the list", data, string(listed(t, store, 1000)[0].Data))
+	}
+}
+
+func noticesListed(t *testing.T, store Store) {
+	if found := listed(t, store, 10); len(found) != 0 {
+		t.Fatalf("an empty store lists %d notices", len(found))
+	}
+	var want []notices.Notice
+	for i := range 25 {
+		n := addressed(fmt.Sprintf("n%02d", i), "user:u1")
+		n.CreatedAt = 1000 // of one instant: the order is that of creation all the same
+		want = append(want, create(t, store, n))
+	}
+	slices.Reverse(want)
+	for _, limit := range []int{1, 4, 24, 25, 26} {
+		same(t, fmt.Sprintf("pages of %d", limit), want, listed(t, store, limit))
+	}
+	for _, cursor := range strangeCursors() {
+		_, _, err := store.Notices(t.Context(), notices.Listing{Cursor: cursor, Limit: 1})
+		invalid(t, fmt.Sprintf("cursor %.20q", cursor), "cursor", err)
+	}
+	first, next, err := store.Notices(t.Context(), notices.Listing{Limit: 5})
+	check(t, "first page", err)
+	create(t, store, addressed("newer", "user:u1"))
+	if _, err := store.RetractNotice(t.Context(), first[4].ID, 1); err != nil {
+		t.Fatalf("retract: %v", err)
+	}
+	second, _, err := store.Notices(t.Context(), notices.Listing{Limit: 5, Cursor: next})
+	check(t, "second page", err)
+	same(t, "a page after one that has changed", want[5:10], second)
+}
+
+func noticeRetracted(t *testing.T, store Store) {
+	create(t, store, addressed("n1", "user:u1"))
+	kept := create(t, store, addressed("n2", "user:u1"))
+	for _, step := range []struct {
+		id   string
+		done bool
+	}{{"unknown", false}, {"n1", true}, {"n1", false}} {
+		done, err := store.RetractNotice(t.Context(), step.id, 7)
+		check(t, "retract", err)
+		if done != step.done {
+			t.Fatalf("retract %s: done %t, want %t", step.id, done, step.done)
+		}
+	}
+	if _, found, err := store.NoticeByID(t.Context(), "n1"); err != nil || found {
+		t.Fatalf("a retracted notice: found %t, error %v", found, err)
+	}
+	same(t, "listed", []notices.Notice{kept}, listed(t, store, 10))
+	found, unread := inbox(t, store, standing("u1"), 0, "", 10)
+	same(t, "inbox", []notices.Notice{kept}, found)
+	same(t, "unread", 1, unread)
+}
+
+func noticeReplayed(t *testing.T, store Store) {
+	once := notices.Idempotency{UserID: "boss", Key: "k\x00 🔑", Digest: "d", Since: 0}
+	first := addressed("n1", "user:u1")
+	first.Data = json.RawMessage(`{ "a": 1 }`)
+	stored, replayed, err := store.CreateNotice(t.Context(), first, once)
+	check(t, "first", err)
+	if replayed {
+		t.Fatal("the first request is called a replay")
+	}
+	again := addressed("n2", "user:u2")
+	again.Title, again.CreatedAt = "changed", first.CreatedAt+1
+	second, replayed, err := store.CreateNotice(t.Context(), again, once)
+	check(t, "second", err)
+	if !replayed {
+		t.Fatal("the second request is not recognised")
+	}
+	same(t, "the first outcome", stored, second)
+	same(t, "listed", []notices.Notice{stored}, listed(t, store, 10))
+
+	other := once
+	other.UserID = "another boss"
+	if _, replayed, err = store.CreateNotice(t.Context(), addressed("n3", "user:u1"), other); err != nil || replayed {
+		t.Fatalf("another user's key: replayed %t, error %v", replayed, err)
+	}
+	for i := range 2 { // without a key nothing is tied
+		create(t, store, addressed(fmt.Sprintf("free-%d", i), "user:u1"))
+	}
+}
+
+func noticeKeyReused(t *testing.T, store Store) {
+	once := notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"}
+	_, _, err := store.CreateNotice(t.Context(), addressed("n1", "user:u1"), once)
+	check(t, "first", err)
+	once.Digest = "another"
+	if _, _, err = store.CreateNotice(t.Context(), addressed("n2", "user:u1"), once); !errors.Is(err, notices.ErrKeyReused) {
+		t.Fatalf("error %v, want ErrKeyReused", err)
+	}
+	if found := listed(t, store, 10); len(found) != 1 {
+		t.Fatalf("%d notices after a refused one", len(found))
+	}
+}
+
+func noticeKeyExpired(t *testing.T, store Store) {
+	request := func(id string, createdAt, since int64) bool {
+		n := addressed(id, "user:u1")
+		n.CreatedAt = createdAt
+		_, replayed, err := store.CreateNotice(t.Context(), n,
+			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d", Since: since})
+		check(t, "create", err)
+		return replayed
+	}
+	for _, step := range []struct {
+		id               string
+		createdAt, since int64
+		replayed         bool
+		why              string
+	}{
+		{"n1", 1000, 0, false, "first use"},
+		{"n2", 2000, 1000, true, "the oldest use that still counts"},
+		{"n3", 2001, 1001, false, "too old: a new use"},
+		{"n4", 3000, 2001, true, "tied to the new use"},
+	} {
+		if got := request(step.id, step.createdAt, step.since); got != step.replayed {
+			t.Fatalf("%s: replayed %t, want %t", step.why, got, step.replayed)
+		}
+	}
+}
+
+func wideAudience(t *testing.T, store Store) {
+	n := addressed("n1")
+	for i := range 4000 {
+		n.Rooms = append(n.Rooms, fmt.Sprintf("company:c%04d", i))
+	}
+	create(t, store, n)
+	same(t, "rooms", n.Rooms, noticeByID(t, store, "n1").Rooms)
+	for _, room := range []string{n.Rooms[0], n.Rooms[3999]} {
+		if _, unread := inbox(t, store, notices.Reader{UserID: room, Rooms: []string{room}}, 0, "", 1); unread != 1 {
+			t.Fatalf("%d unread in %s, want 1", unread, room)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"rolecall/internal/services/notices"
+)
+
+// noticeModel runs random sequences of calls against the store and a model of it in memory, where a reader has simply
+// read a set of notices. All runs share one store; each keeps to rooms and readers of its own.
+func noticeModel(t *testing.T, store Store) {
+	var runs atomic.Int64
+	rapid.Check(t, func(rt *rapid.T) {
+		m := &inboxModel{store: store, run: runs.Add(1), read: map[string]map[string]bool{}}
+		rt.Repeat(map[string]func(*rapid.T){
+			"create":  m.create,
+			"retract": m.retract,
+			"mark":    m.mark,
+			"inbox":   m.inbox,
+			"wait":    m.wait,
+		})
+	})
+}
+
+type inboxModel struct {
+	store   Store
+	run     int64
+	now     int64
+	notices []modelNotice
+	read    map[string]map[string]bool // reader to notice ids
+}
+
+type modelNotice struct {
+	notices.Addressed
+	retracted bool
+}
+
+func (m *inboxModel) name(kind, of string) string { return fmt.Sprintf("%s-%d-%s", kind, m.run, of) }
+
+// reader stands in a room of one's own and in one shared with another reader.
+func (m *inboxModel) reader(rt *rapid.T) notices.Reader {
+	of := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "reader")
+	shared := map[string]string{"a": "ab", "b": "ab", "c": "c"}[of]
+	return notices.Reader{UserID: m.name("reader", of), Rooms: []string{m.name("room", of), m.name("shared", shared)}}
+}
+
+func (m *inboxModel) create(rt *rapid.T) {
+	n := addressed(m.name("n", fmt.Sprint(len(m.notices))))
+	for _, room := range [][2]string{{"room", "a"}, {"room", "b"}, {"room", "c"}, {"shared", "ab"}, {"shared", "c"}} {
+		if rapid.Bool().Draw(rt, room[0]+" "+room[1]) {
+			n.Rooms = append(n.Rooms, m.name(room[0], room[1]))
+		}
+	}
+	if rapid.Bool().Draw(rt, "expires") {
+		n.ExpiresAt = m.now + rapid.Int64Range(1, 5).Draw(rt, "in")
+	}
+	create(rt, m.store, n)
+	m.notices = append(m.notices, modelNotice{Addressed: n})
+}
+
+func (m *inboxModel) wait(rt *rapid.T) { m.now += rapid.Int64Range(1, 3).Draw(rt, "time") }
+
+// some draws ids of notices, now and then of none.
+func (m *inboxModel) some(rt *rapid.T) []string {
+	var chosen []string
+	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(m.notices)), 1, 5).Draw(rt, "notices") {
+		chosen = append(chosen, m.name("n", fmt.Sprint(i)))
+	}
+	return chosen
+}
+
+func (m *inboxModel) find(id string) *modelNotice {
+	i := slices.IndexFunc(m.notices, func(n modelNotice) bool { return n.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &m.notices[i]
+}
+
+func (m *inboxModel) retract(rt *rapid.T) {
+	id := m.some(rt)[0]
+	want := false
+	if n := m.find(id); n != nil {
+		want = !n.retracted
+		n.retracted = true
+	}
+	done, err := m.store.RetractNotice(rt.Context(), id, m.now)
+	check(rt, "retract", err)
+	same(rt, "retracted "+id, want, done)
+}
+
+func (n *modelNotice) reaches(reader notices.Reader) bool {
+	return !n.retracted && slices.ContainsFunc(reader.Rooms, func(room string) bool { return slices.Contains(n.Rooms, room) })
+}
+
+func (m *inboxModel) unread(reader notices.Reader) []notices.Notice {
+	unread := []notices.Notice{}
+	for i := range m.notices {
+		n := &m.notices[i]
+		if n.reaches(reader) && (n.ExpiresAt == 0 || n.ExpiresAt > m.now) && !m.read[reader.UserID][n.ID] {
+			unread = append(unread, n.Notice)
+		}
+	}
+	return unread
+}
+
+func (m *inboxModel) mark(rt *rapid.T) {
+	reader, chosen := m.reader(rt), m.some(rt)
+	if m.read[reader.UserID] == nil {
+		m.read[reader.UserID] = map[string]bool{}
+	}
+	matches := map[string]bool{}
+	for _, id := range chosen {
+		if n := m.find(id); n != nil && n.reaches(reader) {
+			matches[id], m.read[reader.UserID][id] = true, true
+		}
+	}
+	matched, unread := markNotices(rt, m.store, reader, m.now, chosen...)
+	same(rt, "matched", len(matches), matched)
+	same(rt, "unread", len(m.unread(reader)), unread)
+}
+
+func (m *inboxModel) inbox(rt *rapid.T) {
+	reader, limit := m.reader(rt), rapid.IntRange(0, 6).Draw(rt, "limit")
+	all := m.unread(reader)
+	want, after := all, ""
+	if len(m.notices) > 0 && rapid.Bool().Draw(rt, "further") {
+		i := rapid.IntRange(0, len(m.notices)-1).Draw(rt, "after")
+		after = m.notices[i].ID
+		want = slices.DeleteFunc(slices.Clone(all), func(n notices.Notice) bool {
+			return slices.IndexFunc(m.notices, func(o modelNotice) bool { return o.ID == n.ID }) <= i
+		})
+	}
+	found, unread := inbox(rt, m.store, reader, m.now, after, limit)
+	same(rt, "inbox", want[:min(limit, len(want))], found)
+	same(rt, "unread", len(all), unread)
+}

@@ -1,0 +1,98 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Process is the server as a process of its own, which can be killed.
+type Process struct {
+	// URL is the server's address.
+	URL string
+
+	t       testing.TB
+	command *exec.Cmd
+	logs    sync.WaitGroup
+}
+
+// Build compiles the server into the test's folder and returns the path of the binary.
+func Build(t testing.TB) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "server")
+	command := exec.CommandContext(context.Background(), "go", "build", "-o", binary, "rolecall/cmd/server")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, output)
+	}
+	return binary
+}
+
+// Launch starts the binary on an address and a data folder and waits until it serves.
+func Launch(t testing.TB, binary, addr, dataDir string) *Process {
+	t.Helper()
+	p := &Process{t: t}
+	p.command = exec.CommandContext(context.Background(), binary, "-addr", addr, "-data-dir", dataDir, "-log-format", "json") //nolint:gosec // the binary under test
+	p.command.Env = append(os.Environ(), "ROLECALL_JWT_SECRET="+Secret)
+	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "READ", "OTHER", "FAILURE"} {
+		p.command.Env = append(p.command.Env, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
+	}
+	logs, err := p.command.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Start(); err != nil {
+		t.Fatalf("launch: %v", err)
+	}
+	serving := make(chan string, 1)
+	p.logs.Go(func() { p.follow(logs, serving) })
+	select {
+	case url, ok := <-serving:
+		if !ok {
+			t.Fatal("the server ended before it served")
+		}
+		p.URL = url
+	case <-time.After(Deadline):
+		p.Kill()
+		t.Fatal("the server did not come up")
+	}
+	return p
+}
+
+// follow reads the log until the process ends and announces the address in it.
+func (p *Process) follow(logs io.Reader, serving chan<- string) {
+	defer close(serving)
+	lines := bufio.NewScanner(logs)
+	for lines.Scan() {
+		var line struct{ Level, Msg, URL string }
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level == "ERROR" {
+			p.t.Logf("server: %s", lines.Text())
+		}
+		if line.Msg == "serving" {
+			serving <- line.URL
+		}
+	}
+}
+
+// Kill ends the process at once, as a power cut would.
+func (p *Process) Kill() {
+	_ = p.command.Process.Kill()
+	p.logs.Wait()
+	_ = p.command.Wait() // "signal: killed" is what was asked for
+}
+
+// Terminate asks the process to stop and returns its exit code.
+func (p *Process) Terminate() int {
+	_ = p.command.Process.Signal(syscall.SIGTERM)
+	p.logs.Wait()
+	_ = p.command.Wait()
+	return p.command.ProcessState.ExitCode()
+}

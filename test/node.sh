@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs the tests that need Node: the official Socket.IO client, and a browser, against the built program.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v chromium >/dev/null; then
+    echo 'installing chromium'
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
+export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
+
+for suite in test/node test/browser; do
+    (cd "$suite" && npm ci --no-audit --no-fund --loglevel=error)
+done
+
+mkdir -p bin
+go build -o bin/server ./cmd/server
+export ROLECALL_BINARY=$PWD/bin/server
+if [ -n "${TEST_DATA:-}" ] && [ -d "$TEST_DATA/text" ]; then
+    ROLECALL_TEXTS=$(cd "$TEST_DATA/text" && pwd)
+    export ROLECALL_TEXTS
+fi
+node --test --test-timeout=120000 test/node/*.test.mjs
+node --test --test-timeout=120000 test/browser/*.test.mjs

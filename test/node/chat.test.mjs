@@ -1,0 +1,400 @@
+// Rooms, messages in order, history, direct messages, groups, presence, and their limits.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import {
+  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer,
+} from './helpers.mjs';
+
+const server = await startServer({ ...NO_LIMITS });
+after(() => server.stop());
+const limited = await startServer();
+after(() => limited.stop());
+
+const upTo = (count, from = 1) => Array.from({ length: count }, (_, i) => from + i);
+const seqs = (messages) => messages.map((message) => message.seq);
+
+test('joining, hearing who comes, and leaving', async () => {
+  const [ada, ben] = [person('vendor'), person('provider')];
+  const first = await server.connect(ada);
+  assert.deepEqual(await accepted(first, 'room:join', 'harbour'), { status: 'ok', roomId: 'harbour', lastSeq: 0 });
+  assert.deepEqual(await nextEvent(first, 'room:history'), { roomId: 'harbour', messages: [], hasMore: false });
+
+  const [tab, otherTab] = [await server.connect(ben), await server.connect(ben, { transports: ['polling'] })];
+  await accepted(tab, 'room:join', { roomId: 'harbour' });
+  const himself = { roomId: 'harbour', userId: ben.userId, username: ben.username };
+  assert.deepEqual(await nextEvent(first, 'room:user-joined'), himself);
+  await accepted(otherTab, 'room:join', 'harbour');
+
+  const receipt = await accepted(tab, 'chat:message', { roomId: 'harbour', text: 'ahoy' });
+  const { status, messageId, roomId, seq, timestamp, ...rest } = receipt;
+  assert.deepEqual({ status, roomId, seq, rest }, { status: 'ok', roomId: 'harbour', seq: 1, rest: {} });
+  assert.ok(Math.abs(timestamp - Date.now()) < 60_000);
+  for (const socket of [first, tab, otherTab]) {
+    assert.deepEqual(await nextEvent(socket, 'chat:message'), {
+      id: messageId, roomId, seq: 1, userId: ben.userId, username: ben.username, role: 'provider', text: 'ahoy', timestamp, readBy: [],
+    });
+  }
+
+  await accepted(otherTab, 'room:leave', { roomId: 'harbour' });
+  await settle(first);
+  assert.deepEqual(heard(first, 'room:user-left'), [], 'he is still there with the other tab');
+  await accepted(tab, 'room:leave', 'harbour');
+  assert.deepEqual(await nextEvent(first, 'room:user-left'), himself);
+  await accepted(tab, 'room:leave', 'harbour');
+
+  await accepted(first, 'chat:message', { roomId: 'harbour', text: 'anyone?' });
+  await Promise.all([settle(tab), settle(otherTab)]);
+  assert.equal(heard(tab, 'chat:message').length, 1, 'who has left hears nothing more');
+  assert.deepEqual([...heard(tab, 'room:user-joined'), ...heard(otherTab, 'room:user-joined')], []);
+
+  await accepted(tab, 'room:join', 'harbour');
+  assert.deepEqual(seqs((await nextEvent(tab, 'room:history', ({ messages }) => messages.length > 0)).messages), [1, 2]);
+  tab.disconnect();
+  assert.deepEqual(await nextEvent(first, 'room:user-left'), himself);
+  await settle(first);
+  assert.equal(heard(first, 'room:user-joined').length, 2);
+});
+
+test('messages of two senders at once: one order for everybody, without a gap', async () => {
+  const sockets = await Promise.all([
+    server.connect(person('vendor')), server.connect(person('driver')), server.connect(person('admin'), { transports: ['polling'] }),
+    server.connect(person('company'), { namespace: '/chat' }),
+  ]);
+  for (const socket of sockets) await accepted(socket, 'room:join', 'busy');
+  const receipts = await Promise.all(upTo(100).flatMap((n) => [0, 1].map((sender) =>
+    accepted(sockets[sender], 'chat:message', { roomId: 'busy', text: `${sender}:${n}` }))));
+  assert.deepEqual(seqs(receipts).sort((a, b) => a - b), upTo(200));
+  const bySeq = new Map(receipts.map(({ seq, messageId }) => [seq, messageId]));
+  for (const socket of sockets) {
+    const messages = await nextEvents(socket, 'chat:message', 200);
+    assert.deepEqual(seqs(messages), upTo(200));
+    for (const { seq, id } of messages) assert.equal(id, bySeq.get(seq));
+    for (const sender of [0, 1]) {
+      const own = messages.map(({ text }) => text).filter((text) => text.startsWith(`${sender}:`));
+      assert.deepEqual(own, upTo(100).map((n) => `${sender}:${n}`), 'a sender is heard in the order of sending');
+    }
+  }
+});
+
+test('a message sent again under its clientId is the first one', async () => {
+  const [sender, other] = [person('vendor'), person('vendor')];
+  const [socket, listener] = [await server.connect(sender), await server.connect(other)];
+  for (const member of [socket, listener]) await accepted(member, 'room:join', 'again');
+  const message = { roomId: 'again', text: 'once', clientId: 'c-1' };
+  const receipts = await Promise.all(upTo(5).map(() => accepted(socket, 'chat:message', message)));
+  for (const receipt of receipts) assert.deepEqual(receipt, receipts[0]);
+  assert.deepEqual(await accepted(socket, 'chat:message', { ...message, text: 'altered' }), receipts[0]);
+
+  const replay = await server.rest(sender, 'POST', '/rooms/again/messages', { text: 'once', clientId: 'c-1' });
+  const { status, ...receipt } = receipts[0];
+  assert.deepEqual([replay.status, replay.body], [200, receipt]);
+  const fresh = await server.rest(sender, 'POST', '/rooms/again/messages', { text: 'twice', clientId: 'c-2' });
+  assert.deepEqual([fresh.status, fresh.body.seq], [201, 2]);
+
+  const foreign = await accepted(listener, 'chat:message', message);
+  assert.notEqual(foreign.messageId, receipts[0].messageId, 'ids of another sender are other ids');
+  const elsewhere = await accepted(socket, 'chat:message', { ...message, roomId: 'again-elsewhere' });
+  assert.notEqual(elsewhere.messageId, receipts[0].messageId, 'and so are those of another room');
+  await settle(listener);
+  assert.deepEqual(heard(listener, 'chat:message').map(({ seq, text }) => [seq, text]), [[1, 'once'], [2, 'twice'], [3, 'once']]);
+});
+
+test('a direct message reaches two tabs and a phone, and nobody else', async () => {
+  const [ada, ben, eve] = [person('driver'), person('vendor'), person('admin')];
+  const mine = await Promise.all([server.connect(ada), server.connect(ada, { namespace: '/chat' }), server.connect(ada, { transports: ['polling'] })]);
+  const [sender, senderTab, stranger] = await Promise.all([server.connect(ben), server.connect(ben), server.connect(eve)]);
+  const roomId = `dm:${[ada.userId, ben.userId].sort().join(':')}`;
+  const receipt = await accepted(sender, 'chat:message', { to: ada.userId, text: 'psst', clientId: 'd-1' });
+  assert.equal(receipt.roomId, roomId);
+  for (const socket of [...mine, sender, senderTab]) {
+    const { id, text, userId } = await nextEvent(socket, 'chat:message');
+    assert.deepEqual({ id, text, userId }, { id: receipt.messageId, text: 'psst', userId: ben.userId });
+  }
+  const answer = await accepted(mine[2], 'chat:message', { roomId, text: 'yes?', replyTo: receipt.messageId });
+  assert.equal(answer.seq, 2);
+  for (const socket of [...mine, sender, senderTab]) assert.equal((await nextEvent(socket, 'chat:message')).replyTo, receipt.messageId);
+
+  assert.deepEqual((await accepted(sender, 'room:join', roomId)).members, [ada.userId, ben.userId].sort());
+  await accepted(sender, 'chat:message', { roomId, text: 'joined as well' });
+  await Promise.all([sender, ...mine].map(settle));
+  for (const socket of [sender, ...mine]) assert.equal(heard(socket, 'chat:message').length, 3, 'joining a direct room doubles nothing');
+
+  for (const [event, payload] of [
+    ['room:join', roomId], ['chat:history', { roomId }], ['chat:message', { roomId, text: 'hello' }],
+    ['chat:typing', { roomId, isTyping: true }], ['chat:read', { roomId, messageId: receipt.messageId }],
+  ]) {
+    await refused(stranger, 'room_forbidden', undefined, event, payload);
+  }
+  await settle(stranger);
+  assert.deepEqual(heard(stranger, 'chat:message'), []);
+
+  const note = await accepted(sender, 'chat:message', { to: ben.userId, text: 'note to self' });
+  assert.equal(note.roomId, `dm:${ben.userId}:${ben.userId}`);
+  await settle(sender);
+  assert.equal(heard(sender, 'chat:message').filter(({ id }) => id === note.messageId).length, 1);
+});
+
+test('typing is seen by the others, not by the one who types', async () => {
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const [typist, typistTab, reader, outsider] = await Promise.all(
+    [server.connect(ada), server.connect(ada), server.connect(ben), server.connect(person('vendor'))]);
+  for (const socket of [typist, typistTab, reader]) await accepted(socket, 'room:join', 'desk');
+  for (const isTyping of [true, false]) {
+    assert.deepEqual(await accepted(typist, 'chat:typing', { roomId: 'desk', isTyping }), { status: 'ok' });
+    assert.deepEqual(await nextEvent(reader, 'chat:typing'), { roomId: 'desk', userId: ada.userId, username: ada.username, isTyping });
+  }
+  const direct = `dm:${[ada.userId, ben.userId].sort().join(':')}`;
+  await accepted(typist, 'chat:typing', { roomId: direct, isTyping: true });
+  assert.equal((await nextEvent(reader, 'chat:typing')).roomId, direct);
+  await Promise.all([typist, typistTab, outsider].map(settle));
+  for (const socket of [typist, typistTab, outsider]) assert.deepEqual(heard(socket, 'chat:typing'), []);
+});
+
+test('history pages backwards and forwards, by socket and by REST', async () => {
+  const who = person('vendor');
+  const socket = await server.connect(who);
+  for (const n of upTo(25)) await accepted(socket, 'chat:message', { roomId: 'archive', text: `page ${n}` });
+  for (const [query, expected, hasMore] of [
+    [{}, upTo(25), false],
+    [{ limit: 10 }, upTo(10, 16), true],
+    [{ limit: 10, before: 16 }, upTo(10, 6), true],
+    [{ limit: 10, before: 6 }, upTo(5), false],
+    [{ before: 1 }, [], false],
+    [{ limit: 10, after: 0 }, upTo(10), true],
+    [{ limit: 10, after: 20 }, upTo(5, 21), false],
+    [{ after: 25 }, [], false],
+  ]) {
+    const page = await accepted(socket, 'chat:history', { roomId: 'archive', ...query });
+    assert.deepEqual([seqs(page.messages), page.hasMore], [expected, hasMore], JSON.stringify(query));
+    const { status, body } = await server.rest(who, 'GET', `/rooms/archive/messages?${new URLSearchParams(query)}`);
+    assert.deepEqual([status, body.items, body.hasMore], [200, page.messages, hasMore], JSON.stringify(query));
+    assert.equal(body.nextCursor !== undefined, hasMore);
+  }
+  await refused(socket, 'invalid_payload', 'after', 'chat:history', { roomId: 'archive', before: 2, after: 1 });
+  await refused(socket, 'invalid_payload', 'limit', 'chat:history', { roomId: 'archive', limit: 201 });
+  await refused(socket, 'invalid_payload', 'before', 'chat:history', { roomId: 'archive', before: 0 });
+  assertProblem(await server.rest(who, 'GET', '/rooms/archive/messages?limit=0.5'), 422, 'invalid_payload', 'limit');
+  assertProblem(await server.rest(undefined, 'GET', '/rooms/archive/messages'), 401, 'auth_required');
+});
+
+test('a page of history never holds more than was asked for', async () => {
+  const socket = await server.connect(person('vendor'));
+  await Promise.all(upTo(60).map((n) => accepted(socket, 'chat:message', { roomId: 'long', text: `${n}` })));
+  assert.deepEqual(seqs((await accepted(socket, 'chat:history', { roomId: 'long' })).messages), upTo(50, 11), '50 unless asked otherwise');
+  await accepted(socket, 'room:join', { roomId: 'long', limit: 5 });
+  const joined = await nextEvent(socket, 'room:history');
+  assert.deepEqual([seqs(joined.messages), joined.hasMore], [upTo(5, 56), true]);
+});
+
+test('resync after an absence: no gap and no double, while others go on talking', async () => {
+  const who = person('driver');
+  const talker = await server.connect(person('vendor'));
+  let reader = await server.connect(who);
+  await accepted(reader, 'room:join', 'resync');
+  const seen = [];
+  for (let absence = 0; absence < 5; absence += 1) {
+    await Promise.all(upTo(10).map(() => accepted(talker, 'chat:message', { roomId: 'resync', text: 'live' })));
+    seen.push(...seqs(await nextEvents(reader, 'chat:message', 10, ({ seq }) => seq > seen.length)));
+    reader.disconnect();
+    await Promise.all(upTo(10).map(() => accepted(talker, 'chat:message', { roomId: 'resync', text: 'missed' })));
+    reader = await server.connect(who);
+    const talking = upTo(20).map(() => accepted(talker, 'chat:message', { roomId: 'resync', text: 'meanwhile' }));
+    const { lastSeq } = await accepted(reader, 'room:join', { roomId: 'resync', after: seen.length, limit: 200 });
+    const history = await nextEvent(reader, 'room:history');
+    assert.equal(history.hasMore, false);
+    seen.push(...seqs(history.messages));
+    assert.equal(seen.length, lastSeq, 'the history ends where the room stood at the moment of joining');
+    await Promise.all(talking);
+    seen.push(...seqs(await nextEvents(reader, 'chat:message', (absence + 1) * 40 - seen.length)));
+    await settle(reader);
+    assert.deepEqual(seen, upTo((absence + 1) * 40));
+  }
+});
+
+test('resync over more than one page', async () => {
+  const [talker, reader] = await Promise.all([server.connect(person('vendor')), server.connect(person('vendor'))]);
+  await Promise.all(upTo(130).map(() => accepted(talker, 'chat:message', { roomId: 'pages', text: 'x' })));
+  await accepted(reader, 'room:join', { roomId: 'pages', after: 10 });
+  let page = await nextEvent(reader, 'room:history');
+  const seen = seqs(page.messages);
+  while (page.hasMore) {
+    page = await accepted(reader, 'chat:history', { roomId: 'pages', after: seen.at(-1) });
+    seen.push(...seqs(page.messages));
+  }
+  assert.deepEqual(seen, upTo(120, 11));
+});
+
+test('groups: made by one, heard by its members without joining, closed to others', async () => {
+  const [maker, member, absent, stranger] = [person('company'), person('driver'), person('driver'), person('admin')];
+  const [making, listening, outside] = await Promise.all([server.connect(maker), server.connect(member), server.connect(stranger)]);
+  const { roomId } = await accepted(making, 'room:create', { name: 'Night shift', members: [member.userId, absent.userId] });
+  assert.match(roomId, /^group:/);
+  const { messageId } = await accepted(making, 'chat:message', { roomId, text: 'welcome' });
+  for (const socket of [making, listening]) assert.equal((await nextEvent(socket, 'chat:message')).id, messageId);
+  const { members } = await accepted(listening, 'room:join', roomId);
+  assert.deepEqual(members, [maker.userId, member.userId, absent.userId].sort());
+  const late = await server.connect(absent);
+  await accepted(late, 'room:join', roomId);
+  assert.deepEqual((await nextEvent(late, 'room:history')).messages.map(({ text }) => text), ['welcome']);
+
+  for (const room of [roomId, 'group:00000000-0000-7000-8000-000000000000']) {
+    for (const [event, payload] of [['room:join', room], ['chat:history', { roomId: room }], ['chat:message', { roomId: room, text: 'me too' }]]) {
+      await refused(outside, 'room_forbidden', undefined, event, payload);
+    }
+    assertProblem(await server.rest(stranger, 'GET', `/rooms/${room}/messages`), 403, 'room_forbidden');
+  }
+  await settle(outside);
+  assert.deepEqual(heard(outside, 'chat:message'), []);
+
+  await refused(making, 'invalid_payload', 'members', 'room:create', { name: 'Nobody', members: [] });
+  await refused(making, 'invalid_payload', 'name', 'room:create', { members: [member.userId] });
+  await refused(making, 'invalid_payload', 'members[1]', 'room:create', { name: 'x', members: [member.userId, 'a b'] });
+  await refused(making, 'too_large', 'name', 'room:create', { name: 'x'.repeat(201), members: [member.userId] });
+});
+
+test('rooms of the server and rooms with impossible names are closed', async () => {
+  const admin = person('admin');
+  const socket = await server.connect(admin);
+  const reserved = [`user:${admin.userId}`, 'user:x', 'role:admin', 'company:acme', 'company:acme:driver', 'fleet:acme', 'driver:x', 'cell:x'];
+  const malformed = [' ', 'a b', '-x', '.x', ':x', '_x', 'é', 'x\u0000', 'x\n', 'ｘ', 'fleet:*', 'r'.repeat(129), 'dm:', 'dm:x', 'dm:b:a', 'dm:a:b:c', 'dm: :x'];
+  for (const [code, rooms] of [['room_forbidden', reserved], ['room_invalid', malformed]]) {
+    for (const roomId of rooms) {
+      for (const [event, payload] of [
+        ['room:join', roomId], ['room:join', { roomId }], ['chat:history', { roomId }], ['chat:message', { roomId, text: 'x' }],
+        ['chat:typing', { roomId, isTyping: true }], ['chat:read', { roomId, messageId: 'x' }],
+      ]) {
+        const ack = await ask(socket, event, payload);
+        assertFailure(ack, `${event} ${JSON.stringify(roomId)}`);
+        assert.equal(ack.code, code, `${event} ${JSON.stringify(roomId)}`);
+      }
+      const status = { room_forbidden: 403, room_invalid: 422 }[code];
+      if (roomId.trim() === roomId) assertProblem(await server.rest(admin, 'GET', `/rooms/${encodeURIComponent(roomId)}/messages`), status, code);
+    }
+  }
+  await accepted(socket, 'room:join', 'r'.repeat(128));
+  await accepted(socket, 'room:join', '7_.:-');
+});
+
+test('wrong messages are refused by field', async () => {
+  const who = person('vendor');
+  const socket = await server.connect(who);
+  const longest = '🛰'.repeat(5000); // characters are code points, not UTF-16 units
+  const { messageId } = await accepted(socket, 'chat:message', { roomId: 'wrong', text: longest });
+  const { messages } = await accepted(socket, 'chat:history', { roomId: 'wrong' });
+  assert.equal(messages[0].text, longest);
+  await refused(socket, 'too_large', 'text', 'chat:message', { roomId: 'wrong', text: 'x'.repeat(5001) });
+  await refused(socket, 'too_large', 'text', 'chat:message', { roomId: 'wrong', text: `${longest}!` });
+  assertProblem(await server.rest(who, 'POST', '/rooms/wrong/messages', { text: 'x'.repeat(5001) }), 413, 'too_large', 'text');
+  for (const [field, payload] of [
+    ['text', { roomId: 'wrong' }], ['text', { roomId: 'wrong', text: '' }], ['text', { roomId: 'wrong', text: 5 }],
+    ['text', { roomId: 'wrong', text: null }], ['text', { roomId: 'wrong', text: ['x'] }],
+    ['roomId', { text: 'nowhere' }], ['roomId', { roomId: 'wrong', to: 'somebody', text: 'both' }], ['to', { to: 'a b', text: 'x' }],
+    ['roomId', { roomId: 7, text: 'x' }], ['clientId', { roomId: 'wrong', text: 'x', clientId: 1 }],
+  ]) {
+    await refused(socket, 'invalid_payload', field, 'chat:message', payload);
+  }
+  await refused(socket, 'not_found', 'replyTo', 'chat:message', { roomId: 'elsewhere', text: 'x', replyTo: messageId });
+  await refused(socket, 'not_found', undefined, 'chat:read', { roomId: 'elsewhere', messageId });
+  assert.equal((await accepted(socket, 'chat:history', { roomId: 'wrong' })).messages.length, 1, 'nothing refused was kept');
+});
+
+test('a socket joins 100 chat rooms at most', async () => {
+  const who = person('vendor');
+  const [socket, otherTab] = [await server.connect(who), await server.connect(who)];
+  for (const n of upTo(100)) await accepted(socket, 'room:join', `full-${n}`);
+  await refused(socket, 'too_many_rooms', undefined, 'room:join', 'full-101');
+  await accepted(socket, 'room:join', 'full-1');
+  await accepted(otherTab, 'room:join', 'full-101');
+  await accepted(socket, 'room:leave', 'full-50');
+  await accepted(socket, 'room:join', 'full-101');
+});
+
+test('read marks: how many are left, who has read', async () => {
+  const [ada, ben] = [person('vendor'), person('driver')];
+  const [writer, reader] = [await server.connect(ada), await server.connect(ben)];
+  const sent = [];
+  for (const n of upTo(3)) sent.push((await accepted(writer, 'chat:message', { to: ben.userId, text: `${n}` })).messageId);
+  const { roomId } = await nextEvent(reader, 'chat:message');
+  assert.deepEqual(await accepted(reader, 'chat:read', { roomId, messageId: sent[1] }), { status: 'ok', unread: 1 });
+  assert.deepEqual(await nextEvent(writer, 'chat:read'), { roomId, userId: ben.userId, messageId: sent[1], seq: 2 });
+  assert.equal((await accepted(reader, 'chat:read', { roomId, messageId: sent[0] })).unread, 1, 'a mark never goes back');
+  const { messages } = await accepted(writer, 'chat:history', { roomId });
+  assert.deepEqual(messages.map(({ readBy }) => readBy.filter((id) => id !== ada.userId)), [[ben.userId], [ben.userId], []]);
+  assert.equal((await accepted(reader, 'chat:read', { roomId, messageId: sent[2] })).unread, 0);
+});
+
+test('presence: heard by colleagues, conversation partners and admins, once for all tabs', async () => {
+  const driver = person('driver', { companyId: 'presence' });
+  const [colleague, partner, admin, stranger] = await Promise.all([
+    server.connect(person('company', { companyId: 'presence' })), server.connect(person('vendor')),
+    server.connect(person('admin')), server.connect(person('company', { companyId: 'another' })),
+  ]);
+  await accepted(partner, 'chat:message', { to: driver.userId, text: 'call me' });
+  const who = ({ userId }) => userId === driver.userId;
+  const [tab, otherTab] = [await server.connect(driver), await server.connect(driver, { namespace: '/chat' })];
+  const list = await nextEvent(tab, 'presence:list');
+  assert.ok(list.length >= 2 && list.every(({ online, userId }) => online && userId !== driver.userId));
+  for (const socket of [colleague, partner, admin]) {
+    assert.deepEqual(await nextEvent(socket, 'presence:online', who), { userId: driver.userId, username: driver.username });
+  }
+  const { users } = await accepted(admin, 'presence:list', { userIds: [driver.userId, 'never-seen'] });
+  assert.deepEqual(users.map(({ userId, username, role, online }) => ({ userId, username, role, online })),
+    [{ userId: driver.userId, username: driver.username, role: 'driver', online: true }]);
+  tab.disconnect();
+  await settle(otherTab);
+  otherTab.disconnect();
+  for (const socket of [colleague, partner, admin]) {
+    assert.deepEqual(await nextEvent(socket, 'presence:offline', who), { userId: driver.userId, username: driver.username });
+    assert.equal(heard(socket, 'presence:online').filter(who).length, 1);
+  }
+  await settle(stranger);
+  assert.deepEqual([...heard(stranger, 'presence:online'), ...heard(stranger, 'presence:offline')].filter(who), []);
+});
+
+test('too many messages: refused with the time to wait, for all tabs of that user and nobody else', async () => {
+  const who = person('vendor');
+  const [tab, otherTab, other] = await Promise.all([limited.connect(who), limited.connect(who), limited.connect(person('vendor'))]);
+  const message = { roomId: 'flood', text: 'x' };
+  for (const n of upTo(10)) await accepted(n % 2 ? tab : otherTab, 'chat:message', message);
+  const { retryAfterMs } = await refused(otherTab, 'rate_limited', undefined, 'chat:message', message);
+  assert.ok(retryAfterMs > 0 && retryAfterMs <= 1001, `retryAfterMs is ${retryAfterMs}, messages come back at one a second`);
+  const answer = await limited.rest(who, 'POST', '/rooms/flood/messages', { text: 'x' });
+  assertProblem(answer, 429, 'rate_limited');
+  assert.equal(answer.headers.get('retry-after'), '1');
+  assert.ok(answer.body.retryAfterMs > 0);
+  await accepted(other, 'chat:message', message);
+  await accepted(tab, 'chat:history', { roomId: 'flood' });
+  await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
+  await accepted(tab, 'chat:message', message);
+});
+
+test('each kind of event has a bucket of its own', async () => {
+  const roomId = 'buckets';
+  for (const [event, burst, payload] of [
+    ['chat:typing', 5, { roomId, isTyping: true }], ['room:join', 20, roomId],
+    ['chat:history', 20, { roomId }], ['presence:list', 20, {}],
+  ]) {
+    const socket = await limited.connect(person('vendor'));
+    const acks = await Promise.all(upTo(burst + 10).map(() => ask(socket, event, payload)));
+    assert.ok(acks.slice(0, burst).every(({ status }) => status === 'ok'), `${event}: ${burst} at once`);
+    assert.ok(acks.some(({ code, retryAfterMs }) => code === 'rate_limited' && retryAfterMs > 0), `${event}: and then no more`);
+    await accepted(socket, 'chat:message', { roomId, text: 'other buckets are full' });
+  }
+});
+
+// The last scenario takes the server away from under every other socket of this file.
+test('what was acknowledged survives a crash', async () => {
+  const who = person('vendor');
+  const socket = await server.connect(who);
+  const receipts = await Promise.all(upTo(50).map((n) => accepted(socket, 'chat:message', { roomId: 'crash', text: `${n}`, clientId: `${n}` })));
+  const unanswered = upTo(50).map(() => socket.emit('chat:message', { roomId: 'crash', text: 'perhaps' }));
+  assert.equal(unanswered.length, 50);
+  await server.crash();
+  await nextEvent(socket, 'disconnect');
+  const again = await server.connect(who);
+  const { messages } = await accepted(again, 'chat:history', { roomId: 'crash', after: 0, limit: 200 });
+  assert.deepEqual(seqs(messages), upTo(messages.length), 'no gap');
+  assert.deepEqual(messages.slice(0, 50).map(({ id }) => id), receipts.map(({ messageId }) => messageId));
+  assert.deepEqual(await accepted(again, 'chat:message', { roomId: 'crash', text: '7', clientId: '7' }), receipts[6]);
+  assert.equal((await accepted(again, 'chat:message', { roomId: 'crash', text: 'next' })).seq, messages.length + 1);
+});

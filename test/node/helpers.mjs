@@ -1,0 +1,6 @@
+// Everything a scenario needs.
+export { SECRET, mint, nowSeconds, person, renew } from './lib/token.mjs';
+export {
+  DEADLINE, accepted, ask, assertFailure, heard, heardNames, nextEvent, nextEvents, nextOf, refused, settle,
+} from './lib/events.mjs';
+export { NO_LIMITS, assertProblem, startServer, within } from './lib/server.mjs';

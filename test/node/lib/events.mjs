@@ -1,0 +1,140 @@
+// What a socket has heard, kept from its first moment on, so that no test races with the events it waits for.
+import assert from 'node:assert/strict';
+
+/** How long a test waits for something before it fails, in milliseconds. */
+export const DEADLINE = 5000;
+
+const recorders = new WeakMap();
+
+class Recorder {
+  /** Everything heard, in order: { name, payload, taken }. */
+  heard = [];
+  #waiting = new Set();
+
+  constructor(socket) {
+    socket.onAny((name, payload) => this.#hear(name, payload));
+    // The client's own events pass by onAny.
+    for (const name of ['connect', 'connect_error', 'disconnect']) {
+      socket.on(name, (payload) => this.#hear(name, payload));
+    }
+  }
+
+  #hear(name, payload) {
+    const event = { name, payload, taken: false };
+    this.heard.push(event);
+    for (const waiter of this.#waiting) {
+      if (waiter.matches(event)) {
+        this.#waiting.delete(waiter);
+        event.taken = true;
+        waiter.resolve(event);
+        return;
+      }
+    }
+  }
+
+  next(names, predicate, timeout) {
+    const matches = (event) => !event.taken && names.includes(event.name) && predicate(event.payload);
+    const found = this.heard.find(matches);
+    if (found) {
+      found.taken = true;
+      return Promise.resolve(found);
+    }
+    return new Promise((resolve, reject) => {
+      const waiter = { matches };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(waiter);
+        reject(new Error(`no ${names.join(' or ')} within ${timeout} ms; heard: ${this.#summary()}`));
+      }, timeout);
+      waiter.resolve = (event) => {
+        clearTimeout(timer);
+        resolve(event);
+      };
+      this.#waiting.add(waiter);
+    });
+  }
+
+  #summary() {
+    const counts = {};
+    for (const { name } of this.heard) counts[name] = (counts[name] ?? 0) + 1;
+    return JSON.stringify(counts);
+  }
+}
+
+/** Starts to keep what a socket hears; to be called before it connects. */
+export function record(socket) {
+  recorders.set(socket, new Recorder(socket));
+  return socket;
+}
+
+/**
+ * The payload of the first event of that name which no earlier call has taken, already heard or still to come.
+ * `connect`, `connect_error` and `disconnect` are waited for in the same way.
+ * @param {import('socket.io-client').Socket} socket
+ * @param {string} name
+ * @param {(payload: any) => boolean} [predicate]
+ * @param {number} [timeout] milliseconds
+ */
+export async function nextEvent(socket, name, predicate = () => true, timeout = DEADLINE) {
+  return (await recorders.get(socket).next([name], predicate, timeout)).payload;
+}
+
+/** The first event of any of these names that no earlier call has taken: { name, payload }. */
+export function nextOf(socket, names, timeout = DEADLINE) {
+  return recorders.get(socket).next(names, () => true, timeout);
+}
+
+/** The next `count` events of that name, in the order of arrival. */
+export async function nextEvents(socket, name, count, predicate, timeout = DEADLINE) {
+  const payloads = [];
+  while (payloads.length < count) payloads.push(await nextEvent(socket, name, predicate, timeout));
+  return payloads;
+}
+
+/** The payloads of all events of that name heard so far. */
+export function heard(socket, name) {
+  return recorders.get(socket).heard.filter((event) => event.name === name).map((event) => event.payload);
+}
+
+/** The names of all events heard so far, without the client's own. */
+export function heardNames(socket) {
+  const own = ['connect', 'connect_error', 'disconnect'];
+  return recorders.get(socket).heard.map((event) => event.name).filter((name) => !own.includes(name));
+}
+
+/** Sends an event and resolves to its ack; fails where none comes in time. */
+export function ask(socket, event, ...payload) {
+  return socket.timeout(DEADLINE).emitWithAck(event, ...payload);
+}
+
+/** Sends an event that must succeed and resolves to its ack. */
+export async function accepted(socket, event, ...payload) {
+  const ack = await ask(socket, event, ...payload);
+  assert.equal(ack.status, 'ok', `${event} failed: ${ack.code} ${ack.field ?? ''} ${ack.error}`);
+  return ack;
+}
+
+/** Sends an event that must fail with this code, and with this field where one is given; resolves to its ack. */
+export async function refused(socket, code, field, event, ...payload) {
+  const ack = await ask(socket, event, ...payload);
+  assertFailure(ack, event);
+  assert.equal(ack.code, code, `${event}: ${ack.code} (${ack.field ?? 'no field'}): ${ack.error}`);
+  if (field !== undefined) assert.equal(ack.field, field, `${event}: ${ack.error}`);
+  return ack;
+}
+
+/** Holds a failed ack against its shape. */
+export function assertFailure(ack, event) {
+  assert.equal(ack.status, 'error', `${event} was accepted: ${JSON.stringify(ack).slice(0, 200)}`);
+  assert.equal(typeof ack.code, 'string');
+  assert.ok(typeof ack.error === 'string' && ack.error !== '', 'a failure says why in words');
+  const known = ['status', 'error', 'code', 'retryAfterMs', 'field'];
+  assert.deepEqual(Object.keys(ack).filter((key) => !known.includes(key)), []);
+}
+
+/**
+ * Waits until a socket has heard everything the server had sent it before now: the answer to a harmless event comes
+ * behind it. With this a test proves that something has not been heard.
+ */
+export async function settle(socket) {
+  await accepted(socket, 'auth:refresh', { token: socket.auth.token });
+}

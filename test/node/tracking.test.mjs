@@ -1,0 +1,260 @@
+// Positions: who sends them, who sees them, how often, and what is kept.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import {
+  NO_LIMITS, accepted, assertProblem, heard, heardNames, nextEvent, person, refused, settle, startServer,
+} from './helpers.mjs';
+
+const server = await startServer(NO_LIMITS);
+after(() => server.stop());
+
+let companies = 0;
+
+/** A company nobody has met before: a driver and the sockets of those who may and may not watch. */
+async function fleet() {
+  companies += 1;
+  const companyId = `fleet-${companies}`;
+  const driver = person('driver', { companyId });
+  const staff = person('company', { companyId });
+  const admin = person('admin');
+  const [watcher, tab, boss, rival, colleague, vendor, provider] = await Promise.all([
+    server.connect(staff), server.connect(staff, { namespace: '/tracking', transports: ['polling'] }), server.connect(admin),
+    server.connect(person('company', { companyId: `${companyId}-rival` })), server.connect(person('driver', { companyId })),
+    server.connect(person('vendor')), server.connect(person('provider')),
+  ]);
+  const phone = await server.connect(driver);
+  return { companyId, driver, staff, admin, phone, watching: [watcher, tab, boss], blind: [rival, colleague, vendor, provider] };
+}
+
+const of = (driver) => ({ positions }) => positions.some(({ driverId }) => driverId === driver.userId);
+const track = (who, driver, query = '') => server.rest(who, 'GET', `/drivers/${driver.userId}/positions${query}`);
+
+test('a position is seen by the own company and by admins, by nobody else', async () => {
+  const { companyId, driver, phone, watching, blind } = await fleet();
+  const position = {
+    lat: 41.1579438, lng: -8.6291053, ts: Date.now(), heading: 359.5, speed: 13.9, accuracy: 4.2, altitude: -3.5, battery: 0.07, seq: 9,
+  };
+  assert.deepEqual(await accepted(phone, 'tracking:update', position), { status: 'ok', accepted: 1, rejected: [] });
+  for (const socket of watching) {
+    const { at, positions } = await nextEvent(socket, 'tracking:positions', of(driver));
+    assert.ok(Math.abs(at - Date.now()) < 60_000);
+    assert.deepEqual(positions, [{ driverId: driver.userId, companyId, ...position }]);
+  }
+  for (const socket of [...blind, phone]) {
+    await settle(socket);
+    assert.deepEqual(heard(socket, 'tracking:positions'), []);
+    assert.deepEqual(heard(socket, 'tracking:status'), [], 'nor who is on the road');
+  }
+});
+
+test('zero is a value, and what was not sent is not invented', async () => {
+  const { companyId, driver, phone, watching: [watcher] } = await fleet();
+  const before = Date.now();
+  await accepted(phone, 'tracking:update', { lat: 0, lng: 0, heading: 0, speed: 0, battery: 0 });
+  const { positions: [{ ts, ...seen }] } = await nextEvent(watcher, 'tracking:positions');
+  assert.deepEqual(seen, { driverId: driver.userId, companyId, lat: 0, lng: 0, heading: 0, speed: 0, battery: 0 });
+  assert.ok(ts >= before - 1000 && ts <= Date.now() + 1000, 'the time of the server stands in');
+});
+
+test('times may come as RFC 3339 and leave as Unix milliseconds', async () => {
+  const { phone, watching: [watcher] } = await fleet();
+  const ts = Date.now() - 5000;
+  await accepted(phone, 'tracking:update', { lat: 1, lng: 2, ts: new Date(ts).toISOString() });
+  assert.equal((await nextEvent(watcher, 'tracking:positions')).positions[0].ts, ts);
+});
+
+test('a phone that was offline sends an array: all of it is kept, the newest is shown', async () => {
+  const { driver, staff, phone, watching } = await fleet();
+  const start = Date.now() - 600_000;
+  const trail = Array.from({ length: 500 }, (_, i) => ({ lat: 10 + i / 1000, lng: 20, ts: start + i * 1000, seq: i }));
+  assert.deepEqual(await accepted(phone, 'tracking:update', trail), { status: 'ok', accepted: 500, rejected: [] });
+  for (const socket of watching) {
+    const { positions } = await nextEvent(socket, 'tracking:positions', of(driver));
+    assert.deepEqual(positions.map(({ seq }) => seq), [499]);
+  }
+  const kept = [];
+  let cursor = '';
+  do {
+    const { status, body } = await track(staff, driver, `?limit=150${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    assert.equal(status, 200);
+    kept.push(...body.items);
+    cursor = body.nextCursor ?? '';
+  } while (cursor);
+  assert.deepEqual(kept.map(({ lat, lng, ts, seq }) => ({ lat, lng, ts, seq })), trail);
+  const { body } = await track(staff, driver, `?from=${start + 10_000}&to=${new Date(start + 12_000).toISOString()}`);
+  const inside = body.items.map(({ seq }) => seq);
+  assert.deepEqual(inside.slice(0, 2), [10, 11]);
+  assert.ok(inside.length <= 3);
+});
+
+test('late positions are history only, exact doubles are kept once', async () => {
+  const { driver, staff, phone, watching: [watcher] } = await fleet();
+  const now = Date.now();
+  const at = (seconds) => ({ lat: 5, lng: 5, ts: now - seconds * 1000 });
+  await accepted(phone, 'tracking:update', at(10));
+  await nextEvent(watcher, 'tracking:positions');
+  await accepted(phone, 'tracking:update', at(60));
+  await accepted(phone, 'tracking:update', [at(60), at(10), at(50)]);
+  await accepted(phone, 'tracking:update', at(10));
+  await accepted(phone, 'tracking:update', at(5));
+  const { positions } = await nextEvent(watcher, 'tracking:positions');
+  assert.deepEqual(positions.map(({ ts }) => ts), [now - 5000], 'nothing in between was shown');
+  const { body } = await track(staff, driver);
+  assert.deepEqual(body.items.map(({ ts }) => ts), [60, 50, 10, 5].map((seconds) => now - seconds * 1000));
+  assert.equal((await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body.position.ts, now - 5000);
+});
+
+test('wrong positions of an array are rejected by index, the rest is kept', async () => {
+  const { driver, staff, phone, watching: [watcher] } = await fleet();
+  const now = Date.now();
+  const good = { lat: 1, lng: 1, ts: now - 1000 };
+  const wrong = [
+    ['lat', { ...good, lat: 90.0001 }], ['lat', { ...good, lat: '1' }], ['lat', { lng: 1 }], ['lat', { ...good, lat: NaN }],
+    ['lng', { ...good, lng: -180.0001 }], ['lng', { ...good, lng: Infinity }], ['lng', { lat: 1 }], ['lng', { ...good, lng: [1] }],
+    ['ts', { ...good, ts: now + 120_000 }], ['ts', { ...good, ts: now - 721 * 3600 * 1000 }], ['ts', { ...good, ts: 'yesterday' }],
+    ['ts', { ...good, ts: 1e300 }], ['ts', { ...good, ts: {} }], ['heading', { ...good, heading: 360 }], ['heading', { ...good, heading: -1 }],
+    ['speed', { ...good, speed: -0.1 }], ['speed', { ...good, speed: 'fast' }], ['accuracy', { ...good, accuracy: -1 }],
+    ['battery', { ...good, battery: 1.01 }], ['seq', { ...good, seq: 'one' }], ['seq', { ...good, seq: 1.5 }],
+    [undefined, null], [undefined, 7], [undefined, 'x'], [undefined, []], [undefined, [good]], [undefined, true],
+  ];
+  const batch = wrong.flatMap(([, position], i) => [position, { ...good, ts: good.ts + i }]);
+  const { accepted: count, rejected } = await accepted(phone, 'tracking:update', batch);
+  assert.equal(count, wrong.length);
+  assert.deepEqual(rejected.map(({ index, code }) => [index, code]), wrong.map((_, i) => [2 * i, 'invalid_payload']));
+  for (const [i, [field]] of wrong.entries()) {
+    if (field) assert.equal(rejected[i].field, field, JSON.stringify(wrong[i][1]));
+  }
+  assert.equal((await track(staff, driver)).body.items.length, wrong.length);
+  assert.equal((await nextEvent(watcher, 'tracking:positions')).positions[0].ts, good.ts + wrong.length - 1);
+
+  for (const [field, position] of wrong.slice(0, 21)) await refused(phone, 'invalid_payload', field, 'tracking:update', position);
+  await refused(phone, 'invalid_payload', undefined, 'tracking:update', []);
+  await refused(phone, 'too_large', undefined, 'tracking:update', Array.from({ length: 501 }, () => good));
+  const edges = [{ lat: 90, lng: 180 }, { lat: -90, lng: -180 }, { lat: 0, lng: 0, heading: 359.999, battery: 1, ts: now + 50_000 }];
+  assert.equal((await accepted(phone, 'tracking:update', edges)).accepted, edges.length);
+});
+
+test('only drivers send positions', async () => {
+  const position = { lat: 1, lng: 1 };
+  for (const role of ['admin', 'company', 'provider', 'vendor']) {
+    const who = person(role);
+    const socket = await server.connect(who, { namespace: '/tracking' });
+    await refused(socket, 'forbidden', undefined, 'tracking:update', position);
+    assertProblem(await server.rest(who, 'POST', '/positions', position), 403, 'forbidden');
+  }
+  assertProblem(await server.rest(undefined, 'POST', '/positions', position), 401, 'auth_required');
+});
+
+test('positions by REST are shown like those by socket', async () => {
+  const { driver, companyId, watching } = await fleet();
+  const now = Date.now();
+  const { status, body } = await server.rest(driver, 'POST', '/positions', [{ lat: 3, lng: 4, ts: now }, { lat: 91, lng: 4 }]);
+  assert.deepEqual([status, body], [200, { accepted: 1, rejected: [{ index: 1, code: 'invalid_payload', field: 'lat' }] }]);
+  for (const socket of watching) {
+    const { positions } = await nextEvent(socket, 'tracking:positions', of(driver));
+    assert.deepEqual(positions, [{ driverId: driver.userId, companyId, lat: 3, lng: 4, ts: now }]);
+  }
+  assertProblem(await server.rest(driver, 'POST', '/positions', { lat: 91, lng: 0 }), 422, 'invalid_payload', 'lat');
+});
+
+test('a watcher sees on connection where the drivers are, of the own company only', async () => {
+  const { companyId, driver, staff, admin, phone } = await fleet();
+  const position = { lat: 7, lng: 8, ts: Date.now() };
+  await accepted(phone, 'tracking:update', position);
+  const expected = [{ driverId: driver.userId, companyId, ...position }];
+  for (const namespace of ['/', '/tracking']) {
+    const watcher = await server.connect(staff, { namespace });
+    assert.deepEqual(await nextEvent(watcher, 'tracking:snapshot'), { positions: expected });
+    const boss = await server.connect(admin, { namespace });
+    const { positions } = await nextEvent(boss, 'tracking:snapshot');
+    assert.deepEqual(positions.filter(({ driverId }) => driverId === driver.userId), expected);
+  }
+  const rival = await server.connect(person('company', { companyId: `${companyId}-other` }));
+  assert.deepEqual(await nextEvent(rival, 'tracking:snapshot'), { positions: [] });
+  for (const role of ['driver', 'provider', 'vendor']) {
+    const socket = await server.connect(person(role, { companyId }));
+    await settle(socket);
+    assert.ok(!heardNames(socket).includes('tracking:snapshot'), `${role} watches no fleet`);
+  }
+});
+
+test('status: online with the first socket, offline with the last', async () => {
+  const { companyId, driver, staff, phone, watching, blind } = await fleet();
+  const mine = ({ driverId }) => driverId === driver.userId;
+  const status = async () => (await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body;
+  for (const socket of watching) {
+    const { at, ...event } = await nextEvent(socket, 'tracking:status', mine);
+    assert.deepEqual(event, { driverId: driver.userId, status: 'online' });
+    assert.ok(Math.abs(at - Date.now()) < 60_000);
+  }
+  assert.deepEqual(await status(), { driverId: driver.userId, username: driver.username, companyId, status: 'online' });
+  const tablet = await server.connect(driver, { namespace: '/tracking' });
+  phone.disconnect();
+  await settle(tablet);
+  assert.equal((await status()).status, 'online', 'the tablet is still there');
+  tablet.disconnect();
+  for (const socket of watching) {
+    assert.equal((await nextEvent(socket, 'tracking:status', mine)).status, 'offline');
+    assert.deepEqual(heard(socket, 'tracking:status').filter(mine).map((event) => event.status), ['online', 'offline']);
+  }
+  assert.equal((await status()).status, 'offline');
+  for (const socket of blind) {
+    await settle(socket);
+    assert.deepEqual(heard(socket, 'tracking:status').filter(mine), []);
+  }
+});
+
+test('a driver of another company does not exist', async () => {
+  const { companyId, driver, staff, admin, phone } = await fleet();
+  await accepted(phone, 'tracking:update', { lat: 1, lng: 1 });
+  for (const [who, status] of [[staff, 200], [admin, 200], [driver, 200]]) {
+    assert.equal((await track(who, driver)).status, status);
+    assert.equal((await server.rest(who, 'GET', `/drivers/${driver.userId}`)).status, status);
+  }
+  for (const who of [person('company', { companyId: `${companyId}-rival` }), person('driver', { companyId })]) {
+    for (const path of [`/drivers/${driver.userId}`, `/drivers/${driver.userId}/positions`, '/drivers/nobody']) {
+      assertProblem(await server.rest(who, 'GET', path), 404, 'not_found');
+    }
+  }
+  assertProblem(await track(person('vendor'), driver), 403, 'forbidden');
+  const { body } = await server.rest(staff, 'GET', '/drivers');
+  assert.ok(body.items.length >= 1 && body.items.every((item) => item.companyId === companyId));
+  const everyone = [];
+  for (let cursor = ''; cursor !== undefined;) {
+    const page = (await server.rest(admin, 'GET', `/drivers?limit=2&cursor=${encodeURIComponent(cursor)}`)).body;
+    assert.ok(page.items.length <= 2);
+    everyone.push(...page.items.map(({ driverId }) => driverId));
+    cursor = page.nextCursor;
+  }
+  assert.equal(new Set(everyone).size, everyone.length);
+  assert.ok(everyone.includes(driver.userId));
+});
+
+test('a room hears of positions at most every 100 ms, and always of the newest', async () => {
+  const { driver, phone, watching } = await fleet();
+  const start = Date.now() - 60_000;
+  const last = 299;
+  for (let i = 0; i <= last; i += 1) await accepted(phone, 'tracking:update', { lat: 1, lng: 1, ts: start + i, seq: i });
+  for (const socket of watching) {
+    await nextEvent(socket, 'tracking:positions', ({ positions }) => positions.some(({ seq }) => seq === last));
+    const events = heard(socket, 'tracking:positions').filter(of(driver));
+    const shown = events.flatMap(({ positions }) => positions.filter(({ driverId }) => driverId === driver.userId).map(({ seq }) => seq));
+    assert.equal(shown.length, events.length, 'a driver is in an event once');
+    assert.deepEqual(shown, [...shown].sort((a, b) => a - b), 'never backwards');
+    for (const [i, { at }] of events.entries()) {
+      if (i > 0) assert.ok(at - events[i - 1].at >= 99, `${at - events[i - 1].at} ms between two events`);
+    }
+  }
+});
+
+test('what was acknowledged survives a crash', async () => {
+  const { companyId, driver, staff, phone } = await fleet();
+  const now = Date.now();
+  const trail = Array.from({ length: 20 }, (_, i) => ({ lat: i, lng: i, ts: now - 20_000 + i * 1000 }));
+  await Promise.all(trail.map((position) => accepted(phone, 'tracking:update', position)));
+  await server.crash();
+  const watcher = await server.connect(staff);
+  assert.deepEqual((await nextEvent(watcher, 'tracking:snapshot')).positions, [{ driverId: driver.userId, companyId, ...trail.at(-1) }]);
+  assert.deepEqual((await track(staff, driver)).body.items, trail.map((position) => ({ driverId: driver.userId, companyId, ...position })));
+  assert.equal((await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body.status, 'offline');
+});

@@ -1,0 +1,90 @@
+// What admins have beside the inbox: a form that sends notices, and the list of those sent.
+
+import { byId, make, showProblem, randomId, age } from './dom.js';
+import { api } from './session.js';
+
+export class Broadcast {
+  #form = byId('broadcast-form');
+  #key = randomId(); // stays the same while the same notice is tried again, so that it is sent once
+
+  constructor() {
+    byId('broadcast').hidden = false;
+    byId('broadcast').addEventListener('toggle', () => this.#listSent());
+    this.#form.addEventListener('input', () => { this.#key = randomId(); });
+    this.#form.addEventListener('change', () => this.#showAudience());
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#showAudience();
+  }
+
+  #showAudience() {
+    const { value } = this.#form.elements.audience;
+    byId('broadcast-roles').hidden = value !== 'roles';
+    byId('broadcast-ids').hidden = value !== 'companies' && value !== 'users';
+    byId('broadcast-ids').required = !byId('broadcast-ids').hidden;
+    byId('broadcast-ids').placeholder = value === 'users' ? 'User ids, separated by commas' : 'Company ids, separated by commas';
+  }
+
+  #audience() {
+    const fields = this.#form.elements;
+    const kind = fields.audience.value;
+    if (kind === 'all') return { all: true };
+    const values = kind === 'roles'
+      ? [...fields.role].filter(({ checked }) => checked).map(({ value }) => value)
+      : fields.ids.value.split(/[\s,]+/).filter(Boolean);
+    if (values.length === 0) throw new Error('Choose who gets the notice.');
+    return { [kind]: values };
+  }
+
+  async #send() {
+    const fields = this.#form.elements;
+    const button = this.#form.querySelector('[type=submit]');
+    button.disabled = true;
+    try {
+      const body = {
+        title: fields.title.value, body: fields.body.value, severity: fields.severity.value,
+        audience: this.#audience(), requireAck: fields.requireAck.checked,
+      };
+      if (fields.expires.value) body.expiresAt = Date.now() + Number(fields.expires.value);
+      await api('/notices', { method: 'POST', body, headers: { 'Idempotency-Key': this.#key } });
+      this.#form.reset();
+      this.#key = randomId();
+      this.#showAudience();
+      showProblem(byId('broadcast-problem'), '');
+      await this.#listSent();
+    } catch (error) {
+      showProblem(byId('broadcast-problem'), error.message);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  async #listSent() {
+    try {
+      const { items } = await api('/notices?limit=20');
+      byId('sent-list').replaceChildren(...items.map((notice) => make('li', {},
+        make('span', { class: 'grow' }, make('strong', { dir: 'auto' }, notice.title),
+          make('small', { class: 'muted', dir: 'auto' }, `${describe(notice.audience)} · ${age(notice.createdAt)}`)),
+        make('button', { type: 'button', class: 'quiet', onclick: () => this.#retract(notice.id) }, 'Retract'))));
+    } catch (error) {
+      showProblem(byId('broadcast-problem'), error.message);
+    }
+  }
+
+  async #retract(id) {
+    try {
+      await api(`/notices/${encodeURIComponent(id)}`, { method: 'DELETE' });
+      await this.#listSent();
+    } catch (error) {
+      showProblem(byId('broadcast-problem'), error.message);
+    }
+  }
+}
+
+function describe({ all, roles = [], users = [], companies = [], companyRoles = [] }) {
+  if (all) return 'Everyone';
+  const pairs = companyRoles.map(({ companyId, role }) => `${role} of ${companyId}`);
+  return [...roles, ...companies, ...users, ...pairs].join(', ');
+}

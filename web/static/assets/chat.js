@@ -1,0 +1,261 @@
+// Chat without its looks: conversations kept in step with the server, and messages sent exactly once.
+
+import { wait, randomId } from './dom.js';
+import { Conversation, peerOf } from './conversation.js';
+
+const historyPage = 50;
+const typingShownMs = 6000;
+
+export class Chat {
+  conversations = new Map();
+  active = null;
+  isVisible = () => false; // set by the view: whether the active conversation can be seen
+  #connection;
+  #me;
+  #changed;
+  #onUnread;
+  #onProblem;
+
+  /** `onUnread` hears the number of unread messages; `onProblem` a sentence for the user. */
+  constructor({ connection, me, onUnread, onProblem }) {
+    this.#connection = connection;
+    this.#me = me;
+    this.#changed = () => {};
+    this.#onUnread = onUnread;
+    this.#onProblem = onProblem;
+    connection.on('connect', () => this.#resume());
+    connection.on('disconnect', () => { for (const talk of this.conversations.values()) talk.joined = false; });
+    connection.on('chat:message', (message) => this.#receive(message));
+    connection.on('room:history', ({ roomId, messages }) => this.#learn(roomId, messages));
+    connection.on('chat:typing', (event) => this.#showTyping(event));
+    connection.on('chat:read', ({ roomId, userId, seq }) => this.#noteRead(roomId, userId, seq));
+    for (const id of this.#remembered()) this.#talk(id).wanted = true;
+  }
+
+  onChange(listener) { this.#changed = listener; }
+
+  /** Opens a room: joins it, or shows it at once if it is joined. */
+  open(roomId) {
+    const talk = this.#talk(roomId);
+    talk.wanted = true;
+    this.active = talk;
+    this.#remember();
+    if (!talk.joined && this.#connection.connected) this.#join(talk);
+    this.seen();
+    this.#changed();
+  }
+
+  close() {
+    this.active = null;
+    this.#changed();
+  }
+
+  async leave(talk) {
+    this.#drop(talk);
+    await this.#connection.call('room:leave', { roomId: talk.id }).catch(() => {});
+  }
+
+  send(text) {
+    const talk = this.active;
+    talk.pending.push({ clientId: randomId(), text, at: Date.now() });
+    this.#changed();
+    this.#deliver(talk);
+  }
+
+  retry(talk, entry) {
+    entry.problem = undefined;
+    this.#deliver(talk);
+    this.#changed();
+  }
+
+  discard(talk, entry) {
+    talk.pending = talk.pending.filter((other) => other !== entry);
+    this.#changed();
+  }
+
+  typing(isTyping) { this.#connection.hint('chat:typing', { roomId: this.active.id, isTyping }); }
+
+  async loadOlder(talk) {
+    const before = talk.messages[0]?.seq;
+    if (!before) return;
+    try {
+      const { messages } = await this.#connection.call('chat:history', { roomId: talk.id, before, limit: historyPage });
+      this.#noteReaders(talk, messages);
+      if (talk.add(messages).length === 0) talk.noOlder = true;
+    } catch (error) {
+      this.#onProblem(error.message);
+    }
+    this.#changed();
+  }
+
+  /** Tells the server how far the user has read, if they can see the conversation. */
+  seen() {
+    const talk = this.active;
+    if (!talk || !this.isVisible() || document.visibilityState !== 'visible') return;
+    if (talk.unread > 0) {
+      talk.unread = 0;
+      this.#countUnread();
+    }
+    const last = talk.messages.findLast(({ userId }) => userId !== this.#me.userId);
+    if (!last || last.seq <= talk.lastReadSent || !this.#connection.connected) return;
+    talk.lastReadSent = last.seq;
+    this.#connection.call('chat:read', { roomId: talk.id, messageId: last.id })
+      .catch(() => { talk.lastReadSent = 0; }); // told again when the next message is seen
+  }
+
+  #talk(roomId) {
+    if (!this.conversations.has(roomId)) this.conversations.set(roomId, new Conversation(roomId));
+    return this.conversations.get(roomId);
+  }
+
+  async #resume() {
+    for (const talk of this.conversations.values()) {
+      if (talk.wanted) await this.#join(talk);
+    }
+  }
+
+  async #join(talk) {
+    const request = talk.lastSeq ? { roomId: talk.id, after: talk.lastSeq, limit: historyPage } : { roomId: talk.id, limit: historyPage };
+    try {
+      const { lastSeq } = await this.#connection.call('room:join', request);
+      talk.joined = true;
+      talk.newestKnown = Math.max(talk.newestKnown, lastSeq ?? 0);
+      this.#fillGaps(talk);
+      this.#deliver(talk);
+    } catch (error) {
+      if (error.code === 'offline') return; // the next connection joins again
+      if (error.code === 'rate_limited' || error.code === 'unavailable') {
+        await wait(error.retryAfterMs ?? 2000);
+        if (this.#connection.connected && !talk.joined) await this.#join(talk);
+        return;
+      }
+      this.#onProblem(error.message);
+      this.#drop(talk);
+    }
+  }
+
+  #receive(message) {
+    const talk = this.#talk(message.roomId);
+    const mine = message.userId === this.#me.userId;
+    if (mine) talk.markArrived(message.text);
+    talk.typing.delete(message.userId);
+    if (talk.add([message]).length === 0) return;
+    this.#noteReaders(talk, [message]);
+    talk.trim();
+    if (!mine) talk.unread += 1;
+    this.#fillGaps(talk);
+    this.seen();
+    this.#countUnread();
+    this.#changed();
+  }
+
+  #learn(roomId, messages) {
+    const talk = this.#talk(roomId);
+    const resumed = talk.messages.length > 0;
+    const fresh = talk.add(messages);
+    this.#noteReaders(talk, messages);
+    if (resumed) talk.unread += fresh.filter(({ userId }) => userId !== this.#me.userId).length;
+    this.#fillGaps(talk);
+    this.seen();
+    this.#countUnread();
+    this.#changed();
+  }
+
+  async #fillGaps(talk) {
+    if (talk.filling) return;
+    talk.filling = true;
+    try {
+      for (let after = talk.missingAfter(); after !== null; after = talk.missingAfter()) {
+        const { messages } = await this.#connection.call('chat:history', { roomId: talk.id, after, limit: historyPage });
+        if (talk.add(messages).length === 0) break;
+        this.#changed();
+      }
+    } catch (error) {
+      if (error.code === 'rate_limited') setTimeout(() => this.#fillGaps(talk), error.retryAfterMs ?? 1000);
+    } finally {
+      talk.filling = false;
+    }
+  }
+
+  /** Sends what waits, one after the other, so that order is kept; a repeat carries the same clientId. */
+  async #deliver(talk) {
+    if (talk.delivering) return;
+    talk.delivering = true;
+    for (let entry = nextOf(talk); entry && this.#connection.connected; entry = nextOf(talk)) {
+      const { clientId, text } = entry;
+      try {
+        const ack = await this.#connection.call('chat:message', { roomId: talk.id, text, clientId });
+        talk.pending = talk.pending.filter((other) => other !== entry);
+        const { userId, username, role } = this.#me;
+        talk.add([{ id: ack.messageId, roomId: talk.id, seq: ack.seq, userId, username, role, text, timestamp: ack.timestamp, readBy: [] }]);
+      } catch (error) {
+        if (['offline', 'rate_limited', 'unavailable'].includes(error.code)) await wait(error.retryAfterMs ?? 1000);
+        else Object.assign(entry, { problem: error.message, arrived: false });
+      }
+      this.#changed();
+    }
+    talk.delivering = false;
+  }
+
+  #showTyping({ roomId, userId, username, isTyping }) {
+    const talk = this.conversations.get(roomId);
+    if (!talk || userId === this.#me.userId) return;
+    if (isTyping) talk.typing.set(userId, { username, until: Date.now() + typingShownMs });
+    else talk.typing.delete(userId);
+    setTimeout(this.#changed, typingShownMs + 50);
+    this.#changed();
+  }
+
+  #noteRead(roomId, userId, seq) {
+    const talk = this.conversations.get(roomId);
+    if (!talk) return;
+    talk.readUpTo.set(userId, Math.max(seq, talk.readUpTo.get(userId) ?? 0));
+    if (userId === this.#me.userId && seq >= talk.lastSeq) { // read in another tab
+      talk.unread = 0;
+      this.#countUnread();
+    }
+    this.#changed();
+  }
+
+  #noteReaders(talk, messages) {
+    for (const { seq, readBy } of messages) {
+      for (const userId of readBy ?? []) talk.readUpTo.set(userId, Math.max(seq, talk.readUpTo.get(userId) ?? 0));
+    }
+  }
+
+  #drop(talk) {
+    this.conversations.delete(talk.id);
+    if (this.active === talk) this.active = null;
+    this.#remember();
+    this.#countUnread();
+    this.#changed();
+  }
+
+  #countUnread() {
+    let count = 0;
+    for (const { unread } of this.conversations.values()) count += unread;
+    this.#onUnread(count);
+  }
+
+  // Open conversations outlive a reload of the tab.
+  #remembered() {
+    try {
+      return JSON.parse(sessionStorage.getItem(`rolecall:rooms:${this.#me.userId}`)) ?? [];
+    } catch {
+      return [];
+    }
+  }
+
+  #remember() {
+    const ids = [...this.conversations.values()].filter(({ wanted }) => wanted).map(({ id }) => id);
+    sessionStorage.setItem(`rolecall:rooms:${this.#me.userId}`, JSON.stringify(ids));
+  }
+}
+
+const nextOf = (talk) => talk.pending.find(({ problem }) => !problem);
+
+/** The name of a conversation for a person: the other's name, or the room's id. */
+export function titleOf(talk, people) {
+  const peer = peerOf(talk.id, people.me.userId);
+  return peer === undefined ? talk.id : people.nameOf(peer);
+}

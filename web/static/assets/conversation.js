@@ -1,0 +1,76 @@
+// One conversation: its messages in order, what is missing, what waits to be sent. No page, no network.
+
+const keepAtMost = 1000; // messages held; beyond it the oldest half is let go and can be fetched again
+
+/** The room id of two people: their user ids in byte order (ids are ASCII, so string order is byte order). */
+export const directRoom = (a, b) => `dm:${a < b ? a : b}:${a < b ? b : a}`;
+
+/** The other person of a direct room, or undefined for any other room. */
+export function peerOf(roomId, userId) {
+  const [kind, ...ids] = roomId.split(':');
+  return kind === 'dm' ? ids.find((id) => id !== userId) ?? userId : undefined;
+}
+
+export const isRoomId = (id) => /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(id);
+
+export class Conversation {
+  messages = []; // by rising seq, each seq once
+  pending = []; // { clientId, text, at, arrived?, problem? } in the order written
+  typing = new Map(); // userId → { username, until }
+  readUpTo = new Map(); // userId → seq
+  unread = 0;
+  joined = false;
+  noOlder = false;
+  newestKnown = 0; // the highest seq that the server has mentioned
+  lastReadSent = 0;
+
+  constructor(id) { this.id = id; }
+
+  get lastSeq() { return this.messages.at(-1)?.seq ?? 0; }
+
+  get hasOlder() { return !this.noOlder && (this.messages[0]?.seq ?? 1) > 1; }
+
+  /** Puts messages in their places and returns those that were new. */
+  add(messages) {
+    const fresh = [];
+    for (const message of messages) {
+      let index = this.messages.length;
+      while (index > 0 && this.messages[index - 1].seq > message.seq) index -= 1;
+      if (this.messages[index - 1]?.seq === message.seq) continue;
+      this.messages.splice(index, 0, message);
+      fresh.push(message);
+    }
+    this.newestKnown = Math.max(this.newestKnown, this.lastSeq);
+    return fresh;
+  }
+
+  /** Lets old messages go when there are very many. */
+  trim() {
+    if (this.messages.length <= keepAtMost) return;
+    this.messages.splice(0, this.messages.length - keepAtMost / 2);
+    this.noOlder = false;
+  }
+
+  /** The seq after which a message is missing (seq rises by one, without a gap), or null when nothing is. */
+  missingAfter() {
+    for (let index = 1; index < this.messages.length; index += 1) {
+      if (this.messages[index].seq !== this.messages[index - 1].seq + 1) return this.messages[index - 1].seq;
+    }
+    return this.messages.length > 0 && this.newestKnown > this.lastSeq ? this.lastSeq : null;
+  }
+
+  /** The user's own message came in before its acknowledgement: the waiting copy need not be shown any more. */
+  markArrived(text) {
+    const waiting = this.pending.find((entry) => !entry.arrived && !entry.problem && entry.text === text);
+    if (waiting) waiting.arrived = true;
+  }
+
+  /** How many others have read up to a seq. */
+  readers(seq, userId) {
+    let count = 0;
+    for (const [reader, upTo] of this.readUpTo) if (reader !== userId && upTo >= seq) count += 1;
+    return count;
+  }
+
+  typists(now) { return [...this.typing.values()].filter(({ until }) => until > now).map(({ username }) => username); }
+}
