@@ -12,7 +12,6 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
-	"rolecall/internal/roles"
 )
 
 // maxBody is the largest request body, in bytes; the same as the largest event.
@@ -53,7 +52,7 @@ func (a *API) admit(route Route, who auth.Identity) error {
 			Code: fault.RateLimited, Message: "Too many requests of this kind, slow down", RetryAfter: retryAfter,
 		}
 	}
-	if len(route.Needs) > 0 && !slices.ContainsFunc(route.Needs, func(p roles.Permission) bool { return who.Can(p) }) {
+	if len(route.Needs) > 0 && !slices.ContainsFunc(route.Needs, who.Can) {
 		return fault.Newf(fault.Forbidden, "A %s may not do this", who.Role)
 	}
 	return nil

@@ -68,7 +68,7 @@ func New(options Options) *API { return &API{Options: options} }
 // Routes is the whole of the REST surface under Prefix.
 func (a *API) Routes() []Route {
 	watch := []roles.Permission{roles.WatchAllFleets, roles.WatchOwnFleet}
-	track := append(watch[:2:2], roles.ReadOwnTrack)
+	track := []roles.Permission{roles.WatchAllFleets, roles.WatchOwnFleet, roles.ReadOwnTrack}
 	one := func(p roles.Permission) []roles.Permission { return []roles.Permission{p} }
 	return []Route{
 		{"GET", "/me", limit.Read, nil, a.me},

@@ -292,6 +292,14 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
+// A value that is no secret is shown, so that whoever reads the error finds it.
+func TestBadValueIsShown(t *testing.T) {
+	_, _, err := config.Parse(nil, []string{"ROLECALL_DEMO=maybe"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `"maybe"`) {
+		t.Errorf("Parse = %v, want an error that shows the value", err)
+	}
+}
+
 // Every setting that can be wrong at all is tried above; these cannot.
 func TestSettingsThatTakeAnything(t *testing.T) {
 	for _, name := range []string{"jwt-issuer", "jwt-audience"} {

@@ -221,13 +221,13 @@ func TestSelfDecodingTypes(t *testing.T) {
 		"not an object, no word": {raw: `7`, message: "The payload must be an object, not number"},
 	})
 	type house struct {
-		Doors []door `json:"doors" validate:"dive"`
+		Doors []door `json:"d" validate:"dive"`
 	}
 	// The library does not tell where within the payload such a type stood, only what was wrong in it.
 	checkFaults[house](t, map[string]wrong{
-		"a type within":      {raw: `{"doors":["a",{"room":7}]}`, field: "doors.room", message: "doors.room must be a string"},
-		"a type in a second": {raw: `{"doors":[{"room":"a"},{"room":7,"pad":"to the first one's length"}]}`, field: "doors.room", message: "doors.room must be a string"},
-		"a rule within":      {raw: `{"doors":["a",{}]}`, field: "doors[1].room", message: "doors[1].room is missing"},
+		"a type within":      {raw: `{"d":["a",{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
+		"a type in a second": {raw: `{"d":[{"room":"a"},{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
+		"a rule within":      {raw: `{"d":["a",{}]}`, field: "d[1].room", message: "d[1].room is missing"},
 	})
 }
 

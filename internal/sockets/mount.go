@@ -180,5 +180,5 @@ func refuse(err error) *realtime.Refusal {
 func stripe(userID string, stripes int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(userID))
-	return int(h.Sum32() % uint32(stripes)) //nolint:gosec // a small positive number
+	return int(h.Sum32() % uint32(stripes))
 }

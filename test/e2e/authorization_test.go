@@ -121,7 +121,7 @@ func TestEveryRoleAgainstEveryRoute(t *testing.T) {
 		for _, route := range server.Program().Routes() {
 			name := route.Method + " " + route.Pattern
 			body, has := bodies[name]
-			if route.Method == "POST" && !has {
+			if route.Method == http.MethodPost && !has {
 				t.Fatalf("the table has no body for %s: a new route must be added to it", name)
 			}
 			path := "/api/v1" + strings.ReplaceAll(route.Pattern, "{id}", "x1")

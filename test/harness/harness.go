@@ -79,7 +79,7 @@ func (s *Server) start() {
 	s.URL = program.URL()
 	s.config.Addr = strings.TrimPrefix(s.URL, "http://")
 	s.Eventually("the server is ready", func() bool {
-		response, err := http.Get(s.URL + "/readyz") //nolint:gosec,noctx // the server under test
+		response, err := http.Get(s.URL + "/readyz")
 		if err != nil {
 			return false
 		}

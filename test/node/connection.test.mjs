@@ -19,6 +19,9 @@ const GREETING = {
   '/system': ['system:inbox'],
 };
 
+/** What an admin hears at any time of the sockets of other tests. */
+const COMING_AND_GOING = ['presence:online', 'presence:offline', 'tracking:status'];
+
 for (const namespace of NAMESPACES) {
   for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
     test(`${namespace} over ${transports.join(' → ')}`, async () => {
@@ -31,7 +34,8 @@ for (const namespace of NAMESPACES) {
       if (upgraded) await upgraded;
       await settle(socket);
       assert.equal(socket.io.engine.transport.name, transports.at(-1));
-      assert.deepEqual(heardNames(socket).sort(), [...GREETING[namespace]].sort(), 'the greeting and nothing else');
+      const names = heardNames(socket).filter((name) => !COMING_AND_GOING.includes(name));
+      assert.deepEqual(names.sort(), [...GREETING[namespace]].sort(), 'the greeting and nothing else');
       socket.disconnect();
     });
   }

@@ -90,9 +90,7 @@ func (s *Session) readLoop(socket *webSocket) {
 	case errors.As(err, &refused):
 		s.end(refusalReason(refused), refused.code, false)
 		<-socket.writerDone
-		// Bytes that nobody reads would turn the close into a reset, which can
-		// overtake the Close frame. The session's timer ends this.
-		_, _ = io.Copy(io.Discard, socket.conn)
+		socket.awaitClose()
 	case errors.Is(err, errPeerClosed):
 		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
 		<-socket.writerDone
@@ -100,6 +98,22 @@ func (s *Session) readLoop(socket *webSocket) {
 		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
 	default:
 		s.end(ReasonTransportError, ws.StatusNormalClosure, false)
+	}
+}
+
+// awaitClose reads until the peer has answered the Close frame. Bytes that nobody
+// reads would turn the end of the connection into a reset, which can overtake the
+// Close frame. The session's timer ends this at the latest.
+func (c *webSocket) awaitClose() {
+	for {
+		_, _, err := c.reader.next()
+		if refused := (*closeError)(nil); errors.As(err, &refused) {
+			_, _ = io.Copy(io.Discard, c.conn) // where frames begin is anybody's guess now
+			return
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 

@@ -55,7 +55,7 @@ func TestAdmission(t *testing.T) {
 				{"own group", theirs, "", ""},
 				{"another group", notTheirs, fault.RoomForbidden, fault.RoomForbidden},
 				{"unknown group", "group:none", fault.RoomForbidden, fault.RoomForbidden},
-				{"group without an id", "group:", fault.RoomForbidden, fault.RoomForbidden},
+				{"group without an id", "group:", fault.RoomInvalid, fault.RoomInvalid},
 				{"open room", "lobby", "", fault.RoomForbidden},
 				{"longest open room", strings.Repeat("r", roles.MaxRoomID), "", fault.RoomForbidden},
 				{"too long", strings.Repeat("r", roles.MaxRoomID+1), fault.RoomInvalid, fault.RoomInvalid},

@@ -219,6 +219,22 @@ func (g *gated) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat
 	return g.Store.AppendMessages(ctx, drafts)
 }
 
+// numbering is a Store that gives each message of one open room its seq and keeps none.
+type numbering struct {
+	chat.Store
+	seq int64
+}
+
+func (n *numbering) AppendMessages(_ context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
+	appended := make([]chat.Appended, 0, len(drafts))
+	for _, draft := range drafts {
+		n.seq++
+		draft.Seq = n.seq
+		appended = append(appended, chat.Appended{Message: draft.Message})
+	}
+	return appended, nil
+}
+
 func openStore(t testing.TB) *sqlite.Store {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})

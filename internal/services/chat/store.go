@@ -41,7 +41,7 @@ type Appended struct {
 	Replayed bool
 }
 
-// FromStart, as a Page's After, asks for the first messages of a room.
+// FromStart as a Page's After asks for the first messages of a room.
 const FromStart int64 = -1
 
 // Page asks for a part of a room's history. Before and After are exclusive bounds on seq, zero for none.

@@ -28,9 +28,10 @@ const (
 	idempotencyWindow = 24 * time.Hour
 	// maxData bounds a notice's data, in bytes of JSON.
 	maxData = 16 << 10
-	// DefaultPage and MaxPage are page sizes, in notices.
+	// DefaultPage is how many notices a page has where no number is asked for.
 	DefaultPage = 50
-	MaxPage     = 200
+	// MaxPage is the most notices a page has.
+	MaxPage = 200
 	// MaxIdempotencyKey is the longest Idempotency-Key, in bytes.
 	MaxIdempotencyKey = 255
 )

@@ -124,7 +124,7 @@ type Pending struct {
 
 // Submit judges an update and shows what is new in it to the watchers. It fails with forbidden for anyone but a driver,
 // with the position's own fault where the update is a single bad position, and with unavailable under overload.
-func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) (*Pending, error) {
+func (s *Service) Submit(_ context.Context, who auth.Identity, update Update) (*Pending, error) {
 	if !who.Can(roles.PublishPosition) {
 		return nil, fault.New(fault.Forbidden, "Only drivers send positions")
 	}

@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"rolecall/internal/services/tracking"
@@ -16,7 +17,7 @@ import (
 // SaveDriver implements tracking.Store.
 func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
 	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := s.saveDriver(ctx, tx, driver)
+		_, err := s.saveDrivers(ctx, tx, map[string]tracking.Driver{driver.DriverID: driver}, nil)
 		return err
 	})
 	if err != nil {
@@ -59,58 +60,61 @@ func checkNumbers(positions []tracking.Position) error {
 // driverNumbers saves the drivers and returns the key of each who sent one of the positions.
 func (s *Store) driverNumbers(
 	ctx context.Context, tx *sql.Tx, positions []tracking.Position, drivers []tracking.Driver,
-) (numbers map[string]int64, err error) {
-	newest := make(map[string]*tracking.Driver, len(drivers)) // a driver may have sent several updates of the batch
+) (map[string]int64, error) {
+	named := make(map[string]tracking.Driver, len(drivers)) // the last word on a driver who sent several updates counts
 	for i := range drivers {
-		newest[drivers[i].DriverID] = &drivers[i]
+		named[drivers[i].DriverID] = drivers[i]
 	}
-	numbers = make(map[string]int64, len(newest))
-	for id, driver := range newest {
-		if numbers[id], err = s.saveDriver(ctx, tx, *driver); err != nil {
-			return nil, err
-		}
-	}
+	unnamed := make(map[string]tracking.Driver)
 	for i := range positions {
 		p := &positions[i]
-		if _, known := numbers[p.DriverID]; known {
-			continue
+		if _, known := named[p.DriverID]; !known {
+			unnamed[p.DriverID] = tracking.Driver{DriverID: p.DriverID, CompanyID: p.CompanyID}
 		}
-		if numbers[p.DriverID], err = s.findDriver(ctx, tx, p); err != nil {
-			return nil, err
+	}
+	return s.saveDrivers(ctx, tx, named, unnamed)
+}
+
+// saveDrivers returns the drivers' keys. It writes the named ones where something about them has changed, so that the
+// many updates of known drivers leave the table alone, and the unnamed ones where they have never been heard of.
+func (s *Store) saveDrivers(
+	ctx context.Context, tx *sql.Tx, named, unnamed map[string]tracking.Driver,
+) (map[string]int64, error) {
+	ids, err := list(slices.AppendSeq(slices.Collect(maps.Keys(named)), maps.Keys(unnamed)))
+	if err != nil {
+		return nil, err
+	}
+	type saved struct {
+		tracking.Driver
+		number int64
+	}
+	rows, err := tx.StmtContext(ctx, s.sql.selectDriversByID).QueryContext(ctx, ids)
+	known, err := collect(rows, err, func(row scanner) (d saved, err error) {
+		return d, row.Scan(&d.number, &d.DriverID, &d.CompanyID, &d.Username)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find drivers: %w", err)
+	}
+	numbers := make(map[string]int64, len(named)+len(unnamed))
+	for i := range known {
+		now, isNamed := named[known[i].DriverID]
+		if !isNamed || now.CompanyID == known[i].CompanyID && now.Username == known[i].Username {
+			numbers[known[i].DriverID] = known[i].number
+		}
+	}
+	upsert := tx.StmtContext(ctx, s.sql.upsertDriver)
+	for _, drivers := range []map[string]tracking.Driver{named, unnamed} {
+		for id, driver := range drivers {
+			if _, upToDate := numbers[id]; upToDate {
+				continue
+			}
+			numbers[id], err = scanOne[int64](upsert.QueryRowContext(ctx, id, driver.CompanyID, driver.Username))
+			if err != nil {
+				return nil, fmt.Errorf("save driver: %w", err)
+			}
 		}
 	}
 	return numbers, nil
-}
-
-// saveDriver writes only what has changed, so that the many updates of a known driver leave the table alone.
-func (s *Store) saveDriver(ctx context.Context, tx *sql.Tx, driver tracking.Driver) (number int64, err error) {
-	var companyID, username string
-	err = tx.StmtContext(ctx, s.sql.selectDriver).QueryRowContext(ctx, driver.DriverID).Scan(&number, &companyID, &username)
-	switch {
-	case err == nil && companyID == driver.CompanyID && username == driver.Username:
-		return number, nil
-	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return 0, fmt.Errorf("find driver: %w", err)
-	}
-	err = tx.StmtContext(ctx, s.sql.upsertDriver).
-		QueryRowContext(ctx, driver.DriverID, driver.CompanyID, driver.Username).Scan(&number)
-	if err != nil {
-		return 0, fmt.Errorf("save driver: %w", err)
-	}
-	return number, nil
-}
-
-// findDriver returns the key of a position's driver who was not named, and makes one for a driver never heard of.
-func (s *Store) findDriver(ctx context.Context, tx *sql.Tx, p *tracking.Position) (number int64, err error) {
-	var companyID, username string
-	err = tx.StmtContext(ctx, s.sql.selectDriver).QueryRowContext(ctx, p.DriverID).Scan(&number, &companyID, &username)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return s.saveDriver(ctx, tx, tracking.Driver{DriverID: p.DriverID, CompanyID: p.CompanyID})
-	case err != nil:
-		return 0, fmt.Errorf("find driver: %w", err)
-	}
-	return number, nil
 }
 
 const (
@@ -167,10 +171,10 @@ func digest(p *tracking.Position) int64 {
 	if p.Seq == nil {
 		encoded = append(encoded, 0)
 	} else {
-		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), uint64(*p.Seq)) //nolint:gosec // its bits, not its value
+		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), uint64(*p.Seq))
 	}
 	sum := sha256.Sum256(append(encoded, p.CompanyID...))
-	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // its bits, not its value
+	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
 // Drivers implements tracking.Store.

@@ -9,7 +9,7 @@ import (
 // statements holds what is prepared once. Those ending in Beside exist a second time, on the reading connections.
 type statements struct {
 	// Writes, and the reads that belong to a write.
-	selectDriver, upsertDriver, insertPosition, insertPositions, deletePositions       *sql.Stmt
+	selectDriversByID, upsertDriver, insertPosition, insertPositions, deletePositions  *sql.Stmt
 	selectRoom, insertRoom, insertMembers, updateLastSeq, upsertRoomRead               *sql.Stmt
 	insertMessage, selectSent, selectReaders, deleteMessages                           *sql.Stmt
 	insertNotice, insertNoticeRooms, selectNotice, retractNotice                       *sql.Stmt
@@ -60,7 +60,8 @@ func (s *statements) positionWrites() []statement {
 			VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, folded_name = excluded.folded_name,
 				role = excluded.role, company_id = excluded.company_id, last_seen = excluded.last_seen`},
-		{&s.selectDriver, `SELECT number, company_id, username FROM drivers WHERE driver_id = ?`},
+		{&s.selectDriversByID, `SELECT d.number, d.driver_id, d.company_id, d.username
+			FROM json_each(?) wanted CROSS JOIN drivers d ON d.driver_id = wanted.value`},
 		{&s.upsertDriver, `INSERT INTO drivers (driver_id, company_id, username) VALUES (?, ?, ?)
 			ON CONFLICT (driver_id) DO UPDATE SET company_id = excluded.company_id, username = excluded.username
 			RETURNING number`},

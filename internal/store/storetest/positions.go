@@ -214,6 +214,11 @@ func driversRemembered(t *testing.T, store Store) {
 	again.Newest = &p2
 	same(t, "from an update", []tracking.Driver{renamed, again}, all())
 
+	p3 := fixAt("d3", 8)
+	check(t, "append of drivers not named", store.AppendPositions(t.Context(), []tracking.Position{p2, p3}, nil))
+	d3 := tracking.Driver{DriverID: "d3", CompanyID: p3.CompanyID, Newest: &p3}
+	same(t, "known ones are left as they are", []tracking.Driver{renamed, again, d3}, all())
+
 	check(t, "append nothing", store.AppendPositions(t.Context(), nil, nil))
 }
 

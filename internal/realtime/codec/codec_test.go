@@ -1,0 +1,265 @@
+package codec_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+	"pgregory.net/rapid"
+
+	"rolecall/internal/realtime/codec"
+)
+
+func id(n uint64) *uint64 { return &n }
+
+func raw(values ...string) []json.RawMessage {
+	out := make([]json.RawMessage, len(values))
+	for i, v := range values {
+		out[i] = json.RawMessage(v)
+	}
+	return out
+}
+
+var ignoreUnexported = cmpopts.IgnoreUnexported(codec.Packet{})
+
+func TestDecode(t *testing.T) {
+	for text, want := range map[string]codec.Packet{
+		`0`:                          {Type: codec.Connect, Namespace: "/"},
+		`0{"token":"a"}`:             {Type: codec.Connect, Namespace: "/", Auth: json.RawMessage(`{"token":"a"}`)},
+		`0/chat`:                     {Type: codec.Connect, Namespace: "/chat"},
+		`0/chat,`:                    {Type: codec.Connect, Namespace: "/chat"},
+		`0/chat,{}`:                  {Type: codec.Connect, Namespace: "/chat", Auth: json.RawMessage(`{}`)},
+		`1`:                          {Type: codec.Disconnect, Namespace: "/"},
+		`1/chat,`:                    {Type: codec.Disconnect, Namespace: "/chat"},
+		`2["a"]`:                     {Type: codec.Event, Namespace: "/", Name: "a", Args: raw()},
+		`2["a",1,{"b":[2]}]`:         {Type: codec.Event, Namespace: "/", Name: "a", Args: raw(`1`, `{"b":[2]}`)},
+		`2/chat,7["\u0061", "]," ]`:  {Type: codec.Event, Namespace: "/chat", ID: id(7), Name: "a", Args: raw(`"],"`)},
+		`218446744073709551615["a"]`: {Type: codec.Event, Namespace: "/", ID: id(1<<64 - 1), Name: "a", Args: raw()},
+		`31[]`:                       {Type: codec.Ack, Namespace: "/", ID: id(1), Args: raw()},
+		`3/x,1[null,"\\"]`:           {Type: codec.Ack, Namespace: "/x", ID: id(1), Args: raw(`null`, `"\\"`)},
+		`50-["a"]`:                   {Type: codec.BinaryEvent, Namespace: "/", Name: "a", Args: raw()},
+	} {
+		t.Run(text, func(t *testing.T) {
+			want.Size = len(text)
+			got, err := (&codec.Decoder{MaxSize: 1000}).Add([]byte(text), false)
+			if err != nil || got == nil {
+				t.Fatalf("decoded %v, %v", got, err)
+			}
+			if diff := cmp.Diff(want, *got, ignoreUnexported); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	deep := strings.Repeat("[", codec.MaxDepth) + strings.Repeat("]", codec.MaxDepth)
+	for text, want := range map[string]error{
+		``:                                      codec.ErrInvalidPacket,
+		`7`:                                     codec.ErrInvalidPacket,
+		`a`:                                     codec.ErrInvalidPacket,
+		`4{"message":"x"}`:                      codec.ErrInvalidPacket,
+		`01`:                                    codec.ErrInvalidPacket,
+		`0"x"`:                                  codec.ErrInvalidPayload,
+		`0[]`:                                   codec.ErrInvalidPayload,
+		`0{`:                                    codec.ErrInvalidPayload,
+		`0{}{}`:                                 codec.ErrInvalidPayload,
+		`1{}`:                                   codec.ErrInvalidPacket,
+		`12`:                                    codec.ErrInvalidPacket,
+		`2`:                                     codec.ErrInvalidPayload,
+		`2[]`:                                   codec.ErrInvalidPayload,
+		`2{}`:                                   codec.ErrInvalidPayload,
+		`2[1]`:                                  codec.ErrInvalidPayload,
+		`2[null]`:                               codec.ErrInvalidPayload,
+		`2[""]`:                                 codec.ErrInvalidPayload,
+		`2["a"`:                                 codec.ErrInvalidPayload,
+		`2["a",]`:                               codec.ErrInvalidPayload,
+		`2["a"]x`:                               codec.ErrInvalidPayload,
+		`2["disconnect"]`:                       codec.ErrInvalidPayload,
+		`2["\u0063onnect"]`:                     codec.ErrInvalidPayload,
+		`2-1["a"]`:                              codec.ErrInvalidPayload,
+		`2184467440737095516160["a"]`:           codec.ErrInvalidPacket,
+		`218446744073709551616["a"]`:            codec.ErrInvalidPacket,
+		`3[]`:                                   codec.ErrInvalidPacket,
+		`31`:                                    codec.ErrInvalidPayload,
+		`31{}`:                                  codec.ErrInvalidPayload,
+		`5["a"]`:                                codec.ErrAttachments,
+		`5-["a"]`:                               codec.ErrAttachments,
+		`5+1-["a"]`:                             codec.ErrAttachments,
+		`511-["a"]`:                             codec.ErrAttachments,
+		`5999999999999999999999-["a"]`:          codec.ErrAttachments,
+		`2["a",` + deep + `]`:                   codec.ErrTooDeep,
+		`2["` + strings.Repeat("a", 1e3) + `"]`: codec.ErrTooLarge,
+		`0/` + strings.Repeat("a", codec.MaxNamespace): codec.ErrInvalidPacket,
+	} {
+		t.Run(fmt.Sprintf("%.30s", text), func(t *testing.T) {
+			if got, err := (&codec.Decoder{MaxSize: 900}).Add([]byte(text), false); !errors.Is(err, want) {
+				t.Errorf("decoded %v, %v; want %v", got, err, want)
+			}
+		})
+	}
+}
+
+func TestDepthLimitIsExact(t *testing.T) {
+	deep := strings.Repeat("[", codec.MaxDepth-1) + strings.Repeat("]", codec.MaxDepth-1)
+	if _, err := (&codec.Decoder{MaxSize: 1000}).Add([]byte(`2["[[[[",`+deep+`]`), false); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAttachments(t *testing.T) {
+	decoder := &codec.Decoder{MaxSize: 100}
+	header := `52-/x,7["f",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`
+	if p, err := decoder.Add([]byte(header), false); p != nil || err != nil {
+		t.Fatalf("header: %v, %v", p, err)
+	}
+	if p, err := decoder.Add([]byte{1}, true); p != nil || err != nil {
+		t.Fatalf("first attachment: %v, %v", p, err)
+	}
+	got, err := decoder.Add([]byte{2, 3}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &codec.Packet{
+		Type: codec.BinaryEvent, Namespace: "/x", ID: id(7), Name: "f",
+		Args:   raw(`{"_placeholder":true,"num":1}`, `{"_placeholder":true,"num":0}`),
+		Binary: [][]byte{{1}, {2, 3}}, Size: len(header) + 3,
+	}
+	if diff := cmp.Diff(want, got, ignoreUnexported); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := decoder.Add([]byte{4}, true); !errors.Is(err, codec.ErrAttachments) {
+		t.Errorf("attachment to nothing: %v", err)
+	}
+	if _, err := decoder.Add([]byte(`51-["f"]`), false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decoder.Add([]byte(`2["a"]`), false); !errors.Is(err, codec.ErrAttachments) {
+		t.Errorf("text instead of an attachment: %v", err)
+	}
+	if _, err := decoder.Add(make([]byte, 100), true); !errors.Is(err, codec.ErrTooLarge) {
+		t.Errorf("large attachment: %v", err)
+	}
+}
+
+func TestMarshal(t *testing.T) {
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{
+		{"<a href='&'>", `"<a href='&'>"`},
+		{json.RawMessage(`{ "kept" : "<\u003c" }`), `{ "kept" : "<\u003c" }`},
+		{json.RawMessage(nil), `null`},
+		{map[string]any{"a": []int{1}}, `{"a":[1]}`},
+		{"\xff", `"�"`},
+	} {
+		if got, err := codec.Marshal(tt.value); err != nil || string(got) != tt.want {
+			t.Errorf("%v: %s, %v; want %s", tt.value, got, err, tt.want)
+		}
+	}
+	if _, err := codec.Marshal(func() {}); err == nil {
+		t.Error("a function was encoded")
+	}
+}
+
+func TestEncodeForTheLibrary(t *testing.T) {
+	for _, tt := range []struct {
+		packet parser.Packet
+		want   []string
+	}{
+		{parser.Packet{Type: parser.CONNECT, Nsp: "/", Data: map[string]any{"sid": "x"}}, []string{`0{"sid":"x"}`}},
+		{parser.Packet{Type: parser.DISCONNECT, Nsp: "/chat"}, []string{`1/chat,`}},
+		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", json.RawMessage(`{"<":1}`)}}, []string{`2["a",{"<":1}]`}},
+		{parser.Packet{Type: parser.ACK, Nsp: "/chat", Id: id(12), Data: []any{}}, []string{`3/chat,12[]`}},
+		{parser.Packet{Type: parser.CONNECT_ERROR, Nsp: "/", Data: map[string]any{"message": "<no>"}}, []string{`4{"message":"<no>"}`}},
+		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", []byte{1, 2}}},
+			[]string{`51-["a",{"_placeholder":true,"num":0}]`, "\x01\x02"}},
+		{parser.Packet{Type: parser.ACK, Nsp: "/x", Id: id(1), Data: []any{[]byte{3}}},
+			[]string{`61-/x,1[{"_placeholder":true,"num":0}]`, "\x03"}},
+		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", func() {}}}, nil},
+	} {
+		var got []string
+		for i, message := range (codec.Parser{}).NewEncoder().Encode(&tt.packet) {
+			got = append(got, string(message.Bytes()))
+			e, ok := message.(*codec.Encoded)
+			if !ok || e.Namespace != tt.packet.Nsp || e.Binary != (i > 0) || message.Clone() != message {
+				t.Errorf("%v: message %d is %+v", tt.packet, i, e)
+			}
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%v: %s", tt.packet, diff)
+		}
+	}
+}
+
+// TestEventRoundTrip encodes events of random names and payloads and decodes them.
+func TestEventRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		namespace := rapid.SampledFrom([]string{"/", "/chat", "/tracking"}).Draw(t, "namespace")
+		name := rapid.String().Filter(codec.ValidEventName).Draw(t, "name")
+		payload, err := codec.Marshal(map[string]any{
+			"text": rapid.String().Draw(t, "text"), "list": rapid.SliceOf(rapid.String()).Draw(t, "list"),
+			"number": rapid.Float64Range(-1e9, 1e9).Draw(t, "number"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := codec.EncodeEvent(namespace, name, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := (&codec.Decoder{MaxSize: 1 << 20}).Add(text, false)
+		if err != nil {
+			t.Fatalf("decode %s: %v", text, err)
+		}
+		if got.Namespace != namespace || got.Name != name || len(got.Args) != 1 || string(got.Args[0]) != string(payload) {
+			t.Fatalf("%s became %+v", text, got)
+		}
+	})
+}
+
+// FuzzDecode decodes arbitrary packets. What is taken must be JSON, cut where the
+// standard library cuts it.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`0{"token":"a"}`, `2["a",1,{"b":[2]}]`, `2/chat,7["a"," \" ",[[]]]`, `51-["f",{"_placeholder":true,"num":0}]`,
+		`31[null]`, `1/chat,`, `2["a" , 1 ] `, `2["a","\\"]`, `0/a?b=c,{}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		p, err := (&codec.Decoder{MaxSize: 1 << 20}).Add(text, false)
+		if err != nil || p == nil {
+			return
+		}
+		if p.Namespace == "" || p.Namespace[0] != '/' || p.Size != len(text) {
+			t.Errorf("%+v", p)
+		}
+		if len(p.Auth) > 0 && !json.Valid(p.Auth) {
+			t.Errorf("auth %q", p.Auth)
+		}
+		if p.Type != codec.Event && p.Type != codec.Ack {
+			return
+		}
+		var want []json.RawMessage
+		array := text[strings.IndexByte(string(text), '['):]
+		if p.Namespace != "/" {
+			array = text[len(p.Namespace)+1:]
+			array = array[strings.IndexByte(string(array), '['):]
+		}
+		if err := json.Unmarshal(array, &want); err != nil {
+			t.Fatalf("%q was taken: %v", text, err)
+		}
+		if p.Type == codec.Event {
+			want = want[1:]
+		}
+		if diff := cmp.Diff(want, p.Args, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	})
+}

@@ -1,0 +1,22 @@
+package engineio
+
+// Waiting says whether a poll waits for something to send.
+func (s *Session) Waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.poll != nil
+}
+
+// Queued is the cost of what has not been written.
+func (s *Session) Queued() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queued
+}
+
+// Upgrading says whether a WebSocket is trying to take over.
+func (s *Session) Upgrading() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.upgrading
+}

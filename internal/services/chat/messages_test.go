@@ -1,0 +1,409 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+)
+
+// TestAudiences looks at who hears what in each kind of room.
+func TestAudiences(t *testing.T) {
+	t.Parallel()
+	amy, bob, eve := person("amy", roles.Driver), person("bob", roles.Vendor), person("eve", roles.Admin)
+	for _, kind := range []string{"open", "direct", "group"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			h := &hub{}
+			service := newService(t, openStore(t), h, nil, nil)
+			roomID := map[string]string{"open": "lobby", "direct": "dm:amy:bob"}[kind]
+			if kind == "group" {
+				roomID = group(t, service, amy, "bob")
+			}
+			amys, amysPhone, bobs, bobsTab, eves := h.connect(amy), h.connect(amy), h.connect(bob), h.connect(bob), h.connect(eve)
+			if kind == "open" { // heard by who has joined, on the socket that has
+				enter(t, service, amy, roomID, amys)
+				enter(t, service, bob, roomID, bobs)
+				for _, s := range []*socket{amys, bobs} {
+					s.take()
+				}
+			}
+			expect := func(event string, toActor, toBobs, toBobsTab bool) {
+				t.Helper()
+				for _, test := range []struct {
+					name  string
+					s     *socket
+					hears bool
+				}{
+					{"the actor", amys, toActor}, {"the actor's phone", amysPhone, toActor},
+					{"the other", bobs, toBobs}, {"the other's tab", bobsTab, toBobsTab}, {"a stranger", eves, false},
+				} {
+					want := []string{}
+					if test.hears {
+						want = []string{event}
+					}
+					if got := test.s.heardNames(); !slices.Equal(got, want) {
+						t.Errorf("%s: %s heard %v, want %v", event, test.name, got, want)
+					}
+				}
+			}
+			receipt := send(t, service, amy, chat.Outgoing{RoomID: roomID, Text: "hello"})
+			expect(chat.EventMessage, true, true, kind != "open")
+			if err := service.Typing(t.Context(), amy, chat.Typing{RoomID: roomID, IsTyping: true}); err != nil {
+				t.Fatal(err)
+			}
+			expect(chat.EventTyping, false, true, kind != "open")
+			if _, err := service.MarkRead(t.Context(), amy, chat.ReadUpTo{RoomID: roomID, MessageID: receipt.MessageID}); err != nil {
+				t.Fatal(err)
+			}
+			expect(chat.EventRead, true, true, kind != "open")
+		})
+	}
+}
+
+// TestMessageOnTheWire compares what is delivered, what is acknowledged and what is read back.
+func TestMessageOnTheWire(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	receipt := send(t, service, amy, chat.Outgoing{To: "bob", Text: "<b>&\x00\u2028</b>"})
+	want := chat.Message{
+		ID: receipt.MessageID, RoomID: "dm:amy:bob", Seq: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
+		Text: "<b>&\x00\u2028</b>", Timestamp: noon, ReadBy: []string{},
+	}
+	if diff := cmp.Diff(chat.Receipt{MessageID: want.ID, RoomID: want.RoomID, Seq: 1, Timestamp: noon}, receipt); diff != "" || receipt.MessageID == "" {
+		t.Errorf("receipt (-want +got):\n%s", diff)
+	}
+	heard := bobs.take()
+	if len(heard) != 1 {
+		t.Fatalf("heard %v", heard)
+	}
+	if diff := cmp.Diff(want, decode[chat.Message](t, heard[0].Payload)); diff != "" {
+		t.Errorf("delivered (-want +got):\n%s", diff)
+	}
+	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: want.RoomID})
+	if diff := cmp.Diff([]chat.Message{want}, history.Messages); diff != "" || err != nil {
+		t.Errorf("%v, read back (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	now := atNoon()
+	var clock sync.Mutex
+	service := newService(t, openStore(t), h, nil, func(o *chat.Options) {
+		o.Now = func() time.Time {
+			clock.Lock()
+			defer clock.Unlock()
+			now = now.Add(time.Second)
+			return now
+		}
+	})
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	first := send(t, service, amy, chat.Outgoing{To: "bob", Text: "once", ClientID: "c1"})
+	bobs.take()
+	again := send(t, service, amy, chat.Outgoing{RoomID: "dm:amy:bob", Text: "another text", ClientID: "c1"})
+	first.Replayed = true
+	if diff := cmp.Diff(first, again); diff != "" {
+		t.Errorf("the second receipt (-first +second):\n%s", diff)
+	}
+	if heard := bobs.take(); len(heard) > 0 {
+		t.Errorf("delivered twice: %v", heard)
+	}
+	for name, next := range map[string]func() chat.Receipt{
+		"another id": func() chat.Receipt { return send(t, service, amy, chat.Outgoing{To: "bob", Text: "x", ClientID: "c2"}) },
+		"another sender": func() chat.Receipt {
+			return send(t, service, person("bob", roles.Vendor), chat.Outgoing{To: "amy", Text: "x", ClientID: "c1"})
+		},
+		"another room": func() chat.Receipt {
+			return send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x", ClientID: "c1"})
+		},
+		"no id":               func() chat.Receipt { return send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"}) },
+		"no id a second time": func() chat.Receipt { return send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"}) },
+	} {
+		if got := next(); got.Replayed || got.MessageID == first.MessageID {
+			t.Errorf("%s: taken for the first message", name)
+		}
+	}
+	// The same message from many sockets at once, as after a reconnect: one of them is the first.
+	h2 := h.connect(person("cem", roles.Vendor))
+	var together sync.WaitGroup
+	receipts := make([]chat.Receipt, 20)
+	for i := range receipts {
+		together.Go(func() { receipts[i] = send(t, service, amy, chat.Outgoing{To: "cem", Text: "x", ClientID: "c3"}) })
+	}
+	together.Wait()
+	originals := 0
+	for _, receipt := range receipts {
+		if !receipt.Replayed {
+			originals++
+		}
+		if receipt.MessageID != receipts[0].MessageID || receipt.Seq != 1 || receipt.Timestamp != receipts[0].Timestamp {
+			t.Errorf("receipts differ: %+v and %+v", receipts[0], receipt)
+		}
+	}
+	if heard := h2.take(); originals != 1 || len(heard) != 1 {
+		t.Errorf("%d originals, delivered %d times", originals, len(heard))
+	}
+}
+
+func TestReplyTo(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	here := send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"})
+	elsewhere := send(t, service, amy, chat.Outgoing{To: "cem", Text: "x"})
+	bobs.take()
+	send(t, service, amy, chat.Outgoing{To: "bob", Text: "y", ReplyTo: here.MessageID})
+	if got := decode[chat.Message](t, bobs.take()[0].Payload); got.ReplyTo != here.MessageID {
+		t.Errorf("delivered as a reply to %q", got.ReplyTo)
+	}
+	for _, id := range []string{elsewhere.MessageID, "nonsense"} {
+		_, err := service.Send(t.Context(), amy, chat.Outgoing{To: "bob", Text: "y", ReplyTo: id})
+		if !fault.Is(err, fault.NotFound) || fault.From(err).Field != "replyTo" {
+			t.Errorf("a reply to %s: %v, want not_found at replyTo", id, err)
+		}
+	}
+}
+
+func TestMarkRead(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy, bob := person("amy", roles.Driver), person("bob", roles.Vendor)
+	var sent []chat.Receipt
+	for range 4 {
+		sent = append(sent, send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"}))
+	}
+	send(t, service, bob, chat.Outgoing{To: "amy", Text: "own messages are never unread"})
+	elsewhere := send(t, service, amy, chat.Outgoing{To: "cem", Text: "x"})
+	for _, test := range []struct{ at, unread int }{{0, 3}, {2, 1}, {1, 1}, {3, 0}, {3, 0}} {
+		unread, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: sent[test.at].MessageID})
+		if err != nil || unread != test.unread {
+			t.Errorf("read up to %d: %d unread, %v; want %d", test.at+1, unread, err, test.unread)
+		}
+	}
+	amys := h.connect(amy)
+	if _, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: sent[3].MessageID}); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`{"roomId":"dm:amy:bob","userId":"bob","messageId":%q,"seq":4}`, sent[3].MessageID)
+	if heard := amys.take(); len(heard) != 1 || heard[0] != (event{chat.EventRead, want}) {
+		t.Errorf("the sender heard %v", heard)
+	}
+	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "dm:amy:bob"})
+	if err != nil || !slices.Equal(history.Messages[3].ReadBy, []string{"bob"}) || len(history.Messages[4].ReadBy) != 0 {
+		t.Errorf("the history does not show who has read: %+v, %v", history.Messages, err)
+	}
+	for _, id := range []string{elsewhere.MessageID, "nonsense"} {
+		if _, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: id}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("reading %s: %v, want not_found", id, err)
+		}
+	}
+}
+
+// TestOrder sends from many people into few rooms: each room's messages are delivered in the order of seq, without a
+// gap, and each sender's own in the order they were submitted.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	watcher := h.connect(person("watcher", roles.Admin))
+	const rooms, senders, each = 3, 6, 20
+	for r := range rooms {
+		enter(t, service, person("watcher", roles.Admin), fmt.Sprintf("room-%d", r), watcher)
+	}
+	watcher.take()
+	var busy sync.WaitGroup
+	for i := range senders {
+		busy.Go(func() {
+			who := person(fmt.Sprintf("sender-%d", i), roles.Driver)
+			var pending []*chat.Pending
+			for n := range each {
+				p, err := service.Submit(context.Background(), who, chat.Outgoing{RoomID: fmt.Sprintf("room-%d", n%rooms), Text: fmt.Sprintf("%03d", n)})
+				if err != nil {
+					t.Errorf("submit: %v", err)
+					return
+				}
+				pending = append(pending, p)
+			}
+			for _, p := range pending {
+				if _, err := p.Wait(context.Background()); err != nil {
+					t.Errorf("wait: %v", err)
+				}
+			}
+		})
+	}
+	busy.Wait()
+	next := make(map[string]int64)
+	said := make(map[string]string)
+	total := 0
+	for _, e := range watcher.take() {
+		m := decode[chat.Message](t, e.Payload)
+		if next[m.RoomID]++; m.Seq != next[m.RoomID] {
+			t.Fatalf("%s: seq %d where %d was due", m.RoomID, m.Seq, next[m.RoomID])
+		}
+		if before := said[m.RoomID+m.UserID]; before >= m.Text && before != "" {
+			t.Fatalf("%s: %s was delivered behind %s of the same sender", m.RoomID, m.Text, before)
+		}
+		said[m.RoomID+m.UserID] = m.Text
+		total++
+	}
+	if total != senders*each {
+		t.Errorf("delivered %d of %d messages", total, senders*each)
+	}
+}
+
+// TestStoreFailure: all who wait for a failed commit are answered, nothing of it is delivered, and the next one works.
+func TestStoreFailure(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := newGated(openStore(t))
+	service := newService(t, store, h, nil, nil)
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	submit := func() *chat.Pending {
+		t.Helper()
+		p, err := service.Submit(t.Context(), amy, chat.Outgoing{To: "bob", Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	pending := []*chat.Pending{submit()}
+	<-store.entered // the first is on its way alone, the rest share the next commit
+	for range 10 {
+		pending = append(pending, submit())
+	}
+	broken := errors.New("disk full")
+	store.answers <- broken
+	if shared := <-store.entered; shared != 10 {
+		t.Errorf("%d messages share the second commit, want 10", shared)
+	}
+	store.answers <- broken
+	for i, p := range pending {
+		if _, err := p.Wait(t.Context()); !fault.Is(err, fault.Unavailable) || !errors.Is(err, broken) {
+			t.Errorf("message %d: %v, want unavailable with the cause kept for the log", i, err)
+		}
+	}
+	if heard := bobs.take(); len(heard) > 0 {
+		t.Errorf("delivered though not stored: %v", heard)
+	}
+	last := submit()
+	store.answers <- nil
+	if receipt, err := last.Wait(t.Context()); err != nil || receipt.Seq != 1 {
+		t.Errorf("after the failure: %+v, %v", receipt, err)
+	}
+}
+
+// TestNothingIsDeliveredBeforeTheCommit holds the store and listens.
+func TestNothingIsDeliveredBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := newGated(openStore(t))
+	service := newService(t, store, h, nil, nil)
+	p, err := service.Submit(t.Context(), person("amy", roles.Driver), chat.Outgoing{To: "bob", Text: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-store.entered
+	if names := h.names(); len(names) > 0 {
+		t.Errorf("told before the commit: %v", names)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait with an ended context: %v", err)
+	}
+	store.answers <- nil
+	if _, err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if names := h.names(); !slices.Equal(names, []string{chat.EventMessage}) {
+		t.Errorf("told %v", names)
+	}
+}
+
+func TestOverloadAndClose(t *testing.T) {
+	t.Parallel()
+	store := newGated(&numbering{})
+	service := newService(t, store, &hub{}, nil, nil)
+	amy := person("amy", roles.Driver)
+	var pending []*chat.Pending
+	var refused error
+	for refused == nil && len(pending) < 20_000 {
+		p, err := service.Submit(t.Context(), amy, chat.Outgoing{RoomID: "lobby", Text: "x"})
+		if refused = err; err == nil {
+			pending = append(pending, p)
+		}
+	}
+	if !fault.Is(refused, fault.Unavailable) {
+		t.Fatalf("after %d messages: %v, want unavailable", len(pending), refused)
+	}
+	close(store.answers)
+	closeService(t, service)
+	for i, p := range pending {
+		receipt, err := p.Wait(t.Context())
+		if err != nil || receipt.Seq != int64(i)+1 {
+			t.Fatalf("message %d: %+v, %v", i, receipt, err)
+		}
+	}
+	if _, err := service.Send(t.Context(), amy, chat.Outgoing{RoomID: "lobby", Text: "x"}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("after Close: %v, want unavailable", err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	now := atNoon()
+	service := newService(t, store, &hub{}, nil, func(o *chat.Options) {
+		o.Now, o.Retention = func() time.Time { return now }, time.Hour
+	})
+	amy := person("amy", roles.Driver)
+	send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "old"})
+	now = now.Add(time.Minute)
+	send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "exactly as old as may be"})
+	now = now.Add(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		service.RunRetention(ctx, time.Hour)
+	}()
+	kept := func() []int64 {
+		history, err := service.History(ctx, amy, chat.HistoryQuery{RoomID: "lobby"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seqs(history.Messages)
+	}
+	for len(kept()) != 1 && ctx.Err() == nil {
+		<-time.After(time.Millisecond)
+	}
+	if got := kept(); !slices.Equal(got, []int64{2}) {
+		t.Errorf("kept %v", got)
+	}
+	cancel()
+	<-done
+	if receipt := send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x"}); receipt.Seq != 3 {
+		t.Errorf("the next seq is %d", receipt.Seq)
+	}
+	newService(t, store, &hub{}, nil, nil).RunRetention(t.Context(), time.Hour) // keeps for ever: returns at once
+}
