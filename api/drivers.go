@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/services/tracking"
@@ -24,7 +22,7 @@ func (a *API) listDrivers(w http.ResponseWriter, r *http.Request, who auth.Ident
 }
 
 func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	driver, err := a.Tracking.Driver(who, chi.URLParam(r, "id"))
+	driver, err := a.Tracking.Driver(who, pathID(r))
 	if err != nil {
 		return err
 	}
@@ -32,7 +30,7 @@ func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identit
 }
 
 func (a *API) listPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := tracking.TrackQuery{DriverID: chi.URLParam(r, "id"), Cursor: r.URL.Query().Get("cursor")}
+	query := tracking.TrackQuery{DriverID: pathID(r), Cursor: r.URL.Query().Get("cursor")}
 	var err error
 	if query.From, err = timeParam(r, "from"); err != nil {
 		return err

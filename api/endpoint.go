@@ -6,9 +6,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strconv"
+
+	"github.com/go-chi/chi/v5"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
@@ -83,6 +86,18 @@ func respond(w http.ResponseWriter, status int, document any) error {
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(document) // the status is sent: a reader who has gone away cannot be told
 	return nil
+}
+
+// pathID is the id in the path. A path with escapes is routed as it was sent, so its parts are still escaped.
+func pathID(r *http.Request) string {
+	id := chi.URLParam(r, "id")
+	if r.URL.RawPath == "" {
+		return id
+	}
+	if unescaped, err := url.PathUnescape(id); err == nil {
+		return unescaped
+	}
+	return id
 }
 
 // page is a list on the wire.

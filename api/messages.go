@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-chi/chi/v5"
-
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/services/chat"
@@ -18,7 +16,7 @@ type messagePage struct {
 }
 
 func (a *API) listMessages(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := chat.HistoryQuery{RoomID: chi.URLParam(r, "id")}
+	query := chat.HistoryQuery{RoomID: pathID(r)}
 	var err error
 	if query.Before, err = intParam(r, "before", 1, math.MaxInt64); err != nil {
 		return err
@@ -59,7 +57,7 @@ func (a *API) sendMessage(w http.ResponseWriter, r *http.Request, who auth.Ident
 	if err := a.decode(r, &in); err != nil {
 		return err
 	}
-	roomID := chi.URLParam(r, "id")
+	roomID := pathID(r)
 	if roomID == "" {
 		return fault.New(fault.RoomInvalid, "The room id is missing")
 	}

@@ -3,8 +3,6 @@ package api
 import (
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"rolecall/internal/auth"
 	"rolecall/internal/services/notices"
 )
@@ -38,7 +36,7 @@ func (a *API) listNotices(w http.ResponseWriter, r *http.Request, who auth.Ident
 }
 
 func (a *API) getNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	notice, err := a.Notices.Get(r.Context(), who, chi.URLParam(r, "id"))
+	notice, err := a.Notices.Get(r.Context(), who, pathID(r))
 	if err != nil {
 		return err
 	}
@@ -46,7 +44,7 @@ func (a *API) getNotice(w http.ResponseWriter, r *http.Request, who auth.Identit
 }
 
 func (a *API) retractNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	if err := a.Notices.Retract(r.Context(), who, chi.URLParam(r, "id")); err != nil {
+	if err := a.Notices.Retract(r.Context(), who, pathID(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

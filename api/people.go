@@ -3,8 +3,6 @@ package api
 import (
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
@@ -47,7 +45,7 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identit
 }
 
 func (a *API) getUser(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	person, err := a.Presence.Lookup(r.Context(), who, chi.URLParam(r, "id"))
+	person, err := a.Presence.Lookup(r.Context(), who, pathID(r))
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ import (
 // MaxSocketsPerUser is how many sockets one user may have open, over all namespaces.
 const MaxSocketsPerUser = 20
 
-// farewellTimeout bounds what is done for a socket that has gone.
-const farewellTimeout = 10 * time.Second
+// presenceTimeout bounds what is done when a socket has come or gone.
+const presenceTimeout = 10 * time.Second
 
 // Domain is one of chat, tracking and system.
 type Domain interface {
@@ -128,7 +128,7 @@ func (n *namespace) Connected(conn *realtime.Conn) {
 	for _, domain := range n.domains {
 		domain.Welcome(conn.Context(), caller)
 	}
-	n.presence.Changed(conn.Context(), caller.Who)
+	n.presenceChanged(caller.Who)
 	s.watch()
 }
 
@@ -151,7 +151,12 @@ func (n *namespace) Disconnected(conn *realtime.Conn, _ string) {
 	for _, domain := range n.domains {
 		domain.Farewell(who, chatRooms)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), farewellTimeout)
+	n.presenceChanged(who)
+}
+
+// presenceChanged does not end with the socket: whoever leaves while being announced has to be announced as gone.
+func (n *namespace) presenceChanged(who auth.Identity) {
+	ctx, cancel := context.WithTimeout(context.Background(), presenceTimeout)
 	defer cancel()
 	n.presence.Changed(ctx, who)
 }

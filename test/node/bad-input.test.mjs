@@ -195,7 +195,7 @@ for (const depth of [50, 2000]) {
 test('events nobody knows, and events of the server', async () => {
   const socket = await server.connect(people.vendor);
   for (const name of [
-    'nope', '', ' ', 'CHAT:MESSAGE', 'chat:message ', 'chat:edited', 'tracking:positions', 'system:notice', 'error:event', 'message', 'error',
+    'nope', ' ', 'CHAT:MESSAGE', 'chat:message ', 'chat:edited', 'tracking:positions', 'system:notice', 'error:event', 'message', 'error',
     '__proto__', 'constructor', 'toString', 'hasOwnProperty', '\u0000', '🛰', 'é'.repeat(60),
   ]) {
     await assertRefused(socket, name, 'an unknown name', [{ roomId }], { code: 'not_found' });
@@ -206,6 +206,25 @@ test('events nobody knows, and events of the server', async () => {
   await settle(socket);
   assert.deepEqual(heard(socket, 'disconnect'), []);
   await neighboursTalk();
+});
+
+for (const [what, name] of [['an empty name', ''], ['a number for a name', 7]]) {
+  test(`an event with ${what}`, async () => {
+    const socket = await server.connect(people.vendor);
+    const ack = await ask(socket, name, {});
+    assertFailure(ack, what);
+    assert.ok(['not_found', 'invalid_payload'].includes(ack.code), ack.code);
+    await settle(socket);
+  });
+}
+
+test('an event with far too many attachments or arguments harms nobody else', async () => {
+  for (const payload of [[{ roomId, text: 'x', files: Array.from({ length: 100 }, () => Buffer.from('x')) }], Array(30_000).fill(1)]) {
+    const socket = await server.connect(people.vendor);
+    const ack = await ask(socket, 'chat:message', ...payload).catch(() => 'closed');
+    if (ack !== 'closed') assertFailure(ack, 'chat:message');
+    await neighboursTalk();
+  }
 });
 
 test('an event that succeeds without an ack callback is answered by silence', async () => {

@@ -268,11 +268,22 @@ test('rooms of the server and rooms with impossible names are closed', async () 
         assert.equal(ack.code, code, `${event} ${JSON.stringify(roomId)}`);
       }
       const status = { room_forbidden: 403, room_invalid: 422 }[code];
-      if (roomId.trim() === roomId) assertProblem(await server.rest(admin, 'GET', `/rooms/${encodeURIComponent(roomId)}/messages`), status, code);
+      const inPath = encodeURIComponent(roomId).replaceAll('%3A', ':');
+      assertProblem(await server.rest(admin, 'GET', `/rooms/${inPath}/messages`), status, code);
     }
   }
   await accepted(socket, 'room:join', 'r'.repeat(128));
   await accepted(socket, 'room:join', '7_.:-');
+});
+
+test('a room id may come percent-encoded in a path', async () => {
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const roomId = `dm:${[ada.userId, ben.userId].sort().join(':')}`;
+  for (const [i, inPath] of [roomId, encodeURIComponent(roomId)].entries()) {
+    const { status, body } = await server.rest(ada, 'POST', `/rooms/${inPath}/messages`, { text: `${i}` });
+    assert.deepEqual([status, body.roomId, body.seq], [201, roomId, i + 1], inPath);
+    assert.equal((await server.rest(ben, 'GET', `/rooms/${inPath}/messages`)).status, 200);
+  }
 });
 
 test('wrong messages are refused by field', async () => {

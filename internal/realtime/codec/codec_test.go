@@ -156,7 +156,7 @@ func TestMarshal(t *testing.T) {
 		{json.RawMessage(`{ "kept" : "<\u003c" }`), `{ "kept" : "<\u003c" }`},
 		{json.RawMessage(nil), `null`},
 		{map[string]any{"a": []int{1}}, `{"a":[1]}`},
-		{"\xff", `"�"`},
+		{"\xff", `"\ufffd"`},
 	} {
 		if got, err := codec.Marshal(tt.value); err != nil || string(got) != tt.want {
 			t.Errorf("%v: %s, %v; want %s", tt.value, got, err, tt.want)
