@@ -1,0 +1,177 @@
+package presence_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/store/sqlite"
+)
+
+const noon = int64(1_767_268_800_000)
+
+// sockets counts each user's sockets. It is the service's Rooms.
+type sockets struct {
+	mu    sync.Mutex
+	count map[string]int // by the name of the user's room
+}
+
+// add changes how many sockets a user has.
+func (s *sockets) add(userID string, change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == nil {
+		s.count = make(map[string]int)
+	}
+	s.count[roles.UserRoom(userID)] += change
+}
+
+func (s *sockets) SocketCount(rooms ...string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(rooms) != 1 {
+		return 0
+	}
+	return s.count[rooms[0]]
+}
+
+// emission is one call of Emit.
+type emission struct {
+	Event      string
+	Payload    string
+	To, Except []string
+}
+
+// recorder is the Emitter, and the Watcher of drivers.
+type recorder struct {
+	mu      sync.Mutex
+	all     []emission
+	drivers []string
+}
+
+func (r *recorder) Emit(event string, payload any, to, except []string) {
+	encoded, err := json.Marshal(payload)
+	if err != nil {
+		encoded = []byte(err.Error())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, emission{event, string(encoded), slices.Clone(to), slices.Clone(except)})
+}
+
+func (r *recorder) CameOnline(_ context.Context, who auth.Identity)  { r.driver("+" + who.UserID) }
+func (r *recorder) WentOffline(_ context.Context, who auth.Identity) { r.driver("-" + who.UserID) }
+
+func (r *recorder) driver(change string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drivers = append(r.drivers, change)
+}
+
+// take returns what was told since the last call.
+func (r *recorder) take() (emitted []emission, drivers []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	emitted, drivers, r.all, r.drivers = r.all, r.drivers, nil, nil
+	return emitted, drivers
+}
+
+var errBroken = errors.New("disk full")
+
+// broken is a Store in which every call fails.
+type broken struct{}
+
+func (broken) SaveUser(context.Context, presence.User) error { return errBroken }
+
+func (broken) Users(context.Context, presence.UserQuery) ([]presence.User, string, error) {
+	return nil, "", errBroken
+}
+
+func (broken) ConversationPeers(context.Context, string, int) ([]string, error) {
+	return nil, errBroken
+}
+
+// bench is a service with its surroundings.
+type bench struct {
+	*presence.Service
+	store   *sqlite.Store
+	sockets *sockets
+	told    *recorder
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	b := newBenchOn(store)
+	b.store = store
+	return b
+}
+
+func newBenchOn(store presence.Store) *bench {
+	b := &bench{sockets: &sockets{}, told: &recorder{}}
+	b.Service = presence.New(store, b.told, b.sockets, presence.Options{
+		Now: func() time.Time { return time.UnixMilli(noon) }, Logger: slog.New(slog.DiscardHandler), Drivers: b.told,
+	})
+	return b
+}
+
+// come and leave do what the socket door does for one socket.
+func (b *bench) come(t testing.TB, who auth.Identity) {
+	b.sockets.add(who.UserID, 1)
+	b.Changed(t.Context(), who)
+}
+
+func (b *bench) leave(t testing.TB, who auth.Identity) {
+	b.sockets.add(who.UserID, -1)
+	b.Changed(t.Context(), who)
+}
+
+// converse makes two people share a group.
+func (b *bench) converse(t testing.TB, first, second string) {
+	t.Helper()
+	err := b.store.CreateGroup(context.Background(), chat.Group{
+		RoomID: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func person(id string, role roles.Role, company string) auth.Identity {
+	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
+}
+
+func code(err error) fault.Code {
+	if err == nil {
+		return ""
+	}
+	return fault.From(err).Code
+}
+
+func ids(people []presence.Person) []string {
+	found := []string{}
+	for _, p := range people {
+		found = append(found, p.UserID)
+	}
+	slices.Sort(found)
+	return found
+}
