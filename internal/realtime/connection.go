@@ -24,6 +24,10 @@ const (
 	gateLeft    // it is out
 )
 
+// maxHeld is how many messages may wait for the answer to CONNECT, which is a
+// matter of microseconds.
+const maxHeld = 1000
+
 // gate is what passes between one connection and one namespace. While the library
 // connects a socket, the answer to CONNECT and what is sent right behind it wait
 // here: the library answers before it has recorded the socket, and would close
@@ -208,22 +212,28 @@ func (c *connection) left(conn *Conn) {
 
 // Deliver is part of rooms.Outlet.
 func (c *connection) Deliver(namespace string, messages []*engineio.Message) {
-	if c.connecting.Load() > 0 && c.hold(namespace, messages) {
-		return
+	if c.connecting.Load() > 0 {
+		if held, err := c.hold(namespace, messages); held {
+			c.sent(err)
+			return
+		}
 	}
 	c.send(messages)
 }
 
 // hold keeps messages for a namespace whose CONNECT has not been answered.
-func (c *connection) hold(namespace string, messages []*engineio.Message) bool {
+func (c *connection) hold(namespace string, messages []*engineio.Message) (held bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	g := c.gates[namespace]
 	if g == nil || g.state != gateConnecting {
-		return false
+		return false, nil
+	}
+	if len(g.held) >= maxHeld {
+		return true, engineio.ErrQueueFull
 	}
 	g.held = append(g.held, messages...)
-	return true
+	return true, nil
 }
 
 func (c *connection) send(messages []*engineio.Message) {

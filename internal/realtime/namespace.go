@@ -107,10 +107,9 @@ func (n *namespace) onConnection(args ...any) {
 		conn.end(reason)
 		conn.connection.left(conn)
 	})
-	// A connection that ended before the library had recorded the socket ended
-	// without it. One that ends from here on finds it.
-	if !conn.connection.session.IsOpen() || !conn.begin() {
-		conn.end("")
+	if !conn.begin() {
+		// The connection ended before the library had recorded the socket, which
+		// would stand in its rooms for ever.
 		s.Disconnect(false)
 		return
 	}

@@ -124,12 +124,12 @@ func (n *namespace) Authenticate(_ context.Context, conn *realtime.Conn, hs real
 // Connected greets a socket.
 func (n *namespace) Connected(conn *realtime.Conn) {
 	s := sessionOf(conn)
+	s.watch() // first, since what follows may wait for the store
 	caller := &event.Caller{Conn: conn, Who: s.identity()}
 	for _, domain := range n.domains {
 		domain.Welcome(conn.Context(), caller)
 	}
 	n.presenceChanged(caller.Who)
-	s.watch()
 }
 
 // Event routes an event.

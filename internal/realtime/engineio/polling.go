@@ -104,8 +104,9 @@ func (s *Session) answerPoll(w http.ResponseWriter, batch []*Message, cost int64
 	// Not every ResponseWriter has deadlines; without one the server's own holds.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.config.WriteTimeout))
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	_, err := w.Write(encodePayload(batch))
+	_, err := w.Write(encodePayload(batch)) //nolint:gosec // plain text, which no browser takes for a page
 	s.sent(cost)
 	if err != nil {
 		s.Abort(ReasonTransportError)

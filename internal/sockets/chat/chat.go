@@ -69,22 +69,20 @@ func (r *roomRef) UnmarshalJSON(raw []byte) error {
 }
 
 // entry is a room id, bare or as { roomId, after?, limit? }.
-type entry struct {
-	chat.Entry
-}
+type entry chat.Entry
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (e *entry) UnmarshalJSON(raw []byte) error {
 	if isString(raw) {
 		return json.Unmarshal(raw, &e.RoomID)
 	}
-	return json.Unmarshal(raw, &e.Entry)
+	return json.Unmarshal(raw, (*chat.Entry)(e))
 }
 
 func isString(raw []byte) bool { return strings.HasPrefix(strings.TrimSpace(string(raw)), `"`) }
 
 func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (any, error) {
-	return h.chat.Join(ctx, caller.Who, in.Entry, caller)
+	return h.chat.Join(ctx, caller.Who, chat.Entry(in), caller)
 }
 
 func (h *Handlers) leave(_ context.Context, caller *event.Caller, in roomRef) (any, error) {

@@ -95,9 +95,10 @@ func (r *Router) Rules() map[string]Rule {
 	return rules
 }
 
-// Route runs the handler of an event and answers it.
+// Route runs the handler of an event and answers it; a panic is answered like an outage.
 func (r *Router) Route(caller *Caller, ev realtime.Event) {
 	ctx := caller.Context()
+	defer r.answerPanic(ctx, caller, ev)
 	h, err := r.admit(caller, ev)
 	if err != nil {
 		r.fail(ctx, caller, ev, err)
@@ -114,19 +115,22 @@ func (r *Router) Route(caller *Caller, ev realtime.Event) {
 	}
 }
 
-// finish answers an event once its wait is over. A panic, which nobody above would catch, is a failure like others.
+// finish answers an event once its wait is over.
 func (r *Router) finish(ctx context.Context, caller *Caller, ev realtime.Event, wait Wait) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			r.fail(ctx, caller, ev, fmt.Errorf("wait panicked: %v\n%s", cause, debug.Stack()))
-		}
-	}()
+	defer r.answerPanic(ctx, caller, ev)
 	result, err := wait(ctx)
 	if err != nil {
 		r.fail(ctx, caller, ev, err)
 		return
 	}
 	r.succeed(ctx, caller, ev, result)
+}
+
+// answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.
+func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev realtime.Event) {
+	if cause := recover(); cause != nil {
+		r.fail(ctx, caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // admit finds the handler of an event that may be run now.

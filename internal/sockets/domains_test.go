@@ -1,0 +1,330 @@
+package sockets_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/realtime"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/sockets"
+	chatdoor "rolecall/internal/sockets/chat"
+	systemdoor "rolecall/internal/sockets/system"
+	trackingdoor "rolecall/internal/sockets/tracking"
+	"rolecall/internal/store/sqlite"
+)
+
+// withServices serves "/" with the three domains on services and a store of their own.
+func withServices(t *testing.T) *server {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	log := slog.New(slog.DiscardHandler)
+	var people *presence.Service
+	var positions *tracking.Service
+	return newServer(t, func(rt *realtime.Server) sockets.Presence {
+		positions, err = tracking.New(context.Background(), store, rt.Emitter("/"), tracking.Options{Logger: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		people = presence.New(store, rt.Emitter("/"), rt, presence.Options{Logger: log, Drivers: positions})
+		return people
+	}, func(s *server) {
+		rooms := chat.New(store, s.Emitter("/"), people, s.Server, chat.Options{OpenRooms: true, Logger: log})
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), deadline)
+			defer cancel()
+			for name, err := range map[string]error{"chat": rooms.Close(ctx), "tracking": positions.Close(ctx)} {
+				if err != nil {
+					t.Errorf("close %s: %v", name, err)
+				}
+			}
+		})
+		s.mount.Namespace("/", trackingdoor.New(positions, log),
+			systemdoor.New(notices.New(store, s.Emitter("/"), nil, log), log), chatdoor.New(rooms, people, log))
+	})
+}
+
+// must sends an event that has to be taken and returns its ack decoded.
+func must[T any](c *client, name string, args ...any) T {
+	c.t.Helper()
+	got := c.ask(name, args...)
+	if got.Status != "ok" {
+		c.t.Fatalf("%s was refused: %s", name, got.raw)
+	}
+	return decode[T](c.t, got.raw)
+}
+
+func decode[T any](t *testing.T, raw string) T {
+	t.Helper()
+	var value T
+	if err := json.Unmarshal([]byte(raw), &value); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return value
+}
+
+type object = map[string]any
+
+// TestFaultsNameTheField sends wrong payloads of every event and compares code and field.
+func TestFaultsNameTheField(t *testing.T) {
+	t.Parallel()
+	s := withServices(t)
+	clients := map[roles.Role]*client{}
+	for _, role := range roles.All() {
+		clients[role] = s.dial(person("u-"+string(role), role))
+	}
+	clients[roles.Admin].ask("room:join", "lobby")
+	for _, test := range []struct {
+		role    roles.Role
+		event   string
+		payload any
+		code    fault.Code
+		field   string
+	}{
+		{roles.Vendor, "room:join", object{}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:join", nil, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:join", 7, fault.InvalidPayload, ""},
+		{roles.Vendor, "room:join", []string{"lobby"}, fault.InvalidPayload, ""},
+		{roles.Vendor, "room:join", "", fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:join", object{"roomId": 7}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": -1}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": "1"}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": 1.5}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "limit": 201}, fault.InvalidPayload, "limit"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "limit": -1}, fault.InvalidPayload, "limit"},
+		{roles.Vendor, "room:join", "the lobby", fault.RoomInvalid, "roomId"},
+		{roles.Vendor, "room:join", "role:admin", fault.RoomForbidden, "roomId"},
+		{roles.Vendor, "room:leave", object{}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:leave", nil, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:leave", "role:admin", fault.RoomInvalid, "roomId"},
+		{roles.Vendor, "room:create", object{"members": []string{"a"}}, fault.InvalidPayload, "name"},
+		{roles.Vendor, "room:create", object{"name": "g"}, fault.InvalidPayload, "members"},
+		{roles.Vendor, "room:create", object{"name": "g", "members": []string{}}, fault.InvalidPayload, "members"},
+		{roles.Vendor, "room:create", object{"name": "g", "members": []string{"a", "b c"}}, fault.InvalidPayload, "members[1]"},
+		{roles.Vendor, "room:create", object{"name": "g", "members": "a"}, fault.InvalidPayload, "members"},
+		{roles.Vendor, "chat:message", object{"text": "x"}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "to": "bob", "text": "x"}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby"}, fault.InvalidPayload, "text"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": ""}, fault.InvalidPayload, "text"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": 5}, fault.InvalidPayload, "text"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": strings.Repeat("x", 5001)}, fault.TooLarge, "text"},
+		{roles.Vendor, "chat:message", object{"to": "b o b", "text": "x"}, fault.InvalidPayload, "to"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": "x", "replyTo": "none"}, fault.NotFound, "replyTo"},
+		{roles.Vendor, "chat:message", object{"roomId": "dm:a:b", "text": "x"}, fault.RoomForbidden, "roomId"},
+		{roles.Vendor, "chat:history", object{}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "chat:history", object{"roomId": "lobby", "before": 0}, fault.InvalidPayload, "before"},
+		{roles.Vendor, "chat:history", object{"roomId": "lobby", "before": 1, "after": 1}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "chat:typing", object{"isTyping": true}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "chat:typing", object{"roomId": "lobby", "isTyping": 1}, fault.InvalidPayload, "isTyping"},
+		{roles.Vendor, "chat:read", object{"roomId": "lobby"}, fault.InvalidPayload, "messageId"},
+		{roles.Vendor, "chat:read", object{"roomId": "lobby", "messageId": "none"}, fault.NotFound, ""},
+		{roles.Vendor, "presence:list", object{"userIds": "bob"}, fault.InvalidPayload, "userIds"},
+		{roles.Vendor, "presence:list", object{"userIds": []string{"b o b"}}, fault.InvalidPayload, "userIds[0]"},
+		{roles.Driver, "tracking:update", object{"lat": 1}, fault.InvalidPayload, "lng"},
+		{roles.Driver, "tracking:update", nil, fault.InvalidPayload, ""},
+		{roles.Driver, "tracking:update", []object{}, fault.InvalidPayload, ""},
+		{roles.Driver, "tracking:update", slices.Repeat([]object{{"lat": 1, "lng": 2}}, 501), fault.TooLarge, ""},
+		{roles.Vendor, "tracking:update", object{"lat": 1, "lng": 2}, fault.Forbidden, ""},
+		{roles.Admin, "system:broadcast", object{"audience": object{"all": true}}, fault.InvalidPayload, "title"},
+		{roles.Admin, "system:broadcast", object{"title": "t"}, fault.InvalidPayload, "audience"},
+		{roles.Admin, "system:broadcast", object{"title": "t", "audience": object{"companyRoles": []object{{"companyId": "a"}}}}, fault.InvalidPayload, "audience.companyRoles[0].role"},
+		{roles.Company, "system:broadcast", object{"title": "t", "audience": object{"all": true}}, fault.Forbidden, ""},
+		{roles.Vendor, "system:read", object{}, fault.InvalidPayload, "id"},
+		{roles.Vendor, "system:read", object{"id": "a", "ids": []string{"b"}}, fault.InvalidPayload, "id"},
+		{roles.Vendor, "system:read", object{"ids": []string{""}}, fault.InvalidPayload, "ids[0]"},
+		{roles.Vendor, "system:read", object{"id": "none"}, fault.NotFound, ""},
+		{roles.Vendor, "system:inbox", object{"limit": 201}, fault.InvalidPayload, "limit"},
+		{roles.Vendor, "system:inbox", object{"before": "none"}, fault.InvalidPayload, "before"},
+	} {
+		got := clients[test.role].ask(test.event, test.payload)
+		if got.Code != test.code || got.Field != test.field {
+			encoded, _ := json.Marshal(test.payload)
+			t.Errorf("%s %.80s: %s, want %s at %q", test.event, encoded, got.raw, test.code, test.field)
+		}
+	}
+}
+
+func TestChatByEvents(t *testing.T) {
+	t.Parallel()
+	s := withServices(t)
+	amy, bob := s.dial(person("amy", roles.Driver)), s.dial(person("bob", roles.Vendor))
+	type entered struct {
+		RoomID  string   `json:"roomId"`
+		LastSeq *int64   `json:"lastSeq"`
+		Members []string `json:"members"`
+	}
+	if got := must[entered](amy, "room:join", "lobby"); got.RoomID != "lobby" || got.LastSeq == nil || *got.LastSeq != 0 {
+		t.Errorf("joined: %+v", got)
+	}
+	must[entered](bob, "room:join", object{"roomId": "lobby", "after": 0, "limit": 5})
+	if got := decode[object](t, amy.hears("room:user-joined")); got["userId"] != "bob" {
+		t.Errorf("heard of %v", got)
+	}
+	receipt := must[chat.Receipt](bob, "chat:message", object{"roomId": "lobby", "text": "<hello>", "clientId": "c"})
+	again := must[chat.Receipt](bob, "chat:message", object{"roomId": "lobby", "text": "<hello>", "clientId": "c"})
+	if receipt.Seq != 1 || again != receipt {
+		t.Errorf("receipts %+v and %+v", receipt, again)
+	}
+	heard := decode[chat.Message](t, amy.hears("chat:message"))
+	if heard.ID != receipt.MessageID || heard.Text != "<hello>" || heard.UserID != "bob" || heard.Role != roles.Vendor {
+		t.Errorf("heard %+v", heard)
+	}
+	history := must[chat.History](amy, "chat:history", object{"roomId": "lobby"})
+	if len(history.Messages) != 1 || history.HasMore {
+		t.Errorf("history %+v", history)
+	}
+	if got := amy.ask("chat:read", object{"roomId": "lobby", "messageId": receipt.MessageID}); got.raw != `{"status":"ok","unread":0}` {
+		t.Errorf("read: %s", got.raw)
+	}
+	bob.hears("chat:read")
+	must[object](amy, "chat:typing", object{"roomId": "lobby", "isTyping": true})
+	if got := decode[object](t, bob.hears("chat:typing")); got["userId"] != "amy" || got["isTyping"] != true || got["username"] != "name of amy" {
+		t.Errorf("typing: %v", got)
+	}
+	must[object](bob, "room:leave", "lobby")
+	if got := decode[object](t, amy.hears("room:user-left")); got["userId"] != "bob" {
+		t.Errorf("heard of %v", got)
+	}
+	must[entered](bob, "room:join", "lobby")
+	amy.hears("room:user-joined")
+	bob.Abort()
+	if got := decode[object](t, amy.hears("room:user-left")); got["userId"] != "bob" {
+		t.Errorf("when the socket was lost, heard of %v", got)
+	}
+	made := must[entered](amy, "room:create", object{"name": "g", "members": []string{"bob"}})
+	if got := must[entered](amy, "room:join", made.RoomID); !slices.Equal(got.Members, []string{"amy", "bob"}) {
+		t.Errorf("the group's members are %v", got.Members)
+	}
+	tab := s.dial(person("bob", roles.Vendor))
+	must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "direct"})
+	if got := decode[chat.Message](t, tab.hears("chat:message")); got.RoomID != "dm:amy:bob" {
+		t.Errorf("a direct message without a join: %+v", got)
+	}
+}
+
+func TestGreetings(t *testing.T) {
+	t.Parallel()
+	s := withServices(t)
+	dora := s.dial(person("dora", roles.Driver))
+	if got := dora.ask("tracking:update", object{"lat": 1, "lng": 2}); got.raw != `{"status":"ok","accepted":1,"rejected":[]}` {
+		t.Errorf("a position: %s", got.raw)
+	}
+	if got := dora.ask("tracking:update", []object{{"lat": 1, "lng": 3}, {"lat": 91, "lng": 3}}); got.raw !=
+		`{"status":"ok","accepted":1,"rejected":[{"index":1,"code":"invalid_payload","field":"lat"}]}` {
+		t.Errorf("positions: %s", got.raw)
+	}
+	root := s.dial(person("root", roles.Admin))
+	notice := must[struct{ Notice notices.Notice }](root, "system:broadcast", object{"title": "t", "audience": object{"all": true}}).Notice
+	if got := decode[notices.Notice](t, root.hears("system:notice")); got.ID != notice.ID {
+		t.Errorf("the sender heard of %s", got.ID)
+	}
+	umbra := auth.Identity{UserID: "ulf", Role: roles.Company, CompanyID: "umbra", ExpiresAt: person("", roles.Admin).ExpiresAt}
+	for _, test := range []struct {
+		who    auth.Identity
+		fleet  int // positions in the snapshot, -1 for no snapshot
+		around []string
+	}{
+		{person("boss", roles.Admin), 1, []string{"dora", "root"}},
+		{person("cleo", roles.Company), 1, []string{"dora"}},
+		{umbra, 0, []string{}},
+		{person("dan", roles.Driver), -1, []string{"dora"}},
+		{person("pia", roles.Provider), -1, []string{}},
+		{person("vic", roles.Vendor), -1, []string{}},
+	} {
+		t.Run(test.who.UserID, func(t *testing.T) {
+			c := s.dial(test.who)
+			if inbox := decode[notices.Inbox](t, c.hears("system:inbox")); inbox.Unread != 1 || len(inbox.Notices) != 1 {
+				t.Errorf("inbox %+v", inbox)
+			}
+			around := []string{}
+			for _, p := range decode[[]presence.Person](t, c.hears("presence:list")) {
+				around = append(around, p.UserID)
+			}
+			if slices.Sort(around); !slices.Equal(around, test.around) {
+				t.Errorf("around are %v, want %v", around, test.around)
+			}
+			if test.fleet >= 0 {
+				if got := decode[tracking.Snapshot](t, c.hears("tracking:snapshot")); len(got.Positions) != test.fleet {
+					t.Errorf("snapshot %+v", got)
+				}
+			} else {
+				c.ask("no:such") // what came with the greeting is here by then
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				if raw, err := c.Wait(ctx, "tracking:snapshot"); err == nil {
+					t.Errorf("somebody who watches no fleet was sent %s", raw)
+				}
+			}
+			if got := c.ask("system:read", object{"ids": []string{notice.ID}}); got.raw != `{"status":"ok","unread":0}` {
+				t.Errorf("read: %s", got.raw)
+			}
+			if got := must[notices.Inbox](c, "system:inbox", object{}); got.Unread != 0 || got.Notices == nil {
+				t.Errorf("the inbox after reading: %+v", got)
+			}
+			c.Close()
+			root.until(func() bool { return s.SocketCount(roles.UserRoom(test.who.UserID)) == 0 })
+		})
+	}
+}
+
+// TestPresenceList: nobody in particular asks for those around, a list for its people, an empty list for nobody.
+func TestPresenceList(t *testing.T) {
+	t.Parallel()
+	s := withServices(t)
+	s.dial(person("dora", roles.Driver)).hears("presence:list")
+	s.dial(person("vic", roles.Vendor)).hears("presence:list")
+	root := s.dial(person("root", roles.Admin))
+	root.hears("presence:list")
+	for name, test := range map[string]struct {
+		payload any
+		want    []string
+	}{
+		"no payload":    {nil, []string{"dora", "vic"}},
+		"an object":     {object{}, []string{"dora", "vic"}},
+		"null":          {object{"userIds": nil}, []string{"dora", "vic"}},
+		"one":           {object{"userIds": []string{"vic"}}, []string{"vic"}},
+		"with a nobody": {object{"userIds": []string{"vic", "ghost", "root"}}, []string{"root", "vic"}},
+		"empty":         {object{"userIds": []string{}}, []string{}},
+	} {
+		got := []string{}
+		// A greeting is sent before its socket is announced, so the first answers may come too early.
+		root.until(func() bool {
+			got = []string{}
+			users := must[struct{ Users []presence.Person }](root, "presence:list", test.payload).Users
+			for _, p := range users {
+				got = append(got, p.UserID)
+			}
+			slices.Sort(got)
+			return users != nil && slices.Equal(got, test.want)
+		})
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+	many := make([]string, 501)
+	for i := range many {
+		many[i] = fmt.Sprintf("u%d", i)
+	}
+	if got := root.ask("presence:list", object{"userIds": many}); got.Code != fault.InvalidPayload || got.Field != "userIds" {
+		t.Errorf("too many: %s", got.raw)
+	}
+}

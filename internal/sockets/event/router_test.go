@@ -1,0 +1,456 @@
+package event_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+	"rolecall/internal/sioclient"
+	"rolecall/internal/sockets/event"
+)
+
+type anything struct{}
+
+type text struct {
+	Text string `json:"text" validate:"required,max=3"`
+	N    int    `json:"n"`
+}
+
+// answering registers an event "e" that answers with a result or an error.
+func answering(result any, err error) func(r *event.Router) {
+	return func(r *event.Router) {
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+			return result, err
+		})
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
+			return func(context.Context) (any, error) { return result, err }, nil
+		})
+	}
+}
+
+const unavailable = `"error":"The service is unavailable, try again later","code":"unavailable","retryAfterMs":1001`
+
+// TestAnswers looks at both ways to answer: the ack, and error:event for who wants none. The failing part of a pipelined
+// event is answered alike.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	type result struct {
+		A string `json:"a"`
+		B *int   `json:"b,omitempty"`
+	}
+	field := fault.Invalid("a.b[0]", "a.b[0] is missing")
+	for name, test := range map[string]struct {
+		result any
+		err    error
+		ack    string
+		event  string // the payload of error:event but for the event's name, "" for none
+	}{
+		"nothing to add":   {nil, nil, `{"status":"ok"}`, ""},
+		"an empty result":  {anything{}, nil, `{"status":"ok"}`, ""},
+		"fields":           {result{A: "<&>\u2028"}, nil, `{"status":"ok","a":"<&>\u2028"}`, ""},
+		"a pointer":        {&result{A: "x"}, nil, `{"status":"ok","a":"x"}`, ""},
+		"a map":            {map[string]int{"n": 1}, nil, `{"status":"ok","n":1}`, ""},
+		"a plain fault":    {nil, fault.New(fault.NotFound, "Not there"), `{"status":"error","error":"Not there","code":"not_found"}`, `"error":"Not there","code":"not_found"`},
+		"a field":          {nil, field, `{"status":"error","error":"a.b[0] is missing","code":"invalid_payload","field":"a.b[0]"}`, `"error":"a.b[0] is missing","code":"invalid_payload","field":"a.b[0]"`},
+		"a wrapped fault":  {nil, fmt.Errorf("deep inside: %w", field), `{"status":"error","error":"a.b[0] is missing","code":"invalid_payload","field":"a.b[0]"}`, `"error":"a.b[0] is missing","code":"invalid_payload","field":"a.b[0]"`},
+		"an outage":        {nil, errors.New("secret detail"), `{"status":"error",` + unavailable + `}`, unavailable},
+		"a result no ack":  {[]int{1}, nil, `{"status":"error",` + unavailable + `}`, ""},
+		"a null result":    {(*result)(nil), nil, `{"status":"error",` + unavailable + `}`, ""},
+		"not to be coded":  {map[string]any{"f": func() {}}, nil, `{"status":"error",` + unavailable + `}`, ""},
+		"result and error": {result{A: "x"}, fault.New(fault.Conflict, "No"), `{"status":"error","error":"No","code":"conflict"}`, `"error":"No","code":"conflict"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor(t, limit.NewBuckets(rates(), nil), answering(test.result, test.err))
+			c := d.dial(person("amy", roles.Vendor))
+			for _, event := range []string{"e", "p"} {
+				if diff := cmp.Diff(canonical(t, test.ack), canonical(t, c.ask(event))); diff != "" {
+					t.Errorf("ack of %s (-want +got):\n%s", event, diff)
+				}
+				c.heardNothing() // one answer, not two
+				c.tell(event)
+				if test.event != "" {
+					want := fmt.Sprintf(`{"event":%q,%s}`, event, test.event)
+					if diff := cmp.Diff(canonical(t, want), canonical(t, c.hears("error:event"))); diff != "" {
+						t.Errorf("error:event of %s (-want +got):\n%s", event, diff)
+					}
+				}
+				c.heardNothing()
+			}
+			if logged := strings.Contains(d.log.String(), "secret detail"); logged != (name == "an outage") {
+				t.Errorf("the log has the cause: %v\n%s", logged, d.log)
+			}
+		})
+	}
+}
+
+// canonical makes JSON comparable.
+func canonical(t *testing.T, raw string) any {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(raw), &value); err != nil {
+		t.Fatalf("%q: %v", raw, err)
+	}
+	return value
+}
+
+type ack struct {
+	Status       string     `json:"status"`
+	Error        string     `json:"error"`
+	Code         fault.Code `json:"code"`
+	Field        string     `json:"field"`
+	RetryAfterMs int64      `json:"retryAfterMs"`
+	Event        string     `json:"event"`
+}
+
+func parse(t *testing.T, raw string) ack {
+	t.Helper()
+	var a ack
+	if err := json.Unmarshal([]byte(raw), &a); err != nil {
+		t.Fatalf("%q: %v", raw, err)
+	}
+	return a
+}
+
+func TestPayloads(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(_ context.Context, _ *event.Caller, in text) (any, error) {
+			return in, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	for name, test := range map[string]struct {
+		args  []any
+		code  fault.Code
+		field string
+	}{
+		"right":                   {[]any{map[string]any{"text": "abc", "n": 1}}, "", ""},
+		"further arguments":       {[]any{map[string]any{"text": "abc"}, 7, "x"}, "", ""},
+		"no argument, as if {}":   {nil, fault.InvalidPayload, "text"},
+		"null, as if {}":          {[]any{nil}, fault.InvalidPayload, "text"},
+		"a string":                {[]any{"abc"}, fault.InvalidPayload, ""},
+		"a number":                {[]any{7}, fault.InvalidPayload, ""},
+		"an array":                {[]any{[]int{1}}, fault.InvalidPayload, ""},
+		"member of a wrong type":  {[]any{map[string]any{"text": 7}}, fault.InvalidPayload, "text"},
+		"another of a wrong type": {[]any{map[string]any{"text": "a", "n": "1"}}, fault.InvalidPayload, "n"},
+		"too long":                {[]any{map[string]any{"text": "abcd"}}, fault.TooLarge, "text"},
+		"code points, not bytes":  {[]any{map[string]any{"text": "𝄞𝄞𝄞"}}, "", ""},
+	} {
+		got := parse(t, c.ask("e", test.args...))
+		if got.Code != test.code || got.Field != test.field || (got.Status == "ok") != (test.code == "") {
+			t.Errorf("%s: %+v, want %q at %q", name, got, test.code, test.field)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	for name, in := range map[string]any{
+		"bytes where text belongs": map[string]any{"text": sioclient.Placeholder(0)},
+		"bytes nobody asked for":   map[string]any{"text": "abc", "x": sioclient.Placeholder(0)},
+	} {
+		raw, err := c.CallBinary(ctx, "e", in, []byte("abc"))
+		if got := parse(t, string(raw)); err != nil || got.Code != fault.InvalidPayload {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestUnknownEvent(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, limit.NewBuckets(rates(), nil), answering(nil, nil))
+	c := d.dial(person("amy", roles.Vendor))
+	if got := parse(t, c.ask("no:such", 1)); got.Code != fault.NotFound {
+		t.Errorf("ack %+v", got)
+	}
+	c.tell("no:such")
+	if got := parse(t, c.hears("error:event")); got.Code != fault.NotFound || got.Event != "no:such" {
+		t.Errorf("error:event %+v", got)
+	}
+	c.tell(strings.Repeat("é", 5000))
+	if got := parse(t, c.hears("error:event")); got.Code != fault.NotFound || len(got.Event) > 130 {
+		t.Errorf("an endless name is sent back with %d bytes, %s", len(got.Event), got.Code)
+	}
+}
+
+func TestPermission(t *testing.T) {
+	t.Parallel()
+	ran := make(chan roles.Role, 10)
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.On(r, "e", event.For(limit.Other, roles.Broadcast), func(_ context.Context, c *event.Caller, _ anything) (any, error) {
+			ran <- c.Who.Role
+			return nil, nil
+		})
+	})
+	for _, role := range roles.All() {
+		got := parse(t, d.dial(person("u-"+string(role), role)).ask("e"))
+		if allowed := role == roles.Admin; allowed != (got.Status == "ok") || !allowed && got.Code != fault.Forbidden {
+			t.Errorf("%s: %+v", role, got)
+		}
+	}
+	if len(ran) != 1 || <-ran != roles.Admin {
+		t.Error("the handler has run for somebody else")
+	}
+	if rules := d.Rules(); len(rules) != 1 || rules["e"].Needs != roles.Broadcast || rules["e"].Limit != limit.Other {
+		t.Errorf("rules %+v", rules)
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now := time.Unix(1_767_268_800, 0)
+	pass := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(d)
+	}
+	slow := rates()
+	slow[limit.Chat] = limit.Rate{Requests: 2, Period: 10 * time.Second, Burst: 2}
+	buckets := limit.NewBuckets(slow, func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	})
+	d := newDoor(t, buckets, func(r *event.Router) {
+		run := func(context.Context, *event.Caller, anything) (any, error) { return nil, nil }
+		event.On(r, "e", event.Rule{Limit: limit.Chat}, run)
+		event.On(r, "other", event.Rule{Limit: limit.Other}, run)
+	})
+	tab, phone := d.dial(person("amy", roles.Vendor)), d.dial(person("amy", roles.Vendor))
+	for i, c := range []*client{tab, phone} {
+		if got := parse(t, c.ask("e")); got.Status != "ok" {
+			t.Fatalf("event %d: %+v", i, got)
+		}
+	}
+	for name, c := range map[string]*client{"tab": tab, "phone": phone} {
+		if got := parse(t, c.ask("e")); got.Code != fault.RateLimited || got.RetryAfterMs < 5000 || got.RetryAfterMs > 5001 {
+			t.Errorf("%s: %+v, want rate_limited for 5 s", name, got)
+		}
+	}
+	tab.tell("e")
+	if got := parse(t, tab.hears("error:event")); got.Code != fault.RateLimited || got.RetryAfterMs < 5000 || got.Event != "e" {
+		t.Errorf("without an ack: %+v", got)
+	}
+	if got := parse(t, tab.ask("other")); got.Status != "ok" {
+		t.Errorf("another kind: %+v", got)
+	}
+	if got := parse(t, d.dial(person("bob", roles.Vendor)).ask("e")); got.Status != "ok" {
+		t.Errorf("another user: %+v", got)
+	}
+	pass(5001 * time.Millisecond)
+	if got := parse(t, tab.ask("e")); got.Status != "ok" {
+		t.Errorf("after waiting as long as was said: %+v", got)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	ran := make(chan struct{}, 10)
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+			ran <- struct{}{}
+			return nil, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	payload := func(bytes int) json.RawMessage {
+		return json.RawMessage(`{"x":"` + strings.Repeat("x", bytes-len(`{"x":""}`)) + `"}`)
+	}
+	if got := parse(t, c.ask("e", payload(event.MaxBytes))); got.Status != "ok" {
+		t.Errorf("as large as may be: %+v", got)
+	}
+	for name, args := range map[string][]any{
+		"one byte more":        {payload(event.MaxBytes + 1)},
+		"in a second argument": {json.RawMessage(`{}`), payload(event.MaxBytes)},
+	} {
+		if got := parse(t, c.ask("e", args...)); got.Code != fault.TooLarge {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if len(ran) != 1 {
+		t.Errorf("the handler has run %d times", len(ran))
+	}
+}
+
+// TestAbuse: bad events are answered and close nothing, unless they go on and on; then the connection ends with a word
+// about it, and nobody else's does.
+func TestAbuse(t *testing.T) {
+	t.Parallel()
+	strict := rates()
+	strict[limit.Failure] = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
+	d := newDoor(t, limit.NewBuckets(strict, nil), answering(nil, nil))
+	bad, neighbour := d.dial(person("amy", roles.Vendor)), d.dial(person("bob", roles.Vendor))
+	for i := range 3 {
+		if got := parse(t, bad.ask("no:such")); got.Code != fault.NotFound {
+			t.Fatalf("bad event %d: %+v", i, got)
+		}
+		if got := parse(t, bad.ask("e")); got.Status != "ok" {
+			t.Fatalf("a good event between the bad ones: %+v", got)
+		}
+	}
+	bad.tell("no:such")
+	if got := parse(t, bad.hears("error:event")); got.Code != fault.NotFound {
+		t.Errorf("the last bad event was answered with %+v", got)
+	}
+	if got := parse(t, bad.hears("error:event")); got.Code != fault.Abuse || got.Error == "" {
+		t.Errorf("the farewell is %+v", got)
+	}
+	bad.ended()
+	if got := parse(t, neighbour.ask("e")); got.Status != "ok" {
+		t.Errorf("the neighbour: %+v", got)
+	}
+}
+
+// TestPipelinedEvents keep the order in which they were sent, and none waits for the one before to be finished.
+func TestPipelinedEvents(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var submitted []int
+	finish := make(map[int]chan struct{})
+	for i := range 10 {
+		finish[i] = make(chan struct{})
+	}
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		type in struct {
+			N int `json:"n"`
+		}
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(_ context.Context, _ *event.Caller, v in) (event.Wait, error) {
+			mu.Lock()
+			submitted = append(submitted, v.N)
+			mu.Unlock()
+			return func(ctx context.Context) (any, error) {
+				select {
+				case <-finish[v.N]:
+					return v, nil
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			}, nil
+		})
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) { return nil, nil })
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	acks := make(chan string, 10)
+	var asking sync.WaitGroup
+	for i := range 10 {
+		sent := make(chan struct{})
+		asking.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), deadline)
+			defer cancel()
+			close(sent)
+			raw, err := c.Call(ctx, "p", map[string]int{"n": i})
+			if err != nil {
+				t.Errorf("event %d: %v", i, err)
+			}
+			acks <- string(raw)
+		})
+		<-sent
+		for { // until the server has it, so that the order of sending is known
+			c.ask("e")
+			mu.Lock()
+			got := len(submitted)
+			mu.Unlock()
+			if got > i {
+				break
+			}
+		}
+	}
+	mu.Lock()
+	if diff := cmp.Diff([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, submitted); diff != "" {
+		t.Errorf("submitted (-want +got):\n%s", diff)
+	}
+	mu.Unlock()
+	if len(acks) > 0 {
+		t.Errorf("acknowledged before it was finished: %s", <-acks)
+	}
+	for _, i := range []int{9, 0, 5} { // in any order
+		close(finish[i])
+		if got, want := <-acks, fmt.Sprintf(`{"status":"ok","n":%d}`, i); got != want {
+			t.Errorf("ack %s, want %s", got, want)
+		}
+	}
+	for i, ready := range finish {
+		if i != 9 && i != 0 && i != 5 {
+			close(ready)
+		}
+	}
+	asking.Wait()
+}
+
+// TestGoneBeforeTheEnd: a wait ends with its socket, and nothing is logged as a failure.
+func TestGoneBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	waiting, over := make(chan struct{}), make(chan error, 1)
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
+			return func(ctx context.Context) (any, error) {
+				close(waiting)
+				<-ctx.Done()
+				over <- ctx.Err()
+				return nil, ctx.Err()
+			}, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	c.tell("p")
+	<-waiting
+	c.Abort()
+	select {
+	case err := <-over:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(deadline):
+		t.Fatal("the wait outlives its socket")
+	}
+	if strings.Contains(d.log.String(), "event failed") {
+		t.Errorf("logged as a failure:\n%s", d.log)
+	}
+}
+
+// TestPanic: a defect in a handler is answered like an outage, logged, and closes nothing.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+			panic("defect one")
+		})
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
+			return func(context.Context) (any, error) { panic("defect two") }, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	for _, name := range []string{"e", "p", "e"} {
+		if got := parse(t, c.ask(name)); got.Code != fault.Unavailable {
+			t.Errorf("%s: %+v", name, got)
+		}
+		c.tell(name)
+		if got := parse(t, c.hears("error:event")); got.Code != fault.Unavailable || got.Event != name {
+			t.Errorf("%s without an ack: %+v", name, got)
+		}
+	}
+	for _, defect := range []string{"defect one", "defect two"} {
+		if !strings.Contains(d.log.String(), defect) {
+			t.Errorf("%s is not in the log", defect)
+		}
+	}
+}
+
+func TestRetryMillis(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]int64{0: 0, -time.Second: 0, 1: 1, time.Millisecond: 2, 1500 * time.Microsecond: 2, time.Second: 1001} {
+		if got := event.RetryMillis(&fault.Error{RetryAfter: wait}); got != want || wait > 0 && time.Duration(got)*time.Millisecond < wait {
+			t.Errorf("%s: %d ms, want %d", wait, got, want)
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package sockets_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/payload"
+	"rolecall/internal/realtime"
+	"rolecall/internal/roles"
+	"rolecall/internal/sioclient"
+	"rolecall/internal/sockets"
+	"rolecall/internal/sockets/event"
+)
+
+// deadline is how long a test waits for what must happen; it runs out only where something is broken.
+const deadline = 20 * time.Second
+
+// verifier takes an identity as JSON for its token, and the names of the refusals for refused ones.
+type verifier struct{}
+
+func (verifier) Verify(token string) (auth.Identity, error) {
+	switch token {
+	case "expired":
+		return auth.Identity{}, auth.ErrExpired
+	case "role":
+		return auth.Identity{}, auth.ErrRole
+	}
+	var who auth.Identity
+	if err := json.Unmarshal([]byte(token), &who); err != nil {
+		return auth.Identity{}, fmt.Errorf("%w: %w", auth.ErrInvalid, err)
+	}
+	return who, nil
+}
+
+func token(t testing.TB, who auth.Identity) string {
+	t.Helper()
+	encoded, err := json.Marshal(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+// person makes an identity whose token lasts an hour.
+func person(id string, role roles.Role) auth.Identity {
+	who := auth.Identity{UserID: id, Username: "name of " + id, Role: role, ExpiresAt: time.Now().Add(time.Hour)}
+	if role.HasTenant() {
+		who.CompanyID = "acme"
+	}
+	return who
+}
+
+func until(who auth.Identity, left time.Duration) auth.Identity {
+	who.ExpiresAt = time.Now().Add(left)
+	return who
+}
+
+// diary is a Domain and the Presence; it writes down what it is told.
+type diary struct {
+	mu      sync.Mutex
+	entries []string
+	written chan struct{} // closed and replaced with every entry
+	// onWelcome is called in Welcome where it is set.
+	onWelcome func(caller *event.Caller)
+}
+
+func (d *diary) write(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.entries = append(d.entries, fmt.Sprintf(format, args...))
+	if d.written != nil {
+		close(d.written)
+		d.written = nil
+	}
+}
+
+func (d *diary) Register(r *event.Router) {
+	type room struct {
+		Room string `json:"room"`
+	}
+	event.On(r, "test:join", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, in room) (any, error) {
+		c.Join(in.Room)
+		return nil, nil
+	})
+	event.On(r, "test:who", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, _ struct{}) (any, error) {
+		return map[string]any{"username": c.Who.Username, "rooms": c.Rooms()}, nil
+	})
+	event.On(r, "test:kick", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, _ struct{}) (any, error) {
+		c.Disconnect(true)
+		return nil, nil
+	})
+}
+
+func (d *diary) Welcome(_ context.Context, caller *event.Caller) {
+	if d.onWelcome != nil {
+		d.onWelcome(caller)
+	}
+	d.write("welcome %s", caller.Who.UserID)
+}
+
+func (d *diary) Farewell(who auth.Identity, chatRooms []string) {
+	slices.Sort(chatRooms)
+	d.write("farewell %s %v", who.UserID, chatRooms)
+}
+
+func (d *diary) Changed(_ context.Context, who auth.Identity) { d.write("changed %s", who.UserID) }
+
+// about lists the entries that end in, or hold, a user's id.
+func (d *diary) about(userID string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := []string{}
+	for _, entry := range d.entries {
+		var verb, user string
+		if _, err := fmt.Sscan(entry, &verb, &user); err == nil && user == userID {
+			found = append(found, entry)
+		}
+	}
+	return found
+}
+
+// wait returns the entries about a user once there are n.
+func (d *diary) wait(t *testing.T, userID string, n int) []string {
+	t.Helper()
+	end := time.After(deadline)
+	for {
+		d.mu.Lock()
+		if d.written == nil {
+			d.written = make(chan struct{})
+		}
+		written := d.written
+		d.mu.Unlock()
+		if found := d.about(userID); len(found) >= n {
+			return found
+		}
+		select {
+		case <-written:
+		case <-end:
+			t.Fatalf("the diary about %s stays at %v", userID, d.about(userID))
+		}
+	}
+}
+
+// server is a mounted server.
+type server struct {
+	*realtime.Server
+	t     *testing.T
+	url   string
+	mount *sockets.Mount
+}
+
+// newServer serves the namespaces that fill mounts until the test ends.
+func newServer(t *testing.T, presence func(*realtime.Server) sockets.Presence, fill func(s *server)) *server {
+	t.Helper()
+	decoder, err := payload.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rates := limit.Defaults()
+	for kind := range rates {
+		rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
+	}
+	log := slog.New(slog.DiscardHandler)
+	s := &server{Server: realtime.New(realtime.Options{MaxPayload: 1_000_000, Logger: log}), t: t}
+	s.mount = sockets.New(sockets.Options{
+		Server: s.Server, Verifier: verifier{}, Presence: presence(s.Server),
+		Decoder: decoder, Buckets: limit.NewBuckets(rates, nil), Logger: log,
+	})
+	fill(s)
+	web := httptest.NewServer(s.Server)
+	s.url = web.URL
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), deadline)
+		defer cancel()
+		if err := s.Drain(ctx); err != nil {
+			t.Errorf("drain: %v", err)
+		}
+		web.Close()
+	})
+	return s
+}
+
+// withDiary serves "/" and "/second" with one diary for everything.
+func withDiary(t *testing.T) (*server, *diary) {
+	t.Helper()
+	d := &diary{}
+	s := newServer(t, func(*realtime.Server) sockets.Presence { return d }, func(s *server) {
+		s.mount.Namespace("/", d)
+		s.mount.Namespace("/second", d)
+	})
+	return s, d
+}
+
+// client is a connected client that fails its test where a call fails.
+type client struct {
+	*sioclient.Client
+	t *testing.T
+}
+
+func (s *server) tryDial(options sioclient.Options) (*client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	c, err := sioclient.Dial(ctx, s.url, options)
+	if err != nil {
+		return nil, err
+	}
+	s.t.Cleanup(c.Close)
+	return &client{c, s.t}, nil
+}
+
+func (s *server) dial(who auth.Identity) *client {
+	s.t.Helper()
+	c, err := s.tryDial(sioclient.Options{Auth: map[string]string{"token": token(s.t, who)}})
+	if err != nil {
+		s.t.Fatalf("dial: %v", err)
+	}
+	return c
+}
+
+// answer is an ack.
+type answer struct {
+	Status    string     `json:"status"`
+	Code      fault.Code `json:"code"`
+	Field     string     `json:"field"`
+	ExpiresAt int64      `json:"expiresAt"`
+	Username  string     `json:"username"`
+	Rooms     []string   `json:"rooms"`
+	raw       string
+}
+
+func (c *client) ask(name string, args ...any) answer {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	raw, err := c.Call(ctx, name, args...)
+	if err != nil {
+		c.t.Fatalf("%s: %v", name, err)
+	}
+	var a answer
+	if err := json.Unmarshal(raw, &a); err != nil {
+		c.t.Fatalf("%s was answered with %s: %v", name, raw, err)
+	}
+	a.raw = string(raw)
+	return a
+}
+
+// hears waits for the next event of that name.
+func (c *client) hears(name string) string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	got, err := c.Wait(ctx, name)
+	if err != nil {
+		c.t.Fatalf("%s was not heard: %v", name, err)
+	}
+	return string(got)
+}
+
+// until asks the server for nothing until a condition holds, or the deadline has passed.
+func (c *client) until(holds func() bool) {
+	c.t.Helper()
+	for end := time.Now().Add(deadline); !holds() && time.Now().Before(end); {
+		c.ask("no:such")
+	}
+}
+
+// ended waits until the server has put the client out.
+func (c *client) ended() {
+	c.t.Helper()
+	select {
+	case <-c.Done():
+	case <-time.After(deadline):
+		c.t.Fatal("the client was not disconnected")
+	}
+}
+
+// refusalCode is the code of a refused CONNECT.
+func refusalCode(err error) (code, message string) {
+	var refused *sioclient.ConnectError
+	if !errors.As(err, &refused) {
+		return fmt.Sprint(err), ""
+	}
+	return refused.Code, refused.Message
+}
