@@ -4,7 +4,6 @@
 package town
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 )
@@ -72,9 +71,6 @@ func New(seed uint64) *Town {
 	return &Town{network: net}
 }
 
-// Centre returns the town's middle, degrees WGS 84.
-func (t *Town) Centre() (lat, lng float64) { return centreLat, centreLng }
-
 // Bounds returns west, south, east and north of all streets, degrees WGS 84.
 func (t *Town) Bounds() [4]float64 {
 	low := point{math.Inf(1), math.Inf(1)}
@@ -130,9 +126,6 @@ func (t *Town) Streets() FeatureCollection {
 	}
 	return all
 }
-
-// StreetsJSON is Streets as a GeoJSON document.
-func (t *Town) StreetsJSON() ([]byte, error) { return json.Marshal(t.Streets()) }
 
 // round6 keeps six decimals of a degree, some 0.1 m.
 func round6(degrees float64) float64 { return math.Round(degrees*1e6) / 1e6 }
