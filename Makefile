@@ -1,4 +1,5 @@
-# What people run, and what CI runs.
+# What people run, and what CI runs. TEST_DATA may name a folder of recorded trips (traces/) and hostile texts (text/);
+# without it the tests make do with what they carry themselves.
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
 TOOLS := $(CURDIR)/.tools

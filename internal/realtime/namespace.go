@@ -107,9 +107,11 @@ func (n *namespace) onConnection(args ...any) {
 		conn.end(reason)
 		conn.connection.left(conn)
 	})
-	if !conn.begin() {
-		// The connection ended before the library had recorded the socket, which
-		// would stand in its rooms for ever.
+	// A connection that ended before the library had recorded the socket ended
+	// without it, and the socket would stand in its rooms for ever. One that ends
+	// from here on finds it.
+	if !conn.connection.session.IsOpen() || !conn.begin() {
+		conn.end("")
 		s.Disconnect(false)
 		return
 	}

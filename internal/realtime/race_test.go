@@ -94,3 +94,43 @@ func TestConnectionEndsBeforeTheSocketIsRecorded(t *testing.T) {
 		t.Error("the handler heard of a socket whose connection had ended")
 	}
 }
+
+// TestConnectionIsEndingWhileTheSocketIsRecorded holds the end of a connection
+// where the library has ended the sockets that it knew, and lets it then record
+// one more.
+func TestConnectionIsEndingWhileTheSocketIsRecorded(t *testing.T) {
+	h := newStub(t)
+	conns := make(chan *Conn, 1)
+	h.authenticate = func(_ context.Context, conn *Conn, _ Handshake) error {
+		conn.Join("room")
+		conns <- conn
+		return nil
+	}
+	f := start(t, Options{}, map[string]Handler{"/": h})
+	sockets := f.server.io.Sockets()
+	recorded, ending, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	whenCalledConnected(f, func() {
+		conn := <-conns
+		_ = conn.connection.On("close", func(...any) { // after the library's own listener
+			close(ending)
+			<-recorded
+		})
+		go func() {
+			defer close(ended)
+			conn.connection.session.Abort(engineio.ReasonTransportClose)
+		}()
+		<-ending
+	})
+	client := f.dial()
+	client.Send("40")
+	waitFor(t, "the end begins", ending)
+	wiretest.Eventually(t, "the library has made up its mind", func() bool {
+		return sockets.Sockets().Len() == 0 || h.connects.Load() > 0
+	})
+	close(recorded)
+	waitFor(t, "the connection's end", ended)
+	wiretest.Eventually(t, "the room is empty", func() bool { return f.server.SocketCount("room") == 0 })
+	if h.connects.Load() != 0 {
+		t.Error("the handler heard of a socket whose connection had ended")
+	}
+}

@@ -133,7 +133,7 @@ func TestDisconnectedOnce(t *testing.T) {
 	for name, end := range map[string]func(c *client){
 		"closes":  func(c *client) { c.Close() },
 		"breaks":  func(c *client) { c.Abort() },
-		"kicked":  func(c *client) { c.Client.Call(t.Context(), "test:kick"); c.ended() }, //nolint:errcheck // the ack may be lost
+		"kicked":  func(c *client) { _, _ = c.Call(t.Context(), "test:kick"); c.ended() }, // the ack may be lost
 		"expires": func(c *client) { c.ended() },
 	} {
 		t.Run(name, func(t *testing.T) {

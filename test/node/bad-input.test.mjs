@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, heard, mint, nextEvent, nextEvents, person, settle, startServer,
+  NO_LIMITS, accepted, ask, assertFailure, heard, mint, nextEvent, nextEvents, person, settle, startServer, stopAll,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
-after(() => server.stop());
 const strict = await startServer();
-after(() => strict.stop());
+after(() => stopAll(server, strict));
 
 const CODES = [
   'invalid_payload', 'rate_limited', 'forbidden', 'not_found', 'room_invalid', 'room_forbidden', 'too_many_rooms', 'too_large',
@@ -112,11 +111,14 @@ for (const [event, { role = 'vendor', valid, fields, takes = [] }] of Object.ent
   const who = people[role];
   const scenario = (what, run) => test(`${event}: ${what}`, async () => {
     const socket = await server.connect(who);
-    await accepted(socket, event, valid(who));
-    await run(socket);
-    await accepted(socket, event, valid(who));
-    assert.deepEqual(heard(socket, 'disconnect'), []);
-    socket.disconnect();
+    try {
+      await accepted(socket, event, valid(who));
+      await run(socket);
+      await accepted(socket, event, valid(who));
+      assert.deepEqual(heard(socket, 'disconnect'), []);
+    } finally {
+      socket.disconnect();
+    }
     await neighboursTalk();
   });
 
@@ -131,7 +133,9 @@ for (const [event, { role = 'vendor', valid, fields, takes = [] }] of Object.ent
     for (const [field, type] of Object.entries(fields)) {
       for (const [other, value] of Object.entries(TYPES)) {
         if (other === type || (event === 'tracking:update' && field === 'seq' && other === 'object')) continue;
-        await assertRefused(socket, event, `${field} of type ${other}`, [{ ...valid(who), [field]: value }], { field });
+        // Bytes may be refused before anybody looks at which field they are in.
+        const expected = other === 'binary' ? {} : { field };
+        await assertRefused(socket, event, `${field} of type ${other}`, [{ ...valid(who), [field]: value }], expected);
       }
       await assertAnswered(socket, event, `${field}: null`, { ...valid(who), [field]: null });
       await assertAnswered(socket, event, `${field}: NaN`, { ...valid(who), [field]: NaN });
@@ -147,7 +151,8 @@ for (const [event, { role = 'vendor', valid, fields, takes = [] }] of Object.ent
 
   scenario('sizes', async (socket) => {
     await assertRefused(socket, event, '101 kB', [{ ...valid(who), padding: 'x'.repeat(101_000) }], { code: 'too_large' });
-    await assertRefused(socket, event, '101 kB of bytes', [{ ...valid(who), padding: Buffer.alloc(101_000) }], { code: 'too_large' });
+    const bytes = await assertAnswered(socket, event, '101 kB of bytes', { ...valid(who), padding: Buffer.alloc(101_000) });
+    assert.ok(['too_large', 'invalid_payload'].includes(bytes.code), `101 kB of bytes: ${bytes.code}`);
     await assertAnswered(socket, event, '99 kB', { ...valid(who), padding: 'x'.repeat(99_000 - JSON.stringify(valid(who)).length) });
     for (const [field, type] of Object.entries(fields)) {
       const huge = { string: 'x'.repeat(99_000), array: Array(40_000).fill(1) }[type];
@@ -176,7 +181,7 @@ for (const depth of [50, 2000]) {
   test(`${depth} levels of nesting in every event`, async () => {
     const deep = { 'arrays in arrays': nested(depth, (inner) => [inner]), 'objects in objects': nested(depth, (inner) => ({ x: inner })) };
     for (const [event, { role = 'vendor', valid, fields }] of Object.entries(EVENTS)) {
-      const who = people[role];
+      const who = person(role);
       const socket = await server.connect(who);
       for (const [what, value] of Object.entries(deep)) {
         await assertAnswered(socket, event, what, value);
@@ -193,7 +198,7 @@ for (const depth of [50, 2000]) {
 }
 
 test('events nobody knows, and events of the server', async () => {
-  const socket = await server.connect(people.vendor);
+  const socket = await server.connect(person('vendor'));
   for (const name of [
     'nope', ' ', 'CHAT:MESSAGE', 'chat:message ', 'chat:edited', 'tracking:positions', 'system:notice', 'error:event', 'message', 'error',
     '__proto__', 'constructor', 'toString', 'hasOwnProperty', '\u0000', '🛰', 'é'.repeat(60),
@@ -210,7 +215,7 @@ test('events nobody knows, and events of the server', async () => {
 
 for (const [what, name] of [['an empty name', ''], ['a number for a name', 7]]) {
   test(`an event with ${what}`, async () => {
-    const socket = await server.connect(people.vendor);
+    const socket = await server.connect(person('vendor'));
     const ack = await ask(socket, name, {});
     assertFailure(ack, what);
     assert.ok(['not_found', 'invalid_payload'].includes(ack.code), ack.code);
@@ -220,7 +225,7 @@ for (const [what, name] of [['an empty name', ''], ['a number for a name', 7]]) 
 
 test('an event with far too many attachments or arguments harms nobody else', async () => {
   for (const payload of [[{ roomId, text: 'x', files: Array.from({ length: 100 }, () => Buffer.from('x')) }], Array(30_000).fill(1)]) {
-    const socket = await server.connect(people.vendor);
+    const socket = await server.connect(person('vendor'));
     const ack = await ask(socket, 'chat:message', ...payload).catch(() => 'closed');
     if (ack !== 'closed') assertFailure(ack, 'chat:message');
     await neighboursTalk();
@@ -228,7 +233,7 @@ test('an event with far too many attachments or arguments harms nobody else', as
 });
 
 test('an event that succeeds without an ack callback is answered by silence', async () => {
-  const socket = await server.connect(people.vendor);
+  const socket = await server.connect(person('vendor'));
   socket.emit('chat:typing', { roomId, isTyping: true });
   socket.emit('presence:list');
   await settle(socket);
@@ -237,12 +242,12 @@ test('an event that succeeds without an ack callback is answered by silence', as
 
 for (const transports of [['websocket'], ['polling']]) {
   test(`an event far too large, over ${transports}, harms nobody else`, async () => {
-    const socket = await server.connect(people.vendor, { transports });
+    const socket = await server.connect(person('vendor'), { transports });
     const huge = { roomId, text: 'x'.repeat(3_000_000) };
     const ack = await ask(socket, 'chat:message', huge).catch(() => 'closed');
     if (ack !== 'closed') assert.equal(ack.code, 'too_large');
     await neighboursTalk();
-    await server.connect(people.vendor, { transports });
+    await server.connect(person('vendor'), { transports });
   });
 }
 
@@ -274,8 +279,9 @@ test('valid events sent far too fast are abuse as well', async () => {
 });
 
 test('a refresh with a token of somebody else changes nothing', async () => {
-  const socket = await server.connect(people.vendor);
-  const { userId: sub } = people.vendor;
+  const who = person('vendor');
+  const socket = await server.connect(who);
+  const { userId: sub } = who;
   for (const [code, token] of [
     ['forbidden', people.admin.token], ['forbidden', mint({ sub, role: 'admin' })], ['auth_invalid', 'nonsense'],
     ['auth_invalid', mint({ sub, role: 'vendor' }, { secret: 'y'.repeat(32) })], ['auth_expired', mint({ sub, role: 'vendor', exp: 1 })],

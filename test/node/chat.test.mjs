@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer,
+  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer, stopAll,
 } from './helpers.mjs';
 
 const server = await startServer({ ...NO_LIMITS });
-after(() => server.stop());
 const limited = await startServer();
-after(() => limited.stop());
+after(() => stopAll(server, limited));
 
 const upTo = (count, from = 1) => Array.from({ length: count }, (_, i) => from + i);
 const seqs = (messages) => messages.map((message) => message.seq);

@@ -3,4 +3,4 @@ export { SECRET, mint, nowSeconds, person, renew } from './lib/token.mjs';
 export {
   DEADLINE, accepted, ask, assertFailure, heard, heardNames, nextEvent, nextEvents, nextOf, refused, settle,
 } from './lib/events.mjs';
-export { NO_LIMITS, assertProblem, startServer, within } from './lib/server.mjs';
+export { NO_LIMITS, assertProblem, startServer, stopAll, within } from './lib/server.mjs';

@@ -49,6 +49,14 @@ export async function startServer(settings = {}) {
   return server;
 }
 
+/** Stops servers, each of them even where another one does not stop as it should. */
+export async function stopAll(...servers) {
+  const outcomes = await Promise.allSettled(servers.map((server) => server.stop()));
+  const failures = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(({ message }) => message).join('\n'));
+}
+
 class Server {
   /** The address, http://127.0.0.1:PORT. */
   url = '';
@@ -88,21 +96,27 @@ class Server {
 
   /** Ends the server as an operator would, with all sockets open, and holds it to a clean end. */
   async stop() {
-    this.#child.kill('SIGTERM');
-    const [code, signal] = await within(LIFECYCLE_DEADLINE, 'the server to stop', this.#exit);
-    for (const socket of this.#sockets) socket.disconnect();
-    process.off('exit', this.#killWithTests);
-    rmSync(this.#dataDir, { recursive: true, force: true });
-    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `exit after SIGTERM: ${this.#tail()}`);
+    try {
+      await this.#terminate();
+    } finally {
+      this.#child.kill('SIGKILL');
+      process.off('exit', this.#killWithTests);
+      for (const socket of this.#sockets) socket.disconnect();
+      rmSync(this.#dataDir, { recursive: true, force: true });
+    }
     const complaints = this.log.filter((entry) => entry.level === 'ERROR' || entry.raw !== undefined);
     assert.deepEqual(complaints.slice(0, 5), [], 'the server logged errors');
   }
 
+  async #terminate() {
+    this.#child.kill('SIGTERM');
+    const [code, signal] = await within(LIFECYCLE_DEADLINE, 'the server to stop', this.#exit);
+    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `exit after SIGTERM: ${this.#tail()}`);
+  }
+
   /** Stops the server with SIGTERM and starts it again, sockets staying as they are. */
   async restart() {
-    this.#child.kill('SIGTERM');
-    const [code] = await within(LIFECYCLE_DEADLINE, 'the server to stop', this.#exit);
-    assert.equal(code, 0, `exit after SIGTERM: ${this.#tail()}`);
+    await this.#terminate();
     await this.start();
   }
 

@@ -1,0 +1,175 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rolecall/api"
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/payload"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/presence"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
+)
+
+// tokens takes an identity as JSON for its token, and the names of the refusals for refused ones.
+type tokens struct{}
+
+func (tokens) Verify(token string) (auth.Identity, error) {
+	switch token {
+	case "":
+		return auth.Identity{}, auth.ErrRequired
+	case "expired":
+		return auth.Identity{}, auth.ErrExpired
+	case "role":
+		return auth.Identity{}, auth.ErrRole
+	case "panic":
+		panic("a defect in the verifier")
+	}
+	var who auth.Identity
+	if err := json.Unmarshal([]byte(token), &who); err != nil {
+		return auth.Identity{}, fmt.Errorf("%w: %w", auth.ErrInvalid, err)
+	}
+	return who, nil
+}
+
+// silence is the realtime server of a test in which nobody is connected.
+type silence struct{}
+
+func (silence) Emit(string, any, []string, []string) {}
+
+func (silence) SocketCount(...string) int { return 0 }
+
+// server is the HTTP door on services and a store of its own.
+type server struct {
+	*api.API
+	http.Handler
+	t        *testing.T
+	presence *presence.Service
+}
+
+// newServer makes a door with rates so high that no test meets them by accident; change may set anything.
+func newServer(t *testing.T, change func(o *api.Options)) *server {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder, err := payload.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	rates := limit.Defaults()
+	for kind := range rates {
+		rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
+	}
+	positions, err := tracking.New(context.Background(), store, silence{}, tracking.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := presence.New(store, silence{}, silence{}, presence.Options{Logger: log})
+	rooms := chat.New(store, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
+	t.Cleanup(func() {
+		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background()), store.Close()); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	options := api.Options{
+		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
+		Chat: rooms, Tracking: positions, Presence: people, Notices: notices.New(store, silence{}, nil, log),
+		Ready: func(context.Context) error { return nil },
+	}
+	if change != nil {
+		change(&options)
+	}
+	door := api.New(options)
+	return &server{API: door, Handler: door.Handler(), t: t, presence: people}
+}
+
+func person(id string, role roles.Role, company string) auth.Identity {
+	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company, ExpiresAt: time.UnixMilli(4e12)}
+}
+
+// someone is a person of the role, of the company acme where the role has companies.
+func someone(role roles.Role) auth.Identity {
+	if role.HasTenant() {
+		return person("u-"+string(role), role, "acme")
+	}
+	return person("u-"+string(role), role, "")
+}
+
+// answer is a response; document holds its members where it is JSON.
+type answer struct {
+	*httptest.ResponseRecorder
+	document struct {
+		Items        []json.RawMessage `json:"items"`
+		NextCursor   string            `json:"nextCursor"`
+		Status       any               `json:"status"` // a number in a problem document
+		Title        string            `json:"title"`
+		Detail       string            `json:"detail"`
+		Type         string            `json:"type"`
+		Code         fault.Code        `json:"code"`
+		Field        string            `json:"field"`
+		RetryAfterMs int64             `json:"retryAfterMs"`
+		ID           string            `json:"id"`
+		Unread       *int              `json:"unread"`
+		HasMore      bool              `json:"hasMore"`
+		Seq          int64             `json:"seq"`
+		RoomID       string            `json:"roomId"`
+	}
+}
+
+// call sends a request with headers name, value, name, value. A body is sent as JSON.
+func (s *server) call(method, path, token, body string, headers ...string) answer {
+	s.t.Helper()
+	request := httptest.NewRequestWithContext(s.t.Context(), method, path, strings.NewReader(body))
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	got := answer{ResponseRecorder: httptest.NewRecorder()}
+	s.ServeHTTP(got, request)
+	if kind := got.Header().Get("Content-Type"); strings.Contains(kind, "json") {
+		if err := json.Unmarshal(got.Body.Bytes(), &got.document); err != nil {
+			s.t.Fatalf("%s %s: %s: %v", method, path, got.Body, err)
+		}
+	}
+	return got
+}
+
+func (s *server) as(who auth.Identity, method, path, body string, headers ...string) answer {
+	s.t.Helper()
+	token, err := json.Marshal(who)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.call(method, api.Prefix+path, string(token), body, headers...)
+}
+
+// is fails the test where the answer has another status or code.
+func (s *server) is(what string, got answer, status int, code fault.Code, field string) {
+	s.t.Helper()
+	if got.Code != status || got.document.Code != code || got.document.Field != field {
+		s.t.Errorf("%s: %d %s, want %d %s at %q", what, got.Code, got.Body, status, code, field)
+	}
+}

@@ -1,0 +1,152 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+)
+
+// TestStoreFailure: all who wait for a failed commit are answered, nothing of it is delivered, and the next one works.
+func TestStoreFailure(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := newGated(openStore(t))
+	service := newService(t, store, h, nil, nil)
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	submit := func() *chat.Pending {
+		t.Helper()
+		p, err := service.Submit(t.Context(), amy, chat.Outgoing{To: "bob", Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	pending := []*chat.Pending{submit()}
+	<-store.entered // the first is on its way alone, the rest share the next commit
+	for range 10 {
+		pending = append(pending, submit())
+	}
+	broken := errors.New("disk full")
+	store.answers <- broken
+	if shared := <-store.entered; shared != 10 {
+		t.Errorf("%d messages share the second commit, want 10", shared)
+	}
+	store.answers <- broken
+	for i, p := range pending {
+		if _, err := p.Wait(t.Context()); !fault.Is(err, fault.Unavailable) || !errors.Is(err, broken) {
+			t.Errorf("message %d: %v, want unavailable with the cause kept for the log", i, err)
+		}
+	}
+	if heard := bobs.take(); len(heard) > 0 {
+		t.Errorf("delivered though not stored: %v", heard)
+	}
+	last := submit()
+	store.answers <- nil
+	if receipt, err := last.Wait(t.Context()); err != nil || receipt.Seq != 1 {
+		t.Errorf("after the failure: %+v, %v", receipt, err)
+	}
+}
+
+// TestNothingIsDeliveredBeforeTheCommit holds the store and listens.
+func TestNothingIsDeliveredBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := newGated(openStore(t))
+	service := newService(t, store, h, nil, nil)
+	p, err := service.Submit(t.Context(), person("amy", roles.Driver), chat.Outgoing{To: "bob", Text: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-store.entered
+	if names := h.names(); len(names) > 0 {
+		t.Errorf("told before the commit: %v", names)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Wait(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait with an ended context: %v", err)
+	}
+	store.answers <- nil
+	if _, err := p.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if names := h.names(); !slices.Equal(names, []string{chat.EventMessage}) {
+		t.Errorf("told %v", names)
+	}
+}
+
+func TestOverloadAndClose(t *testing.T) {
+	t.Parallel()
+	store := newGated(&numbering{})
+	service := newService(t, store, &hub{}, nil, nil)
+	amy := person("amy", roles.Driver)
+	var pending []*chat.Pending
+	var refused error
+	for refused == nil && len(pending) < 20_000 {
+		p, err := service.Submit(t.Context(), amy, chat.Outgoing{RoomID: "lobby", Text: "x"})
+		if refused = err; err == nil {
+			pending = append(pending, p)
+		}
+	}
+	if !fault.Is(refused, fault.Unavailable) {
+		t.Fatalf("after %d messages: %v, want unavailable", len(pending), refused)
+	}
+	close(store.answers)
+	closeService(t, service)
+	for i, p := range pending {
+		receipt, err := p.Wait(t.Context())
+		if err != nil || receipt.Seq != int64(i)+1 {
+			t.Fatalf("message %d: %+v, %v", i, receipt, err)
+		}
+	}
+	if _, err := service.Send(t.Context(), amy, chat.Outgoing{RoomID: "lobby", Text: "x"}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("after Close: %v, want unavailable", err)
+	}
+}
+
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	now := atNoon()
+	service := newService(t, store, &hub{}, nil, func(o *chat.Options) {
+		o.Now, o.Retention = func() time.Time { return now }, time.Hour
+	})
+	amy := person("amy", roles.Driver)
+	send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "old"})
+	now = now.Add(time.Minute)
+	send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "exactly as old as may be"})
+	now = now.Add(time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		service.RunRetention(ctx, time.Hour)
+	}()
+	kept := func() []int64 {
+		history, err := service.History(ctx, amy, chat.HistoryQuery{RoomID: "lobby"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seqs(history.Messages)
+	}
+	for len(kept()) != 1 && ctx.Err() == nil {
+		<-time.After(time.Millisecond)
+	}
+	if got := kept(); !slices.Equal(got, []int64{2}) {
+		t.Errorf("kept %v", got)
+	}
+	cancel()
+	<-done
+	if receipt := send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x"}); receipt.Seq != 3 {
+		t.Errorf("the next seq is %d", receipt.Seq)
+	}
+	newService(t, store, &hub{}, nil, nil).RunRetention(t.Context(), time.Hour) // keeps for ever: returns at once
+}

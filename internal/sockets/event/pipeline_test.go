@@ -1,0 +1,153 @@
+package event_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+	"rolecall/internal/sockets/event"
+)
+
+// TestPipelinedEvents keep the order in which they were sent, and none waits for the one before to be finished.
+func TestPipelinedEvents(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var submitted []int
+	finish := make(map[int]chan struct{})
+	for i := range 10 {
+		finish[i] = make(chan struct{})
+	}
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		type in struct {
+			N int `json:"n"`
+		}
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(_ context.Context, _ *event.Caller, v in) (event.Wait, error) {
+			mu.Lock()
+			submitted = append(submitted, v.N)
+			mu.Unlock()
+			return func(ctx context.Context) (any, error) {
+				select {
+				case <-finish[v.N]:
+					return v, nil
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			}, nil
+		})
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) { return nil, nil })
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	acks := make(chan string, 10)
+	var asking sync.WaitGroup
+	for i := range 10 {
+		sent := make(chan struct{})
+		asking.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), deadline)
+			defer cancel()
+			close(sent)
+			raw, err := c.Call(ctx, "p", map[string]int{"n": i})
+			if err != nil {
+				t.Errorf("event %d: %v", i, err)
+			}
+			acks <- string(raw)
+		})
+		<-sent
+		for { // until the server has it, so that the order of sending is known
+			c.ask("e")
+			mu.Lock()
+			got := len(submitted)
+			mu.Unlock()
+			if got > i {
+				break
+			}
+		}
+	}
+	mu.Lock()
+	if diff := cmp.Diff([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, submitted); diff != "" {
+		t.Errorf("submitted (-want +got):\n%s", diff)
+	}
+	mu.Unlock()
+	if len(acks) > 0 {
+		t.Errorf("acknowledged before it was finished: %s", <-acks)
+	}
+	for _, i := range []int{9, 0, 5} { // in any order
+		close(finish[i])
+		if got, want := <-acks, fmt.Sprintf(`{"status":"ok","n":%d}`, i); got != want {
+			t.Errorf("ack %s, want %s", got, want)
+		}
+	}
+	for i, ready := range finish {
+		if i != 9 && i != 0 && i != 5 {
+			close(ready)
+		}
+	}
+	asking.Wait()
+}
+
+// TestGoneBeforeTheEnd: a wait ends with its socket, and nothing is logged as a failure.
+func TestGoneBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	waiting, over := make(chan struct{}), make(chan error, 1)
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
+			return func(ctx context.Context) (any, error) {
+				close(waiting)
+				<-ctx.Done()
+				over <- ctx.Err()
+				return nil, ctx.Err()
+			}, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	c.tell("p")
+	<-waiting
+	c.Abort()
+	select {
+	case err := <-over:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(deadline):
+		t.Fatal("the wait outlives its socket")
+	}
+	if strings.Contains(d.log.String(), "event failed") {
+		t.Errorf("logged as a failure:\n%s", d.log)
+	}
+}
+
+// TestPanic: a defect in a handler is answered like an outage, logged, and closes nothing.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
+		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+			panic("defect one")
+		})
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
+			return func(context.Context) (any, error) { panic("defect two") }, nil
+		})
+	})
+	c := d.dial(person("amy", roles.Vendor))
+	for _, name := range []string{"e", "p", "e"} {
+		if got := parse(t, c.ask(name)); got.Code != fault.Unavailable {
+			t.Errorf("%s: %+v", name, got)
+		}
+		c.tell(name)
+		if got := parse(t, c.hears("error:event")); got.Code != fault.Unavailable || got.Event != name {
+			t.Errorf("%s without an ack: %+v", name, got)
+		}
+	}
+	for _, defect := range []string{"defect one", "defect two"} {
+		if !strings.Contains(d.log.String(), defect) {
+			t.Errorf("%s is not in the log", defect)
+		}
+	}
+}
