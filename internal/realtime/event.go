@@ -18,7 +18,7 @@ func (c *Conn) onEvent(args ...any) {
 	if !ok || !c.startEvent() {
 		return
 	}
-	ev := Event{Name: p.Name, Args: p.Args, Binary: p.Binary}
+	ev := Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep}
 	if len(args) > 2 {
 		if ack, ok := args[2].(socket.Ack); ok {
 			ev.Ack = c.ack(p.Name, ack)

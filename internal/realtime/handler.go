@@ -51,6 +51,8 @@ type Event struct {
 	// place is taken by {"_placeholder":true,"num":i} and the data is Binary[i].
 	Args   []json.RawMessage
 	Binary [][]byte
+	// TooDeep tells that the arguments were nested deeper than 64 levels and have been left out.
+	TooDeep bool
 	// Ack answers the event, payload being encoded as JSON. It is nil when the
 	// client wants no answer. The first call wins; it may come from any goroutine.
 	Ack func(payload any)

@@ -1,13 +1,12 @@
-// Rooms, messages in order, history, direct messages, groups, presence, and their limits.
+// Rooms, messages in order, history, direct messages, groups and presence.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer, stopAll,
+  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer,
 } from './helpers.mjs';
 
-const server = await startServer({ ...NO_LIMITS });
-const limited = await startServer();
-after(() => stopAll(server, limited));
+const server = await startServer(NO_LIMITS);
+after(() => server.stop());
 
 const upTo = (count, from = 1) => Array.from({ length: count }, (_, i) => from + i);
 const seqs = (messages) => messages.map((message) => message.seq);
@@ -359,37 +358,6 @@ test('presence: heard by colleagues, conversation partners and admins, once for 
   }
   await settle(stranger);
   assert.deepEqual([...heard(stranger, 'presence:online'), ...heard(stranger, 'presence:offline')].filter(who), []);
-});
-
-test('too many messages: refused with the time to wait, for all tabs of that user and nobody else', async () => {
-  const who = person('vendor');
-  const [tab, otherTab, other] = await Promise.all([limited.connect(who), limited.connect(who), limited.connect(person('vendor'))]);
-  const message = { roomId: 'flood', text: 'x' };
-  for (const n of upTo(10)) await accepted(n % 2 ? tab : otherTab, 'chat:message', message);
-  const { retryAfterMs } = await refused(otherTab, 'rate_limited', undefined, 'chat:message', message);
-  assert.ok(retryAfterMs > 0 && retryAfterMs <= 1001, `retryAfterMs is ${retryAfterMs}, messages come back at one a second`);
-  const answer = await limited.rest(who, 'POST', '/rooms/flood/messages', { text: 'x' });
-  assertProblem(answer, 429, 'rate_limited');
-  assert.equal(answer.headers.get('retry-after'), '1');
-  assert.ok(answer.body.retryAfterMs > 0);
-  await accepted(other, 'chat:message', message);
-  await accepted(tab, 'chat:history', { roomId: 'flood' });
-  await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
-  await accepted(tab, 'chat:message', message);
-});
-
-test('each kind of event has a bucket of its own', async () => {
-  const roomId = 'buckets';
-  for (const [event, burst, payload] of [
-    ['chat:typing', 5, { roomId, isTyping: true }], ['room:join', 20, roomId],
-    ['chat:history', 20, { roomId }], ['presence:list', 20, {}],
-  ]) {
-    const socket = await limited.connect(person('vendor'));
-    const acks = await Promise.all(upTo(burst + 10).map(() => ask(socket, event, payload)));
-    assert.ok(acks.slice(0, burst).every(({ status }) => status === 'ok'), `${event}: ${burst} at once`);
-    assert.ok(acks.some(({ code, retryAfterMs }) => code === 'rate_limited' && retryAfterMs > 0), `${event}: and then no more`);
-    await accepted(socket, 'chat:message', { roomId, text: 'other buckets are full' });
-  }
 });
 
 // The last scenario takes the server away from under every other socket of this file.

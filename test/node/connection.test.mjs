@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Manager } from 'socket.io-client';
 import {
-  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nowSeconds, person, renew, settle, startServer,
+  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nextOf, nowSeconds, person, renew, settle, startServer,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -241,13 +241,14 @@ test('an ack that does not come in time is an error, and the connection goes on'
   assert.deepEqual(heard(socket, 'disconnect'), []);
 });
 
-// The two last scenarios take the server away from under every other socket of this file.
+// The scenarios from here on take the server away from under every other socket of this file.
 for (const [what, goAway] of [['a stop and a new start', () => server.restart()], ['a crash and a new start', () => server.crash()]]) {
   test(`clients come back by themselves after ${what}`, async () => {
     const who = person('vendor');
     const patience = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100 };
-    const sockets = await Promise.all([['websocket'], ['polling'], ['polling', 'websocket']].map((transports) =>
-      server.connect(who, { ...patience, transports })));
+    const sockets = [['websocket'], ['polling'], ['polling', 'websocket']].map((transports) => server.open(who, { ...patience, transports }));
+    await new Promise((resolve) => sockets[2].io.engine.once('upgrade', resolve));
+    for (const socket of sockets) await nextEvent(socket, 'connect');
     await goAway();
     for (const socket of sockets) {
       const reason = await nextEvent(socket, 'disconnect');
@@ -257,6 +258,15 @@ for (const [what, goAway] of [['a stop and a new start', () => server.restart()]
     }
   });
 }
+
+test('a stop in the midst of upgrades leaves no client believing it is connected', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const sockets = Array.from({ length: 20 }, () => server.open(person('vendor'), { transports: ['polling', 'websocket'] }));
+    await Promise.race(sockets.map((socket) => new Promise((resolve) => socket.io.engine.once('upgrade', resolve))));
+    await server.restart();
+    await Promise.all(sockets.map((socket) => nextOf(socket, ['disconnect', 'connect_error'])));
+  }
+});
 
 test('a client that comes back may bring a newer token', async () => {
   const who = person('company', { companyId: 'acme' });

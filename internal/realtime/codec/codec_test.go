@@ -37,6 +37,8 @@ func TestDecode(t *testing.T) {
 		`1`:                          {Type: codec.Disconnect, Namespace: "/"},
 		`1/chat,`:                    {Type: codec.Disconnect, Namespace: "/chat"},
 		`2["a"]`:                     {Type: codec.Event, Namespace: "/", Name: "a", Args: raw()},
+		`2["",1]`:                    {Type: codec.Event, Namespace: "/", Name: "", Args: raw(`1`)},
+		`2[7,1]`:                     {Type: codec.Event, Namespace: "/", Name: "7", Args: raw(`1`)},
 		`2["a",1,{"b":[2]}]`:         {Type: codec.Event, Namespace: "/", Name: "a", Args: raw(`1`, `{"b":[2]}`)},
 		`2/chat,7["\u0061", "]," ]`:  {Type: codec.Event, Namespace: "/chat", ID: id(7), Name: "a", Args: raw(`"],"`)},
 		`218446744073709551615["a"]`: {Type: codec.Event, Namespace: "/", ID: id(1<<64 - 1), Name: "a", Args: raw()},
@@ -74,9 +76,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`2`:                                     codec.ErrInvalidPayload,
 		`2[]`:                                   codec.ErrInvalidPayload,
 		`2{}`:                                   codec.ErrInvalidPayload,
-		`2[1]`:                                  codec.ErrInvalidPayload,
 		`2[null]`:                               codec.ErrInvalidPayload,
-		`2[""]`:                                 codec.ErrInvalidPayload,
 		`2["a"`:                                 codec.ErrInvalidPayload,
 		`2["a",]`:                               codec.ErrInvalidPayload,
 		`2["a"]x`:                               codec.ErrInvalidPayload,
@@ -93,7 +93,9 @@ func TestDecodeRefuses(t *testing.T) {
 		`5+1-["a"]`:                             codec.ErrAttachments,
 		`511-["a"]`:                             codec.ErrAttachments,
 		`5999999999999999999999-["a"]`:          codec.ErrAttachments,
-		`2["a",` + deep + `]`:                   codec.ErrTooDeep,
+		`3[` + deep + `]`:                       codec.ErrInvalidPacket,
+		`31[` + deep + `]`:                      codec.ErrTooDeep,
+		`2[` + deep + `]`:                       codec.ErrInvalidPayload,
 		`2["` + strings.Repeat("a", 1e3) + `"]`: codec.ErrTooLarge,
 		`0/` + strings.Repeat("a", codec.MaxNamespace): codec.ErrInvalidPacket,
 	} {
@@ -109,6 +111,15 @@ func TestDepthLimitIsExact(t *testing.T) {
 	deep := strings.Repeat("[", codec.MaxDepth-1) + strings.Repeat("]", codec.MaxDepth-1)
 	if _, err := (&codec.Decoder{MaxSize: 1000}).Add([]byte(`2["[[[[",`+deep+`]`), false); err != nil {
 		t.Error(err)
+	}
+	for _, deep := range []string{
+		strings.Repeat("[", codec.MaxDepth) + strings.Repeat("]", codec.MaxDepth),
+		strings.Repeat("[", 100_000), // whatever else is wrong with it
+	} {
+		p, err := (&codec.Decoder{MaxSize: 200_000}).Add([]byte(`2/x,5[ "a]\"",`+deep+`]`), false)
+		if err != nil || !p.TooDeep || p.Name != `a]"` || *p.ID != 5 || p.Namespace != "/x" || p.Args != nil {
+			t.Errorf("too deep: %+v, %v", p, err)
+		}
 	}
 }
 

@@ -159,7 +159,16 @@ func (p *Packet) decodePayload(text []byte) error {
 	}
 }
 
+// decodeEvent leaves the arguments out of an event that is nested too deep: it is the caller's to answer, not a breach of
+// the protocol.
 func (p *Packet) decodeEvent(text []byte) error {
+	if p.TooDeep = depth(text) > MaxDepth; p.TooDeep {
+		name, err := firstString(text)
+		if err != nil {
+			return err
+		}
+		return p.decodeName(name)
+	}
 	args, err := splitArray(text)
 	if err != nil {
 		return err
@@ -167,9 +176,25 @@ func (p *Packet) decodeEvent(text []byte) error {
 	if len(args) == 0 {
 		return ErrInvalidPayload
 	}
-	if err := json.Unmarshal(args[0], &p.Name); err != nil || !ValidEventName(p.Name) {
+	p.Args = args[1:]
+	return p.decodeName(args[0])
+}
+
+// decodeName takes a string, or a number, which Socket.IO allows as well and which is then named by its digits.
+func (p *Packet) decodeName(raw []byte) error {
+	var number json.Number
+	switch {
+	case len(raw) > 0 && raw[0] == '"':
+		if err := json.Unmarshal(raw, &p.Name); err != nil {
+			return ErrInvalidPayload
+		}
+	case json.Unmarshal(raw, &number) == nil && number != "":
+		p.Name = number.String()
+	default:
 		return ErrInvalidPayload
 	}
-	p.Args = args[1:]
+	if reserved(p.Name) {
+		return ErrInvalidPayload
+	}
 	return nil
 }

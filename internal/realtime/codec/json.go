@@ -37,6 +37,19 @@ func depth(text []byte) int {
 	return deepest
 }
 
+// firstString is the string that an array begins with, quotes included.
+func firstString(text []byte) ([]byte, error) {
+	text = bytes.TrimLeft(bytes.TrimPrefix(text, []byte{'['}), " \t\r\n")
+	if len(text) == 0 || text[0] != '"' {
+		return nil, ErrInvalidPayload
+	}
+	end := stringEnd(text, 0)
+	if end == len(text) {
+		return nil, ErrInvalidPayload
+	}
+	return text[:end+1], nil
+}
+
 // stringEnd is the index of the quote which ends the string that begins at start.
 func stringEnd(text []byte, start int) int {
 	for i := start + 1; i < len(text); i++ {

@@ -53,10 +53,12 @@ type Packet struct {
 	Namespace string // with its leading slash
 	ID        *uint64
 
-	Auth   json.RawMessage   // of Connect: an object, or empty
-	Name   string            // of Event and BinaryEvent
-	Args   []json.RawMessage // of events without the name, and of acks
-	Binary [][]byte          // attachments in order; Args hold their placeholders
+	Auth json.RawMessage // of Connect: an object, or empty
+	Name string          // of Event and BinaryEvent
+	// TooDeep marks an event whose arguments are nested deeper than MaxDepth; they are left out.
+	TooDeep bool
+	Args    []json.RawMessage // of events without the name, and of acks
+	Binary  [][]byte          // attachments in order; Args hold their placeholders
 
 	Size int // bytes on the wire, attachments included
 

@@ -239,6 +239,9 @@ func (s *Session) end(reason Reason, code ws.StatusCode, flush bool) {
 	}
 	s.wakeLocked()
 	candidate := s.candidate
+	if s.probed && flush && s.poll == nil {
+		candidate = nil // the client has stopped polling and is about to move there: probe tells it
+	}
 	lastPoll := flush && s.socket == nil && s.poll == nil // one that the client has yet to send
 	if lastPoll || s.socket != nil {
 		s.timer = time.AfterFunc(s.server.config.CloseTimeout, s.cut)

@@ -208,14 +208,31 @@ func (s *Session) probe(socket *webSocket) bool {
 		return false
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.state != stateOpen {
+		s.mu.Unlock()
+		s.sayGoodbye(socket)
 		return false
 	}
+	defer s.mu.Unlock()
 	s.wakeLocked() // a poll that still waits learns that it is over
 	s.upgrading, s.probed, s.candidate = false, false, nil
 	s.attachLocked(socket)
 	return true
+}
+
+// sayGoodbye closes a WebSocket to which the client has moved after the session had ended.
+func (s *Session) sayGoodbye(socket *webSocket) {
+	s.mu.Lock()
+	batch, cost := s.takeLocked()
+	code := s.code
+	s.mu.Unlock()
+	// Should this fail, the connection is broken, and the client knows as well.
+	_ = socket.write(append(batch, controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, ""))))
+	s.sent(cost)
+	if socket.conn.SetReadDeadline(time.Now().Add(s.server.config.CloseTimeout)) == nil {
+		_, _ = io.Copy(io.Discard, socket.conn) // until the client has closed, see readLoop
+	}
+	s.gone()
 }
 
 // expect reads one message and says whether it is this text.

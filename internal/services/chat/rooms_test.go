@@ -53,18 +53,19 @@ func TestJoinSendsHistory(t *testing.T) {
 		want  []int64
 		more  bool
 	}{
-		"newest, default limit": {chat.Entry{RoomID: "lobby"}, upTo(11, 60), true},
-		"newest, all":           {chat.Entry{RoomID: "lobby", Limit: 60}, upTo(1, 60), false},
-		"newest, one":           {chat.Entry{RoomID: "lobby", Limit: 1}, upTo(60, 60), true},
-		"from the start":        {chat.Entry{RoomID: "lobby", After: ptr(int64(0)), Limit: 10}, upTo(1, 10), true},
-		"after 50":              {chat.Entry{RoomID: "lobby", After: ptr(int64(50))}, upTo(51, 60), false},
-		"after 50, five":        {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 5}, upTo(51, 55), true},
-		"after 50, ten":         {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 10}, upTo(51, 60), false},
-		"after the last":        {chat.Entry{RoomID: "lobby", After: ptr(int64(60))}, []int64{}, false},
-		"after what is not yet": {chat.Entry{RoomID: "lobby", After: ptr(int64(1) << 62)}, []int64{}, false},
-		"more than the maximum": {chat.Entry{RoomID: "lobby", Limit: 100_000}, upTo(1, 60), false},
-		"empty room":            {chat.Entry{RoomID: "hall"}, []int64{}, false},
-		"empty room, after":     {chat.Entry{RoomID: "hall", After: ptr(int64(3))}, []int64{}, false},
+		"newest, default limit":  {chat.Entry{RoomID: "lobby"}, upTo(11, 60), true},
+		"newest, all":            {chat.Entry{RoomID: "lobby", Limit: 60}, upTo(1, 60), false},
+		"newest, one":            {chat.Entry{RoomID: "lobby", Limit: 1}, upTo(60, 60), true},
+		"from the start":         {chat.Entry{RoomID: "lobby", After: ptr(int64(0)), Limit: 10}, upTo(1, 10), true},
+		"after 50":               {chat.Entry{RoomID: "lobby", After: ptr(int64(50))}, upTo(51, 60), false},
+		"after 50, five":         {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 5}, upTo(51, 55), true},
+		"after 50, ten":          {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 10}, upTo(51, 60), false},
+		"after the last but one": {chat.Entry{RoomID: "lobby", After: ptr(int64(59))}, upTo(60, 60), false},
+		"after the last":         {chat.Entry{RoomID: "lobby", After: ptr(int64(60))}, []int64{}, false},
+		"after what is not yet":  {chat.Entry{RoomID: "lobby", After: ptr(int64(1) << 62)}, []int64{}, false},
+		"more than the maximum":  {chat.Entry{RoomID: "lobby", Limit: 100_000}, upTo(1, 60), false},
+		"empty room":             {chat.Entry{RoomID: "hall"}, []int64{}, false},
+		"empty room, after":      {chat.Entry{RoomID: "hall", After: ptr(int64(3))}, []int64{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := h.connect(person("bob", roles.Admin))

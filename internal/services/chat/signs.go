@@ -46,7 +46,7 @@ type readEvent struct {
 	Seq       int64  `json:"seq"`
 }
 
-// MarkRead moves the caller's read mark forward, tells the room, and returns how many messages stay unread.
+// MarkRead moves the caller's read mark forward, tells the room if it has moved, and returns how many messages stay unread.
 func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo) (unread int, err error) {
 	members, err := s.admit(ctx, who, read.RoomID)
 	if err != nil {
@@ -59,11 +59,13 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo
 	case !found:
 		return 0, fault.New(fault.NotFound, "There is no such message in this room")
 	}
-	unread, err = s.store.MarkRead(ctx, ReadMark{RoomID: read.RoomID, UserID: who.UserID, Seq: message.Seq})
+	moved, unread, err := s.store.MarkRead(ctx, ReadMark{RoomID: read.RoomID, UserID: who.UserID, Seq: message.Seq})
 	if err != nil {
 		return 0, err
 	}
-	s.emit.Emit(EventRead, readEvent{RoomID: read.RoomID, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
-		audience(read.RoomID, members, who.UserID), nil)
+	if moved {
+		s.emit.Emit(EventRead, readEvent{RoomID: read.RoomID, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
+			audience(read.RoomID, members, who.UserID), nil)
+	}
 	return unread, nil
 }

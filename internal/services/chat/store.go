@@ -82,8 +82,9 @@ type Store interface {
 	CreateGroup(ctx context.Context, group Group) error
 	// Members returns who belongs to a group, in the order of user id; empty for an unknown one.
 	Members(ctx context.Context, roomID string) ([]string, error)
-	// MarkRead moves a user's mark forward, never back, and returns how many messages by others lie beyond it.
-	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
+	// MarkRead moves a user's mark forward, never back; it returns whether the mark has moved and how many messages by
+	// others lie beyond it.
+	MarkRead(ctx context.Context, mark ReadMark) (moved bool, unread int, err error)
 	// DeleteMessagesBefore removes messages taken before the given Unix milliseconds, a bounded number at a time, and
 	// returns how many went. Sequence numbers are never given again.
 	DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error)

@@ -346,3 +346,23 @@ func TestStoreFailure(t *testing.T) {
 		t.Errorf("told though not stored: %v", sent)
 	}
 }
+
+// TestReplayAfterExpiry: a request sent again after its notice has expired is answered as before, within 24 hours.
+func TestReplayAfterExpiry(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	draft := toAll("soon over")
+	draft.ExpiresAt.Millis = b.clock.Now().Add(time.Second).UnixMilli()
+	first, _ := b.create(t, draft, "key")
+	b.clock.pass(time.Hour)
+	if again, replayed := b.create(t, draft, "key"); !replayed || again.ID != first.ID {
+		t.Errorf("replayed %t: %+v", replayed, again)
+	}
+	if _, _, err := b.Create(t.Context(), admin(), draft, ""); code(err) != fault.InvalidPayload {
+		t.Errorf("an expired notice without a key: %v, want invalid_payload", err)
+	}
+	draft.Title = "another"
+	if _, _, err := b.Create(t.Context(), admin(), draft, "key"); code(err) != fault.Conflict {
+		t.Errorf("the key for another request: %v, want conflict", err)
+	}
+}

@@ -77,6 +77,10 @@ var errBroken = errors.New("disk full")
 // broken is a Store in which every call fails.
 type broken struct{}
 
+func (broken) ReplayNotice(context.Context, notices.Idempotency) (notices.Notice, bool, error) {
+	return notices.Notice{}, false, errBroken
+}
+
 func (broken) CreateNotice(context.Context, notices.Addressed, notices.Idempotency) (notices.Notice, bool, error) {
 	return notices.Notice{}, false, errBroken
 }

@@ -94,12 +94,15 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 		return Notice{}, false, fault.New(fault.Forbidden, "Only admins send notices")
 	}
 	now := s.now()
-	if err := draft.check(now); err != nil {
+	if err := draft.check(); err != nil {
 		return Notice{}, false, err
 	}
 	once, err := idempotency(who, draft, key, now)
 	if err != nil {
 		return Notice{}, false, err
+	}
+	if draft.expired(now) {
+		return s.replayExpired(ctx, once)
 	}
 	notice := Notice{
 		ID: uuid.Must(uuid.NewV7()).String(), Title: draft.Title, Body: draft.Body, Severity: draft.Severity,
@@ -111,18 +114,39 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 	}
 	rooms := notice.Audience.Rooms()
 	stored, replayed, err := s.store.CreateNotice(ctx, Addressed{Notice: notice, Rooms: rooms}, once)
-	switch {
-	case errors.Is(err, ErrKeyReused):
-		return Notice{}, false, fault.New(fault.Conflict, "This Idempotency-Key was used for another request")
-	case err != nil:
-		return Notice{}, false, err
-	case !replayed:
+	if err != nil {
+		return Notice{}, false, keyFault(err)
+	}
+	if !replayed {
 		s.emit.Emit(EventNotice, stored, rooms, nil)
 	}
 	return stored, replayed, nil
 }
 
-func (d *Draft) check(now time.Time) error {
+// replayExpired answers a request whose notice would have expired by now: as before if it was made before, else not.
+func (s *Service) replayExpired(ctx context.Context, once Idempotency) (Notice, bool, error) {
+	if once.Key != "" {
+		first, found, err := s.store.ReplayNotice(ctx, once)
+		if err != nil || found {
+			return first, found, keyFault(err)
+		}
+	}
+	return Notice{}, false, fault.Invalid("expiresAt", "expiresAt lies in the past")
+}
+
+func keyFault(err error) error {
+	if errors.Is(err, ErrKeyReused) {
+		return fault.New(fault.Conflict, "This Idempotency-Key was used for another request")
+	}
+	return err
+}
+
+// expired reports whether the notice would never be seen.
+func (d *Draft) expired(now time.Time) bool {
+	return d.ExpiresAt.Millis < 0 || d.ExpiresAt.Millis != 0 && d.ExpiresAt.Millis <= now.UnixMilli()
+}
+
+func (d *Draft) check() error {
 	if len(d.Audience.Rooms()) == 0 {
 		return fault.Invalid("audience", "The audience is empty: name all, roles, users, companies or companyRoles")
 	}
@@ -134,8 +158,6 @@ func (d *Draft) check(now time.Time) error {
 		return &fault.Error{Code: fault.TooLarge, Field: "data", Message: "data is larger than 16 KiB"}
 	case len(d.Data) > 0 && d.Data[0] != '{':
 		return fault.Invalid("data", "data must be a JSON object")
-	case d.ExpiresAt.Millis < 0, d.ExpiresAt.Millis != 0 && d.ExpiresAt.Millis <= now.UnixMilli():
-		return fault.Invalid("expiresAt", "expiresAt lies in the past")
 	}
 	return nil
 }

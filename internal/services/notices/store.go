@@ -71,6 +71,9 @@ type Store interface {
 	// CreateNotice stores a notice. Where the idempotency key was used before, the first notice is returned with
 	// replayed set; ErrKeyReused tells that it was used for another request.
 	CreateNotice(ctx context.Context, notice Addressed, once Idempotency) (stored Notice, replayed bool, err error)
+	// ReplayNotice returns the notice that an idempotency key was first used for; found is false for a key that was not
+	// used since once.Since. ErrKeyReused tells that it was used for another request.
+	ReplayNotice(ctx context.Context, once Idempotency) (first Notice, found bool, err error)
 	// Notices returns all notices that have not been retracted, newest first, and the cursor of the next page or "".
 	Notices(ctx context.Context, page Listing) (notices []Notice, next string, err error)
 	// NoticeByID returns a notice with its rooms; found is false for an unknown or retracted one.

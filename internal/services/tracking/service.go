@@ -54,7 +54,7 @@ const (
 	defaultStaleAfter = 2 * time.Minute
 	// The writer's bounds: updates, of up to MaxBatch positions each.
 	maxUpdatesPerCommit = 256
-	maxPendingUpdates   = 4096
+	maxPendingUpdates   = 2048
 )
 
 // Service takes positions in, fans them out and keeps them.
@@ -136,12 +136,12 @@ func (s *Service) Submit(_ context.Context, who auth.Identity, update Update) (*
 	if len(accepted) == 0 {
 		return p, nil
 	}
+	s.show(who, accepted) // watchers see where a driver is even while the disk takes nothing
 	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
 	if err != nil {
 		return nil, fault.Down(err)
 	}
 	p.ticket = ticket
-	s.show(who, accepted)
 	return p, nil
 }
 

@@ -42,6 +42,9 @@ func (h *Handlers) Register(r *event.Router) {
 // Welcome tells a new socket who else is there.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 	people, err := h.presence.Around(ctx, caller.Who)
+	if ctx.Err() != nil {
+		return // gone already
+	}
 	if err != nil {
 		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
 		return

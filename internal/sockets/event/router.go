@@ -149,10 +149,12 @@ func (r *Router) admit(caller *Caller, ev realtime.Event) (handler, error) {
 		return handler{}, fault.New(fault.NotFound, "There is no such event in this namespace")
 	case h.rule.Needs != "" && !caller.Who.Can(h.rule.Needs):
 		return handler{}, fault.Newf(fault.Forbidden, "A %s may not send this event", caller.Who.Role)
-	case len(ev.Binary) > 0:
-		return handler{}, fault.Invalid("", "This event takes no binary data")
 	case size(ev) > MaxBytes:
 		return handler{}, fault.Newf(fault.TooLarge, "An event has at most %d bytes", MaxBytes)
+	case len(ev.Binary) > 0:
+		return handler{}, fault.Invalid("", "This event takes no binary data")
+	case ev.TooDeep:
+		return handler{}, fault.Invalid("", "The payload is nested too deeply")
 	}
 	return h, nil
 }

@@ -33,6 +33,9 @@ func (h *Handlers) Register(r *event.Router) {
 // Welcome hands a new socket what its user has not read.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 	inbox, err := h.notices.Inbox(ctx, caller.Who, notices.InboxQuery{})
+	if ctx.Err() != nil {
+		return // gone already
+	}
 	if err != nil {
 		h.log.ErrorContext(ctx, "inbox not read", "user", caller.Who.UserID, "error", err)
 		return

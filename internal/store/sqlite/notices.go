@@ -34,6 +34,18 @@ func (s *Store) CreateNotice(
 	return stored, replayed, nil
 }
 
+// ReplayNotice implements notices.Store.
+func (s *Store) ReplayNotice(ctx context.Context, once notices.Idempotency) (first notices.Notice, found bool, err error) {
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		first, found, err = s.replayNotice(ctx, tx, once)
+		return err
+	})
+	if err != nil {
+		return notices.Notice{}, false, fmt.Errorf("replay notice: %w", err)
+	}
+	return first, found, nil
+}
+
 // replayNotice returns what was first asked for under a key, retracted since or not.
 func (s *Store) replayNotice(
 	ctx context.Context, tx *sql.Tx, once notices.Idempotency,

@@ -68,18 +68,23 @@ func (s *Store) LastSeq(ctx context.Context, roomID string) (int64, error) {
 }
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
-func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (unread int, err error) {
+func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, unread int, err error) {
 	err = s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.RoomID)
+		result, err := tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.RoomID)
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		moved = rows > 0
 		return err
 	})
 	if err == nil {
 		unread, err = scanOne[int](s.sql.countUnread.QueryRowContext(ctx, mark.RoomID, mark.UserID))
 	}
 	if err != nil {
-		return 0, fmt.Errorf("mark room read: %w", err)
+		return false, 0, fmt.Errorf("mark room read: %w", err)
 	}
-	return unread, nil
+	return moved, unread, nil
 }
 
 // room is what appending needs to know of a room.

@@ -174,7 +174,7 @@ func concurrentMarks(t *testing.T, store Store) {
 			if matched, _, err := store.MarkNoticesRead(ctx, reader, 0, []string{fmt.Sprintf("n%d", n)}); err != nil || matched != 1 {
 				return fmt.Errorf("notice n%d: matched %d, error %w", n, matched, err)
 			}
-			if _, err := store.MarkRead(ctx, chat.ReadMark{RoomID: "room", UserID: "u1", Seq: int64(n + 1)}); err != nil {
+			if _, _, err := store.MarkRead(ctx, chat.ReadMark{RoomID: "room", UserID: "u1", Seq: int64(n + 1)}); err != nil {
 				return err
 			}
 		}

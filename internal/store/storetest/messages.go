@@ -144,7 +144,7 @@ func replays(t *testing.T, store Store) {
 	if placed.Replayed {
 		t.Fatal("the first draft is called a replay")
 	}
-	_, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
+	_, _, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
 	check(t, "mark read", err)
 
 	again := draft("room", "u1", 2)

@@ -114,6 +114,7 @@ func (r *modelRoom) place(d chat.Draft) chat.Appended {
 func (m *roomModel) mark(rt *rapid.T) {
 	roomID, room := m.room(rt)
 	user, seq := modelUser(rt), rapid.Int64Range(0, 30).Draw(rt, "seq")
+	before := room.marks[user]
 	room.marks[user] = max(room.marks[user], min(seq, room.lastSeq))
 	want := 0
 	for _, message := range room.messages {
@@ -121,8 +122,9 @@ func (m *roomModel) mark(rt *rapid.T) {
 			want++
 		}
 	}
-	got, err := m.store.MarkRead(rt.Context(), chat.ReadMark{RoomID: roomID, UserID: user, Seq: seq})
+	moved, got, err := m.store.MarkRead(rt.Context(), chat.ReadMark{RoomID: roomID, UserID: user, Seq: seq})
 	check(rt, "mark read", err)
+	same(rt, "moved", room.marks[user] > before, moved)
 	same(rt, "unread", want, got)
 }
 

@@ -189,6 +189,20 @@ func noticeReplayed(t *testing.T, store Store) {
 	}
 	again := addressed("n2", "user:u2")
 	again.Title, again.CreatedAt = "changed", first.CreatedAt+1
+	replay, found, err := store.ReplayNotice(t.Context(), once)
+	check(t, "replay", err)
+	same(t, "found", true, found)
+	same(t, "replayed", stored, replay)
+	unused, changed, late := once, once, once
+	unused.Key, changed.Digest, late.Since = "unused", "another", first.CreatedAt+1
+	if _, _, err := store.ReplayNotice(t.Context(), changed); !errors.Is(err, notices.ErrKeyReused) {
+		t.Errorf("replay of another request: %v", err)
+	}
+	for _, never := range []notices.Idempotency{unused, late} {
+		if _, found, err = store.ReplayNotice(t.Context(), never); err != nil || found {
+			t.Errorf("replay of what was never asked for: found %t, error %v", found, err)
+		}
+	}
 	second, replayed, err := store.CreateNotice(t.Context(), again, once)
 	check(t, "second", err)
 	if !replayed {

@@ -29,7 +29,7 @@ func members(t tester, store Store, roomID string) []string {
 
 func markRead(t tester, store Store, roomID, userID string, seq int64) int {
 	t.Helper()
-	unread, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: roomID, UserID: userID, Seq: seq})
+	_, unread, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: roomID, UserID: userID, Seq: seq})
 	check(t, "mark read", err)
 	return unread
 }
