@@ -173,8 +173,8 @@ func (p *Program) Run(ctx context.Context) error {
 	defer stopLoops()
 	for _, loop := range []func(context.Context){
 		p.tracking.Run,
-		func(ctx context.Context) { p.tracking.RunRetention(ctx, retentionInterval) },
-		func(ctx context.Context) { p.chat.RunRetention(ctx, retentionInterval) },
+		func(ctx context.Context) { p.tracking.Retention().Run(ctx, retentionInterval) },
+		func(ctx context.Context) { p.chat.Retention().Run(ctx, retentionInterval) },
 		func(ctx context.Context) { p.buckets.Run(ctx, evictionInterval) },
 	} {
 		background.Go(func() { loop(loops) })

@@ -128,7 +128,7 @@ func TestRetention(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		service.RunRetention(ctx, time.Hour)
+		service.Retention().Run(ctx, time.Hour)
 	}()
 	kept := func() []int64 {
 		history, err := service.History(ctx, amy, chat.HistoryQuery{RoomID: "lobby"})
@@ -148,5 +148,5 @@ func TestRetention(t *testing.T) {
 	if receipt := send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x"}); receipt.Seq != 3 {
 		t.Errorf("the next seq is %d", receipt.Seq)
 	}
-	newService(t, store, &hub{}, nil, nil).RunRetention(t.Context(), time.Hour) // keeps for ever: returns at once
+	newService(t, store, &hub{}, nil, nil).Retention().Run(t.Context(), time.Hour) // keeps for ever: returns at once
 }

@@ -3,12 +3,12 @@ package tracking
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/retention"
 	"rolecall/internal/roles"
 )
 
@@ -242,33 +242,10 @@ func (s *Service) Snapshot(who auth.Identity) (Snapshot, error) {
 	return snapshot, nil
 }
 
-// RunRetention deletes positions older than the retention until ctx ends.
-func (s *Service) RunRetention(ctx context.Context, every time.Duration) {
-	if s.options.Retention == 0 {
-		return
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if err := s.deleteExpired(ctx); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "expired positions not deleted", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (s *Service) deleteExpired(ctx context.Context) error {
-	for {
-		gone, err := s.store.DeletePositionsBefore(ctx, s.bounds().earliest)
-		if err != nil {
-			return fmt.Errorf("delete expired positions: %w", err)
-		}
-		if gone == 0 {
-			return nil
-		}
+// Retention is the policy by which positions are deleted.
+func (s *Service) Retention() retention.Policy {
+	return retention.Policy{
+		What: "positions", Keep: s.options.Retention, Delete: s.store.DeletePositionsBefore,
+		Now: s.options.Now, Logger: s.log,
 	}
 }

@@ -347,7 +347,7 @@ func TestRetention(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			service.RunRetention(ctx, time.Hour)
+			service.Retention().Run(ctx, time.Hour)
 		}()
 		kept := func() []tracking.Position {
 			track, _, err := store.Track(ctx, tracking.TrackQuery{DriverID: "dora", Limit: 10})
@@ -368,7 +368,7 @@ func TestRetention(t *testing.T) {
 	t.Run("without one nothing runs", func(t *testing.T) {
 		t.Parallel()
 		service := newService(t, &memory{}, &recorder{}, tracking.Options{})
-		service.RunRetention(t.Context(), time.Hour) // returns at once
+		service.Retention().Run(t.Context(), time.Hour) // returns at once
 	})
 	t.Run("forgotten drivers", func(t *testing.T) {
 		t.Parallel()
