@@ -21,5 +21,9 @@ if [ -n "${TEST_DATA:-}" ] && [ -d "$TEST_DATA/text" ]; then
     ROLECALL_TEXTS=$(cd "$TEST_DATA/text" && pwd)
     export ROLECALL_TEXTS
 fi
+CONTRACT_LOG=$(mktemp)
+export CONTRACT_LOG
+trap 'rm -f "$CONTRACT_LOG"' EXIT
 node --test --test-timeout=120000 test/node/*.test.mjs
+go test -count=1 -v ./test/contractlog
 node --test --test-timeout=120000 test/browser/*.test.mjs

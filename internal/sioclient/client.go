@@ -55,6 +55,8 @@ type Options struct {
 	// MaxBuffered bounds the bytes of events kept until they are waited for or handled, 16 MiB
 	// where 0. A client that would keep more ends with ErrOverflow.
 	MaxBuffered int64
+	// Observe is called with every event as it arrives, also with those that nobody waits for. It must not block.
+	Observe func(Event)
 	// OnlyEvents names the events to keep for Wait and On; others are dropped as they arrive.
 	// Nil keeps all.
 	OnlyEvents []string
@@ -81,6 +83,7 @@ type Client struct {
 	engine    *Engine
 	namespace string
 	inbox     *inbox
+	observe   func(Event)
 	maxBinary int64
 
 	// writing is held by whoever writes, so that the frames of one packet stay together.
@@ -138,6 +141,7 @@ func newClient(engine *Engine, namespace string, opts Options) *Client {
 		engine:    engine,
 		namespace: namespace,
 		inbox:     newInbox(limit, opts.OnlyEvents),
+		observe:   opts.Observe,
 		maxBinary: limit,
 		writing:   make(chan struct{}, 1),
 		connected: make(chan struct{}),

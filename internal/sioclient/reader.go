@@ -121,7 +121,11 @@ func (c *Client) deliver(p packet, attachments [][]byte) error {
 		if err != nil {
 			return err
 		}
-		return c.inbox.put(Event{Name: name, Args: args, Attachments: attachments})
+		event := Event{Name: name, Args: args, Attachments: attachments}
+		if c.observe != nil {
+			c.observe(event)
+		}
+		return c.inbox.put(event)
 	default: // acknowledgements
 		return c.deliverAck(p)
 	}

@@ -153,6 +153,7 @@ func (s *Server) TryDial(who auth.Identity, namespace string) (*Socket, error) {
 func (s *Server) DialWith(options sioclient.Options) (*Socket, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
+	options.Observe = s.observe
 	client, err := sioclient.Dial(ctx, s.URL, options)
 	if err != nil {
 		return nil, err
@@ -163,6 +164,15 @@ func (s *Server) DialWith(options sioclient.Options) (*Socket, error) {
 		namespace = "/"
 	}
 	return &Socket{Client: client, t: s.t, events: s.events, namespace: namespace}, nil
+}
+
+// observe holds every event that any socket receives against the AsyncAPI document.
+func (s *Server) observe(event sioclient.Event) {
+	payload := json.RawMessage("{}")
+	if len(event.Args) > 0 {
+		payload = event.Args[0]
+	}
+	s.events.CheckEvent(s.t, event.Name, payload)
 }
 
 // Eventually waits until a condition holds, and fails the test if it does not within Deadline.

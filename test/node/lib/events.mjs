@@ -1,5 +1,6 @@
 // What a socket has heard, kept from its first moment on, so that no test races with the events it waits for.
 import assert from 'node:assert/strict';
+import { note } from './contract-log.mjs';
 
 /** How long a test waits for something before it fails, in milliseconds. */
 export const DEADLINE = 5000;
@@ -12,7 +13,10 @@ class Recorder {
   #waiting = new Set();
 
   constructor(socket) {
-    socket.onAny((name, payload) => this.#hear(name, payload));
+    socket.onAny((name, payload) => {
+      note({ kind: 'event', name, payload });
+      this.#hear(name, payload);
+    });
     // The client's own events pass by onAny.
     for (const name of ['connect', 'connect_error', 'disconnect']) {
       socket.on(name, (payload) => this.#hear(name, payload));
@@ -102,8 +106,10 @@ export function heardNames(socket) {
 }
 
 /** Sends an event and resolves to its ack; fails where none comes in time. */
-export function ask(socket, event, ...payload) {
-  return socket.timeout(DEADLINE).emitWithAck(event, ...payload);
+export async function ask(socket, event, ...payload) {
+  const ack = await socket.timeout(DEADLINE).emitWithAck(event, ...payload);
+  note({ kind: 'ack', name: String(event), payload: ack });
+  return ack;
 }
 
 /** Sends an event that must succeed and resolves to its ack. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io, Manager } from 'socket.io-client';
+import { note } from './contract-log.mjs';
 import { DEADLINE, nextEvent, nextOf, record } from './events.mjs';
 import { SECRET } from './token.mjs';
 
@@ -190,6 +191,7 @@ class Server {
       signal: AbortSignal.timeout(DEADLINE),
     });
     const text = await response.text();
+    note({ kind: 'rest', method, path: `/api/v1${route}`, status: response.status, headers: Object.fromEntries(response.headers), body: text });
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }
 
