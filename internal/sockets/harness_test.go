@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -15,16 +14,16 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
-	"rolecall/internal/payload"
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/servicetest"
 	"rolecall/internal/sioclient"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/event"
+	"rolecall/internal/sockets/socketstest"
 )
 
-// deadline is how long a test waits for what must happen; it runs out only where something is broken.
-const deadline = 20 * time.Second
+const deadline = socketstest.Deadline
 
 // verifier takes an identity as JSON for its token, and the names of the refusals for refused ones.
 type verifier struct{}
@@ -54,11 +53,7 @@ func token(t testing.TB, who auth.Identity) string {
 
 // person makes an identity whose token lasts an hour.
 func person(id string, role roles.Role) auth.Identity {
-	who := auth.Identity{UserID: id, Username: "name of " + id, Role: role, ExpiresAt: time.Now().Add(time.Hour)}
-	if role.HasTenant() {
-		who.CompanyID = "acme"
-	}
-	return who
+	return until(servicetest.Person(id, role), time.Hour)
 }
 
 func until(who auth.Identity, left time.Duration) auth.Identity {
@@ -163,31 +158,14 @@ type server struct {
 // newServer serves the namespaces that fill mounts until the test ends.
 func newServer(t *testing.T, presence func(*realtime.Server) sockets.Presence, fill func(s *server)) *server {
 	t.Helper()
-	decoder, err := payload.NewDecoder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rates := limit.Defaults()
-	for kind := range rates {
-		rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
-	}
 	log := slog.New(slog.DiscardHandler)
 	s := &server{Server: realtime.New(realtime.Options{MaxPayload: 1_000_000, Logger: log}), t: t}
 	s.mount = sockets.New(sockets.Options{
 		Server: s.Server, Verifier: verifier{}, Presence: presence(s.Server),
-		Decoder: decoder, Buckets: limit.NewBuckets(rates, nil), Logger: log,
+		Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(socketstest.Rates(), nil), Logger: log,
 	})
 	fill(s)
-	web := httptest.NewServer(s.Server)
-	s.url = web.URL
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), deadline)
-		defer cancel()
-		if err := s.Drain(ctx); err != nil {
-			t.Errorf("drain: %v", err)
-		}
-		web.Close()
-	})
+	s.url = socketstest.Serve(t, s.Server)
 	return s
 }
 
@@ -202,20 +180,16 @@ func withDiary(t *testing.T) (*server, *diary) {
 	return s, d
 }
 
-// client is a connected client that fails its test where a call fails.
 type client struct {
-	*sioclient.Client
+	*socketstest.Client
 	t *testing.T
 }
 
 func (s *server) tryDial(options sioclient.Options) (*client, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	c, err := sioclient.Dial(ctx, s.url, options)
+	c, err := socketstest.Dial(s.t, s.url, options)
 	if err != nil {
 		return nil, err
 	}
-	s.t.Cleanup(c.Close)
 	return &client{c, s.t}, nil
 }
 
@@ -241,30 +215,16 @@ type answer struct {
 
 func (c *client) ask(name string, args ...any) answer {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	raw, err := c.Call(ctx, name, args...)
-	if err != nil {
-		c.t.Fatalf("%s: %v", name, err)
+	a := answer{raw: c.Ask(name, args...)}
+	if err := json.Unmarshal([]byte(a.raw), &a); err != nil {
+		c.t.Fatalf("%s was answered with %s: %v", name, a.raw, err)
 	}
-	var a answer
-	if err := json.Unmarshal(raw, &a); err != nil {
-		c.t.Fatalf("%s was answered with %s: %v", name, raw, err)
-	}
-	a.raw = string(raw)
 	return a
 }
 
-// hears waits for the next event of that name.
 func (c *client) hears(name string) string {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	got, err := c.Wait(ctx, name)
-	if err != nil {
-		c.t.Fatalf("%s was not heard: %v", name, err)
-	}
-	return string(got)
+	return c.Hears(name)
 }
 
 // until asks the server for nothing until a condition holds, or the deadline has passed.
@@ -275,14 +235,9 @@ func (c *client) until(holds func() bool) {
 	}
 }
 
-// ended waits until the server has put the client out.
 func (c *client) ended() {
 	c.t.Helper()
-	select {
-	case <-c.Done():
-	case <-time.After(deadline):
-		c.t.Fatal("the client was not disconnected")
-	}
+	c.Ended()
 }
 
 // refusalCode is the code of a refused CONNECT.

@@ -2,10 +2,8 @@ package chat_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -15,24 +13,19 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/servicetest"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlitetest"
 )
 
-// deadline is how long a test waits for what must happen; it runs out only where something is broken.
-const deadline = 20 * time.Second
+const (
+	deadline = servicetest.Deadline
+	noon     = servicetest.Noon
+)
 
-// noon is what the fake clock shows, Unix milliseconds.
-const noon = int64(1_767_268_800_000)
+func atNoon() time.Time { return servicetest.AtNoon() }
 
-func atNoon() time.Time { return time.UnixMilli(noon) }
-
-func person(id string, role roles.Role) auth.Identity {
-	company := ""
-	if role.HasTenant() {
-		company = "acme"
-	}
-	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
-}
+func person(id string, role roles.Role) auth.Identity { return servicetest.Person(id, role) }
 
 // hub is a model of the realtime server: sockets in rooms, and what each has heard. It is the service's Emitter and
 // its Rooms.
@@ -80,7 +73,7 @@ func (h *hub) disconnect(s *socket) (chatRooms []string) {
 }
 
 func (h *hub) Emit(name string, payload any, to, except []string) {
-	encoded := encode(payload)
+	encoded := servicetest.Encode(payload)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.emitted = append(h.emitted, name)
@@ -145,7 +138,7 @@ func (s *socket) Emit(name string, payload any) error {
 			return err
 		}
 	}
-	encoded := encode(payload)
+	encoded := servicetest.Encode(payload)
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	s.heard = append(s.heard, event{name, encoded})
@@ -170,21 +163,9 @@ func (s *socket) heardNames() []string {
 	return names
 }
 
-func encode(payload any) string {
-	encoded, err := json.Marshal(payload)
-	if err != nil {
-		return err.Error()
-	}
-	return string(encoded)
-}
-
 func decode[T any](t testing.TB, payload string) T {
 	t.Helper()
-	var value T
-	if err := json.Unmarshal([]byte(payload), &value); err != nil {
-		t.Fatalf("decode %s: %v", payload, err)
-	}
-	return value
+	return servicetest.Decode[T](t, payload)
 }
 
 // directory knows people's roles; a role of "broken" is a directory that fails.
@@ -235,19 +216,7 @@ func (n *numbering) AppendMessages(_ context.Context, drafts []chat.Draft) ([]ch
 	return appended, nil
 }
 
-func openStore(t testing.TB) *sqlite.Store {
-	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatalf("open store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
-	return store
-}
+func openStore(t testing.TB) *sqlite.Store { return sqlitetest.Open(t) }
 
 // newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
 func newService(t testing.TB, store chat.Store, h *hub, people directory, change func(*chat.Options)) *chat.Service {
@@ -263,11 +232,7 @@ func newService(t testing.TB, store chat.Store, h *hub, people directory, change
 
 func closeService(t testing.TB, service *chat.Service) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	if err := service.Close(ctx); err != nil {
-		t.Errorf("close service: %v", err)
-	}
+	servicetest.Close(t, service)
 }
 
 // send sends a message that has to be taken.
@@ -302,11 +267,6 @@ func group(t testing.TB, service *chat.Service, maker auth.Identity, members ...
 	return roomID
 }
 
-func code(err error) fault.Code {
-	if err == nil {
-		return ""
-	}
-	return fault.From(err).Code
-}
+func code(err error) fault.Code { return servicetest.Code(err) }
 
 func ptr[T any](value T) *T { return &value }

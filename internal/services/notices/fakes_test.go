@@ -2,11 +2,8 @@ package notices_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,11 +12,12 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/store/sqlite"
+	"rolecall/internal/services/servicetest"
+	"rolecall/internal/store/sqlitetest"
 )
 
 // noon is where a test's clock starts, Unix milliseconds.
-const noon = int64(1_767_268_800_000)
+const noon = servicetest.Noon
 
 // clock is moved by the test alone.
 type clock struct {
@@ -27,7 +25,7 @@ type clock struct {
 	now time.Time
 }
 
-func newClock() *clock { return &clock{now: time.UnixMilli(noon)} }
+func newClock() *clock { return &clock{now: servicetest.AtNoon()} }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
@@ -41,36 +39,9 @@ func (c *clock) pass(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// emission is one call of Emit.
-type emission struct {
-	Event   string
-	Payload string
-	To      []string
-}
+type recorder struct{ servicetest.Recorder }
 
-type recorder struct {
-	mu  sync.Mutex
-	all []emission
-}
-
-func (r *recorder) Emit(event string, payload any, to, _ []string) {
-	encoded, err := json.Marshal(payload)
-	if err != nil {
-		encoded = []byte(err.Error())
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all = append(r.all, emission{event, string(encoded), slices.Clone(to)})
-}
-
-// take returns what was emitted since the last call.
-func (r *recorder) take() []emission {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.all
-	r.all = nil
-	return taken
-}
+func (r *recorder) take() []servicetest.Emission { return r.Take() }
 
 var errBroken = errors.New("disk full")
 
@@ -112,16 +83,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatalf("open store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
-	return newBenchOn(store)
+	return newBenchOn(sqlitetest.Open(t))
 }
 
 func newBenchOn(store notices.Store) *bench {
@@ -140,22 +102,11 @@ func (b *bench) create(t testing.TB, draft notices.Draft, key string) (notices.N
 	return n, replayed
 }
 
-func person(id string, role roles.Role) auth.Identity {
-	company := ""
-	if role.HasTenant() {
-		company = "acme"
-	}
-	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
-}
+func person(id string, role roles.Role) auth.Identity { return servicetest.Person(id, role) }
 
 func admin() auth.Identity { return person("root", roles.Admin) }
 
-func code(err error) fault.Code {
-	if err == nil {
-		return ""
-	}
-	return fault.From(err).Code
-}
+func code(err error) fault.Code { return servicetest.Code(err) }
 
 func titles(list []notices.Notice) []string {
 	found := []string{}

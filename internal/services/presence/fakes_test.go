@@ -2,24 +2,23 @@ package presence_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/presence"
+	"rolecall/internal/services/servicetest"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlitetest"
 )
 
-const noon = int64(1_767_268_800_000)
+const noon = servicetest.Noon
 
 // sockets counts each user's sockets. It is the service's Rooms.
 type sockets struct {
@@ -46,28 +45,13 @@ func (s *sockets) SocketCount(rooms ...string) int {
 	return s.count[rooms[0]]
 }
 
-// emission is one call of Emit.
-type emission struct {
-	Event      string
-	Payload    string
-	To, Except []string
-}
+type emission servicetest.Emission
 
 // recorder is the Emitter, and the Watcher of drivers.
 type recorder struct {
+	servicetest.Recorder
 	mu      sync.Mutex
-	all     []emission
 	drivers []string
-}
-
-func (r *recorder) Emit(event string, payload any, to, except []string) {
-	encoded, err := json.Marshal(payload)
-	if err != nil {
-		encoded = []byte(err.Error())
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all = append(r.all, emission{event, string(encoded), slices.Clone(to), slices.Clone(except)})
 }
 
 func (r *recorder) CameOnline(_ context.Context, who auth.Identity)  { r.driver("+" + who.UserID) }
@@ -83,7 +67,10 @@ func (r *recorder) driver(change string) {
 func (r *recorder) take() (emitted []emission, drivers []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	emitted, drivers, r.all, r.drivers = r.all, r.drivers, nil, nil
+	for _, e := range r.Take() {
+		emitted = append(emitted, emission(e))
+	}
+	drivers, r.drivers = r.drivers, nil
 	return emitted, drivers
 }
 
@@ -112,15 +99,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatalf("open store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
+	store := sqlitetest.Open(t)
 	b := newBenchOn(store)
 	b.store = store
 	return b
@@ -129,7 +108,7 @@ func newBench(t testing.TB) *bench {
 func newBenchOn(store presence.Store) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = presence.New(store, b.told, b.sockets, presence.Options{
-		Now: func() time.Time { return time.UnixMilli(noon) }, Logger: slog.New(slog.DiscardHandler), Drivers: b.told,
+		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told,
 	})
 	return b
 }
@@ -157,15 +136,10 @@ func (b *bench) converse(t testing.TB, first, second string) {
 }
 
 func person(id string, role roles.Role, company string) auth.Identity {
-	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
+	return servicetest.PersonOf(id, role, company)
 }
 
-func code(err error) fault.Code {
-	if err == nil {
-		return ""
-	}
-	return fault.From(err).Code
-}
+func code(err error) fault.Code { return servicetest.Code(err) }
 
 func ids(people []presence.Person) []string {
 	found := []string{}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -13,20 +12,21 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/servicetest"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlitetest"
 )
 
-// deadline is how long a test waits for what must happen; it runs out only where something is broken.
-const deadline = 20 * time.Second
+const (
+	deadline = servicetest.Deadline
+	noon     = servicetest.Noon
+)
 
-// noon is what the fake clock shows, Unix milliseconds.
-const noon = int64(1_767_268_800_000)
-
-func atNoon() time.Time { return time.UnixMilli(noon) }
+func atNoon() time.Time { return servicetest.AtNoon() }
 
 func person(id string, role roles.Role, company string) auth.Identity {
-	return auth.Identity{UserID: id, Username: "name of " + id, Role: role, CompanyID: company}
+	return servicetest.PersonOf(id, role, company)
 }
 
 func driver(id, company string) auth.Identity { return person(id, roles.Driver, company) }
@@ -35,40 +35,12 @@ func admin() auth.Identity { return person("root", roles.Admin, "") }
 
 func staff(company string) auth.Identity { return person("staff-of-"+company, roles.Company, company) }
 
-// emission is one call of Emit, its payload encoded as a client would see it.
-type emission struct {
-	Event   string
-	Payload string
-	To      []string
-}
+type recorder struct{ servicetest.Recorder }
 
-// recorder is an Emitter that remembers.
-type recorder struct {
-	mu  sync.Mutex
-	all []emission
-}
-
-func (r *recorder) Emit(event string, payload any, to, _ []string) {
-	encoded, err := json.Marshal(payload)
-	if err != nil {
-		encoded = []byte(err.Error())
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all = append(r.all, emission{event, string(encoded), slices.Clone(to)})
-}
-
-// take returns what was emitted since the last call.
-func (r *recorder) take() []emission {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.all
-	r.all = nil
-	return taken
-}
+func (r *recorder) take() []servicetest.Emission { return r.Take() }
 
 // positions decodes the tracking:positions of one room, one slice an event.
-func positions(t testing.TB, emitted []emission, room string) [][]tracking.Position {
+func positions(t testing.TB, emitted []servicetest.Emission, room string) [][]tracking.Position {
 	t.Helper()
 	var events [][]tracking.Position
 	for _, e := range emitted {
@@ -92,7 +64,7 @@ func positions(t testing.TB, emitted []emission, room string) [][]tracking.Posit
 }
 
 // statuses lists the statuses told of a driver, in order.
-func statuses(t testing.TB, emitted []emission, driverID string) []tracking.Status {
+func statuses(t testing.TB, emitted []servicetest.Emission, driverID string) []tracking.Status {
 	t.Helper()
 	told := []tracking.Status{}
 	for _, e := range emitted {
@@ -168,20 +140,7 @@ func (g *gated) AppendPositions(ctx context.Context, p []tracking.Position, d []
 	return g.Store.AppendPositions(ctx, p, d)
 }
 
-// openStore returns a SQLite store in a folder of the test's own.
-func openStore(t testing.TB) *sqlite.Store {
-	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatalf("open store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
-	return store
-}
+func openStore(t testing.TB) *sqlite.Store { return sqlitetest.Open(t) }
 
 // newService starts a service that is closed at the test's end. The clock stands at noon where options name none.
 func newService(t testing.TB, store tracking.Store, emit tracking.Emitter, options tracking.Options) *tracking.Service {
@@ -200,21 +159,13 @@ func newService(t testing.TB, store tracking.Store, emit tracking.Emitter, optio
 
 func closeService(t testing.TB, service *tracking.Service) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	defer cancel()
-	if err := service.Close(ctx); err != nil {
-		t.Errorf("close service: %v", err)
-	}
+	servicetest.Close(t, service)
 }
 
 // update decodes a payload the way both doors do.
 func update(t testing.TB, payload string) tracking.Update {
 	t.Helper()
-	var u tracking.Update
-	if err := json.Unmarshal([]byte(payload), &u); err != nil {
-		t.Fatalf("decode %s: %v", payload, err)
-	}
-	return u
+	return servicetest.Decode[tracking.Update](t, payload)
 }
 
 // publish sends an update that has to be taken.

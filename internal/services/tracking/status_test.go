@@ -82,7 +82,7 @@ type meddler struct {
 func (m *meddler) Emit(event string, payload any, to, except []string) {
 	var told recorder
 	told.Emit(event, payload, to, except)
-	if strings.Contains(told.all[0].Payload, `"status":"stale"`) {
+	if strings.Contains(told.take()[0].Payload, `"status":"stale"`) {
 		m.once.Do(m.meddle)
 	}
 	m.recorder.Emit(event, payload, to, except)
