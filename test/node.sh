@@ -3,11 +3,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v chromium >/dev/null; then
-    echo 'installing chromium'
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
-fi
+# install makes sure of a command by the Debian packages that have it.
+install() {
+    command -v "$1" >/dev/null && return
+    shift
+    echo "installing $*"
+    local as_root=
+    [ "$(id -u)" = 0 ] || as_root=sudo
+    $as_root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+install node nodejs npm
+install chromium chromium
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 
 for suite in test/node test/browser; do

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/roles"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const secret = "a secret for tests alone, 32+ bytes"
+
+func verify(t *testing.T, key []byte, token string) auth.Identity {
+	t.Helper()
+	verifier, err := auth.NewVerifier(t.Context(), auth.Options{Secret: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := verifier.Verify(strings.TrimSpace(token))
+	if err != nil {
+		t.Fatalf("token %q: %v", token, err)
+	}
+	return who
+}
+
+func TestTokenOfTheEnvironment(t *testing.T) {
+	t.Setenv("ROLECALL_JWT_SECRET", secret)
+	var out bytes.Buffer
+	args := []string{"token", "-user", "d1", "-role", "driver", "-company", "acme", "-name", "Dora", "-for", "1h"}
+	if err := run(t.Context(), args, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	who := verify(t, []byte(secret), out.String())
+	if who.UserID != "d1" || who.Role != roles.Driver || who.CompanyID != "acme" || who.Username != "Dora" {
+		t.Errorf("the token speaks for %+v", who)
+	}
+	if left := time.Until(who.ExpiresAt); left < 59*time.Minute || left > time.Hour {
+		t.Errorf("the token lasts %s", left)
+	}
+}
+
+func TestTokenOfTheDataFolder(t *testing.T) {
+	folder := t.TempDir()
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"token", "-user", "a", "-role", "admin", "-data-dir", folder}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	key, err := auth.EnsureSecret(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, key, out.String())
+}
+
+func TestCommandLineFaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		args []string
+		env  string // NAME=value
+		says string
+	}{
+		"unknown argument":      {args: []string{"serve"}, says: `"serve"`},
+		"unknown flag":          {args: []string{"-nope"}, says: "-nope"},
+		"no role":               {args: []string{"token", "-user", "a"}, says: "-role"},
+		"unknown role":          {args: []string{"token", "-user", "a", "-role", "root"}, says: "root"},
+		"bad user":              {args: []string{"token", "-user", "a b", "-role", "admin"}, says: "-user"},
+		"bad company":           {args: []string{"token", "-user", "a", "-role", "driver", "-company", "*"}, says: "-company"},
+		"short secret":          {args: nil, env: "ROLECALL_JWT_SECRET=short", says: "ROLECALL_JWT_SECRET"},
+		"bad flush":             {args: nil, env: "ROLECALL_TRACKING_FLUSH=soon", says: "ROLECALL_TRACKING_FLUSH"},
+		"data folder is a file": {args: []string{"-data-dir", file, "-addr", "127.0.0.1:0"}, says: "data folder"},
+		"address in no form":    {args: []string{"-addr", "nowhere", "-data-dir", t.TempDir()}, says: "ROLECALL_ADDR"},
+		"no traces":             {args: []string{"simulate", "-traces", t.TempDir()}, says: "-traces"},
+		"bad companies":         {args: []string{"simulate", "-companies", "a,,b"}, says: "-companies"},
+		"slow motion":           {args: []string{"simulate", "-speed", "0.5", "-data-dir", t.TempDir()}, says: "speed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if variable, value, ok := strings.Cut(test.env, "="); ok {
+				t.Setenv(variable, value)
+			}
+			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error %v, want one that names %s", err, test.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "short") && name == "short secret" {
+				t.Error("the error gives the secret away")
+			}
+		})
+	}
+}
+
+func TestHelpNamesEverySetting(t *testing.T) {
+	for command, wants := range map[string][]string{
+		"":         {"-addr", "-data-dir", "-jwt-secret", "-tracking-flush", "-demo", "ROLECALL_DATA_DIR", "token", "simulate"},
+		"token":    {"-user", "-role", "-company"},
+		"simulate": {"-url", "-traces", "-drivers", "-speed", "-keep-time"},
+	} {
+		var help bytes.Buffer
+		if err := run(t.Context(), append(strings.Fields(command), "-help"), io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%s -help: %v", command, err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(help.String(), want) {
+				t.Errorf("%s -help does not tell of %s", command, want)
+			}
+		}
+	}
+}
+
+// lines is what a program prints, safe to read while it runs.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// The demo prints a link for every role, serves with a fleet that moves, stops in order and leaves nothing behind.
+func TestDemo(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out, logs lines
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, []string{"-demo", "-addr", "127.0.0.1:0", "-demo-drivers", "3"}, &out, &logs) }()
+
+	link := regexp.MustCompile(`(?m)^\s+(\w+)\s.*(http://\S+)/#token=(\S+)$`)
+	await(t, "the links", func() bool { return len(link.FindAllString(out.String(), -1)) == 6 })
+	tokens, url := make(map[string]string), ""
+	for _, match := range link.FindAllStringSubmatch(out.String(), -1) {
+		tokens[match[1]], url = match[3], match[2]
+	}
+	for _, role := range roles.All() {
+		if tokens[string(role)] == "" {
+			t.Errorf("no link for a %s", role)
+		}
+	}
+	await(t, "three cars on the road", func() bool {
+		body := fetch(t, url+"/api/v1/drivers", tokens["admin"])
+		return strings.Count(body, `"position"`) == 3
+	})
+	if streets := fetch(t, url+"/demo/streets.geojson", ""); !strings.Contains(streets, "LineString") {
+		t.Errorf("streets: %.100s", streets)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stop: %v\n%s", err, logs.String())
+	}
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if strings.Contains(logs.String(), tokens["admin"]) {
+		t.Error("the log has a token")
+	}
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("did not come about: %s", what)
+		}
+	}
+}
+
+func fetch(t *testing.T, url, token string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Close = true
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "" // not serving yet
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
