@@ -19,7 +19,9 @@ func (deaf) Emit(string, any, []string, []string) {}
 // instant is a store that has written before it is asked.
 type instant struct{ tracking.Store }
 
-func (instant) AppendPositions(context.Context, []tracking.Position, []tracking.Driver) error { return nil }
+func (instant) AppendPositions(context.Context, []tracking.Position, []tracking.Driver) error {
+	return nil
+}
 
 func (instant) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
 
