@@ -96,7 +96,7 @@ func (a *API) Routes() []Route {
 // Handler returns the door: REST under Prefix, health, and the contract's documents.
 func (a *API) Handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(a.recoverPanics)
+	r.Use(a.recoverPanics, middleware.GetHead)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(a.methodNotAllowed)
 	r.Get("/healthz", a.healthz)

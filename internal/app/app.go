@@ -33,6 +33,8 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
+	// requestPatience is how long requests may take to finish when the server stops.
+	requestPatience   = 3 * time.Second
 	retentionInterval = time.Hour
 	evictionInterval  = 30 * time.Second
 )
@@ -52,6 +54,7 @@ type Program struct {
 	api      *api.API
 	events   map[string]map[string]Rule
 	ready    atomic.Bool
+	lock     *os.File // held while the data folder is in use; nil where it cannot be locked
 
 	// stopKeys ends the refreshing of the identity provider's keys.
 	stopKeys context.CancelFunc
@@ -68,6 +71,9 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (p *Program, er
 	}()
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return p, fmt.Errorf("data folder: %w", err)
+	}
+	if p.lock, err = lockFolder(c.DataDir); err != nil {
+		return p, err
 	}
 	verifier, err := p.openVerifier()
 	if err != nil {
@@ -207,13 +213,26 @@ func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error 
 	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
 	stopLoops()
 	err = errors.Join(err, p.realtime.Drain(ctx))
-	if shutdown := p.http.Shutdown(ctx); shutdown != nil {
-		err = errors.Join(err, fmt.Errorf("stop serving: %w", shutdown), p.http.Close())
-	}
-	return err
+	return errors.Join(err, p.stopHTTP(ctx))
 }
 
-// Close gives back what New has opened.
+// stopHTTP lets requests under way finish for a while. Whoever has not sent a whole request or read the answer by then
+// is cut off, which is no failure of the server's.
+func (p *Program) stopHTTP(ctx context.Context) error {
+	patience, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	err := p.http.Shutdown(patience)
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.log.InfoContext(ctx, "unfinished requests cut off")
+		err = p.http.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("stop serving: %w", err)
+	}
+	return nil
+}
+
+// Close gives back what New has opened; Run does so itself.
 func (p *Program) Close() error {
 	if p.stopKeys != nil {
 		p.stopKeys()
@@ -224,8 +243,19 @@ func (p *Program) Close() error {
 			err = closing
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.ShutdownTimeout)
+	defer cancel()
+	if p.chat != nil {
+		err = errors.Join(err, p.chat.Close(ctx))
+	}
+	if p.tracking != nil {
+		err = errors.Join(err, p.tracking.Close(ctx))
+	}
 	if p.store != nil {
 		err = errors.Join(err, p.store.Close())
+	}
+	if p.lock != nil {
+		err = errors.Join(err, p.lock.Close())
 	}
 	return err
 }

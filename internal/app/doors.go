@@ -21,6 +21,9 @@ import (
 	"rolecall/web"
 )
 
+// socketPath is where Socket.IO clients connect.
+const socketPath = "/socket.io/"
+
 // maxPayload is the largest message the transport takes, in bytes. It lies well above event.MaxBytes, so that a client
 // which sends somewhat too much gets a clear answer instead of a closed connection.
 const maxPayload = 1_000_000
@@ -57,13 +60,13 @@ func (p *Program) handler() http.Handler {
 	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs"} {
 		mux.Handle(path, rest)
 	}
-	mux.Handle("/socket.io/", p.realtime)
-	mux.Handle("GET /socket.io/{file}", web.SocketIOClient())
+	mux.Handle(socketPath, p.realtime)
+	mux.Handle("GET "+socketPath+"{file}", web.SocketIOClient())
 	mux.Handle("/", web.Handler())
 	if p.config.Demo {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
-	return mux
+	return withDeadlines(mux)
 }
 
 // allowOrigin says whether a page may connect: one of the server's own origin or of a configured one. Programs that
@@ -77,7 +80,7 @@ func (p *Program) allowOrigin(r *http.Request) bool {
 		return true
 	}
 	parsed, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(parsed.Host, r.Host)
+	return err == nil && parsed.Host != "" && strings.EqualFold(parsed.Host, r.Host)
 }
 
 // serveStreets gives the page a map of the demo's made-up town to draw.

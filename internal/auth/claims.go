@@ -56,6 +56,9 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// latestExpiry is the end of the year 9999, in Unix seconds: what lies beyond is no date that a clock could show.
+const latestExpiry = 253_402_300_799
+
 func (c claims) identity() (Identity, error) {
 	role, err := roles.Parse(c.Role)
 	if err != nil {
@@ -66,6 +69,9 @@ func (c claims) identity() (Identity, error) {
 		Role:      role,
 		CompanyID: c.CompanyID,
 		ExpiresAt: c.ExpiresAt.Time,
+	}
+	if id.ExpiresAt.Unix() > latestExpiry {
+		return Identity{}, fmt.Errorf("%w: exp lies beyond the year 9999", ErrInvalid)
 	}
 	if !roles.ValidUserID(id.UserID) {
 		return Identity{}, fmt.Errorf("%w: unusable user id", ErrInvalid)

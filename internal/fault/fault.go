@@ -67,6 +67,12 @@ func Down(cause error) *Error {
 	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: time.Second, cause: cause}
 }
 
+// Busy reports that a call was not taken, or its outcome is unknown, for a reason that has been logged where it arose or
+// needs no log: too much to do, or stopping.
+func Busy() *Error {
+	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: time.Second}
+}
+
 // Error implements error.
 func (e *Error) Error() string {
 	text := string(e.Code) + ": " + e.Message

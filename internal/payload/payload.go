@@ -48,6 +48,9 @@ func (d *Decoder) Decode(raw []byte, target any) error {
 	if !utf8.Valid(raw) {
 		return fault.Invalid("", "The payload is not valid UTF-8")
 	}
+	if halfCharacter(raw) {
+		return fault.Invalid("", "The payload has half of a surrogate pair, which is no character")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if err := decoder.Decode(target); err != nil {
 		return jsonFault(raw, err)

@@ -282,7 +282,7 @@ func TestNoticeDraft(t *testing.T) {
 		"audience":{"roles":["driver"],"users":["u1"],"companies":["acme"],"companyRoles":[{"companyId":"a","role":"vendor"}]}}`
 	want := notices.Draft{
 		Title: "t", Severity: "critical", Data: json.RawMessage(`{"a": [1,{}]}`), RequireAck: true,
-		ExpiresAt: notices.Instant{Millis: 1000},
+		ExpiresAt: notices.Instant{Millis: 1000, Set: true},
 		Audience: notices.Audience{
 			Roles: got.Audience.Roles, Users: []string{"u1"}, Companies: []string{"acme"},
 			CompanyRoles: []notices.CompanyRole{{CompanyID: "a", Role: "vendor"}},

@@ -150,7 +150,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 		Members:  members,
 	})
 	if err != nil {
-		return nil, fault.Down(err)
+		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}
 	return &Pending{ticket: ticket}, nil
 }

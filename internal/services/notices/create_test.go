@@ -132,6 +132,7 @@ func TestDraftRules(t *testing.T) {
 		"expires next millisecond":  {fmt.Sprintf(`"title":"t","expiresAt":%d`, noon+1), "", ""},
 		"expires now":               {fmt.Sprintf(`"title":"t","expiresAt":%d`, noon), "expiresAt", fault.InvalidPayload},
 		"expired":                   {`"title":"t","expiresAt":1`, "expiresAt", fault.InvalidPayload},
+		"expires at zero":           {`"title":"t","expiresAt":0`, "expiresAt", fault.InvalidPayload},
 		"expires before 1970":       {`"title":"t","expiresAt":-1`, "expiresAt", fault.InvalidPayload},
 		"expires null":              {`"title":"t","expiresAt":null`, "", ""},
 		"expires RFC 3339":          {`"title":"t","expiresAt":"2026-01-01T12:00:01Z"`, "", ""},
@@ -352,7 +353,7 @@ func TestReplayAfterExpiry(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	draft := toAll("soon over")
-	draft.ExpiresAt.Millis = b.clock.Now().Add(time.Second).UnixMilli()
+	draft.ExpiresAt = at(b.clock.Now().Add(time.Second))
 	first, _ := b.create(t, draft, "key")
 	b.clock.pass(time.Hour)
 	if again, replayed := b.create(t, draft, "key"); !replayed || again.ID != first.ID {

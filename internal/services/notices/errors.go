@@ -2,5 +2,10 @@ package notices
 
 import "errors"
 
-// ErrKeyReused tells that an idempotency key was used before for another request.
-var ErrKeyReused = errors.New("idempotency key reused for another request")
+// Failures of a Store.
+var (
+	// ErrKeyReused tells that an idempotency key was used before for another request.
+	ErrKeyReused = errors.New("idempotency key reused for another request")
+	// ErrTooFarAhead tells that a reader has read too many notices beyond the oldest unread one.
+	ErrTooFarAhead = errors.New("too many notices read beyond the oldest unread one")
+)

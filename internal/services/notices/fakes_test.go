@@ -122,4 +122,6 @@ func toAll(title string) notices.Draft {
 }
 
 // at is an expiry.
-func at(moment time.Time) notices.Instant { return notices.Instant{Millis: moment.UnixMilli()} }
+func at(moment time.Time) notices.Instant {
+	return notices.Instant{Millis: moment.UnixMilli(), Set: true}
+}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +48,10 @@ type Service struct {
 	emit  Emitter
 	now   func() time.Time
 	log   *slog.Logger
+
+	// telling is held while a notice is stored or retracted and told, and shared by greetings, so that an inbox on
+	// connection is neither older nor newer than what the socket has heard before it.
+	telling sync.RWMutex
 }
 
 // New returns a Service; a nil now is the clock.
@@ -68,13 +73,21 @@ type Draft struct {
 	RequireAck bool            `json:"requireAck"`
 }
 
-// Instant is a time sent as Unix milliseconds or RFC 3339; zero where absent or null.
-type Instant struct{ Millis int64 }
+// Instant is a time sent as Unix milliseconds or RFC 3339.
+type Instant struct {
+	Millis int64
+	// Set tells a time from an absent one or null.
+	Set bool
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *Instant) UnmarshalJSON(raw []byte) error {
 	var at time.Time
-	if err := json.Unmarshal(raw, &at); err == nil && len(raw) > 0 && raw[0] == '"' {
+	if string(raw) == "null" {
+		return nil
+	}
+	i.Set = true
+	if err := json.Unmarshal(raw, &at); err == nil && raw[0] == '"' {
 		i.Millis = at.UnixMilli()
 		return nil
 	}
@@ -113,6 +126,8 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 		notice.Severity = Info
 	}
 	rooms := notice.Audience.Rooms()
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	stored, replayed, err := s.store.CreateNotice(ctx, Addressed{Notice: notice, Rooms: rooms}, once)
 	if err != nil {
 		return Notice{}, false, keyFault(err)
@@ -143,7 +158,7 @@ func keyFault(err error) error {
 
 // expired reports whether the notice would never be seen.
 func (d *Draft) expired(now time.Time) bool {
-	return d.ExpiresAt.Millis < 0 || d.ExpiresAt.Millis != 0 && d.ExpiresAt.Millis <= now.UnixMilli()
+	return d.ExpiresAt.Set && d.ExpiresAt.Millis <= now.UnixMilli()
 }
 
 func (d *Draft) check() error {
@@ -220,6 +235,8 @@ func (s *Service) Retract(ctx context.Context, who auth.Identity, id string) err
 	if !found {
 		return unknownNotice()
 	}
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	done, err := s.store.RetractNotice(ctx, id, s.now().UnixMilli())
 	switch {
 	case err != nil:
@@ -269,14 +286,29 @@ func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery
 	return inbox, nil
 }
 
+// Greet hands a caller's inbox to send. Whatever send emits comes behind every notice and retraction that the inbox takes
+// account of, and before every later one.
+func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(Inbox) error) error {
+	s.telling.RLock()
+	defer s.telling.RUnlock()
+	inbox, err := s.Inbox(ctx, who, InboxQuery{})
+	if err != nil {
+		return err
+	}
+	return send(inbox)
+}
+
 // MarkRead marks notices of the caller's inbox as read and returns how many stay unread. It fails with not_found where
-// none of the ids is a notice addressed to the caller.
+// none of the ids is a notice addressed to the caller, and with conflict where more than MaxReadAhead notices would be
+// read beyond the oldest unread one.
 func (s *Service) MarkRead(ctx context.Context, who auth.Identity, ids []string) (unread int, err error) {
 	if !who.Can(roles.ReadInbox) {
 		return 0, fault.New(fault.Forbidden, "This role has no inbox")
 	}
 	matched, unread, err := s.store.MarkNoticesRead(ctx, reader(who), s.now().UnixMilli(), ids)
 	switch {
+	case errors.Is(err, ErrTooFarAhead):
+		return 0, fault.New(fault.Conflict, "Too many notices are read beyond the oldest unread one: read that first")
 	case err != nil:
 		return 0, err
 	case matched == 0:

@@ -36,9 +36,8 @@ type ReadMark struct {
 	Ahead []int64
 }
 
-// MaxReadAhead bounds ReadMark.Ahead. Whoever reads further ahead than that leaves the oldest unread notices behind
-// as read.
-const MaxReadAhead = 1000
+// MaxReadAhead bounds ReadMark.Ahead: how many notices a reader may have read beyond the oldest unread one.
+const MaxReadAhead = 10_000
 
 // With returns the mark after reading further notices. FirstUnread is the lowest sequence number beyond UpTo that is
 // in the reader's inbox and neither in Ahead nor among read; 0 where there is none.
@@ -52,12 +51,12 @@ func (m ReadMark) With(read []int64, firstUnread int64) ReadMark {
 	} else if firstUnread > 0 {
 		upTo = max(upTo, firstUnread-1)
 	}
-	if excess := len(ahead) - MaxReadAhead; excess > 0 {
-		upTo = max(upTo, ahead[excess-1])
-	}
 	ahead = slices.DeleteFunc(ahead, func(seq int64) bool { return seq <= upTo })
 	return ReadMark{UpTo: upTo, Ahead: ahead}
 }
+
+// TooFarAhead reports whether the mark lists more than may be kept.
+func (m ReadMark) TooFarAhead() bool { return len(m.Ahead) > MaxReadAhead }
 
 // Listing asks for a page of all notices, newest first.
 type Listing struct {
@@ -84,6 +83,7 @@ type Store interface {
 	// most limit of them, after the notice with id after (or from the start), and how many there are in all.
 	Inbox(ctx context.Context, reader Reader, now int64, after string, limit int) (notices []Notice, unread int, err error)
 	// MarkNoticesRead moves the reader's mark over those of the notices that are addressed to them, and returns how
-	// many were and how many stay unread.
+	// many were and how many stay unread. It changes nothing and fails with ErrTooFarAhead where the mark would list
+	// more than MaxReadAhead.
 	MarkNoticesRead(ctx context.Context, reader Reader, now int64, ids []string) (matched, unread int, err error)
 }

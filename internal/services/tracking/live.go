@@ -220,6 +220,17 @@ func (s *Service) announce(driverID string) {
 		[]string{roles.FleetRoom(companyID), roles.AllFleetsRoom()}, nil)
 }
 
+// Greet hands a watcher's snapshot to send. No older position is shown behind what send emits.
+func (s *Service) Greet(who auth.Identity, send func(Snapshot) error) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	snapshot, err := s.Snapshot(who)
+	if err != nil {
+		return err
+	}
+	return send(snapshot)
+}
+
 // Snapshot is the newest position of every driver a watcher may see.
 type Snapshot struct {
 	Positions []Position `json:"positions"`

@@ -139,7 +139,7 @@ func (s *Service) Submit(_ context.Context, who auth.Identity, update Update) (*
 	s.show(who, accepted) // watchers see where a driver is even while the disk takes nothing
 	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
 	if err != nil {
-		return nil, fault.Down(err)
+		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}
 	p.ticket = ticket
 	return p, nil

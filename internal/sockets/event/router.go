@@ -204,6 +204,9 @@ func (r *Router) fail(ctx context.Context, caller *Caller, ev realtime.Event, er
 	} else {
 		r.emit(ctx, caller, errorEvent(ev.Name, known))
 	}
+	if known.Code == fault.Unavailable {
+		return // the server's failure, not the caller's
+	}
 	if ok, _ := r.buckets.Take(caller.Who.UserID, limit.Failure); ok {
 		return
 	}

@@ -32,16 +32,14 @@ func (h *Handlers) Register(r *event.Router) {
 
 // Welcome hands a new socket what its user has not read.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	inbox, err := h.notices.Inbox(ctx, caller.Who, notices.InboxQuery{})
-	if ctx.Err() != nil {
-		return // gone already
-	}
-	if err != nil {
+	err := h.notices.Greet(ctx, caller.Who, func(inbox notices.Inbox) error {
+		if err := caller.Emit(notices.EventInbox, inbox); err != nil {
+			h.log.DebugContext(ctx, "inbox not sent", "user", caller.Who.UserID, "error", err)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
 		h.log.ErrorContext(ctx, "inbox not read", "user", caller.Who.UserID, "error", err)
-		return
-	}
-	if err := caller.Emit(notices.EventInbox, inbox); err != nil {
-		h.log.DebugContext(ctx, "inbox not sent", "user", caller.Who.UserID, "error", err)
 	}
 }
 

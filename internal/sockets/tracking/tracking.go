@@ -31,12 +31,11 @@ func (h *Handlers) Register(r *event.Router) {
 
 // Welcome shows a fleet's watcher where the drivers are now.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	snapshot, err := h.tracking.Snapshot(caller.Who)
+	err := h.tracking.Greet(caller.Who, func(snapshot tracking.Snapshot) error {
+		return caller.Emit(tracking.EventSnapshot, snapshot)
+	})
 	if fault.Is(err, fault.Forbidden) {
 		return // watches no fleet
-	}
-	if err == nil {
-		err = caller.Emit(tracking.EventSnapshot, snapshot)
 	}
 	if err != nil {
 		h.log.DebugContext(ctx, "snapshot not sent", "user", caller.Who.UserID, "error", err)

@@ -68,7 +68,10 @@ func (s *Store) MarkNoticesRead(
 	if err != nil {
 		return 0, 0, fmt.Errorf("mark notices read: %w", err)
 	}
-	var outcome struct{ matched, unread int } // not the results: where ctx ends first the write may still take place
+	var outcome struct {
+		matched, unread int
+		tooFar          bool
+	} // not the results: where ctx ends first the write may still take place
 	err = s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeRead), reader.UserID)
 		if err != nil {
@@ -80,7 +83,8 @@ func (s *Store) MarkNoticesRead(
 			return fmt.Errorf("match notices: %w", err)
 		}
 		outcome.matched = len(read)
-		if mark, err = s.advance(ctx, tx, reader.UserID, rooms, now, mark, read); err != nil {
+		mark, outcome.tooFar, err = s.advance(ctx, tx, reader.UserID, rooms, now, mark, read)
+		if err != nil || outcome.tooFar { // not an error here: it would undo what others share the commit for
 			return err
 		}
 		ahead, err := list(mark.Ahead)
@@ -91,38 +95,45 @@ func (s *Store) MarkNoticesRead(
 			QueryRowContext(ctx, rooms, mark.UpTo, now, ahead))
 		return err
 	})
+	if err == nil && outcome.tooFar {
+		err = notices.ErrTooFarAhead
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("mark notices read: %w", err)
 	}
 	return outcome.matched, outcome.unread, nil
 }
 
-// advance moves a mark over what has been read and saves it where that has changed it.
+// advance moves a mark over what has been read and saves it where that has changed it, unless it would then list too
+// much.
 func (s *Store) advance(
 	ctx context.Context, tx *sql.Tx, userID, rooms string, now int64, mark notices.ReadMark, read []int64,
-) (notices.ReadMark, error) {
+) (moved notices.ReadMark, tooFar bool, err error) {
 	read = slices.DeleteFunc(read, func(seq int64) bool { return seq <= mark.UpTo || slices.Contains(mark.Ahead, seq) })
 	if len(read) == 0 {
-		return mark, nil
+		return mark, false, nil
 	}
 	done, err := list(append(slices.Clone(mark.Ahead), read...))
 	if err != nil {
-		return mark, err
+		return mark, false, err
 	}
 	firstUnread, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectFirstUnread).
 		QueryRowContext(ctx, rooms, mark.UpTo, now, done))
 	if err != nil {
-		return mark, fmt.Errorf("find first unread notice: %w", err)
+		return mark, false, fmt.Errorf("find first unread notice: %w", err)
 	}
-	mark = mark.With(read, firstUnread)
+	if moved = mark.With(read, firstUnread); moved.TooFarAhead() {
+		return mark, true, nil
+	}
+	mark = moved
 	ahead, err := list(mark.Ahead)
 	if err != nil {
-		return mark, err
+		return mark, false, err
 	}
 	if _, err := tx.StmtContext(ctx, s.sql.upsertNoticeRead).ExecContext(ctx, userID, mark.UpTo, ahead); err != nil {
-		return mark, fmt.Errorf("save read mark: %w", err)
+		return mark, false, fmt.Errorf("save read mark: %w", err)
 	}
-	return mark, nil
+	return mark, false, nil
 }
 
 // readMark returns a user's mark, the zero mark for someone who has read nothing.
