@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
@@ -21,6 +22,8 @@ import (
 // Decoder decodes and validates. It is safe for use by many goroutines.
 type Decoder struct {
 	validate *validator.Validate
+	// names caches memberNames by type; it grows no further than there are payload types.
+	names sync.Map
 }
 
 // NewDecoder returns a Decoder that knows the product's own validation tag, userid.
@@ -50,6 +53,9 @@ func (d *Decoder) Decode(raw []byte, target any) error {
 	}
 	if halfCharacter(raw) {
 		return fault.Invalid("", "The payload has half of a surrogate pair, which is no character")
+	}
+	if err := d.checkNames(raw, target); err != nil {
+		return err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if err := decoder.Decode(target); err != nil {

@@ -174,7 +174,7 @@ func TestWrongTypes(t *testing.T) {
 		"type before rule":          {raw: `{"name":"far too long","alias":2}`, field: "alias", message: "alias must be a string"},
 		"blanks between":            {raw: "\n{ \"load\" :\n\t{ \"labels\" : [ \"a\" ,\n 2 ] } }", field: "load.labels[1]", message: "load.labels[1] must be a string"},
 		"letters of several bytes":  {raw: `{"x":"äöü€😀","load":{"labels":["é",false]}}`, field: "load.labels[1]", message: "load.labels[1] must be a string"},
-		"name in other letters":     {raw: `{"LOAD":{"LABELS":[1]}}`, field: "load.labels", message: "load.labels must be a string"},
+		"name in other letters":     {raw: `{"LOAD":{"LABELS":[1]}}`, field: "load", message: "load must be written like this"},
 		"field without a JSON name": {raw: `{"Silent":1}`, field: "Silent", message: "Silent must be a string"},
 	})
 	checkFaults[[]stop](t, map[string]wrong{

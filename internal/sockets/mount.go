@@ -163,16 +163,20 @@ func (n *namespace) presenceChanged(who auth.Identity) {
 
 // tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.
 func tokenOf(hs realtime.Handshake) (string, error) {
-	var sent struct {
-		Token string `json:"token"`
-	}
+	var token string
+	var sent map[string]json.RawMessage // a struct would take other spellings of the name as well
 	if len(hs.Auth) > 0 {
 		if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 			return "", auth.ErrInvalid
 		}
 	}
-	if sent.Token != "" {
-		return sent.Token, nil
+	if raw, has := sent["token"]; has {
+		if err := json.Unmarshal(raw, &token); err != nil {
+			return "", auth.ErrInvalid
+		}
+	}
+	if token != "" {
+		return token, nil
 	}
 	return auth.Bearer(hs.Header.Get("Authorization"))
 }
