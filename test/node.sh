@@ -26,7 +26,7 @@ go build -o bin/server ./cmd/server
 export ROLECALL_BINARY=$PWD/bin/server
 if [ -n "${TEST_DATA:-}" ] && [ -d "$TEST_DATA/text" ]; then
     ROLECALL_TEXTS=$(cd "$TEST_DATA/text" && pwd)
-    export ROLECALL_TEXTS
+    export ROLECALL_TEXTS ROLECALL_TEXTS_ALL=1
 fi
 CONTRACT_LOG=$(mktemp)
 export CONTRACT_LOG

@@ -311,6 +311,24 @@ func TestAbuse(t *testing.T) {
 	}
 }
 
+// TestOutageIsNobodysAbuse: events the server cannot serve are answered and close nothing, however many there are.
+func TestOutageIsNobodysAbuse(t *testing.T) {
+	t.Parallel()
+	strict := rates()
+	strict[limit.Failure] = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
+	d := newDoor(t, limit.NewBuckets(strict, nil), func(r *event.Router) {
+		event.On(r, "down", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, struct{}) (any, error) {
+			return nil, fault.Busy()
+		})
+	})
+	patient := d.dial(person("amy", roles.Vendor))
+	for i := range 20 {
+		if got := parse(t, patient.ask("down")); got.Code != fault.Unavailable || got.RetryAfterMs <= 0 {
+			t.Fatalf("event %d: %+v", i, got)
+		}
+	}
+}
+
 func TestRetryMillis(t *testing.T) {
 	t.Parallel()
 	for wait, want := range map[time.Duration]int64{0: 0, -time.Second: 0, 1: 1, time.Millisecond: 2, 1500 * time.Microsecond: 2, time.Second: 1001} {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -15,7 +16,8 @@ func inboxPromises() []promise {
 		{"an inbox is paged by the id of a notice", inboxPages},
 		{"reading takes notices out", inboxRead},
 		{"what is not addressed to the reader cannot be read", inboxForeign},
-		{"reading far ahead is bounded", inboxFarAhead},
+		{"reading ahead leaves the oldest unread", inboxFarAhead},
+		{"reading too far ahead is refused", inboxTooFarAhead},
 		{"any sequence of calls agrees with a model", noticeModel},
 	}
 }
@@ -195,7 +197,7 @@ func inboxForeign(t *testing.T, store Store) {
 	}
 }
 
-// inboxFarAhead reads all but the oldest of many notices, and then more than a mark may list.
+// inboxFarAhead reads all but the oldest of many notices.
 func inboxFarAhead(t *testing.T, store Store) {
 	const many = 300
 	reader := standing("u1")
@@ -209,4 +211,27 @@ func inboxFarAhead(t *testing.T, store Store) {
 	same(t, "all but the oldest", [2]int{many - 1, 1}, [2]int{matched, unread})
 	found, _ := inbox(t, store, reader, 0, "", 1)
 	same(t, "the oldest is unread", []string{"n0000"}, ids(found))
+}
+
+// inboxTooFarAhead reads more notices beyond the oldest unread one than a mark may list: nothing is read, and nothing
+// is forgotten.
+func inboxTooFarAhead(t *testing.T, store Store) {
+	reader := standing("u1")
+	const count = notices.MaxReadAhead + 2
+	all := make([]string, 0, count)
+	for i := range count {
+		id := fmt.Sprintf("n%05d", i)
+		all = append(all, id)
+		create(t, store, addressed(id, "user:u1"))
+	}
+	matched, unread := markNotices(t, store, reader, 0, all[1:count-1]...)
+	same(t, "as far as a mark may list", [2]int{notices.MaxReadAhead, 2}, [2]int{matched, unread})
+	if _, _, err := store.MarkNoticesRead(t.Context(), reader, 0, all[count-1:]); !errors.Is(err, notices.ErrTooFarAhead) {
+		t.Errorf("one more: %v, want ErrTooFarAhead", err)
+	}
+	found, unread := inbox(t, store, reader, 0, "", 10)
+	same(t, "still unread", []string{all[0], all[count-1]}, ids(found))
+	same(t, "unread", 2, unread)
+	markNotices(t, store, reader, 0, all[0])
+	markNotices(t, store, reader, 0, all[count-1])
 }
