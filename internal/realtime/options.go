@@ -16,7 +16,17 @@ type Options struct {
 	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
 
 	MaxPayload     int64 // bytes of one incoming message, event or POST body; default 128 KiB
-	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 4 MiB
+	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 1 MiB
+	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 64 KiB;
+	// default 256 MiB.
+	MaxQueuedTotal int64
+	// CompressFrom is the size in bytes from which messages are compressed for WebSocket clients that offer
+	// permessage-deflate; default 0, which compresses nothing.
+	CompressFrom int
+
+	// Admit, if set, decides on each request for a new connection before there is one. The release that it returns is
+	// called once, when the connection has ended.
+	Admit func(r *http.Request) (release func(), ok bool)
 
 	// AllowOrigin decides on requests of pages from another origin than the
 	// server's own, which is always allowed. Nil refuses them.
@@ -46,7 +56,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.UpgradeTimeout, 10*time.Second)
 	setDefault(&o.ConnectTimeout, 45*time.Second)
 	setDefault(&o.MaxPayload, 128<<10)
-	setDefault(&o.MaxQueuedBytes, 4<<20)
+	setDefault(&o.MaxQueuedBytes, 1<<20)
+	setDefault(&o.MaxQueuedTotal, 256<<20)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -69,6 +69,9 @@ func New(options Options) *Server {
 		CloseTimeout:   closeTimeout,
 		MaxPayload:     options.MaxPayload,
 		MaxQueuedBytes: options.MaxQueuedBytes,
+		MaxQueuedTotal: options.MaxQueuedTotal,
+		CompressFrom:   options.CompressFrom,
+		Admit:          options.Admit,
 		AllowOrigin:    options.AllowOrigin,
 		Accept:         s.accept,
 	})

@@ -31,6 +31,9 @@ func errUnsupportedVersion() *refusal {
 func errStopping() *refusal {
 	return &refusal{http.StatusServiceUnavailable, 3, "Server is stopping"}
 }
+func errTooMany() *refusal {
+	return &refusal{http.StatusTooManyRequests, 3, "Too many connections"}
+}
 func errTooLarge() *refusal {
 	return &refusal{http.StatusRequestEntityTooLarge, 3, "Payload too large"}
 }

@@ -11,7 +11,7 @@ func (s *Session) Waiting() bool {
 func (s *Session) Queued() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.queued
+	return s.out.cost
 }
 
 // Upgrading says whether a WebSocket is trying to take over.

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +27,10 @@ var errPeerClosed = errors.New("engineio: peer closed")
 
 // messageReader reads whole messages from a client's frames.
 type messageReader struct {
-	r     *bufio.Reader
-	limit int64 // bytes of one message, over all its fragments
+	r     io.Reader
+	limit int64 // bytes of one message, over all its fragments, compressed or not
+	// compression is what the client may use; nil for none.
+	compression *compression
 	// pong is given the payload of each Ping frame.
 	pong func(payload []byte)
 
@@ -40,13 +41,11 @@ type messageReader struct {
 // errPeerClosed, a *closeError, or what reading returned.
 func (m *messageReader) next() (data []byte, binary bool, err error) {
 	state := ws.StateServerSide
+	compressed := false
 	for {
-		header, err := ws.ReadHeaderBuffer(m.r, m.header[:])
+		header, err := m.readHeader(state)
 		if err != nil {
-			return nil, false, headerError(err)
-		}
-		if err := ws.CheckHeader(header, state); err != nil {
-			return nil, false, &closeError{ws.StatusProtocolError, err.Error()}
+			return nil, false, err
 		}
 		if header.OpCode.IsControl() {
 			if err := m.control(header); err != nil {
@@ -55,24 +54,56 @@ func (m *messageReader) next() (data []byte, binary bool, err error) {
 			continue
 		}
 		if header.Length > m.limit-int64(len(data)) {
-			return nil, false, &closeError{ws.StatusMessageTooBig, "message too big"}
+			return nil, false, errMessageTooBig()
 		}
 		if data, err = m.payload(data, header); err != nil {
 			return nil, false, err
 		}
 		if header.OpCode != ws.OpContinuation {
-			binary = header.OpCode == ws.OpBinary
+			binary, compressed = header.OpCode == ws.OpBinary, header.Rsv1()
 		}
 		if !header.Fin {
 			state = state.Set(ws.StateFragmented)
 			continue
 		}
-		if !binary && !utf8.Valid(data) {
-			return nil, false, &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
-		}
-		return data, binary, nil
+		return m.finish(data, binary, compressed)
 	}
 }
+
+// readHeader reads a header and checks that it may come now.
+func (m *messageReader) readHeader(state ws.State) (ws.Header, error) {
+	header, err := ws.ReadHeaderBuffer(m.r, m.header[:])
+	if err != nil {
+		return header, headerError(err)
+	}
+	// The first frame of a compressed message has RSV1 set, and no other frame (RFC 7692, section 6).
+	check := header
+	if m.compression != nil && header.Rsv1() && (header.OpCode == ws.OpText || header.OpCode == ws.OpBinary) {
+		check.Rsv = ws.Rsv(false, header.Rsv2(), header.Rsv3())
+	}
+	if err := ws.CheckHeader(check, state); err != nil {
+		return header, &closeError{ws.StatusProtocolError, err.Error()}
+	}
+	return header, nil
+}
+
+// finish makes a message of what its frames have brought.
+func (m *messageReader) finish(data []byte, binary, compressed bool) ([]byte, bool, error) {
+	if compressed {
+		var err error
+		if data, err = m.compression.inflate(data, m.limit); errors.Is(err, errTooLong) {
+			return nil, false, errMessageTooBig()
+		} else if err != nil {
+			return nil, false, err
+		}
+	}
+	if !binary && !utf8.Valid(data) {
+		return nil, false, &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+	}
+	return data, binary, nil
+}
+
+func errMessageTooBig() error { return &closeError{ws.StatusMessageTooBig, "message too big"} }
 
 // payload reads a frame's payload behind data and takes the mask off. Memory
 // grows as bytes arrive, not as they are announced.

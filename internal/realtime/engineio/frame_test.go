@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -16,7 +15,7 @@ import (
 const fuzzLimit = 1000
 
 func newTestReader(data []byte) *messageReader {
-	return &messageReader{r: bufio.NewReaderSize(bytes.NewReader(data), 16), limit: fuzzLimit, pong: func([]byte) {}}
+	return &messageReader{r: bytes.NewReader(data), limit: fuzzLimit, pong: func([]byte) {}}
 }
 
 // FuzzFrame reads messages from arbitrary bytes: never too long, never text that

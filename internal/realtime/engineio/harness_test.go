@@ -78,6 +78,7 @@ func start(t *testing.T, options ...option) *fixture {
 		CloseTimeout:   time.Second,
 		MaxPayload:     10_000,
 		MaxQueuedBytes: 1 << 20,
+		MaxQueuedTotal: 1 << 28,
 		Accept: func(s *engineio.Session) engineio.Receiver {
 			p := &peer{Session: s, messages: make(chan incoming, 10_000), closed: make(chan engineio.Reason, 2)}
 			if with.accept != nil {

@@ -30,10 +30,12 @@ func (s *Session) beat() {
 		// The wait begins before the ping can leave, so that no pong comes too early.
 		s.awaitingPong = true
 		s.rearmLocked(timeout)
-		ping := textPacket(typePing, nil)
-		s.queue = append(s.queue, ping)
-		s.queued += ping.cost()
-		s.wakeLocked()
+		s.out.add(s.server.ping)
+		if s.socket == nil {
+			s.wakeLocked()
+		} else if !s.flushLocked() {
+			go s.socket.cut() // not under the lock; the reader finds out
+		}
 	case s.busy.Load():
 		// The pong may be behind a message that the server itself is slow to take.
 		s.rearmLocked(timeout)

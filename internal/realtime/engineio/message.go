@@ -3,6 +3,8 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gobwas/ws"
 )
@@ -19,9 +21,13 @@ const (
 	typeNoop    = '6'
 )
 
-// messageOverhead is what a queued message is taken to cost beside its bytes,
-// so that the queue's bound also holds for very many very small messages.
-const messageOverhead = 64
+const (
+	// messageOverhead is what a queued message is taken to cost beside its bytes,
+	// so that the queue's bound also holds for very many very small messages.
+	messageOverhead = 64
+	// maxHeader is the longest header of an unmasked frame.
+	maxHeader = ws.MaxHeaderSize - 4
+)
 
 // Message is one outgoing packet, already laid out as a WebSocket frame. It
 // never changes once made, so one Message may be sent to any number of
@@ -31,52 +37,75 @@ type Message struct {
 	body    int    // where the payload begins in frame
 	binary  bool
 	control bool // a WebSocket control frame, which polling has no word for
+
+	latest *Latest // the values that the message tells; nil for a message which is a fact by itself
+	meter  *atomic.Int64
+
+	compressing sync.Once
+	compressed  []byte // the frame as sessions with compression get it; nil where that is no shorter
 }
 
 // TextMessage is a message packet with text, which must be valid UTF-8.
 func TextMessage(text []byte) *Message { return textPacket(typeMessage, text) }
 
+// BuildText is TextMessage for text of about size bytes that write appends to the
+// slice it is given.
+func BuildText(size int, write func(dst []byte) []byte) *Message {
+	buffer := make([]byte, maxHeader, maxHeader+1+size)
+	return frameUp(ws.OpText, write(append(buffer, typeMessage)))
+}
+
 // BinaryMessage is a message packet with binary data.
 func BinaryMessage(data []byte) *Message {
-	m := newFrame(ws.OpBinary, len(data))
-	m.frame = append(m.frame, data...)
+	m := frameUp(ws.OpBinary, append(make([]byte, maxHeader, maxHeader+len(data)), data...))
 	m.binary = true
 	return m
 }
 
 // textPacket is a packet of the given type with text behind it.
 func textPacket(kind byte, text []byte) *Message {
-	m := newFrame(ws.OpText, 1+len(text))
-	m.frame = append(m.frame, kind)
-	m.frame = append(m.frame, text...)
-	return m
+	buffer := make([]byte, maxHeader, maxHeader+1+len(text))
+	return frameUp(ws.OpText, append(append(buffer, kind), text...))
 }
 
 // controlFrame is a WebSocket control frame.
 func controlFrame(op ws.OpCode, payload []byte) *Message {
-	m := newFrame(op, len(payload))
-	m.frame = append(m.frame, payload...)
+	m := frameUp(op, append(make([]byte, maxHeader, maxHeader+len(payload)), payload...))
 	m.control = true
 	return m
 }
 
-// newFrame is a message with room for a payload of size bytes and only the
-// frame header written (RFC 6455, section 5.2; servers do not mask).
-func newFrame(op ws.OpCode, size int) *Message {
-	frame := make([]byte, 0, ws.MaxHeaderSize-4+size)
-	frame = append(frame, 0x80|byte(op))
+// frameUp makes a message of a payload that stands behind maxHeader free bytes,
+// the last of which become the frame's header (RFC 6455, section 5.2; servers do
+// not mask).
+func frameUp(op ws.OpCode, buffer []byte) *Message {
+	var header [maxHeader]byte
+	length := appendHeader(header[:0], 0x80|byte(op), len(buffer)-maxHeader)
+	start := maxHeader - len(length)
+	copy(buffer[start:], length)
+	return &Message{frame: buffer[start:], body: len(length)}
+}
+
+// appendHeader appends the header of an unmasked frame.
+func appendHeader(dst []byte, first byte, size int) []byte {
 	switch {
 	case size < 126:
-		frame = append(frame, byte(size))
+		return append(dst, first, byte(size))
 	case size <= 0xFFFF:
-		frame = append(frame, 126)
-		frame = binary.BigEndian.AppendUint16(frame, uint16(size))
+		return binary.BigEndian.AppendUint16(append(dst, first, 126), uint16(size))
 	default:
-		frame = append(frame, 127)
-		frame = binary.BigEndian.AppendUint64(frame, uint64(size))
+		return binary.BigEndian.AppendUint64(append(dst, first, 127), uint64(size))
 	}
-	return &Message{frame: frame, body: len(frame)}
 }
+
+// Metered has the meter count the message's bytes while it waits for clients to
+// read, for each of them. It must be called before the message is sent.
+func (m *Message) Metered(meter *atomic.Int64) *Message {
+	m.meter = meter
+	return m
+}
+
+func (m *Message) payload() []byte { return m.frame[m.body:] }
 
 // cost is what the message counts for in a session's queue, in bytes.
 func (m *Message) cost() int64 { return int64(len(m.frame)) + messageOverhead }
@@ -84,8 +113,8 @@ func (m *Message) cost() int64 { return int64(len(m.frame)) + messageOverhead }
 // appendPayload appends the message as one packet of a polling payload.
 func (m *Message) appendPayload(dst []byte) []byte {
 	if !m.binary {
-		return append(dst, m.frame[m.body:]...)
+		return append(dst, m.payload()...)
 	}
 	dst = append(dst, 'b')
-	return base64.StdEncoding.AppendEncode(dst, m.frame[m.body:])
+	return base64.StdEncoding.AppendEncode(dst, m.payload())
 }

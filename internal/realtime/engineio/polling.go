@@ -24,20 +24,17 @@ func (p *poll) wakeUp() {
 
 // openPolling opens a session whose open packet answers the request.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, query url.Values) {
-	session, err := s.newSession(r, query, []string{transportWebSocket})
+	session, opening, err := s.newSession(r, query, []string{transportWebSocket})
 	if err != nil {
 		errBadRequest().write(w)
 		return
 	}
-	if !s.register(session) {
-		errStopping().write(w)
+	if refused := s.admit(session, r); refused != nil {
+		refused.write(w)
 		return
 	}
 	session.start()
-	session.mu.Lock()
-	batch, cost := session.takeLocked()
-	session.mu.Unlock()
-	session.answerPoll(w, batch, cost)
+	session.answerPoll(w, []*Message{opening})
 }
 
 // servePoll answers a GET request with what is queued, as soon as there is any.
@@ -56,12 +53,12 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	s.poll = mine
 	for {
-		batch, cost := s.pollBatchLocked()
+		batch := s.pollBatchLocked()
 		if len(batch) > 0 {
 			s.poll = nil
 			ended := s.state == stateClosed
 			s.mu.Unlock()
-			s.answerPoll(w, batch, cost)
+			s.answerPoll(w, batch)
 			if ended {
 				s.gone()
 			}
@@ -82,32 +79,33 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 }
 
 // pollBatchLocked is what a waiting poll is to be answered with now, if anything.
-func (s *Session) pollBatchLocked() (batch []*Message, cost int64) {
+func (s *Session) pollBatchLocked() []*Message {
 	switch {
 	case s.socket != nil: // upgraded: the queue is the WebSocket's now
-		return []*Message{textPacket(typeNoop, nil)}, 0
+		return []*Message{textPacket(typeNoop, nil)}
 	case s.state == stateClosed:
-		batch, cost = s.takeLocked()
-		return append(batch, textPacket(typeClose, nil)), cost
-	case len(s.queue) > 0:
-		return s.takeLocked()
+		return append(s.out.take(), textPacket(typeClose, nil))
+	case !s.out.empty():
+		return s.out.take()
 	case s.probed:
-		return []*Message{textPacket(typeNoop, nil)}, 0
+		return []*Message{textPacket(typeNoop, nil)}
 	default:
-		return nil, 0
+		return nil
 	}
 }
 
 // answerPoll writes messages as the answer to a poll. What could not be written
 // is lost, and the session with it.
-func (s *Session) answerPoll(w http.ResponseWriter, batch []*Message, cost int64) {
+func (s *Session) answerPoll(w http.ResponseWriter, batch []*Message) {
 	// Not every ResponseWriter has deadlines; without one the server's own holds.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.config.WriteTimeout))
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	_, err := w.Write(encodePayload(batch)) //nolint:gosec // plain text, which no browser takes for a page
-	s.sent(cost)
+	s.mu.Lock()
+	s.out.release()
+	s.mu.Unlock()
 	if err != nil {
 		s.Abort(ReasonTransportError)
 	}
@@ -186,6 +184,6 @@ func (s *Session) takePost(w http.ResponseWriter, packets []packet) {
 // violation ends the session because of a request that breaks the protocol, and
 // refuses the request. A poll that waits is told that the session is over.
 func (s *Session) violation(w http.ResponseWriter, reason Reason, problem *refusal) {
-	s.end(reason, ws.StatusProtocolError, false)
+	s.end(ending{reason: reason, code: ws.StatusProtocolError, drop: true})
 	problem.write(w)
 }

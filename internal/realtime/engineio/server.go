@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rolecall/internal/realtime/inflight"
@@ -25,7 +26,8 @@ const (
 	transportWebSocket = "websocket"
 )
 
-// Config is what a Server is made of. Every field must be set but AllowOrigin.
+// Config is what a Server is made of. Every field must be set but CompressFrom,
+// AllowOrigin and Admit.
 type Config struct {
 	PingInterval   time.Duration // from one pong to the next ping
 	PingTimeout    time.Duration // how long a pong may take
@@ -34,9 +36,17 @@ type Config struct {
 	CloseTimeout   time.Duration // how long a closed session may take to say goodbye
 	MaxPayload     int64         // bytes of one incoming message or POST body
 	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
+	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB
+
+	// CompressFrom is the size in bytes from which messages are compressed for
+	// clients that offer permessage-deflate; 0 compresses nothing.
+	CompressFrom int
 
 	// AllowOrigin decides on requests from another origin; nil refuses them.
 	AllowOrigin func(r *http.Request) bool
+	// Admit, if set, decides on a request for a new session. The release that it
+	// returns is called once, when the session has ended.
+	Admit func(r *http.Request) (release func(), ok bool)
 	// Accept is called with each new session before anything is read from it.
 	Accept func(s *Session) Receiver
 	Logger *slog.Logger
@@ -59,6 +69,11 @@ type Server struct {
 	// running counts what must have ended before Drain returns: sessions that a
 	// client can still reach, and the goroutines of WebSockets.
 	running inflight.Counter
+	ping    *Message
+	deflate *compression // nil unless messages are to be compressed
+
+	queued   atomic.Int64 // cost of all that waits in sessions
+	replaced atomic.Int64 // messages whose values took the place of older ones
 
 	mu       sync.Mutex
 	sessions map[string]*Session // those a request can find, the closing ones included
@@ -68,7 +83,11 @@ type Server struct {
 
 // NewServer makes a server.
 func NewServer(config Config) *Server {
-	return &Server{config: config, sessions: make(map[string]*Session)}
+	s := &Server{config: config, sessions: make(map[string]*Session), ping: textPacket(typePing, nil)}
+	if config.CompressFrom > 0 {
+		s.deflate = &compression{from: config.CompressFrom}
+	}
+	return s
 }
 
 // ServeHTTP answers every request of the protocol.
@@ -131,18 +150,28 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 	}
 }
 
-// register puts a new session where requests find it. It reports false when
-// the server is stopping.
-func (s *Server) register(session *Session) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping {
-		return false
+// admit puts a new session where requests find it, or says why there can be none.
+func (s *Server) admit(session *Session, r *http.Request) *refusal {
+	if s.config.Admit != nil {
+		release, ok := s.config.Admit(r)
+		if !ok {
+			return errTooMany()
+		}
+		session.release = release
 	}
-	s.running.Begin()
-	s.sessions[session.id] = session
-	s.open++
-	return true
+	s.mu.Lock()
+	stopping := s.stopping
+	if !stopping {
+		s.running.Begin()
+		s.sessions[session.id] = session
+		s.open++
+	}
+	s.mu.Unlock()
+	if stopping {
+		session.releaseAdmission()
+		return errStopping()
+	}
+	return nil
 }
 
 // unregister forgets a session. Calling it again does nothing.
@@ -156,10 +185,22 @@ func (s *Server) unregister(session *Session) {
 	}
 }
 
-func (s *Server) countClosed() {
+func (s *Server) countClosed(session *Session) {
 	s.mu.Lock()
 	s.open--
 	s.mu.Unlock()
+	session.releaseAdmission()
+}
+
+// Stats are figures of a Server.
+type Stats struct {
+	QueuedBytes int64 // what waits for clients to read it, with some overhead
+	Replaced    int64 // messages whose values took the place of older ones that had not been read
+}
+
+// Stats returns the figures of now.
+func (s *Server) Stats() Stats {
+	return Stats{QueuedBytes: s.queued.Load(), Replaced: s.replaced.Load()}
 }
 
 // Len is the number of open sessions.

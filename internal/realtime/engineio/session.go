@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type Session struct {
 	id       string
 	request  Request
 	receiver Receiver // set once, before the state becomes open
+	release  func()   // gives back what Config.Admit has granted; nil where it was not asked
 
 	// receiving is held while one packet from the client is handled, which
 	// keeps packets from a POST and from a WebSocket apart.
@@ -66,8 +68,7 @@ type Session struct {
 	reason Reason
 	code   ws.StatusCode // for the WebSocket's Close frame
 
-	queue  []*Message
-	queued int64 // cost of the queue and of what is being written
+	out outbox
 
 	socket *webSocket // nil while the session polls
 	poll   *poll      // the GET request that waits for something to send
@@ -82,8 +83,8 @@ type Session struct {
 	awaitingPong bool
 }
 
-// newSession makes a session whose queue holds the open packet.
-func (s *Server) newSession(r *http.Request, query url.Values, upgrades []string) (*Session, error) {
+// newSession makes a session and the packet that opens it.
+func (s *Server) newSession(r *http.Request, query url.Values, upgrades []string) (*Session, *Message, error) {
 	id := newSessionID()
 	handshake, err := json.Marshal(struct {
 		SID          string   `json:"sid"`
@@ -93,17 +94,27 @@ func (s *Server) newSession(r *http.Request, query url.Values, upgrades []string
 		MaxPayload   int64    `json:"maxPayload"`
 	}{id, upgrades, s.config.PingInterval.Milliseconds(), s.config.PingTimeout.Milliseconds(), s.config.MaxPayload})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	session := &Session{
 		server:  s,
 		id:      id,
-		request: Request{Header: r.Header, Query: query, RemoteAddr: r.RemoteAddr},
+		request: Request{Header: keptHeaders(r.Header), Query: query, RemoteAddr: r.RemoteAddr},
+		out:     outbox{total: &s.queued},
 	}
-	opening := textPacket(typeOpen, handshake)
-	session.queue = []*Message{opening}
-	session.queued = opening.cost()
-	return session, nil
+	return session, textPacket(typeOpen, handshake), nil
+}
+
+// keptHeaders copies what may matter later of a request's headers: a session
+// should not hold on to the buffer of the whole request.
+func keptHeaders(header http.Header) http.Header {
+	kept := make(http.Header)
+	for _, name := range []string{"Authorization", "Origin", "User-Agent"} {
+		for _, value := range header.Values(name) {
+			kept.Add(name, strings.Clone(value))
+		}
+	}
+	return kept
 }
 
 // start makes the receiver listen. Nothing is read from the client before.
@@ -122,6 +133,12 @@ func (s *Session) start() {
 	s.mu.Unlock()
 }
 
+func (s *Session) releaseAdmission() {
+	if s.release != nil {
+		s.release()
+	}
+}
+
 // ID is the session's id, which is a secret between client and server.
 func (s *Session) ID() string { return s.id }
 
@@ -133,131 +150,6 @@ func (s *Session) IsOpen() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state != stateClosed
-}
-
-// Send queues messages for the client, all or none of them. It never waits. On
-// ErrQueueFull the caller decides what becomes of the session.
-func (s *Session) Send(messages ...*Message) error {
-	var cost int64
-	for _, m := range messages {
-		cost += m.cost()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == stateClosed {
-		return ErrClosed
-	}
-	if s.queued+cost > s.server.config.MaxQueuedBytes {
-		return ErrQueueFull
-	}
-	s.queue = append(s.queue, messages...)
-	s.queued += cost
-	s.wakeLocked()
-	return nil
-}
-
-// wakeLocked tells whoever writes to the client that there is something to do.
-func (s *Session) wakeLocked() {
-	switch {
-	case s.socket != nil:
-		s.socket.wakeWriter()
-	case s.poll != nil:
-		s.poll.wakeUp()
-	}
-}
-
-// takeLocked empties the queue into the hands of a writer, which calls sent.
-func (s *Session) takeLocked() (batch []*Message, cost int64) {
-	for _, m := range s.queue {
-		cost += m.cost()
-	}
-	batch, s.queue = s.queue, nil
-	return batch, cost
-}
-
-// sent frees the room that written messages took.
-func (s *Session) sent(cost int64) {
-	s.mu.Lock()
-	s.queued -= cost
-	s.mu.Unlock()
-}
-
-// Close ends the session after what is queued has been sent.
-func (s *Session) Close(reason Reason) {
-	code := ws.StatusNormalClosure
-	if reason == ReasonStopping {
-		code = ws.StatusGoingAway
-	}
-	s.end(reason, code, true)
-}
-
-// Abort ends the session at once; what is queued is dropped.
-func (s *Session) Abort(reason Reason) {
-	s.end(reason, ws.StatusPolicyViolation, false)
-	s.cut()
-}
-
-// cut drops the session's connections, which ends their goroutines.
-func (s *Session) cut() {
-	s.mu.Lock()
-	socket, candidate := s.socket, s.candidate
-	s.mu.Unlock()
-	if socket != nil {
-		socket.cut()
-	}
-	if candidate != nil {
-		candidate.cut()
-	}
-	s.server.unregister(s)
-}
-
-// gone stops the timer of a session to which nothing more can be said.
-func (s *Session) gone() {
-	s.mu.Lock()
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	s.mu.Unlock()
-	s.server.unregister(s)
-}
-
-// end ends the session once. With flush the client gets what is queued, else
-// only the news that it is over.
-func (s *Session) end(reason Reason, code ws.StatusCode, flush bool) {
-	s.mu.Lock()
-	if s.state == stateClosed {
-		s.mu.Unlock()
-		return
-	}
-	accepted := s.state == stateOpen
-	s.state, s.reason, s.code = stateClosed, reason, code
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	if !flush {
-		s.queue = nil
-	}
-	s.wakeLocked()
-	candidate := s.candidate
-	if s.probed && flush && s.poll == nil {
-		candidate = nil // the client has stopped polling and is about to move there: probe tells it
-	}
-	lastPoll := flush && s.socket == nil && s.poll == nil // one that the client has yet to send
-	if lastPoll || s.socket != nil {
-		s.timer = time.AfterFunc(s.server.config.CloseTimeout, s.cut)
-	}
-	s.mu.Unlock()
-
-	if candidate != nil {
-		candidate.cut()
-	}
-	s.server.countClosed()
-	if !lastPoll {
-		s.server.unregister(s)
-	}
-	if accepted {
-		s.receiver.Closed(reason)
-	}
 }
 
 // receive handles one packet from the client. After the session's end packets
@@ -277,7 +169,7 @@ func (s *Session) receive(p packet) error {
 		s.pong()
 		return nil
 	case typeClose:
-		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
+		s.end(ending{reason: ReasonTransportClose, code: ws.StatusNormalClosure, drop: true})
 		return nil
 	case typeNoop:
 		return nil

@@ -10,26 +10,33 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// openWebSocket opens a session on a WebSocket. Its loops run on goroutines of
-// their own, so that the HTTP server's is let go with its buffers.
+// openWebSocket opens a session on a WebSocket. It is read on a goroutine of its
+// own, so that the HTTP server's is let go with its buffers.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query url.Values) {
-	session, err := s.newSession(r, query, []string{})
+	session, opening, err := s.newSession(r, query, []string{})
 	if err != nil {
 		errBadRequest().write(w)
 		return
 	}
-	if !s.register(session) {
-		errStopping().write(w)
+	if refused := s.admit(session, r); refused != nil {
+		refused.write(w)
 		return
 	}
-	socket, ok := s.acceptWebSocket(w, r)
+	socket, ok := s.acceptWebSocket(w, r, opening)
 	if !ok {
-		session.end(ReasonTransportError, ws.StatusProtocolError, false)
+		session.end(ending{reason: ReasonTransportError, code: ws.StatusProtocolError, drop: true})
 		return
 	}
 	session.mu.Lock()
-	session.attachLocked(socket)
+	ended := session.state == stateClosed
+	if !ended {
+		session.attachLocked(socket)
+	}
 	session.mu.Unlock()
+	if ended {
+		socket.cut()
+		return
+	}
 	session.start()
 	s.running.Begin()
 	go func() {
@@ -38,43 +45,12 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query url
 	}()
 }
 
-// attachLocked makes the WebSocket the session's transport and starts its writer.
+// attachLocked makes the WebSocket the session's transport.
 func (s *Session) attachLocked(socket *webSocket) {
 	s.socket = socket
 	socket.reader.pong = func(payload []byte) {
 		if err := s.Send(controlFrame(ws.OpPong, payload)); errors.Is(err, ErrQueueFull) {
 			s.Abort(ReasonSlowReader)
-		}
-	}
-	s.server.running.Begin()
-	go func() {
-		defer s.server.running.End()
-		defer close(socket.writerDone)
-		s.writeLoop(socket)
-	}()
-}
-
-// writeLoop writes what is queued until the session has ended, then the Close frame.
-func (s *Session) writeLoop(socket *webSocket) {
-	for {
-		s.mu.Lock()
-		batch, cost := s.takeLocked()
-		ended, code := s.state == stateClosed, s.code
-		s.mu.Unlock()
-		switch {
-		case len(batch) > 0:
-			err := socket.write(batch)
-			s.sent(cost)
-			if err != nil {
-				s.Abort(ReasonTransportError)
-				return
-			}
-		case ended:
-			// Should this fail, the reader finds the same broken connection.
-			_ = socket.write([]*Message{controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, ""))})
-			return
-		default:
-			<-socket.wake
 		}
 	}
 }
@@ -88,17 +64,26 @@ func (s *Session) readLoop(socket *webSocket) {
 	refused := (*closeError)(nil)
 	switch {
 	case errors.As(err, &refused):
-		s.end(refusalReason(refused), refused.code, false)
-		<-socket.writerDone
+		s.end(ending{reason: refusalReason(refused), code: refused.code, drop: true})
+		socket.awaitFinish(s)
 		socket.awaitClose()
 	case errors.Is(err, errPeerClosed):
-		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
-		<-socket.writerDone
+		s.end(ending{reason: ReasonTransportClose, code: ws.StatusNormalClosure, drop: true})
+		socket.awaitFinish(s)
 	case errors.Is(err, io.EOF):
-		s.end(ReasonTransportClose, ws.StatusNormalClosure, false)
+		s.end(ending{reason: ReasonTransportClose, code: ws.StatusNormalClosure, drop: true})
 	default:
-		s.end(ReasonTransportError, ws.StatusNormalClosure, false)
+		s.end(ending{reason: ReasonTransportError, code: ws.StatusNormalClosure, drop: true})
 	}
+}
+
+// awaitFinish waits until the Close frame has been written or cannot be. The
+// session has ended.
+func (c *webSocket) awaitFinish(s *Session) {
+	s.mu.Lock()
+	finished := c.finished
+	s.mu.Unlock()
+	<-finished
 }
 
 // awaitClose reads until the peer has answered the Close frame. Bytes that nobody
@@ -156,7 +141,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		errBadRequest().write(w)
 		return
 	}
-	socket, ok := s.server.acceptWebSocket(w, r)
+	socket, ok := s.server.acceptWebSocket(w, r, nil)
 	if !ok {
 		s.abandonUpgrade()
 		return
@@ -195,9 +180,9 @@ func (s *Session) probe(socket *webSocket) bool {
 		return false
 	}
 	socket.reader.pong = func(payload []byte) {
-		_ = socket.write([]*Message{controlFrame(ws.OpPong, payload)}) // the next read finds a broken connection
+		_ = socket.writeAll(controlFrame(ws.OpPong, payload).frame) // the next read finds a broken connection
 	}
-	if !socket.expect("2probe") || socket.write([]*Message{textPacket(typePong, []byte("probe"))}) != nil {
+	if !socket.expect("2probe") || socket.writeAll(textPacket(typePong, []byte("probe")).frame) != nil {
 		return false
 	}
 	s.mu.Lock()
@@ -217,18 +202,23 @@ func (s *Session) probe(socket *webSocket) bool {
 	s.wakeLocked() // a poll that still waits learns that it is over
 	s.upgrading, s.probed, s.candidate = false, false, nil
 	s.attachLocked(socket)
+	if !s.flushLocked() {
+		go socket.cut() // not under the lock; the reader finds out
+	}
 	return true
 }
 
 // sayGoodbye closes a WebSocket to which the client has moved after the session had ended.
 func (s *Session) sayGoodbye(socket *webSocket) {
 	s.mu.Lock()
-	batch, cost := s.takeLocked()
-	code := s.code
+	s.out.add(closeFrame(s.code, s.reason))
+	batch := s.out.take()
 	s.mu.Unlock()
 	// Should this fail, the connection is broken, and the client knows as well.
-	_ = socket.write(append(batch, controlFrame(ws.OpClose, ws.NewCloseFrameBody(code, ""))))
-	s.sent(cost)
+	_ = socket.write(batch)
+	s.mu.Lock()
+	s.out.release()
+	s.mu.Unlock()
 	if socket.conn.SetReadDeadline(time.Now().Add(s.server.config.CloseTimeout)) == nil {
 		_, _ = io.Copy(io.Discard, socket.conn) // until the client has closed, see readLoop
 	}

@@ -10,13 +10,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// readBuffer holds frame headers and small messages; larger ones are read
-	// past it.
-	readBuffer = 1 << 10
 	// writeChunk is how many bytes one write deadline covers.
 	writeChunk = 64 << 10
 
@@ -27,12 +25,22 @@ const (
 // time writes to it.
 type webSocket struct {
 	conn         net.Conn
+	descriptor   *descriptor // nil where nothing can be written without waiting
 	reader       messageReader
 	writeTimeout time.Duration
+	closeOnce    sync.Once
+	// shed tells the draining goroutine that its batch is no longer wanted.
+	shed atomic.Bool
+	// compression is how messages are compressed; nil where the client has not agreed to any.
+	compression *compression
 
-	wake       chan struct{} // tells the writer to look at the session
-	writerDone chan struct{} // closed when the writer has ended
-	closeOnce  sync.Once
+	// The rest is guarded by the session's lock.
+
+	draining bool   // a goroutine is writing what the connection did not take at once
+	partial  []byte // the end of a frame whose beginning has been written
+	// finished is made when the session ends, and closed when the Close frame has been written or cannot be.
+	finished chan struct{}
+	done     bool // finished is closed
 }
 
 // isWebSocketUpgrade says whether the request asks for a WebSocket.
@@ -51,9 +59,10 @@ func headerHasToken(header http.Header, name, token string) bool {
 	return false
 }
 
-// acceptWebSocket answers the opening handshake (RFC 6455, section 4.2) and takes
-// over the connection. When it reports false the request has been refused.
-func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*webSocket, bool) {
+// acceptWebSocket answers the opening handshake (RFC 6455, section 4.2), sends
+// the first message, if there is one, and takes over the connection. When it
+// reports false the request has been refused.
+func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, first *Message) (*webSocket, bool) {
 	key := r.Header.Get("Sec-WebSocket-Key")
 	nonce, err := base64.StdEncoding.DecodeString(key)
 	if r.Method != http.MethodGet || err != nil || len(nonce) != 16 {
@@ -70,15 +79,23 @@ func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*webSo
 		errBadRequest().write(w)
 		return nil, false
 	}
-	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		acceptKey(key) + "\r\n\r\n"
-	_ = conn.SetReadDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
-	_ = conn.SetWriteDeadline(time.Now().Add(s.config.WriteTimeout))
-	if _, err := io.WriteString(conn, answer); err != nil {
-		_ = conn.Close() // it is broken already
+	compression, extension := s.negotiateCompression(r.Header)
+	answer := append(make([]byte, 0, 512), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
+	answer = append(answer, "Sec-WebSocket-Accept: "+acceptKey(key)+"\r\n"...)
+	if extension != "" {
+		answer = append(answer, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
+	}
+	answer = append(answer, "\r\n"...)
+	if first != nil {
+		answer = append(answer, first.frame...)
+	}
+	_ = conn.SetDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
+	socket := s.newWebSocket(conn, buffered.Reader, compression)
+	if err := socket.writeAll(answer); err != nil {
+		socket.cut()
 		return nil, false
 	}
-	return s.newWebSocket(conn, buffered.Reader), true
+	return socket, true
 }
 
 func acceptKey(key string) string {
@@ -88,26 +105,37 @@ func acceptKey(key string) string {
 
 // newWebSocket wraps a connection of which early may have read some bytes. The
 // HTTP server's buffers are let go.
-func (s *Server) newWebSocket(conn net.Conn, early *bufio.Reader) *webSocket {
-	var source io.Reader = conn
+func (s *Server) newWebSocket(conn net.Conn, early *bufio.Reader, compression *compression) *webSocket {
+	c := &webSocket{conn: conn, descriptor: newDescriptor(conn), writeTimeout: s.config.WriteTimeout, compression: compression}
+	c.reader = messageReader{
+		r:           &source{conn: conn, descriptor: c.descriptor},
+		limit:       s.config.MaxPayload,
+		compression: compression,
+	}
 	if n := early.Buffered(); n > 0 {
 		peeked, _ := early.Peek(n) // cannot fail: that much is buffered
-		source = io.MultiReader(bytes.NewReader(bytes.Clone(peeked)), conn)
+		c.reader.r = io.MultiReader(bytes.NewReader(bytes.Clone(peeked)), c.reader.r)
 	}
-	return &webSocket{
-		conn:         conn,
-		reader:       messageReader{r: bufio.NewReaderSize(source, readBuffer), limit: s.config.MaxPayload},
-		writeTimeout: s.config.WriteTimeout,
-		wake:         make(chan struct{}, 1),
-		writerDone:   make(chan struct{}),
+	return c
+}
+
+// ready says whether messages can be written at once. The session's lock is held.
+func (c *webSocket) ready() bool { return c.descriptor != nil && !c.draining && c.partial == nil }
+
+// finishLocked notes that nothing more will be written. The session's lock is held.
+func (c *webSocket) finishLocked() {
+	if c.finished != nil && !c.done {
+		c.done = true
+		close(c.finished)
 	}
 }
 
-func (c *webSocket) wakeWriter() {
-	select {
-	case c.wake <- struct{}{}:
-	default: // it has been told already
+// bytesOf is a message as this connection is to get it.
+func (c *webSocket) bytesOf(m *Message) []byte {
+	if c.compression == nil {
+		return m.frame
 	}
+	return c.compression.frame(m)
 }
 
 // cut closes the connection; reads and writes fail from then on.
@@ -115,34 +143,134 @@ func (c *webSocket) cut() {
 	c.closeOnce.Do(func() { _ = c.conn.Close() }) // nothing is left to be done about an error
 }
 
-// write writes messages. Each 64 KiB may take the write timeout, so that a long
-// message on a slow line is not cut off while the line moves.
-func (c *webSocket) write(messages []*Message) error {
-	var chunk net.Buffers
-	size := 0
+// writeNow writes what the connection takes without waiting, and returns the
+// messages of which nothing has been written. The end of a message cut short is
+// left in partial. The session's lock is held.
+func (c *webSocket) writeNow(messages []*Message) (rest []*Message, err error) {
+	for len(messages) > 0 {
+		frame, count := c.bytesOf(messages[0]), 1
+		var joined *readBuffer
+		if len(messages) > 1 {
+			if joined, frame, count = c.join(messages); count == 1 {
+				frame = c.bytesOf(messages[0])
+			}
+		}
+		written, err := c.descriptor.tryWrite(frame)
+		releaseReadBuffer(joined)
+		if err != nil {
+			return nil, err
+		}
+		if written < len(frame) {
+			return c.cutShort(messages, written), nil
+		}
+		messages = messages[count:]
+	}
+	return nil, nil
+}
+
+// join copies as many of the messages as fit into one buffer, at least one.
+func (c *webSocket) join(messages []*Message) (buffer *readBuffer, joined []byte, count int) {
+	buffer = borrowReadBuffer()
+	joined = buffer[:0]
 	for _, m := range messages {
-		for frame := m.frame; len(frame) > 0; {
-			part := frame[:min(len(frame), writeChunk-size)]
-			frame = frame[len(part):]
-			chunk = append(chunk, part)
-			if size += len(part); size == writeChunk {
-				if err := c.writeChunk(chunk); err != nil {
-					return err
-				}
-				chunk, size = chunk[:0], 0
+		frame := c.bytesOf(m)
+		if len(joined)+len(frame) > len(buffer) {
+			break
+		}
+		joined = append(joined, frame...)
+		count++
+	}
+	return buffer, joined, max(count, 1)
+}
+
+// cutShort finds the message in which the writing ended.
+func (c *webSocket) cutShort(messages []*Message, written int) (rest []*Message) {
+	for i, m := range messages {
+		frame := c.bytesOf(m)
+		if written < len(frame) {
+			if written == 0 {
+				return messages[i:]
+			}
+			c.partial = frame[written:]
+			return messages[i+1:]
+		}
+		written -= len(frame)
+	}
+	return nil
+}
+
+// write writes what is partial and then messages, waiting for the client to read.
+// Each 64 KiB may take the write timeout, so that a long message on a slow line is
+// not cut off while the line moves.
+func (c *webSocket) write(messages []*Message) error {
+	chunk := outgoing{socket: c}
+	if partial := c.partial; partial != nil { // nobody else touches it while draining
+		c.partial = nil
+		if err := chunk.add(partial); err != nil {
+			return err
+		}
+	}
+	for _, m := range messages {
+		if c.shed.Load() {
+			break // what has been added ends with a whole frame
+		}
+		if err := chunk.add(c.bytesOf(m)); err != nil {
+			return err
+		}
+	}
+	if err := chunk.flush(); err != nil {
+		return err
+	}
+	return c.conn.SetWriteDeadline(time.Time{})
+}
+
+// writeAll writes bytes, waiting if need be.
+func (c *webSocket) writeAll(data []byte) error {
+	if c.descriptor != nil {
+		written, err := c.descriptor.tryWrite(data)
+		if data = data[written:]; err != nil || len(data) == 0 {
+			return err
+		}
+	}
+	chunk := outgoing{socket: c}
+	if err := chunk.add(data); err != nil {
+		return err
+	}
+	if err := chunk.flush(); err != nil {
+		return err
+	}
+	return c.conn.SetWriteDeadline(time.Time{})
+}
+
+// outgoing gathers bytes into chunks of which each has its own deadline.
+type outgoing struct {
+	socket *webSocket
+	chunk  net.Buffers
+	size   int
+}
+
+func (o *outgoing) add(data []byte) error {
+	for len(data) > 0 {
+		part := data[:min(len(data), writeChunk-o.size)]
+		data = data[len(part):]
+		o.chunk = append(o.chunk, part)
+		if o.size += len(part); o.size == writeChunk {
+			if err := o.flush(); err != nil {
+				return err
 			}
 		}
 	}
-	return c.writeChunk(chunk)
+	return nil
 }
 
-func (c *webSocket) writeChunk(chunk net.Buffers) error {
-	if len(chunk) == 0 {
+func (o *outgoing) flush() error {
+	if len(o.chunk) == 0 {
 		return nil
 	}
-	if err := c.conn.SetWriteDeadline(time.Now().Add(c.writeTimeout)); err != nil {
+	if err := o.socket.conn.SetWriteDeadline(time.Now().Add(o.socket.writeTimeout)); err != nil {
 		return err
 	}
-	_, err := chunk.WriteTo(c.conn)
+	_, err := o.chunk.WriteTo(o.socket.conn)
+	o.chunk, o.size = o.chunk[:0], 0
 	return err
 }

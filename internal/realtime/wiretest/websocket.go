@@ -40,7 +40,10 @@ func Dial(tb testing.TB, url string) *Socket {
 func TryDial(tb testing.TB, url string) (*Socket, error) {
 	ctx, cancel := context.WithTimeout(tb.Context(), Timeout)
 	defer cancel()
-	dialer := ws.Dialer{TLSConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // a test server's certificate
+	dialer := ws.Dialer{
+		TLSConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a test server's certificate
+		Header:    ws.HandshakeHeaderHTTP{"User-Agent": {"wiretest"}},
+	}
 	conn, early, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http"))
 	if err != nil {
 		return nil, err
