@@ -52,6 +52,9 @@ type silence struct{}
 
 func (silence) Emit(string, any, []string, []string) {}
 
+func (silence) EmitLatest(string, []string, []json.RawMessage, func([]json.RawMessage) any, []string) {
+}
+
 func (silence) SocketCount(...string) int { return 0 }
 
 // server is the HTTP door on services and a store of its own.

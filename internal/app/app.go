@@ -25,6 +25,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/presence"
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/sockets/event"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -124,7 +125,9 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 		return err
 	}
 	p.buckets = limit.NewBuckets(p.config.Rates, nil)
-	p.realtime = realtime.New(realtime.Options{AllowOrigin: p.allowOrigin, MaxPayload: maxPayload, Logger: p.log})
+	p.realtime = realtime.New(realtime.Options{
+		AllowOrigin: p.allowOrigin, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
+	})
 
 	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
 		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,

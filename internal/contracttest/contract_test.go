@@ -236,11 +236,12 @@ func TestExamples(t *testing.T) {
 func TestCodes(t *testing.T) {
 	all := faultCodes(t)
 	token := []string{"auth_required", "auth_invalid", "auth_expired", "auth_role"}
-	outside := append(slices.Clone(token), string(fault.Abuse), string(fault.TooManyConnections))
+	farewell := []string{string(fault.Abuse), string(fault.SlowReader)}
+	outside := slices.Concat(token, farewell, []string{string(fault.TooManyConnections)})
 	ordinary := slices.DeleteFunc(slices.Clone(all), func(code string) bool { return slices.Contains(outside, code) })
 	want := map[string][]string{
 		"ErrorCode": ordinary, "TokenErrorCode": token,
-		"RefusalCode": append(slices.Clone(token), string(fault.TooManyConnections)), "AbuseCode": {string(fault.Abuse)},
+		"RefusalCode": append(slices.Clone(token), string(fault.TooManyConnections)), "FarewellCode": farewell,
 	}
 	sorted := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	both := documents(t)

@@ -45,6 +45,7 @@ func TestCheckEvent(t *testing.T) {
 		{"inbox without unread", "system:inbox", `{"notices":[` + notice + `]}`, false},
 		{"notice to an unknown role", "system:notice", strings.Replace(notice, `"all":true`, `"roles":["pilot"]`, 1), false},
 		{"abuse", "error:event", `{"event":"x","error":"Too many bad events","code":"abuse"}`, true},
+		{"slow reader", "error:event", `{"event":"","error":"This client reads too slowly","code":"slow_reader"}`, true},
 		{"error of an unknown code", "error:event", `{"event":"x","error":"no","code":"internal"}`, false},
 		{"rate limit without a time", "error:event", `{"event":"x","error":"slow down","code":"rate_limited"}`, false},
 		{"refusal", "connect_error", `{"message":"Token expired","data":{"code":"auth_expired"}}`, true},

@@ -25,6 +25,8 @@ const (
 	Unavailable    Code = "unavailable"
 	// Abuse is sent in an error:event just before a connection is closed for an endless run of bad events.
 	Abuse Code = "abuse"
+	// SlowReader is sent in an error:event just before a connection is closed whose client does not read.
+	SlowReader Code = "slow_reader"
 )
 
 // The codes of a refused connection or REST call.

@@ -136,7 +136,7 @@ func TestCodesOfTheWireContract(t *testing.T) {
 		fault.InvalidPayload: "invalid_payload", fault.RateLimited: "rate_limited", fault.Forbidden: "forbidden",
 		fault.NotFound: "not_found", fault.RoomInvalid: "room_invalid", fault.RoomForbidden: "room_forbidden",
 		fault.TooManyRooms: "too_many_rooms", fault.TooLarge: "too_large", fault.Conflict: "conflict",
-		fault.Unavailable: "unavailable", fault.Abuse: "abuse",
+		fault.Unavailable: "unavailable", fault.Abuse: "abuse", fault.SlowReader: "slow_reader",
 		fault.AuthRequired: "auth_required", fault.AuthInvalid: "auth_invalid", fault.AuthExpired: "auth_expired",
 		fault.AuthRole: "auth_role", fault.TooManyConnections: "too_many_connections",
 	} {

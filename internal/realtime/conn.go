@@ -2,11 +2,13 @@ package realtime
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -28,8 +30,18 @@ const (
 	connEnded
 )
 
+// phase is how far the client has been told of its socket.
+type phase = int32
+
+const (
+	phaseConnecting phase = iota // nothing is delivered
+	phaseHeld                    // let in: what is delivered waits behind the answer to CONNECT
+	phaseOpen
+	phaseGone
+)
+
 // Conn is one socket: a client in one namespace. All methods may be called from
-// any goroutine.
+// any goroutine. It implements rooms.Outlet.
 type Conn struct {
 	namespace  *namespace
 	connection *connection
@@ -37,17 +49,17 @@ type Conn struct {
 	ctx        context.Context //nolint:containedctx // it is the socket's lifetime
 	cancel     context.CancelFunc
 
+	phase atomic.Int32 // leaves phaseHeld under the connection's lock
+	gate  *gate        // guarded by the connection's lock
+
 	mu     sync.Mutex
 	state  connState
 	reason string
 	// busy: Connected or Event is running, after which whoever runs it looks
 	// whether the socket has ended meanwhile.
 	busy bool
+	free sync.Cond // told when busy falls or the socket ends
 	data any
-
-	pending      int // events read and not finished
-	pendingBytes int
-	space        *sync.Cond // told when pending falls or the socket ends
 
 	roomsMu   sync.Mutex
 	lastRooms []string // set when the socket leaves its rooms for good
@@ -57,7 +69,7 @@ type Conn struct {
 func newConn(n *namespace, c *connection, s *socket.Socket) *Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	conn := &Conn{namespace: n, connection: c, socket: s, ctx: ctx, cancel: cancel}
-	conn.space = sync.NewCond(&conn.mu)
+	conn.free.L = &conn.mu
 	return conn
 }
 
@@ -139,21 +151,40 @@ func (c *Conn) leaving() {
 // Emit sends an event. The payload is encoded as JSON; raw JSON is sent as it is.
 // It never waits for the client: one that does not read is disconnected.
 func (c *Conn) Emit(event string, payload any) error {
-	message, err := encodeEvent(c.namespace.name, event, payload)
+	message, err := encodeEvent(c.namespace, event, payload)
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	connected := c.state == connConnected
-	c.mu.Unlock()
-	if !connected {
+	if !c.isConnected() || !c.Deliver([]*engineio.Message{message}) {
 		return ErrNotConnected
 	}
-	c.connection.Deliver(c.namespace.name, []*engineio.Message{message})
 	return nil
 }
 
-func encodeEvent(namespace, event string, payload any) (*engineio.Message, error) {
+func (c *Conn) isConnected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == connConnected
+}
+
+// Deliver is part of rooms.Outlet.
+func (c *Conn) Deliver(messages []*engineio.Message) bool {
+	for {
+		switch c.phase.Load() {
+		case phaseOpen:
+			c.connection.send(messages)
+			return true
+		case phaseHeld:
+			if c.connection.hold(c, messages) {
+				return true
+			}
+		default:
+			return false
+		}
+	}
+}
+
+func encodeEvent(n *namespace, event string, payload any) (*engineio.Message, error) {
 	if !codec.ValidEventName(event) {
 		return nil, fmt.Errorf("realtime: %q cannot be the name of an event", event)
 	}
@@ -161,22 +192,22 @@ func encodeEvent(namespace, event string, payload any) (*engineio.Message, error
 	if err != nil {
 		return nil, fmt.Errorf("realtime: encode %s: %w", event, err)
 	}
-	text, err := codec.EncodeEvent(namespace, event, raw)
-	if err != nil {
-		return nil, fmt.Errorf("realtime: encode %s: %w", event, err)
-	}
-	return engineio.TextMessage(text), nil
+	return eventMessage(n, event, raw), nil
+}
+
+// eventMessage is an event with a payload that is JSON already.
+func eventMessage(n *namespace, event string, payload json.RawMessage) *engineio.Message {
+	return engineio.BuildText(codec.EventSize(n.name, event, payload), func(dst []byte) []byte {
+		return codec.AppendEvent(dst, n.name, event, payload)
+	}).Metered(&n.counters.queued)
 }
 
 // Disconnect takes the client out of the namespace or, with closeConnection, out
 // of all its namespaces and closes the connection. A socket that is still being
 // authenticated can only be disconnected by closing its connection.
 func (c *Conn) Disconnect(closeConnection bool) {
-	c.mu.Lock()
-	connected := c.state == connConnected
-	c.mu.Unlock()
 	switch {
-	case connected:
+	case c.isConnected():
 		c.socket.Disconnect(closeConnection)
 	case closeConnection:
 		c.connection.session.Close(engineio.ReasonForcedClose)
@@ -188,6 +219,7 @@ func (c *Conn) authenticated(err error) {
 	c.mu.Lock()
 	if c.state == connAuthenticating && err == nil {
 		c.state = connAccepted
+		c.phase.CompareAndSwap(phaseConnecting, phaseHeld)
 		c.mu.Unlock()
 		return
 	}
@@ -217,7 +249,7 @@ func (c *Conn) end(reason string) {
 	if before != connEnded {
 		c.reason = reason
 	}
-	c.space.Broadcast()
+	c.free.Broadcast()
 	c.mu.Unlock()
 	c.cancel()
 	switch {
@@ -240,19 +272,16 @@ func (c *Conn) disconnected() {
 // gone lets go of a socket that its handler will not hear of again.
 func (c *Conn) gone() {
 	c.cancel()
-	c.namespace.remove(c)
+	c.namespace.counters.sockets.Add(-1)
 	c.namespace.server.handlers.End()
 }
 
-// run calls the handler for a socket that begin or startEvent has made busy.
-func (c *Conn) run(event string, handle func()) {
-	func() {
-		defer c.recoverFrom(event)
-		handle()
-	}()
+// finish frees a socket that begin or startEvent has made busy.
+func (c *Conn) finish() {
 	c.mu.Lock()
 	c.busy = false
 	ended := c.state == connEnded
+	c.free.Signal()
 	c.mu.Unlock()
 	if ended {
 		c.disconnected()

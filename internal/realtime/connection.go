@@ -3,7 +3,6 @@ package realtime
 import (
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/zishang520/socket.io/v3/pkg/types"
 
@@ -33,14 +32,15 @@ const maxHeld = 1000
 // here: the library answers before it has recorded the socket, and would close
 // the connection of a client that is quick to send its first event.
 type gate struct {
-	state gateState
-	conn  *Conn // nil for a moment, until the library has made the socket
-	held  []*engineio.Message
-	next  *codec.Packet // a CONNECT that waits for the socket before it to be out
+	namespace *namespace
+	state     gateState
+	conn      *Conn // nil for a moment, until the library has made the socket
+	held      []*engineio.Message
+	next      *codec.Packet // a CONNECT that waits for the socket before it to be out
 }
 
 // connection is one Engine.IO session as the library sees it. It implements the
-// library's engine.Socket (see enginesocket.go), engineio.Receiver and rooms.Outlet.
+// library's engine.Socket (see enginesocket.go) and engineio.Receiver.
 type connection struct {
 	types.EventEmitter // for the library's own listeners
 
@@ -48,10 +48,8 @@ type connection struct {
 	session *engineio.Session
 	decoder codec.Decoder // used by one goroutine at a time, as Message is called
 
-	connecting atomic.Int32 // gates in state gateConnecting
-
 	mu     sync.Mutex
-	gates  map[string]*gate
+	gates  []*gate // few: one for each namespace that the client has asked for
 	closed bool
 }
 
@@ -61,15 +59,18 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 		server:       s,
 		session:      session,
 		decoder:      codec.Decoder{MaxSize: int(s.options.MaxPayload)},
-		gates:        make(map[string]*gate, 1),
 	}
 }
 
 // Message is part of engineio.Receiver.
 func (c *connection) Message(data []byte, binary bool) error {
 	p, err := c.decoder.Add(data, binary)
-	if err != nil || p == nil {
+	if err != nil {
+		c.server.decodeErrors.Add(1)
 		return err
+	}
+	if p == nil {
+		return nil
 	}
 	if p.Type == codec.Connect {
 		return c.connect(p)
@@ -79,7 +80,8 @@ func (c *connection) Message(data []byte, binary bool) error {
 
 // connect handles a CONNECT packet.
 func (c *connection) connect(p *codec.Packet) error {
-	if c.server.namespace(p.Namespace) == nil {
+	n := c.server.namespace(p.Namespace)
+	if n == nil {
 		return c.refuseUnknown(p.Namespace)
 	}
 	c.mu.Lock()
@@ -87,16 +89,20 @@ func (c *connection) connect(p *codec.Packet) error {
 		c.mu.Unlock()
 		return nil
 	}
-	if g := c.gates[p.Namespace]; g != nil && g.state != gateLeft {
-		defer c.mu.Unlock()
-		if g.state != gateLeaving || g.next != nil {
-			return errInvalidState
-		}
+	g := c.gateLocked(p.Namespace)
+	switch {
+	case g == nil:
+		c.gates = append(c.gates, &gate{namespace: n})
+	case g.state == gateLeft:
+		*g = gate{namespace: n}
+	case g.state == gateLeaving && g.next == nil:
 		g.next = p
+		c.mu.Unlock()
 		return nil
+	default:
+		c.mu.Unlock()
+		return errInvalidState
 	}
-	c.gates[p.Namespace] = &gate{}
-	c.connecting.Add(1)
 	c.mu.Unlock()
 	c.Emit("data", p)
 	return nil
@@ -111,11 +117,21 @@ func (c *connection) refuseUnknown(namespace string) error {
 	return nil
 }
 
-// forward gives a packet to its socket's queue, unless the server has put the
-// client out of the namespace while the packet was on its way.
+// gateLocked finds the gate to a namespace; nil if the client has never asked for it.
+func (c *connection) gateLocked(name string) *gate {
+	for _, g := range c.gates {
+		if g.namespace.name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// forward gives a packet to its socket, unless the server has put the client out
+// of the namespace while the packet was on its way.
 func (c *connection) forward(p *codec.Packet) error {
 	c.mu.Lock()
-	g := c.gates[p.Namespace]
+	g := c.gateLocked(p.Namespace)
 	if g == nil || g.state == gateConnecting {
 		c.mu.Unlock()
 		return errInvalidState
@@ -127,14 +143,19 @@ func (c *connection) forward(p *codec.Packet) error {
 	conn := g.conn
 	if p.Type == codec.Disconnect {
 		g.state = gateLeaving
+		conn.phase.Store(phaseGone)
 	}
 	c.mu.Unlock()
-	if !conn.admitEvent(p.Size) {
-		return nil
+	switch p.Type {
+	case codec.Event, codec.BinaryEvent:
+		conn.handle(p)
+	case codec.Disconnect:
+		c.Emit("data", p)
+	default: // an ack, of which the library knows whether it waits for it
+		if _, awaited := conn.socket.Acks().Load(*p.ID); awaited {
+			c.Emit("data", p)
+		}
 	}
-	c.Emit("data", p)
-	// The queue is first in, first out: this comes after the packet is done with.
-	conn.socket.Enqueue(func() { conn.finishEvent(p.Size) })
 	return nil
 }
 
@@ -144,6 +165,9 @@ func (c *connection) Closed(reason engineio.Reason) {
 	c.closed = true
 	var waiting []*Conn // for the library, which will not tell them
 	for _, g := range c.gates {
+		if reason == engineio.ReasonSlowReader && g.state == gateOpen {
+			g.namespace.counters.slow.Add(1)
+		}
 		if g.state == gateConnecting && g.conn != nil {
 			waiting = append(waiting, g.conn)
 		}
@@ -161,25 +185,25 @@ func (c *connection) Closed(reason engineio.Reason) {
 func (c *connection) attach(conn *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	g := c.gates[conn.namespace.name]
-	if c.closed || g == nil {
+	g := c.gateLocked(conn.namespace.name)
+	if c.closed || g == nil || g.state != gateConnecting {
 		return false
 	}
-	g.conn = conn
+	g.conn, conn.gate = conn, g
 	return true
 }
 
 // open sends the answer to CONNECT with all that was held behind it.
 func (c *connection) open(conn *Conn) {
 	c.mu.Lock()
-	g := c.gates[conn.namespace.name]
+	g := conn.gate
 	if g == nil || g.conn != conn || g.state != gateConnecting {
 		c.mu.Unlock()
 		return
 	}
 	err := c.session.Send(g.held...)
 	g.state, g.held = gateOpen, nil
-	c.connecting.Add(-1)
+	conn.phase.Store(phaseOpen)
 	c.mu.Unlock()
 	c.sent(err)
 }
@@ -188,7 +212,8 @@ func (c *connection) open(conn *Conn) {
 func (c *connection) leaving(conn *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if g := c.gates[conn.namespace.name]; g != nil && g.conn == conn {
+	conn.phase.Store(phaseGone)
+	if g := conn.gate; g != nil && g.conn == conn {
 		g.state = gateLeaving
 	}
 }
@@ -197,7 +222,7 @@ func (c *connection) leaving(conn *Conn) {
 // asked for.
 func (c *connection) left(conn *Conn) {
 	c.mu.Lock()
-	g := c.gates[conn.namespace.name]
+	g := conn.gate
 	if g == nil || g.conn != conn || g.state == gateLeft {
 		c.mu.Unlock()
 		return
@@ -210,40 +235,75 @@ func (c *connection) left(conn *Conn) {
 	}
 }
 
-// Deliver is part of rooms.Outlet.
-func (c *connection) Deliver(namespace string, messages []*engineio.Message) {
-	if c.connecting.Load() > 0 {
-		if held, err := c.hold(namespace, messages); held {
-			c.sent(err)
-			return
-		}
+// deliver sends a packet that the library has made for a socket of a namespace.
+func (c *connection) deliver(namespace string, messages []*engineio.Message) {
+	c.mu.Lock()
+	g := c.gateLocked(namespace)
+	var conn *Conn
+	if g != nil {
+		conn = g.conn
 	}
-	c.send(messages)
+	c.mu.Unlock()
+	if conn != nil {
+		conn.Deliver(messages)
+	}
 }
 
-// hold keeps messages for a namespace whose CONNECT has not been answered.
-func (c *connection) hold(namespace string, messages []*engineio.Message) (held bool, err error) {
+// hold keeps messages for a socket whose CONNECT has not been answered. It reports
+// false when it has been by now.
+func (c *connection) hold(conn *Conn, messages []*engineio.Message) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	g := c.gates[namespace]
-	if g == nil || g.state != gateConnecting {
-		return false, nil
+	if conn.phase.Load() != phaseHeld {
+		c.mu.Unlock()
+		return false
 	}
-	if len(g.held) >= maxHeld {
-		return true, engineio.ErrQueueFull
+	g := conn.gate
+	full := len(g.held) >= maxHeld
+	if !full {
+		g.held = append(g.held, messages...)
 	}
-	g.held = append(g.held, messages...)
-	return true, nil
+	c.mu.Unlock()
+	if full {
+		c.sent(engineio.ErrQueueFull)
+	}
+	return true
 }
 
 func (c *connection) send(messages []*engineio.Message) {
-	c.sent(c.session.Send(messages...))
+	if err := c.session.Send(messages...); err != nil {
+		c.sent(err)
+	}
 }
 
-// sent cuts off a client that does not read.
+// sent sends off a client that does not read.
 func (c *connection) sent(err error) {
-	if errors.Is(err, engineio.ErrQueueFull) {
-		c.server.log.Warn("client reads too slowly", "remote", c.session.Request().RemoteAddr)
-		c.session.Abort(engineio.ReasonSlowReader)
+	if !errors.Is(err, engineio.ErrQueueFull) {
+		return
 	}
+	c.server.log.Warn("client reads too slowly", "remote", c.session.Request().RemoteAddr)
+	c.session.Shed(c.slowReaderNotices()...)
+}
+
+// slowReaderNotices tell the client why, in each namespace that it is in.
+func (c *connection) slowReaderNotices() []*engineio.Message {
+	tell := c.server.options.SlowReader
+	if tell == nil {
+		return nil
+	}
+	var notices []*engineio.Message
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.gates {
+		if g.state != gateOpen {
+			continue
+		}
+		name, payload := tell()
+		message, err := encodeEvent(g.namespace, name, payload)
+		if err != nil {
+			c.server.log.Error("cannot encode event", "event", name, "error", err)
+			continue
+		}
+		notices = append(notices, message)
+	}
+	return notices
 }

@@ -1,8 +1,11 @@
 package realtime
 
 import (
+	"encoding/json"
+
 	"rolecall/internal/realtime/codec"
 	"rolecall/internal/realtime/engineio"
+	"rolecall/internal/realtime/rooms"
 )
 
 // Emitter sends events to rooms.
@@ -31,21 +34,75 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 		log.Error("an event cannot have this name")
 		return
 	}
-	raw, err := codec.Marshal(payload)
+	var raw json.RawMessage // made for the first who hears it
+	for _, n := range e.targets() {
+		n.deliver(to, except, func() *engineio.Message {
+			if raw == nil {
+				var err error
+				if raw, err = codec.Marshal(payload); err != nil {
+					log.Error("cannot encode event", "error", err)
+					return nil
+				}
+			}
+			return eventMessage(n, event, raw)
+		})
+	}
+}
+
+// EmitLatest sends an event that tells the newest values of several things, such as
+// the positions of drivers: payload makes what is sent of values, of which each has
+// its key. A client that is slow to read is not sent every such event: while it does
+// not read, newer values replace older ones of the same key, over all events of this
+// name, and payload may be called with what is left. In all else it is Emit.
+func (e *Emitter) EmitLatest(event string, keys []string, values []json.RawMessage, payload func(values []json.RawMessage) any, to []string) {
+	keyed := make([]engineio.Value, len(keys))
+	for i, key := range keys {
+		keyed[i] = engineio.Value{Key: key, JSON: values[i]}
+	}
+	for _, n := range e.targets() {
+		n.deliver(to, nil, func() *engineio.Message {
+			return engineio.LatestMessage(&engineio.Latest{
+				Stream: n.name + "," + event,
+				Values: keyed,
+				Encode: func(values []engineio.Value) []byte { return n.encodeLatest(event, values, payload) },
+			}).Metered(&n.counters.queued)
+		})
+	}
+}
+
+func (n *namespace) encodeLatest(event string, values []engineio.Value, payload func([]json.RawMessage) any) []byte {
+	list := make([]json.RawMessage, len(values))
+	for i, value := range values {
+		list[i] = value.JSON
+	}
+	raw, err := codec.Marshal(payload(list))
 	if err != nil {
-		log.Error("cannot encode event", "error", err)
+		n.server.log.Error("cannot encode event", "namespace", n.name, "event", event, "error", err)
+		raw = json.RawMessage("null")
+	}
+	return codec.AppendEvent(make([]byte, 0, codec.EventSize(n.name, event, raw)), n.name, event, raw)
+}
+
+// targets are the emitter's namespaces that have a handler.
+func (e *Emitter) targets() []*namespace {
+	targets := make([]*namespace, 0, len(e.namespaces))
+	for _, name := range e.namespaces {
+		if n := e.server.namespace(name); n != nil {
+			targets = append(targets, n)
+		}
+	}
+	return targets
+}
+
+// deliver sends a message to the sockets of rooms. It is made only if there are any;
+// nil is no message.
+func (n *namespace) deliver(to, except []string, message func() *engineio.Message) {
+	members := n.adapter.Table().Select(toRooms(to), toRooms(except))
+	if len(members) == 0 {
 		return
 	}
-	for _, name := range e.namespaces {
-		n := e.server.namespace(name)
-		if n == nil {
-			continue
-		}
-		message, err := encodeEvent(name, event, raw)
-		if err != nil {
-			log.Error("cannot encode event", "namespace", name, "error", err)
-			return
-		}
-		n.adapter.Deliver(toRooms(to), toRooms(except), []*engineio.Message{message})
+	if m := message(); m != nil {
+		delivered := rooms.Deliver(members, []*engineio.Message{m})
+		n.counters.deliveries.Add(int64(delivered))
 	}
 }

@@ -79,9 +79,9 @@ func TestEmitter(t *testing.T) {
 	}
 	// Nothing else has reached anybody: the next message each reads is the last.
 	for _, n := range f.server.allNamespaces() {
-		for _, id := range n.adapter.Table().Everybody(nil) {
-			if err := n.conn(id).Emit("end", nil); err != nil {
-				t.Error(err)
+		for _, member := range n.adapter.Table().Everybody(nil) {
+			if conn, _ := member.Outlet.(*Conn); conn.Emit("end", nil) != nil {
+				t.Error("a socket is not connected")
 			}
 		}
 	}

@@ -42,7 +42,7 @@ func (c *connection) Request() *types.HttpContext { return c.server.request }
 func (c *connection) RemoteAddress() string { return c.session.Request().RemoteAddr }
 
 // Transport is part of engine.Socket.
-func (c *connection) Transport() transports.Transport { return transport{} }
+func (c *connection) Transport() transports.Transport { return transport{session: c.session} }
 
 // Upgraded is part of engine.Socket.
 func (c *connection) Upgraded() bool { return false }
@@ -80,17 +80,17 @@ func (c *connection) Write(data io.Reader, _ *packet.Options, _ engine.SendCallb
 	case codec.ConnectError:
 		c.refuse(encoded.Namespace, messages)
 	default:
-		c.Deliver(encoded.Namespace, messages)
+		c.deliver(encoded.Namespace, messages)
 	}
 	return c
 }
 
-// answerConnect holds the answer to CONNECT before anything that was sent to the
-// socket since the library has called it connected.
+// answerConnect holds the answer to CONNECT before anything that has been sent to
+// the socket since it was let in.
 func (c *connection) answerConnect(namespace string, answer []*engineio.Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if g := c.gates[namespace]; g != nil && g.state == gateConnecting {
+	if g := c.gateLocked(namespace); g != nil && g.state == gateConnecting {
 		g.held = append(answer, g.held...)
 	}
 }
@@ -98,9 +98,8 @@ func (c *connection) answerConnect(namespace string, answer []*engineio.Message)
 // refuse sends CONNECT_ERROR and lets the client try again.
 func (c *connection) refuse(namespace string, answer []*engineio.Message) {
 	c.mu.Lock()
-	if g := c.gates[namespace]; g != nil && g.state == gateConnecting {
-		delete(c.gates, namespace)
-		c.connecting.Add(-1)
+	if g := c.gateLocked(namespace); g != nil && g.state == gateConnecting {
+		g.state = gateLeft
 	}
 	err := c.session.Send(answer...)
 	c.mu.Unlock()
@@ -116,10 +115,12 @@ func (c *connection) Close(discard bool) {
 	c.session.Close(engineio.ReasonForcedClose)
 }
 
-// transport is always ready to take a packet, so that none counts as volatile.
+// transport tells the library whether a volatile packet would leave at once.
 type transport struct {
 	transports.Transport // nil: the library calls nothing but Writable
+
+	session *engineio.Session
 }
 
 // Writable is part of transports.Transport.
-func (transport) Writable() bool { return true }
+func (t transport) Writable() bool { return t.session.Writable() }

@@ -2,72 +2,60 @@ package realtime
 
 import (
 	"encoding/json"
-
-	"github.com/zishang520/socket.io/servers/socket/v3"
+	"sync/atomic"
 
 	"rolecall/internal/realtime/codec"
+	"rolecall/internal/realtime/engineio"
 )
 
-// onEvent is called by the library, in the socket's own queue, with an event: its
-// name, the packet, and the ack if the client wants one.
-func (c *Conn) onEvent(args ...any) {
-	if len(args) < 2 {
+// handle gives an event to the handler, in the goroutine that reads from the
+// connection: nothing more is read from a client whose event is not finished. The
+// library is not asked; it would take two goroutines for each event.
+func (c *Conn) handle(p *codec.Packet) {
+	if !c.startEvent() {
 		return
 	}
-	p, ok := args[1].(*codec.Packet)
-	if !ok || !c.startEvent() {
-		return
-	}
+	defer c.finish()
+	defer c.recoverFrom(p.Name)
 	ev := Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep}
-	if len(args) > 2 {
-		if ack, ok := args[2].(socket.Ack); ok {
-			ev.Ack = c.ack(p.Name, ack)
-		}
+	if p.ID != nil {
+		ev.Ack = c.ack(p.Name, *p.ID)
 	}
-	c.run(p.Name, func() { c.namespace.handler.Event(c, ev) })
+	c.namespace.handler.Event(c, ev)
 }
 
-// startEvent makes the socket busy, unless it has ended.
+// startEvent makes the socket busy, unless it has ended. It waits for
+// Handler.Connected, which may still be running.
 func (c *Conn) startEvent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.busy = c.state == connConnected
-	return c.busy
+	for c.busy && c.state != connEnded {
+		c.free.Wait()
+	}
+	if c.state != connConnected {
+		return false
+	}
+	c.busy = true
+	return true
 }
 
-// ack encodes the payload before it goes to the library, which lets the first
-// call through and ignores the others.
-func (c *Conn) ack(event string, send socket.Ack) func(any) {
+// ack answers an event. The first call counts; one for a socket that has gone
+// reaches nobody.
+func (c *Conn) ack(event string, id uint64) func(any) {
+	answered := new(atomic.Bool)
 	return func(payload any) {
+		if answered.Swap(true) {
+			return
+		}
 		raw, err := codec.Marshal(payload)
 		if err != nil {
 			c.namespace.server.log.Error("cannot encode ack", "namespace", c.namespace.name, "event", event, "error", err)
 			raw = json.RawMessage("null") // a client that waits for ever is worse off
 		}
-		send([]any{raw}, nil)
+		name := c.namespace.name
+		message := engineio.BuildText(codec.AckSize(name, raw), func(dst []byte) []byte {
+			return codec.AppendAck(dst, name, id, raw)
+		}).Metered(&c.namespace.counters.queued)
+		c.Deliver([]*engineio.Message{message})
 	}
-}
-
-// admitEvent counts a packet that is about to be queued for the socket. While too
-// many are unfinished it waits, and with it the reading from the connection. It
-// reports false when the socket has ended.
-func (c *Conn) admitEvent(size int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.state != connEnded && c.pending > 0 &&
-		(c.pending >= maxPendingEvents || c.pendingBytes+size > maxPendingBytes) {
-		c.space.Wait()
-	}
-	c.pending++
-	c.pendingBytes += size
-	return c.state != connEnded
-}
-
-// finishEvent frees the room that a packet took.
-func (c *Conn) finishEvent(size int) {
-	c.mu.Lock()
-	c.pending--
-	c.pendingBytes -= size
-	c.space.Signal()
-	c.mu.Unlock()
 }

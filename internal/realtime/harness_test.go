@@ -141,9 +141,7 @@ func start(t *testing.T, options Options, handlers map[string]Handler) *fixture 
 			n := f.server.namespace(name)
 			wiretest.Eventually(t, "every socket is forgotten", func() bool {
 				_, ids := n.adapter.Table().Dump()
-				n.mu.Lock()
-				defer n.mu.Unlock()
-				return len(ids) == 0 && len(n.conns) == 0
+				return len(ids) == 0 && n.counters.sockets.Load() == 0
 			})
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -20,26 +19,7 @@ type namespace struct {
 	handler Handler
 	adapter *rooms.Adapter
 
-	mu    sync.Mutex
-	conns map[rooms.ID]*Conn // the connected ones and those being authenticated
-}
-
-func (n *namespace) conn(id rooms.ID) *Conn {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.conns[id]
-}
-
-func (n *namespace) add(conn *Conn) {
-	n.mu.Lock()
-	n.conns[conn.socket.Id()] = conn
-	n.mu.Unlock()
-}
-
-func (n *namespace) remove(conn *Conn) {
-	n.mu.Lock()
-	delete(n.conns, conn.socket.Id())
-	n.mu.Unlock()
+	counters counters
 }
 
 // admit is the library's middleware. It runs in the connection's reading
@@ -52,7 +32,8 @@ func (n *namespace) admit(s *socket.Socket, next func(*socket.ExtendedError)) {
 	}
 	conn := newConn(n, connection, s)
 	s.SetData(conn)
-	n.add(conn)
+	n.counters.sockets.Add(1)
+	n.adapter.Table().Register(s.Id(), conn)
 	n.server.handlers.Begin()
 	if !connection.attach(conn) {
 		conn.end("") // the client has gone; the library will find out in next
@@ -100,7 +81,6 @@ func (n *namespace) onConnection(args ...any) {
 	if !ok {
 		return
 	}
-	s.OnAny(conn.onEvent)
 	_ = s.On("disconnecting", func(...any) { conn.leaving() })
 	_ = s.On("disconnect", func(args ...any) {
 		reason, _ := args[0].(string)
@@ -116,7 +96,9 @@ func (n *namespace) onConnection(args ...any) {
 		return
 	}
 	conn.connection.open(conn)
-	conn.run("connect", func() { n.handler.Connected(conn) })
+	defer conn.finish()
+	defer conn.recoverFrom("connect")
+	n.handler.Connected(conn)
 }
 
 // handshake is what the client presented.

@@ -24,6 +24,10 @@ type Options struct {
 	// permessage-deflate; default 0, which compresses nothing.
 	CompressFrom int
 
+	// SlowReader makes the event with which a client that does not read is sent off, in each namespace that it is in.
+	// It may be the last thing that the client hears of the connection. Nil sends none.
+	SlowReader func() (event string, payload any)
+
 	// Admit, if set, decides on each request for a new connection before there is one. The release that it returns is
 	// called once, when the connection has ended.
 	Admit func(r *http.Request) (release func(), ok bool)
@@ -40,13 +44,6 @@ type Options struct {
 const (
 	writeTimeout = 10 * time.Second
 	closeTimeout = 5 * time.Second
-)
-
-// Bounds on the events of one socket that its handler has not finished. Beyond
-// them nothing more is read from its connection.
-const (
-	maxPendingEvents = 1000
-	maxPendingBytes  = 1 << 20
 )
 
 func (o *Options) setDefaults() {

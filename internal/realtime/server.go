@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
@@ -39,6 +40,8 @@ type Server struct {
 
 	// handlers counts the sockets whose Handler has not seen the last of them.
 	handlers inflight.Counter
+	// decodeErrors counts packets that were not Socket.IO.
+	decodeErrors atomic.Int64
 
 	mu         sync.RWMutex
 	namespaces map[string]*namespace
@@ -104,7 +107,7 @@ func (s *Server) accept(session *engineio.Session) engineio.Receiver {
 // Namespace sets the handler of a namespace: "/", "/chat". Clients can connect
 // only to namespaces that have one. It must be called before serving.
 func (s *Server) Namespace(name string, h Handler) {
-	n := &namespace{server: s, name: name, handler: h, conns: make(map[rooms.ID]*Conn)}
+	n := &namespace{server: s, name: name, handler: h}
 	nsp := s.io.Of(name, nil)
 	n.adapter, _ = nsp.Adapter().(*rooms.Adapter) // which is what rooms.Builder makes
 	nsp.Use(n.admit)
@@ -154,8 +157,8 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // that is still being authenticated.
 func (s *Server) DisconnectRoom(room string) {
 	for _, n := range s.allNamespaces() {
-		for _, id := range n.adapter.Table().Select(toRooms([]string{room}), nil) {
-			if conn := n.conn(id); conn != nil {
+		for _, member := range n.adapter.Table().Select(toRooms([]string{room}), nil) {
+			if conn, ok := member.Outlet.(*Conn); ok {
 				conn.Disconnect(true)
 			}
 		}

@@ -220,10 +220,7 @@ func TestEventRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := codec.EncodeEvent(namespace, name, payload)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := codec.AppendEvent(nil, namespace, name, payload)
 		got, err := (&codec.Decoder{MaxSize: 1 << 20}).Add(text, false)
 		if err != nil {
 			t.Fatalf("decode %s: %v", text, err)

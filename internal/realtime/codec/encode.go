@@ -5,19 +5,42 @@ import (
 	"strconv"
 )
 
-// EncodeEvent encodes an event with one argument. The name must be valid UTF-8.
-func EncodeEvent(namespace, name string, payload json.RawMessage) ([]byte, error) {
-	quoted, err := Marshal(name)
-	if err != nil {
-		return nil, err
+// headSize is more than the digits and signs around a packet's payload take.
+const headSize = 32
+
+// EventSize is about how long an event with one argument becomes, in bytes.
+func EventSize(namespace, name string, payload json.RawMessage) int {
+	return headSize + len(namespace) + len(name) + len(payload)
+}
+
+// AppendEvent appends an event with one argument. The name must be valid UTF-8.
+func AppendEvent(dst []byte, namespace, name string, payload json.RawMessage) []byte {
+	dst = append(appendHead(dst, Event, -1, namespace, nil), '[')
+	dst = append(appendString(dst, name), ',')
+	return append(append(dst, payload...), ']')
+}
+
+// AckSize is about how long an ack with one argument becomes, in bytes.
+func AckSize(namespace string, payload json.RawMessage) int {
+	return headSize + len(namespace) + len(payload)
+}
+
+// AppendAck appends an ack with one argument.
+func AppendAck(dst []byte, namespace string, id uint64, payload json.RawMessage) []byte {
+	dst = append(appendHead(dst, Ack, -1, namespace, &id), '[')
+	return append(append(dst, payload...), ']')
+}
+
+// appendString appends a string as JSON.
+func appendString(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			quoted, _ := Marshal(s) // strings can always be encoded
+			return append(dst, quoted...)
+		}
 	}
-	text := make([]byte, 0, len(namespace)+len(quoted)+len(payload)+5)
-	text = appendHead(text, Event, -1, namespace, nil)
-	text = append(text, '[')
-	text = append(text, quoted...)
-	text = append(text, ',')
-	text = append(text, payload...)
-	return append(text, ']'), nil
+	dst = append(append(dst, '"'), s...)
+	return append(dst, '"')
 }
 
 // EncodeConnectError encodes the refusal of a CONNECT.

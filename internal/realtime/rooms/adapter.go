@@ -2,6 +2,8 @@ package rooms
 
 import (
 	"errors"
+	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
@@ -12,10 +14,11 @@ import (
 	"rolecall/internal/realtime/engineio"
 )
 
-// Outlet is what the adapter needs of the connection below a socket.
+// Outlet is where the packets of one socket go.
 type Outlet interface {
-	// Deliver sends the messages of one packet for the namespace.
-	Deliver(namespace string, messages []*engineio.Message)
+	// Deliver sends the messages of one packet, all or none, without waiting. It
+	// reports false when the socket is not connected.
+	Deliver(messages []*engineio.Message) bool
 }
 
 // ErrOneServer is the answer to what needs a cluster.
@@ -47,39 +50,55 @@ var _ socket.Adapter = (*Adapter)(nil)
 
 // announce emits a change as the event that the library promises for it.
 func (a *Adapter) announce(change Change) {
-	if change.ID == "" {
-		a.Emit(types.EventName(change.Kind), change.Room)
-		return
+	name := types.EventName(change.Kind)
+	switch {
+	case a.ListenerCount(name) == 0:
+	case change.ID == "":
+		a.Emit(name, change.Room)
+	default:
+		a.Emit(name, change.Room, change.ID)
 	}
-	a.Emit(types.EventName(change.Kind), change.Room, change.ID)
 }
 
 // Table is who stands where.
 func (a *Adapter) Table() *Table { return a.table }
 
-// Deliver sends messages to each connected socket in any of the rooms and none of
-// those excepted. No rooms means nobody.
-func (a *Adapter) Deliver(rooms, except []Room, messages []*engineio.Message) {
-	namespace := a.nsp.Name()
-	for _, id := range a.table.Select(rooms, except) {
-		a.with(id, func(s *socket.Socket) {
-			if outlet, ok := s.Conn().(Outlet); ok {
-				outlet.Deliver(namespace, messages)
-			}
-		})
+// parallelFrom is from how many sockets on several processors share a delivery.
+// Below it would take longer to wake them.
+const parallelFrom = 256
+
+// Deliver sends messages to each of the members that is connected, and returns to
+// how many. When it returns every outlet has them, so that whoever delivers twice
+// does so in order.
+func Deliver(members []*Member, messages []*engineio.Message) int {
+	workers := min(runtime.GOMAXPROCS(0), len(members)/parallelFrom)
+	if workers < 2 {
+		return deliverAll(members, messages)
 	}
+	var delivered atomic.Int64
+	var others sync.WaitGroup
+	share := (len(members) + workers - 1) / workers
+	for ; len(members) > share; members = members[share:] {
+		part := members[:share]
+		others.Go(func() { delivered.Add(int64(deliverAll(part, messages))) })
+	}
+	delivered.Add(int64(deliverAll(members, messages)))
+	others.Wait()
+	return int(delivered.Load())
 }
 
-// with calls do with the socket if it is connected.
-func (a *Adapter) with(id ID, do func(*socket.Socket)) {
-	if s, ok := a.nsp.Sockets().Load(id); ok && s.Connected() {
-		do(s)
+func deliverAll(members []*Member, messages []*engineio.Message) (delivered int) {
+	for _, m := range members {
+		if m.Outlet != nil && m.Outlet.Deliver(messages) {
+			delivered++
+		}
 	}
+	return delivered
 }
 
 // each calls do with every connected socket that the options mean. Without rooms
 // that is everybody, as the library has it.
-func (a *Adapter) each(opts *socket.BroadcastOptions, do func(*socket.Socket)) {
+func (a *Adapter) each(opts *socket.BroadcastOptions, do func(*socket.Socket, Outlet)) {
 	var rooms, except []Room
 	if opts != nil && opts.Rooms != nil {
 		rooms = opts.Rooms.Keys()
@@ -87,14 +106,16 @@ func (a *Adapter) each(opts *socket.BroadcastOptions, do func(*socket.Socket)) {
 	if opts != nil && opts.Except != nil {
 		except = opts.Except.Keys()
 	}
-	var ids []ID
+	var members []*Member
 	if len(rooms) == 0 {
-		ids = a.table.Everybody(except)
+		members = a.table.Everybody(except)
 	} else {
-		ids = a.table.Select(rooms, except)
+		members = a.table.Select(rooms, except)
 	}
-	for _, id := range ids {
-		a.with(id, do)
+	for _, m := range members {
+		if s, ok := a.nsp.Sockets().Load(m.ID); ok && s.Connected() && m.Outlet != nil {
+			do(s, m.Outlet)
+		}
 	}
 }
 
@@ -113,14 +134,12 @@ func (a *Adapter) frame(packet *parser.Packet) []*engineio.Message {
 	return messages
 }
 
-func (a *Adapter) send(packet *parser.Packet, messages []*engineio.Message) func(*socket.Socket) {
-	return func(s *socket.Socket) {
+func (a *Adapter) send(packet *parser.Packet, messages []*engineio.Message) func(*socket.Socket, Outlet) {
+	return func(s *socket.Socket, outlet Outlet) {
 		if notify := s.NotifyOutgoingListeners(); notify != nil {
 			notify(packet)
 		}
-		if outlet, ok := s.Conn().(Outlet); ok {
-			outlet.Deliver(packet.Nsp, messages)
-		}
+		outlet.Deliver(messages)
 	}
 }
 
@@ -137,10 +156,10 @@ func (a *Adapter) BroadcastWithAck(packet *parser.Packet, opts *socket.Broadcast
 	messages := a.frame(packet)
 	send := a.send(packet, messages)
 	var clients atomic.Uint64
-	a.each(opts, func(s *socket.Socket) {
+	a.each(opts, func(s *socket.Socket, outlet Outlet) {
 		clients.Add(1)
 		s.Acks().Store(id, ack)
-		send(s)
+		send(s, outlet)
 	})
 	counted(clients.Load())
 }

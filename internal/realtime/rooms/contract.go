@@ -60,7 +60,7 @@ func (a *Adapter) Sids() *types.Map[ID, *types.Set[Room]] {
 // Sockets is part of the library's Adapter.
 func (a *Adapter) Sockets(rooms *types.Set[Room]) *types.Set[ID] {
 	ids := types.NewSet[ID]()
-	a.each(&socket.BroadcastOptions{Rooms: rooms}, func(s *socket.Socket) { ids.Add(s.Id()) })
+	a.each(&socket.BroadcastOptions{Rooms: rooms}, func(s *socket.Socket, _ Outlet) { ids.Add(s.Id()) })
 	return ids
 }
 
@@ -77,19 +77,19 @@ func (a *Adapter) SocketRooms(id ID) *types.Set[Room] {
 func (a *Adapter) FetchSockets(opts *socket.BroadcastOptions) func(func([]socket.SocketDetails, error)) {
 	return func(callback func([]socket.SocketDetails, error)) {
 		sockets := []socket.SocketDetails{}
-		a.each(opts, func(s *socket.Socket) { sockets = append(sockets, s) })
+		a.each(opts, func(s *socket.Socket, _ Outlet) { sockets = append(sockets, s) })
 		callback(sockets, nil)
 	}
 }
 
 // AddSockets is part of the library's Adapter.
 func (a *Adapter) AddSockets(opts *socket.BroadcastOptions, rooms []Room) {
-	a.each(opts, func(s *socket.Socket) { s.Join(rooms...) })
+	a.each(opts, func(s *socket.Socket, _ Outlet) { s.Join(rooms...) })
 }
 
 // DelSockets is part of the library's Adapter.
 func (a *Adapter) DelSockets(opts *socket.BroadcastOptions, rooms []Room) {
-	a.each(opts, func(s *socket.Socket) {
+	a.each(opts, func(s *socket.Socket, _ Outlet) {
 		for _, room := range rooms {
 			s.Leave(room)
 		}
@@ -98,7 +98,7 @@ func (a *Adapter) DelSockets(opts *socket.BroadcastOptions, rooms []Room) {
 
 // DisconnectSockets is part of the library's Adapter.
 func (a *Adapter) DisconnectSockets(opts *socket.BroadcastOptions, closeConnection bool) {
-	a.each(opts, func(s *socket.Socket) { s.Disconnect(closeConnection) })
+	a.each(opts, func(s *socket.Socket, _ Outlet) { s.Disconnect(closeConnection) })
 }
 
 // ServerSideEmit is part of the library's Adapter.

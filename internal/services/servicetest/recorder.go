@@ -1,6 +1,7 @@
 package servicetest
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 )
@@ -25,6 +26,11 @@ func (r *Recorder) Emit(event string, payload any, to, except []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, emission)
+}
+
+// EmitLatest keeps an event of newest values as Emit does.
+func (r *Recorder) EmitLatest(event string, _ []string, values []json.RawMessage, payload func([]json.RawMessage) any, to []string) {
+	r.Emit(event, payload(values), to, nil)
 }
 
 // Take returns what was emitted since the last call, in order.

@@ -16,6 +16,10 @@ type deaf struct{}
 
 func (deaf) Emit(string, any, []string, []string) {}
 
+func (deaf) EmitLatest(_ string, _ []string, values []json.RawMessage, payload func([]json.RawMessage) any, _ []string) {
+	payload(values)
+}
+
 // instant is a store that has written before it is asked.
 type instant struct{ tracking.Store }
 

@@ -100,22 +100,43 @@ func (s *Service) flush() {
 	if len(newest) == 0 {
 		return
 	}
-	everyone := positionsEvent{At: s.options.Now().UnixMilli()}
-	fleets := make(map[string][]json.RawMessage)
+	at := s.options.Now().UnixMilli()
+	everyone := &fleetFlush{at: at}
+	fleets := make(map[string]*fleetFlush)
 	for _, position := range newest {
 		encoded, err := json.Marshal(position)
 		if err != nil {
 			s.log.Error("position not encoded", "driver", position.DriverID, "error", err)
 			continue
 		}
-		everyone.Positions = append(everyone.Positions, encoded)
-		fleets[position.CompanyID] = append(fleets[position.CompanyID], encoded)
+		fleet := fleets[position.CompanyID]
+		if fleet == nil {
+			fleet = &fleetFlush{at: at}
+			fleets[position.CompanyID] = fleet
+		}
+		fleet.add(position.DriverID, encoded)
+		everyone.add(position.DriverID, encoded)
 	}
-	for company, positions := range fleets {
-		s.emit.Emit(EventPositions, positionsEvent{At: everyone.At, Positions: positions},
-			[]string{roles.FleetRoom(company)}, nil)
+	for company, fleet := range fleets {
+		s.emitFleet(fleet, roles.FleetRoom(company))
 	}
-	s.emit.Emit(EventPositions, everyone, []string{roles.AllFleetsRoom()}, nil)
+	s.emitFleet(everyone, roles.AllFleetsRoom())
+}
+
+// fleetFlush is what one room hears of a flush.
+type fleetFlush struct {
+	at        int64
+	drivers   []string
+	positions []json.RawMessage
+}
+
+func (f *fleetFlush) add(driver string, position json.RawMessage) {
+	f.drivers, f.positions = append(f.drivers, driver), append(f.positions, position)
+}
+
+func (s *Service) emitFleet(fleet *fleetFlush, room string) {
+	payload := func(positions []json.RawMessage) any { return positionsEvent{At: fleet.at, Positions: positions} }
+	s.emit.EmitLatest(EventPositions, fleet.drivers, fleet.positions, payload, []string{room})
 }
 
 // sweepInterval is how often silent drivers are looked for.

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -36,6 +37,9 @@ const (
 // Emitter sends an event to every socket in any of the rooms, once each.
 type Emitter interface {
 	Emit(event string, payload any, to, except []string)
+	// EmitLatest sends the event that payload makes of values, the newest ones of their keys. A client that does not
+	// read may be sent fewer such events, with the newest value of each key in them.
+	EmitLatest(event string, keys []string, values []json.RawMessage, payload func([]json.RawMessage) any, to []string)
 }
 
 // Options shapes a Service.

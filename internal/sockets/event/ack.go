@@ -39,6 +39,11 @@ func errorEvent(name string, f *fault.Error) errorAnswer {
 	return errorAnswer{Event: name, Error: f.Message, Code: f.Code, RetryAfterMs: RetryMillis(f), Field: f.Field}
 }
 
+// SlowReader is the error:event with which a client is sent off that does not read.
+func SlowReader() (name string, payload any) {
+	return ErrorEvent, errorEvent("", fault.New(fault.SlowReader, "This client reads too slowly; connect again and resync"))
+}
+
 // RetryMillis is a fault's waiting time in whole milliseconds, rounded up so that it is never too short.
 func RetryMillis(f *fault.Error) int64 {
 	if f.RetryAfter <= 0 {
