@@ -32,8 +32,9 @@ lint: $(LINT) ## golangci-lint
 vuln: $(VULN) ## govulncheck, where its database can be reached
 	./test/vuln.sh $(VULN)
 
-bench: ## benchmarks with allocations
+bench: ## benchmarks with allocations, then the product beside other servers (writes docs/benchmarks.md)
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./bench
 
 $(LINT):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

@@ -1,0 +1,210 @@
+//go:build linux
+
+// Package scenario is what is measured: each scenario starts one server after another, loads it, and reports.
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"rolecall/bench/load"
+	"rolecall/bench/process"
+	"rolecall/bench/report"
+	"rolecall/bench/target"
+)
+
+// Bench is what all scenarios share.
+type Bench struct {
+	Workshop *target.Workshop
+	// Window is how long a steady load is measured.
+	Window time.Duration
+	// WorkerArguments make this program a worker.
+	WorkerArguments []string
+	// Progress gets a line now and then.
+	Progress io.Writer
+}
+
+// Scenario is one kind of load.
+type Scenario struct {
+	Name string
+	// Method says in a paragraph what is done and what the columns are.
+	Method string
+	// Servers are those it can be run with.
+	Servers []target.Name
+	columns []string
+	run     func(ctx context.Context, b *Bench, r *rig) (result, error)
+	bars    func(all results) []report.Bar
+}
+
+// All lists the scenarios in the order in which they run.
+func All() []Scenario {
+	return []Scenario{fanout()}
+}
+
+// result is what one server has shown.
+type result struct {
+	// cells are the row of the table, after the server's name.
+	cells []string
+	// figures are what bars are judged by.
+	figures map[string]float64
+}
+
+type results map[target.Name]result
+
+// Run runs the scenario with those of the servers that it is made for. A server that fails gets a row that says so.
+func (s Scenario) Run(ctx context.Context, b *Bench, servers []target.Name) (report.Section, error) {
+	section := report.Section{Name: s.Name, Method: s.Method, Table: report.Table{Columns: append([]string{"server"}, s.columns...)}}
+	all := make(results)
+	for _, name := range s.Servers {
+		if !slices.Contains(servers, name) {
+			continue
+		}
+		began := time.Now()
+		outcome, err := s.runOne(ctx, b, name)
+		if ctx.Err() != nil {
+			return section, fmt.Errorf("%s: %w", s.Name, ctx.Err())
+		}
+		if err != nil {
+			_, _ = fmt.Fprintf(b.Progress, "%s %s failed: %v\n", s.Name, name, err)
+			outcome = result{cells: make([]string, len(s.columns))}
+			outcome.cells[0] = "failed"
+		} else {
+			all[name] = outcome
+		}
+		_, _ = fmt.Fprintf(b.Progress, "%s %s %v (%v)\n", s.Name, name, outcome.cells, time.Since(began).Round(time.Second))
+		section.Table.Rows = append(section.Table.Rows, append([]string{string(name)}, outcome.cells...))
+	}
+	section.Bars = s.bars(all)
+	return section, nil
+}
+
+func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outcome result, err error) {
+	server, err := b.Workshop.Start(ctx, name)
+	if err != nil {
+		return result{}, err
+	}
+	defer func() {
+		if stopping := server.Stop(); err == nil {
+			err = stopping
+		}
+	}()
+	crew, err := load.Start(ctx, crewSize, b.WorkerArguments...)
+	if err != nil {
+		return result{}, err
+	}
+	defer func() {
+		if stopping := crew.Stop(); err == nil {
+			err = stopping
+		}
+	}()
+	outcome, err = s.run(ctx, b, &rig{server: server, crew: crew})
+	if died := server.Alive(); died != nil {
+		err = died
+	}
+	return outcome, err
+}
+
+// crewSize is how many worker processes make the load.
+const crewSize = 2
+
+// rig is a running server and the workers that load it.
+type rig struct {
+	server *target.Server
+	crew   *load.Crew
+}
+
+// open opens a group of clients and returns how many are ready. Few may be lost: one server is known to lose some.
+func (r *rig) open(o load.Open) (ready uint64, err error) {
+	o.Server, o.Secret, o.Bare = r.server.Addr.String(), target.Secret, r.server.Name.IsHub()
+	if o.Parallel == 0 {
+		o.Parallel = 100
+	}
+	opened, err := r.crew.Open(o)
+	if err != nil {
+		return 0, err
+	}
+	if opened.Ready == 0 || opened.Lost > o.Count/100 {
+		return 0, fmt.Errorf("%d of %d clients lost: %s", opened.Lost, o.Count, opened.FirstLoss)
+	}
+	return uint64(opened.Ready), nil
+}
+
+// window is what happened while a steady load was measured.
+type window struct {
+	load.Counts
+	cpu time.Duration
+}
+
+// warmUp is how long a load goes on before it is measured.
+const warmUp = 2 * time.Second
+
+// measure lets the load that is on go on for a while, and then counts for another.
+func (r *rig) measure(ctx context.Context, length time.Duration) (window, error) {
+	if err := pause(ctx, warmUp); err != nil {
+		return window{}, err
+	}
+	if _, err := r.crew.Report(); err != nil {
+		return window{}, err
+	}
+	before, err := process.CPU(r.server.PID)
+	if err != nil {
+		return window{}, err
+	}
+	if err := pause(ctx, length); err != nil {
+		return window{}, err
+	}
+	after, err := process.CPU(r.server.PID)
+	if err != nil {
+		return window{}, err
+	}
+	counts, err := r.crew.Report()
+	return window{Counts: counts, cpu: after - before}, err
+}
+
+// settle waits until the server is idle: less than 3 % of a processor in half a second.
+func (r *rig) settle(ctx context.Context) error {
+	const look, patience = 500 * time.Millisecond, 20 * time.Second
+	before, err := process.CPU(r.server.PID)
+	for waited := time.Duration(0); err == nil && waited < patience; waited += look {
+		if err := pause(ctx, look); err != nil {
+			return err
+		}
+		var now time.Duration
+		now, err = process.CPU(r.server.PID)
+		if now-before < look*3/100 {
+			return err
+		}
+		before = now
+	}
+	return err
+}
+
+func pause(ctx context.Context, length time.Duration) error {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func microseconds(total time.Duration, count uint64) float64 {
+	return float64(total.Nanoseconds()) / 1000 / float64(count)
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f", float64(d.Microseconds())/1000)
+}
+
+// share is a part of a whole, in percent.
+func share(part, whole uint64) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", 100*float64(part)/float64(whole))
+}

@@ -1,0 +1,127 @@
+// Command engine is the product's realtime layer alone, with the handlers of bench/servers/node/handlers.mjs: nothing
+// is stored, nobody is greeted, so that like is compared with like.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/realtime"
+	"rolecall/internal/roles"
+)
+
+func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
+	verifier, err := auth.NewVerifier(context.Background(), auth.Options{Secret: []byte(os.Getenv("BENCH_SECRET"))})
+	if err != nil {
+		return err
+	}
+	server := realtime.New(realtime.Options{})
+	server.Namespace("/", &handlers{verifier: verifier, emitter: server.Emitter("/")})
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", server)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("BENCH_PORT"))
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return fmt.Errorf("serve: %w", http.Serve(listener, mux)) //nolint:gosec // only the load generator connects
+}
+
+type handlers struct {
+	verifier *auth.Verifier
+	emitter  *realtime.Emitter
+	sent     atomic.Int64
+}
+
+// Authenticate lets in whoever has a token.
+func (h *handlers) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+	var sent struct {
+		Token string `json:"token"`
+	}
+	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
+		return &realtime.Refusal{Message: "Invalid token"}
+	}
+	who, err := h.verifier.Verify(sent.Token)
+	if err != nil {
+		return &realtime.Refusal{Message: "Invalid token"}
+	}
+	conn.SetData(who)
+	conn.Join(who.Rooms()...)
+	return nil
+}
+
+// Connected does nothing.
+func (h *handlers) Connected(*realtime.Conn) {}
+
+// Disconnected does nothing.
+func (h *handlers) Disconnected(*realtime.Conn, string) {}
+
+// Event relays.
+func (h *handlers) Event(conn *realtime.Conn, event realtime.Event) {
+	who, _ := conn.Data().(auth.Identity)
+	answer := map[string]any{"status": "error"}
+	if len(event.Args) > 0 {
+		switch event.Name {
+		case "room:join":
+			answer = h.join(conn, event.Args[0])
+		case "chat:message":
+			answer = h.message(who, event.Args[0])
+		case "tracking:update":
+			answer = h.update(who, event.Args[0])
+		}
+	}
+	if event.Ack != nil {
+		event.Ack(answer)
+	}
+}
+
+func (h *handlers) join(conn *realtime.Conn, payload json.RawMessage) map[string]any {
+	var roomID string
+	if err := json.Unmarshal(payload, &roomID); err != nil {
+		return map[string]any{"status": "error", "error": err.Error()}
+	}
+	conn.Join(roles.ChatRoom(roomID))
+	return map[string]any{"status": "ok", "roomId": roomID}
+}
+
+func (h *handlers) message(who auth.Identity, payload json.RawMessage) map[string]any {
+	var message struct {
+		RoomID string          `json:"roomId"`
+		Text   json.RawMessage `json:"text"`
+	}
+	if err := json.Unmarshal(payload, &message); err != nil {
+		return map[string]any{"status": "error", "error": err.Error()}
+	}
+	id, timestamp := strconv.FormatInt(h.sent.Add(1), 10), time.Now().UnixMilli()
+	h.emitter.Emit("chat:message", map[string]any{
+		"id": id, "roomId": message.RoomID, "userId": who.UserID, "username": who.Username, "role": who.Role,
+		"text": message.Text, "timestamp": timestamp, "readBy": []string{},
+	}, []string{roles.ChatRoom(message.RoomID)}, nil)
+	return map[string]any{"status": "ok", "messageId": id, "roomId": message.RoomID, "timestamp": timestamp}
+}
+
+func (h *handlers) update(who auth.Identity, payload json.RawMessage) map[string]any {
+	var position map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &position); err != nil {
+		return map[string]any{"status": "error", "error": err.Error()}
+	}
+	position["driverId"] = json.RawMessage(strconv.Quote(who.UserID)) // ids are letters, digits, _ and -
+	position["companyId"] = json.RawMessage(strconv.Quote(who.CompanyID))
+	h.emitter.Emit("tracking:positions", map[string]any{"at": time.Now().UnixMilli(), "positions": []any{position}},
+		[]string{roles.FleetRoom(who.CompanyID), roles.AllFleetsRoom()}, nil)
+	return map[string]any{"status": "ok", "accepted": 1, "rejected": []any{}}
+}
