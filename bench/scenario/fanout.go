@@ -39,6 +39,7 @@ func fanout() Scenario {
 			"The hubs send to all their connections. `hub-queued` writes with the library's broadcaster, `hub-direct` one "+
 			"connection after another; the cheaper of the two is the hub of the bars.", fanoutReaders, fanoutPerSecond),
 		Servers: target.All(),
+		workers: 2,
 		columns: []string{cpuPerDelivery, "p50 ms", "p99 ms", "delivered %"},
 		run:     runFanout,
 		bars:    fanoutBars,
@@ -60,28 +61,16 @@ func runFanout(ctx context.Context, b *Bench, r *rig) (result, error) {
 	if r.server.Name.IsHub() {
 		event = chatText(300)
 	}
-	if err := r.crew.Send(load.Send{Group: "sender", Event: event, PerSecond: fanoutPerSecond}); err != nil {
-		return result{}, err
-	}
-	w, err := r.measure(ctx, b.Window)
-	if err == nil && (w.Delivered == 0 || w.Refused > 0) {
-		err = fmt.Errorf("%d delivered, %d refused", w.Delivered, w.Refused)
-	}
+	w, err := r.measure(ctx, load.Send{Group: "sender", Event: event, PerSecond: fanoutPerSecond}, b.Window)
 	if err != nil {
 		return result{}, err
 	}
 	cpu := microseconds(w.cpu, w.Delivered)
 	return result{
 		cells: []string{fmt.Sprintf("%.2f", cpu), milliseconds(w.Latency.Percentile(0.5)), milliseconds(w.Latency.Percentile(0.99)),
-			share(w.Delivered, w.Sent*readers)},
+			share(w.delivered, w.sent*readers)},
 		figures: map[string]float64{cpuPerDelivery: cpu},
 	}, nil
-}
-
-// figure returns what a server has shown; ok is false where it was not measured.
-func (all results) figure(name target.Name, figure string) (value float64, ok bool) {
-	outcome, ok := all[name]
-	return outcome.figures[figure], ok
 }
 
 func fanoutBars(all results) []report.Bar {

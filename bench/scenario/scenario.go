@@ -34,6 +34,8 @@ type Scenario struct {
 	Method string
 	// Servers are those it can be run with.
 	Servers []target.Name
+	// workers is how many processes make the load.
+	workers int
 	columns []string
 	run     func(ctx context.Context, b *Bench, r *rig) (result, error)
 	bars    func(all results) []report.Bar
@@ -41,7 +43,7 @@ type Scenario struct {
 
 // All lists the scenarios in the order in which they run.
 func All() []Scenario {
-	return []Scenario{fanout()}
+	return []Scenario{fanout(), idle(), fleet(), ingest(), connect(), slow()}
 }
 
 // result is what one server has shown.
@@ -53,6 +55,12 @@ type result struct {
 }
 
 type results map[target.Name]result
+
+// figure returns what a server has shown; ok is false where it was not measured.
+func (all results) figure(name target.Name, figure string) (value float64, ok bool) {
+	outcome, ok := all[name]
+	return outcome.figures[figure], ok
+}
 
 // Run runs the scenario with those of the servers that it is made for. A server that fails gets a row that says so.
 func (s Scenario) Run(ctx context.Context, b *Bench, servers []target.Name) (report.Section, error) {
@@ -91,7 +99,7 @@ func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outco
 			err = stopping
 		}
 	}()
-	crew, err := load.Start(ctx, crewSize, b.WorkerArguments...)
+	crew, err := load.Start(ctx, s.workers, b.WorkerArguments...)
 	if err != nil {
 		return result{}, err
 	}
@@ -106,9 +114,6 @@ func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outco
 	}
 	return outcome, err
 }
-
-// crewSize is how many worker processes make the load.
-const crewSize = 2
 
 // rig is a running server and the workers that load it.
 type rig struct {
@@ -136,19 +141,47 @@ func (r *rig) open(o load.Open) (ready uint64, err error) {
 type window struct {
 	load.Counts
 	cpu time.Duration
+	// sent and delivered count from the first event to a second after the last.
+	sent, delivered uint64
 }
 
-// warmUp is how long a load goes on before it is measured.
-const warmUp = 2 * time.Second
+const (
+	// warmUp is how long a load goes on before it is measured.
+	warmUp = 2 * time.Second
+	// aftermath is how long after the last event deliveries are waited for.
+	aftermath = time.Second
+)
 
-// measure lets the load that is on go on for a while, and then counts for another.
-func (r *rig) measure(ctx context.Context, length time.Duration) (window, error) {
-	if err := pause(ctx, warmUp); err != nil {
+// measure puts on a load, counts for a while once it is warm, and takes it off again.
+func (r *rig) measure(ctx context.Context, s load.Send, length time.Duration) (window, error) {
+	if _, err := r.during(ctx, 0); err != nil { // forgets what was counted before
 		return window{}, err
 	}
-	if _, err := r.crew.Report(); err != nil {
+	if err := r.crew.Send(s); err != nil {
 		return window{}, err
 	}
+	before, err := r.during(ctx, warmUp)
+	if err != nil {
+		return window{}, err
+	}
+	w, err := r.during(ctx, length)
+	if err != nil {
+		return window{}, err
+	}
+	if err := r.crew.Send(load.Send{Group: s.Group}); err != nil {
+		return window{}, err
+	}
+	after, err := r.during(ctx, aftermath)
+	if err != nil {
+		return window{}, err
+	}
+	w.sent = before.Sent + w.Sent + after.Sent
+	w.delivered = before.Delivered + w.Delivered + after.Delivered
+	return w, w.check()
+}
+
+// during counts for a while.
+func (r *rig) during(ctx context.Context, length time.Duration) (window, error) {
 	before, err := process.CPU(r.server.PID)
 	if err != nil {
 		return window{}, err
@@ -195,6 +228,14 @@ func pause(ctx context.Context, length time.Duration) error {
 
 func microseconds(total time.Duration, count uint64) float64 {
 	return float64(total.Nanoseconds()) / 1000 / float64(count)
+}
+
+// check returns an error for a load that was not what it should be: figures of events that failed are worth nothing.
+func (w window) check() error {
+	if w.Sent == 0 || w.Delivered == 0 || w.Refused > 0 || w.Closed > 0 {
+		return fmt.Errorf("%d sent, %d delivered, %d refused, %d clients closed", w.Sent, w.Delivered, w.Refused, w.Closed)
+	}
+	return nil
 }
 
 func milliseconds(d time.Duration) string {
