@@ -68,7 +68,7 @@ func (d *descriptor) fill() (buffer *readBuffer, n int, err error) {
 func (d *descriptor) read(fd uintptr) (done bool) {
 	buffer := borrowReadBuffer()
 	for {
-		d.n, d.readErr = syscall.Read(int(fd), buffer[:])
+		d.n, d.readErr = readNow(fd, buffer[:])
 		switch {
 		case errors.Is(d.readErr, syscall.EINTR):
 			continue
@@ -94,7 +94,7 @@ func (d *descriptor) tryWrite(data []byte) (written int, err error) {
 
 func (d *descriptor) write(fd uintptr) (done bool) {
 	for d.written < len(d.out) {
-		n, err := syscall.Write(int(fd), d.out[d.written:])
+		n, err := writeNow(fd, d.out[d.written:])
 		if n > 0 {
 			d.written += n
 		}

@@ -64,8 +64,8 @@ func (a *Adapter) announce(change Change) {
 func (a *Adapter) Table() *Table { return a.table }
 
 // parallelFrom is from how many sockets on several processors share a delivery.
-// Below it would take longer to wake them.
-const parallelFrom = 256
+// Fewer take less than some 10 ms, and whoever reads them needs processors too.
+const parallelFrom = 2048
 
 // Deliver sends messages to each of the members that is connected, and returns to
 // how many. When it returns every outlet has them, so that whoever delivers twice
