@@ -1,0 +1,122 @@
+package origin_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"rolecall/internal/origin"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCanonical(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://app.example": "https://app.example", "https://App.Example": "https://app.example",
+		"HTTPS://app.example": "https://app.example", "https://app.example:443": "https://app.example",
+		"http://app.example:80": "http://app.example", "https://app.example:80": "https://app.example:80",
+		"http://app.example:443": "http://app.example:443", "http://localhost:3000": "http://localhost:3000",
+		"http://[::1]:80": "http://[::1]", "http://[2001:DB8::1]:8080": "http://[2001:db8::1]:8080",
+		"capacitor://localhost": "capacitor://localhost", "https://xn--mnchen-3ya.example": "https://xn--mnchen-3ya.example",
+		"https://app.example.": "https://app.example.",
+
+		"": "", "null": "", "NULL": "", "*": "", "app.example": "", "//app.example": "", "https://": "", "https:app.example": "",
+		"https://:443": "", "https://app.example/": "", "https://app.example/x": "", "https://app.example?x": "",
+		"https://app.example?": "", "https://app.example#": "", "https://u@app.example": "", "https://app.example:": "",
+		"https://app.example:x": "", "https://*.example": "", "https://münchen.example": "", "https://a.example,https://b.example": "",
+		"https://a.example https://b.example": "", " https://a.example": "", "https://a%2eexample": "", "file://": "",
+	} {
+		got, err := origin.Canonical(text)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("Canonical(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, seed := range []string{"https://a.example:443", "null", "http://[::1]:80", "x://y", "https://a:b@c:1/d?e#f", "HTTP://A.B:0080"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		canonical, err := origin.Canonical(text)
+		if err != nil {
+			return
+		}
+		if again, err := origin.Canonical(canonical); err != nil || again != canonical {
+			t.Fatalf("%q became %q became %q, %v", text, canonical, again, err)
+		}
+	})
+}
+
+func TestPolicy(t *testing.T) {
+	named := []string{"https://friend.example", "https://Upper.Example:443", "capacitor://localhost", "not an origin"}
+	for name, tc := range map[string]struct {
+		allowed []string
+		host    string
+		origins []string
+		want    bool
+	}{
+		"no page":                     {nil, "app.example", nil, true},
+		"own":                         {nil, "app.example", []string{"https://app.example"}, true},
+		"own, without TLS":            {nil, "app.example", []string{"http://app.example"}, true},
+		"own, port of the scheme":     {nil, "app.example:443", []string{"https://app.example"}, true},
+		"own, port named by the page": {nil, "app.example", []string{"https://app.example:443"}, true},
+		"own, case":                   {nil, "App.Example", []string{"https://aPP.example"}, true},
+		"own, another port":           {nil, "app.example:8080", []string{"http://app.example:8080"}, true},
+		"own, IPv6":                   {nil, "[::1]:8080", []string{"http://[::1]:8080"}, true},
+		"another port":                {nil, "app.example:8080", []string{"http://app.example"}, false},
+		"port of the other scheme":    {nil, "app.example:80", []string{"https://app.example"}, false},
+		"own host, strange scheme":    {nil, "app.example", []string{"capacitor://app.example"}, false},
+		"stranger":                    {nil, "app.example", []string{"https://evil.example"}, false},
+		"subdomain":                   {nil, "app.example", []string{"https://x.app.example"}, false},
+		"parent":                      {nil, "app.example", []string{"https://example"}, false},
+		"own as a prefix":             {nil, "app.example", []string{"https://app.example.evil.example"}, false},
+		"own as a user":               {nil, "app.example", []string{"https://app.example@evil.example"}, false},
+		"a user of its own":           {nil, "app.example", []string{"https://u@app.example"}, false},
+		"own as a path":               {nil, "app.example", []string{"https://evil.example/app.example"}, false},
+		"null":                        {nil, "app.example", []string{"null"}, false},
+		"empty":                       {nil, "app.example", []string{""}, false},
+		"no host":                     {nil, "", []string{"https://"}, false},
+		"list with commas":            {nil, "app.example", []string{"https://app.example,https://evil.example"}, false},
+		"list with blanks":            {nil, "app.example", []string{"https://app.example https://evil.example"}, false},
+		"several headers":             {nil, "app.example", []string{"https://app.example", "https://app.example"}, false},
+		"named":                       {named, "app.example", []string{"https://friend.example"}, true},
+		"named, default port":         {named, "app.example", []string{"https://friend.example:443"}, true},
+		"named, case":                 {named, "app.example", []string{"https://upper.example"}, true},
+		"named, own scheme":           {named, "app.example", []string{"capacitor://localhost"}, true},
+		"named, other scheme":         {named, "app.example", []string{"http://friend.example"}, false},
+		"named, other port":           {named, "app.example", []string{"https://friend.example:8443"}, false},
+		"named, but another":          {named, "app.example", []string{"https://evil.example"}, false},
+		"named, null":                 {named, "app.example", []string{"null"}, false},
+		"named, and the own":          {named, "app.example", []string{"https://app.example"}, true},
+		"any":                         {[]string{"*"}, "app.example", []string{"https://evil.example"}, true},
+		"any, null":                   {[]string{"*"}, "app.example", []string{"null"}, true},
+		"any, several":                {[]string{"*"}, "app.example", []string{"https://a.example", "https://b.example"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &http.Request{Host: tc.host, Header: http.Header{}}
+			for _, value := range tc.origins {
+				r.Header.Add("Origin", value)
+			}
+			if got := origin.NewPolicy(tc.allowed).Allows(r); got != tc.want {
+				t.Errorf("%q to %q: allowed is %t", tc.origins, tc.host, got)
+			}
+		})
+	}
+}
+
+func TestSingle(t *testing.T) {
+	for count, want := range []int{http.StatusNoContent, http.StatusNoContent, http.StatusBadRequest, http.StatusBadRequest} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for range count {
+			r.Header.Add("Origin", "https://app.example")
+		}
+		answer := httptest.NewRecorder()
+		origin.Single(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).ServeHTTP(answer, r)
+		if answer.Code != want {
+			t.Errorf("%d Origin headers: %d, want %d", count, answer.Code, want)
+		}
+	}
+}
