@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"rolecall/api"
+	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
+	"rolecall/internal/origin"
 	"rolecall/internal/payload"
 	"rolecall/internal/realtime"
 	"rolecall/internal/services/chat"
@@ -35,7 +37,9 @@ const (
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
 	// requestPatience is how long requests may take to finish when the server stops.
-	requestPatience   = 3 * time.Second
+	requestPatience = 3 * time.Second
+	// newcomerPatience is how long a connection that has sent no whole request yet may still do so when the server stops.
+	newcomerPatience  = 500 * time.Millisecond
 	retentionInterval = time.Hour
 	evictionInterval  = 30 * time.Second
 )
@@ -52,10 +56,14 @@ type Program struct {
 	chat     *chat.Service
 	tracking *tracking.Service
 	buckets  *limit.Buckets
-	api      *api.API
-	events   map[string]map[string]Rule
-	ready    atomic.Bool
-	lock     *os.File // held while the data folder is in use; nil where it cannot be locked
+	origins  origin.Policy
+	// handshakes is nil where they are not limited.
+	handshakes *admission.Handshakes
+	newcomers  newcomers
+	api        *api.API
+	events     map[string]map[string]Rule
+	ready      atomic.Bool
+	lock       *os.File // held while the data folder is in use; nil where it cannot be locked
 
 	// stopKeys ends the refreshing of the identity provider's keys.
 	stopKeys context.CancelFunc
@@ -125,8 +133,14 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 		return err
 	}
 	p.buckets = limit.NewBuckets(p.config.Rates, nil)
+	p.origins = origin.NewPolicy(p.config.AllowedOrigins)
+	if p.config.HandshakesPerIP != (limit.Rate{}) {
+		p.handshakes = admission.NewHandshakes(admission.HandshakeOptions{
+			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
+		})
+	}
 	p.realtime = realtime.New(realtime.Options{
-		AllowOrigin: p.allowOrigin, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
+		AllowOrigin: p.origins.Allows, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
 	})
 
 	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
@@ -146,13 +160,14 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 	p.api = api.New(api.Options{
 		Verifier: verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
 		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: people,
-		AllowOrigin: p.allowOrigin, Ready: p.isReady,
+		AllowOrigin: p.origins.Allows, Ready: p.isReady,
 	})
 	p.http = &http.Server{
 		Handler:           p.handler(),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         p.newcomers.track,
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	return nil
@@ -180,12 +195,7 @@ func (p *Program) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	loops, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
-	for _, loop := range []func(context.Context){
-		p.tracking.Run,
-		func(ctx context.Context) { p.tracking.Retention().Run(ctx, retentionInterval) },
-		func(ctx context.Context) { p.chat.Retention().Run(ctx, retentionInterval) },
-		func(ctx context.Context) { p.buckets.Run(ctx, evictionInterval) },
-	} {
+	for _, loop := range p.loops() {
 		background.Go(func() { loop(loops) })
 	}
 	served := make(chan error, 1)
@@ -208,6 +218,20 @@ func (p *Program) Run(ctx context.Context) error {
 	return errors.Join(failed, err)
 }
 
+// loops is what runs beside the serving, each until its context ends.
+func (p *Program) loops() []func(context.Context) {
+	loops := []func(context.Context){
+		p.tracking.Run,
+		func(ctx context.Context) { p.tracking.Retention().Run(ctx, retentionInterval) },
+		func(ctx context.Context) { p.chat.Retention().Run(ctx, retentionInterval) },
+		func(ctx context.Context) { p.buckets.Run(ctx, evictionInterval) },
+	}
+	if p.handshakes != nil {
+		loops = append(loops, func(ctx context.Context) { p.handshakes.Run(ctx, evictionInterval) })
+	}
+	return loops
+}
+
 // stop ends the traffic: what is pending goes to disk and is acknowledged while its senders are still connected, the
 // last positions are shown, and only then the connections are closed.
 func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error {
@@ -220,10 +244,12 @@ func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error 
 }
 
 // stopHTTP lets requests under way finish for a while. Whoever has not sent a whole request or read the answer by then
-// is cut off, which is no failure of the server's.
+// is cut off, which is no failure of the server's. Connections on which nothing was ever asked get less time.
 func (p *Program) stopHTTP(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
+	cut := time.AfterFunc(newcomerPatience, p.newcomers.cut)
+	defer cut.Stop()
 	err := p.http.Shutdown(patience)
 	if errors.Is(err, context.DeadlineExceeded) {
 		p.log.InfoContext(ctx, "unfinished requests cut off")

@@ -3,12 +3,11 @@ package app
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/clientip"
 	"rolecall/internal/demo"
+	"rolecall/internal/origin"
 	"rolecall/internal/payload"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/presence"
@@ -34,7 +33,7 @@ type Rule = event.Rule
 func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, people *presence.Service, inbox *notices.Service) {
 	mount := sockets.New(sockets.Options{
 		Server: p.realtime, Verifier: verifier, Presence: people,
-		Decoder: decoder, Buckets: p.buckets, Logger: p.log,
+		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
 	talk := chat.New(p.chat, people, p.log)
 	track := tracking.New(p.tracking, p.log)
@@ -60,27 +59,22 @@ func (p *Program) handler() http.Handler {
 	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs"} {
 		mux.Handle(path, rest)
 	}
-	mux.Handle(socketPath, p.realtime)
+	mux.Handle(socketPath, p.socketDoor())
 	mux.Handle("GET "+socketPath+"{file}", web.SocketIOClient())
 	mux.Handle("/", web.Handler())
 	if p.config.Demo {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
-	return withDeadlines(mux)
+	addresses := clientip.NewResolver(p.config.TrustedProxies, p.log)
+	return addresses.Middleware(origin.Single(withDeadlines(mux)))
 }
 
-// allowOrigin says whether a page may connect: one of the server's own origin or of a configured one. Programs that
-// are no browsers send no Origin.
-func (p *Program) allowOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
+// socketDoor is the Engine.IO endpoint behind its limits.
+func (p *Program) socketDoor() http.Handler {
+	if p.handshakes == nil {
+		return p.realtime
 	}
-	if slices.Contains(p.config.AllowedOrigins, "*") || slices.Contains(p.config.AllowedOrigins, origin) {
-		return true
-	}
-	parsed, err := url.Parse(origin)
-	return err == nil && parsed.Host != "" && strings.EqualFold(parsed.Host, r.Host)
+	return p.handshakes.Middleware(p.realtime)
 }
 
 // serveStreets gives the page a map of the demo's made-up town to draw.

@@ -2,12 +2,12 @@
 package config
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
+	"rolecall/internal/origin"
 )
 
 // Prefix begins every environment variable of the program.
@@ -38,6 +40,15 @@ type Config struct {
 
 	// AllowedOrigins are the origins whose pages may connect, besides the server's own; "*" allows all.
 	AllowedOrigins []string
+	// TrustedProxies are the peers whose forwarding headers are believed.
+	TrustedProxies []netip.Prefix
+
+	// HandshakesPerIP is how often a client address may open a session; the zero Rate sets no limit.
+	HandshakesPerIP limit.Rate
+	// MaxConnectionsPerIP is how many sessions a client address may have open; 0 sets no limit.
+	MaxConnectionsPerIP int
+	// MaxSocketsPerUser is how many sockets a user may have open, over all namespaces.
+	MaxSocketsPerUser int
 
 	TrackingFlush     time.Duration
 	PositionRetention time.Duration
@@ -60,7 +71,9 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Addr: "127.0.0.1:8080", DataDir: "./data",
-		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour,
+		HandshakesPerIP:   limit.Rate{Requests: 100, Period: time.Second, Burst: 1000},
+		MaxSocketsPerUser: 20,
+		TrackingFlush:     100 * time.Millisecond, PositionRetention: 720 * time.Hour,
 		ChatOpenRooms: true, Rates: limit.Defaults(),
 		ShutdownTimeout: 20 * time.Second, LogFormat: "text", DemoDrivers: 24,
 	}
@@ -117,6 +130,10 @@ func (c *Config) flags() *flag.FlagSet {
 	f.StringVar(&c.JWTIssuer, "jwt-issuer", "", "the `issuer` a token must name")
 	f.StringVar(&c.JWTAudience, "jwt-audience", "", "the `audience` a token must name")
 	f.Var((*list)(&c.AllowedOrigins), "allowed-origins", "`origins` whose pages may connect, comma-separated; default: the server's own")
+	f.Var((*proxies)(&c.TrustedProxies), "trusted-proxies", "`addresses` and networks whose forwarding headers are believed, comma-separated")
+	f.Var((*optionalRate)(&c.HandshakesPerIP), "handshakes-per-ip", "`rate` of new sessions a client address: requests/period:burst, or off")
+	f.Var((*optionalCount)(&c.MaxConnectionsPerIP), "max-connections-per-ip", "`number` of open sessions a client address, or off (the default)")
+	f.IntVar(&c.MaxSocketsPerUser, "max-sockets-per-user", c.MaxSocketsPerUser, "`number` of open sockets a user")
 	f.DurationVar(&c.TrackingFlush, "tracking-flush", c.TrackingFlush, "least `time` between two position events of a room; 0 sends each at once")
 	f.DurationVar(&c.PositionRetention, "position-retention", c.PositionRetention, "how `long` positions are kept; 0 for ever")
 	f.Var((*retention)(&c.MessageRetention), "message-retention", "how `long` messages are kept: a time, or kept")
@@ -184,6 +201,8 @@ func (c *Config) check() error {
 		return bad("jwks-url", "cannot be set together with "+Variable("jwt-secret"))
 	case c.JWKSURL != "" && !httpURL(c.JWKSURL):
 		return bad("jwks-url", "must be an http or https URL")
+	case c.MaxSocketsPerUser <= 0:
+		return bad("max-sockets-per-user", "must be at least 1")
 	case c.TrackingFlush < 0:
 		return bad("tracking-flush", "must not be negative")
 	case c.PositionRetention < 0:
@@ -204,10 +223,9 @@ func (c *Config) check() error {
 			return bad("jwt-algs", fmt.Sprintf("%q is none of %s", name, strings.Join(algorithms, ", ")))
 		}
 	}
-	for _, origin := range c.AllowedOrigins {
-		// A browser sends scheme and host alone (RFC 6454, section 6.2): anything more would never match.
-		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin) {
-			return bad("allowed-origins", fmt.Sprintf("%q is no origin such as https://app.example.com", origin))
+	for _, name := range c.AllowedOrigins {
+		if _, err := origin.Canonical(name); err != nil && name != origin.Any {
+			return bad("allowed-origins", fmt.Sprintf("%q %s", name, err))
 		}
 	}
 	return nil
@@ -226,73 +244,17 @@ func httpURL(text string) bool {
 // warnings names insecure choices.
 func (c *Config) warnings() []Warning {
 	var all []Warning
-	if slices.Contains(c.AllowedOrigins, "*") {
+	if slices.Contains(c.AllowedOrigins, origin.Any) {
 		all = append(all, "pages of every origin may connect (allowed-origins is *)")
 	}
 	if strings.HasPrefix(c.JWKSURL, "http://") {
 		all = append(all, "the identity provider's keys come over plain HTTP (jwks-url)")
+	}
+	if clientip.TrustsAll(c.TrustedProxies) {
+		all = append(all, "clients can make up their address, since every peer is believed (trusted-proxies)")
 	}
 	return all
 }
 
 // Environ is the process's environment.
 func Environ() []string { return os.Environ() }
-
-// list is a comma-separated flag.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-func (l *list) Set(text string) error {
-	*l = nil
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			*l = append(*l, part)
-		}
-	}
-	return nil
-}
-
-// retention is a duration flag that also takes the word kept.
-type retention time.Duration
-
-func (r *retention) String() string {
-	if *r == 0 {
-		return "kept"
-	}
-	return time.Duration(*r).String()
-}
-
-func (r *retention) Set(text string) error {
-	if text == "kept" {
-		*r = 0
-		return nil
-	}
-	parsed, err := time.ParseDuration(text)
-	if err != nil || parsed <= 0 {
-		return errors.New("must be a time such as 8760h, or kept")
-	}
-	*r = retention(parsed)
-	return nil
-}
-
-// rateValue is the flag of one kind's rate.
-type rateValue struct {
-	rates map[limit.Kind]limit.Rate
-	kind  limit.Kind
-}
-
-func (r rateValue) String() string {
-	if r.rates == nil {
-		return ""
-	}
-	return r.rates[r.kind].String()
-}
-
-func (r rateValue) Set(text string) error {
-	parsed, err := limit.ParseRate(text)
-	if err == nil {
-		r.rates[r.kind] = parsed
-	}
-	return err
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"regexp"
@@ -48,30 +49,40 @@ func settings() map[string]setting {
 		}
 	}
 	return map[string]setting{
-		"addr":               {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
-		"data-dir":           {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
-		"jwt-secret":         {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
-		"jwks-url":           {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
-		"jwt-algs":           {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
-		"jwt-issuer":         {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
-		"jwt-audience":       {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
-		"allowed-origins":    {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
-		"tracking-flush":     {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
-		"position-retention": {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
-		"message-retention":  {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
-		"chat-open-rooms":    {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
-		"rate-chat":          rate(limit.Chat),
-		"rate-typing":        rate(limit.Typing),
-		"rate-join":          rate(limit.Join),
-		"rate-location":      rate(limit.Location),
-		"rate-read":          rate(limit.Read),
-		"rate-other":         rate(limit.Other),
-		"rate-failure":       rate(limit.Failure),
-		"shutdown-timeout":   {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
-		"log-level":          {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
-		"log-format":         {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
-		"demo":               {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
-		"demo-drivers":       {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
+		"addr":            {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
+		"data-dir":        {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
+		"jwt-secret":      {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
+		"jwks-url":        {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
+		"jwt-algs":        {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
+		"jwt-issuer":      {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
+		"jwt-audience":    {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
+		"allowed-origins": {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
+		"trusted-proxies": {
+			"127.0.0.1, 10.0.0.0/8", "::1", "[127.0.0.1/32 10.0.0.0/8]", "[::1/128]",
+			func(c config.Config) any { return fmt.Sprint(c.TrustedProxies) }, nil,
+		},
+		"handshakes-per-ip": {
+			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.HandshakesPerIP }, nil,
+		},
+		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
+		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
+		"tracking-flush":         {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
+		"position-retention":     {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
+		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
+		"chat-open-rooms":        {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
+		"rate-chat":              rate(limit.Chat),
+		"rate-typing":            rate(limit.Typing),
+		"rate-join":              rate(limit.Join),
+		"rate-location":          rate(limit.Location),
+		"rate-read":              rate(limit.Read),
+		"rate-other":             rate(limit.Other),
+		"rate-failure":           rate(limit.Failure),
+		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
+		"log-level":              {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
+		"log-format":             {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
+		"demo":                   {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
+		"demo-drivers":           {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
 	}
 }
 
@@ -95,6 +106,7 @@ func TestHelp(t *testing.T) {
 	text := help(t)
 	for _, want := range []string{
 		"ROLECALL_DATA_DIR", "127.0.0.1:8080", "./data", "100ms", "720h", "20s", "10/10s:10", "10/1s:50", "default 24", "kept",
+		"default 100/1s:1000", "or off (the default)", "default 20)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("-help does not tell %q", want)
@@ -181,6 +193,7 @@ func TestDefaults(t *testing.T) {
 			limit.Other:    {Requests: 20, Period: time.Second, Burst: 20},
 			limit.Failure:  {Requests: 10, Period: time.Second, Burst: 200},
 		},
+		HandshakesPerIP: limit.Rate{Requests: 100, Period: time.Second, Burst: 1000}, MaxSocketsPerUser: 20,
 		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24,
 	}
 	got, warnings, err := config.Parse(nil, nil, io.Discard)
@@ -239,6 +252,7 @@ func TestWarnings(t *testing.T) {
 		"secure":       {[]string{"-jwks-url=https://a.example", "-allowed-origins=https://b.example"}, nil},
 		"every origin": {[]string{"-allowed-origins=https://a.example,*"}, []string{"allowed-origins"}},
 		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
+		"all proxies":  {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
 		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -259,17 +273,21 @@ func TestWarnings(t *testing.T) {
 func TestBadValues(t *testing.T) {
 	rate := []string{"", "10", "0/1s", "10/10s:0", "off"}
 	for name, values := range map[string][]string{
-		"addr":               {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
-		"data-dir":           {""},
-		"jwt-secret":         {"hunter2", secret[:31]},
-		"jwks-url":           {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
-		"jwt-algs":           {"none", "HS512", "RS256", "HS256,none", "hs256"},
-		"allowed-origins":    {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "HTTPS://a.example", "https://a.example,b", "https://*.a.example x"},
-		"tracking-flush":     {"", "-1ms", "100", "soon"},
-		"position-retention": {"", "-1h", "30", "30d", "kept"},
-		"message-retention":  {"", "0", "0s", "-1h", "30d", "Kept", "forever"},
-		"chat-open-rooms":    {"", "yes", "on", "2"},
-		"rate-chat":          rate, "rate-typing": rate, "rate-join": rate, "rate-location": rate, "rate-read": rate, "rate-other": rate, "rate-failure": rate,
+		"addr":                   {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
+		"data-dir":               {""},
+		"jwt-secret":             {"hunter2", secret[:31]},
+		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
+		"jwt-algs":               {"none", "HS512", "RS256", "HS256,none", "hs256"},
+		"allowed-origins":        {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "null", "https://*.a.example", "https://münchen.example", "https://a.example,b", "https://*.a.example x"},
+		"tracking-flush":         {"", "-1ms", "100", "soon"},
+		"position-retention":     {"", "-1h", "30", "30d", "kept"},
+		"message-retention":      {"", "0", "0s", "-1h", "30d", "Kept", "forever"},
+		"chat-open-rooms":        {"", "yes", "on", "2"},
+		"trusted-proxies":        {"localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "*", "127.0.0.1,x"},
+		"handshakes-per-ip":      {"", "10", "0/1s", "10/10s:0", "OFF", "none"},
+		"max-connections-per-ip": {"", "0", "-1", "1.5", "many", "OFF"},
+		"max-sockets-per-user":   {"", "0", "-1", "1.5", "off"},
+		"rate-chat":              rate, "rate-typing": rate, "rate-join": rate, "rate-location": rate, "rate-read": rate, "rate-other": rate, "rate-failure": rate,
 		"shutdown-timeout": {"", "0", "0s", "-1s", "20"},
 		"log-level":        {"", "loud", "7"},
 		"log-format":       {"", "JSON", "xml"},
@@ -311,7 +329,7 @@ func TestSettingsThatTakeAnything(t *testing.T) {
 	}
 	for _, environ := range [][]string{
 		{"ROLECALL_JWT_SECRET="}, {"ROLECALL_JWKS_URL="}, {"ROLECALL_ALLOWED_ORIGINS="}, {"ROLECALL_JWT_ALGS= , "},
-		{"ROLECALL_MESSAGE_RETENTION=kept"},
+		{"ROLECALL_MESSAGE_RETENTION=kept"}, {"ROLECALL_TRUSTED_PROXIES="}, {"ROLECALL_MAX_CONNECTIONS_PER_IP=off"},
 	} {
 		got, _, err := config.Parse(nil, environ, io.Discard)
 		if diff := cmp.Diff(config.Default(), got); err != nil || diff != "" {

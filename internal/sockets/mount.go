@@ -19,8 +19,8 @@ import (
 	"rolecall/internal/sockets/event"
 )
 
-// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces.
-const MaxSocketsPerUser = 20
+// DefaultMaxSocketsPerUser is Options.MaxSocketsPerUser where nothing else is said.
+const DefaultMaxSocketsPerUser = 20
 
 // presenceTimeout bounds what is done when a socket has come or gone.
 const presenceTimeout = 10 * time.Second
@@ -54,6 +54,8 @@ type Mount struct {
 	buckets  *limit.Buckets
 	log      *slog.Logger
 	now      func() time.Time
+	// maxPerUser is how many sockets one user may have open, over all namespaces.
+	maxPerUser int
 
 	// admission holds back other sockets of a user while one is counted and let in.
 	admission [64]sync.Mutex
@@ -68,6 +70,8 @@ type Options struct {
 	Buckets  *limit.Buckets
 	Logger   *slog.Logger
 	Now      func() time.Time
+	// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces; 0 for the default.
+	MaxSocketsPerUser int
 }
 
 // New returns a Mount; Namespace fills it.
@@ -75,9 +79,12 @@ func New(o Options) *Mount {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.MaxSocketsPerUser <= 0 {
+		o.MaxSocketsPerUser = DefaultMaxSocketsPerUser
+	}
 	return &Mount{
 		server: o.Server, verifier: o.Verifier, presence: o.Presence,
-		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now,
+		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
 	}
 }
 
@@ -114,7 +121,7 @@ func (n *namespace) Authenticate(_ context.Context, conn *realtime.Conn, hs real
 	lock := &n.admission[stripe(who.UserID, len(n.admission))]
 	lock.Lock()
 	defer lock.Unlock()
-	if n.server.SocketCount(roles.UserRoom(who.UserID)) >= MaxSocketsPerUser {
+	if n.server.SocketCount(roles.UserRoom(who.UserID)) >= n.maxPerUser {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
 	conn.Join(who.Rooms()...)

@@ -95,8 +95,8 @@ func TestTooManyConnections(t *testing.T) {
 	amy := person("amy", roles.Driver)
 	var together sync.WaitGroup
 	var in, refused atomic.Int32
-	clients := make(chan *client, 2*sockets.MaxSocketsPerUser)
-	for i := range 2 * sockets.MaxSocketsPerUser {
+	clients := make(chan *client, 2*sockets.DefaultMaxSocketsPerUser)
+	for i := range 2 * sockets.DefaultMaxSocketsPerUser {
 		together.Go(func() {
 			options := sioclient.Options{Auth: map[string]string{"token": token(t, amy)}}
 			if i%2 == 0 {
@@ -115,11 +115,11 @@ func TestTooManyConnections(t *testing.T) {
 		})
 	}
 	together.Wait()
-	if in.Load() != sockets.MaxSocketsPerUser || refused.Load() != sockets.MaxSocketsPerUser {
+	if in.Load() != sockets.DefaultMaxSocketsPerUser || refused.Load() != sockets.DefaultMaxSocketsPerUser {
 		t.Fatalf("%d let in, %d refused", in.Load(), refused.Load())
 	}
 	s.dial(person("bob", roles.Driver)) // somebody else is not concerned
-	welcomed := len(d.wait(t, "amy", 2*sockets.MaxSocketsPerUser))
+	welcomed := len(d.wait(t, "amy", 2*sockets.DefaultMaxSocketsPerUser))
 	(<-clients).Close()
 	d.wait(t, "amy", welcomed+2) // farewell and change
 	s.dial(amy)
