@@ -139,9 +139,7 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
 		})
 	}
-	p.realtime = realtime.New(realtime.Options{
-		AllowOrigin: p.origins.Allows, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
-	})
+	p.realtime = realtime.New(p.realtimeOptions())
 
 	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
 		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
@@ -171,6 +169,16 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	return nil
+}
+
+func (p *Program) realtimeOptions() realtime.Options {
+	o := realtime.Options{
+		AllowOrigin: p.origins.Allows, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
+	}
+	if p.config.MaxConnectionsPerIP > 0 {
+		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit
+	}
+	return o
 }
 
 // URL is the server's address as a client would write it.
