@@ -1,0 +1,50 @@
+package config_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"rolecall/internal/config"
+)
+
+// Whatever is wrong, and wherever the secret stands, it is not repeated.
+func TestSecretIsNeverEchoed(t *testing.T) {
+	short := "hunter2-is-short"
+	for name, tc := range map[string]struct{ args, environ []string }{
+		"short":                    {nil, []string{"ROLECALL_JWT_SECRET=" + short}},
+		"short flag":               {[]string{"-jwt-secret", short}, nil},
+		"with JWKS":                {[]string{"-jwks-url=https://a.example"}, []string{"ROLECALL_JWT_SECRET=" + secret + short}},
+		"something else is bad":    {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWT_SECRET=" + secret + short}},
+		"another flag is unknown":  {[]string{"-jwt-secret=" + secret + short, "-no-such"}, nil},
+		"its flag is misspelt":     {[]string{"-jwt-secrets=" + secret + short}, nil},
+		"its variable is misspelt": {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWTSECRET=" + secret + short}},
+		"a bad variable beside it": {nil, []string{"ROLECALL_JWT_SECRET=" + secret + short, "ROLECALL_DEMO=maybe"}},
+		"blanks around the =":      {[]string{"-jwt-secret", "=", secret + short}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			_, warnings, err := config.Parse(tc.args, tc.environ, &out)
+			if err == nil {
+				t.Fatal("taken")
+			}
+			if text := out.String() + err.Error(); strings.Contains(text, short) {
+				t.Errorf("echoed: %s", text)
+			}
+			for _, warning := range warnings {
+				if strings.Contains(string(warning), short) {
+					t.Errorf("echoed: %s", warning)
+				}
+			}
+		})
+	}
+}
+
+// A value that is no secret is shown, so that whoever reads the error finds it.
+func TestBadValueIsShown(t *testing.T) {
+	_, _, err := config.Parse(nil, []string{"ROLECALL_DEMO=maybe"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `"maybe"`) {
+		t.Errorf("Parse = %v, want an error that shows the value", err)
+	}
+}
