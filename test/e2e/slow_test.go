@@ -146,3 +146,16 @@ func TestStopDoesNotWaitForTheSilent(t *testing.T) {
 		t.Errorf("the stop has waited until its patience was at an end:\n%s", log.String())
 	}
 }
+
+// A header without end is refused when it is too long, not when its time is up.
+func TestOversizedHeader(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, nil)
+	connection := dialRaw(t, server.URL, "GET /healthz HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 30<<10))
+	_ = connection.SetReadDeadline(time.Now().Add(5 * time.Second)) // half of what a header may take
+	response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	if err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Fatalf("%v, %v", response, err)
+	}
+	_ = response.Body.Close()
+}
