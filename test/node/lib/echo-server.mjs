@@ -119,10 +119,12 @@ export const happens = (emitter, name) => within(DEADLINE, name, new Promise((re
   emitter.once(name, (...args) => resolve(args));
 }));
 
-/** Resolves once a socket that has just been opened is connected. */
+/** Resolves once a socket that has just been opened is connected, and fails where it is refused. */
 export async function connected(socket) {
-  const refused = new Promise((_, reject) => { socket.once('connect_error', reject); });
-  await Promise.race([happens(socket, 'connect'), refused]);
+  const error = await within(DEADLINE, 'connect', new Promise((resolve) => {
+    socket.once('connect', () => resolve()).once('connect_error', resolve);
+  }));
+  if (error) throw error;
 }
 
 /** The ack of an event, within the deadline. */
