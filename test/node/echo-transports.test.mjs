@@ -190,6 +190,19 @@ test('an upgrade in full traffic loses nothing, doubles nothing and keeps the or
   }
 });
 
+test('an upgrade of a quiet connection need not wait for something to send', async () => {
+  const { GatedWebSocket, open } = gatedWebSocket();
+  const socket = server.open({ transports: [NodeXHR, GatedWebSocket] });
+  const hello = collect(socket, 'hello');
+  await connected(socket);
+  await hello.reach(3);
+  const upgraded = happens(socket.io.engine, 'upgrade');
+  open();
+  await upgraded; // long before the first ping
+  assert.deepEqual((await ask(socket, 'echo', 'upgraded')).args, ['upgraded']);
+  socket.disconnect();
+});
+
 test('an upgrade that fails leaves the session polling', async () => {
   class LostWebSocket extends NodeWebSocket {
     uri() { return super.uri().replace('/socket.io/', '/nowhere/'); }
