@@ -62,6 +62,7 @@ for (const transports of TRANSPORTS) {
     const custom = socket.io.socket('/custom');
     server.keep(custom);
     await connected(custom);
+    await ask(custom, 'echo', 'greeted');
     const { id } = socket.io.engine;
     for (let round = 0; round < 20; round += 1) {
       const hello = collect(custom, 'hello');
@@ -98,11 +99,11 @@ for (const transports of TRANSPORTS) {
 
   test(`what the client presents reaches the server over ${by}`, async () => {
     const socket = await server.connect({
-      transports, upgrade: false, auth: (give) => give({ key: 'é' }), query: { shown: 'a b&c' }, extraHeaders: { 'X-Client': 'test' },
+      transports, upgrade: false, auth: (give) => give({ key: 'é' }), query: { shown: 'a b&c' }, extraHeaders: { Authorization: 'Bearer of the header' },
     });
-    const { auth, query, client } = await ask(socket, 'handshake');
-    assert.deepEqual({ auth, client, shown: query.shown, EIO: query.EIO, transport: query.transport }, {
-      auth: { key: 'é' }, client: 'test', shown: ['a b&c'], EIO: ['4'], transport: [transports[0]],
+    const { auth, query, authorization } = await ask(socket, 'handshake');
+    assert.deepEqual({ auth, authorization, shown: query.shown, EIO: query.EIO, transport: query.transport }, {
+      auth: { key: 'é' }, authorization: 'Bearer of the header', shown: ['a b&c'], EIO: ['4'], transport: [transports[0]],
     });
     socket.disconnect();
   });

@@ -47,9 +47,9 @@ type session struct {
 
 // handshake is the ack of the event of that name.
 type handshake struct {
-	Auth   json.RawMessage `json:"auth,omitempty"`
-	Query  url.Values      `json:"query"`
-	Client string          `json:"client"` // the header X-Client
+	Auth          json.RawMessage `json:"auth,omitempty"`
+	Query         url.Values      `json:"query"`
+	Authorization string          `json:"authorization"` // the header
 }
 
 // content is what came with an event, attachments in base64.
@@ -68,7 +68,9 @@ func contentOf(ev realtime.Event) content {
 
 // Authenticate lets everybody in.
 func (echo) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
-	conn.SetData(&session{handshake: handshake{Auth: hs.Auth, Query: hs.Query, Client: hs.Header.Get("X-Client")}})
+	conn.SetData(&session{handshake: handshake{
+		Auth: hs.Auth, Query: hs.Query, Authorization: hs.Header.Get("Authorization"),
+	}})
 	return nil
 }
 

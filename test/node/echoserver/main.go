@@ -47,6 +47,7 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	address := flags.String("addr", "127.0.0.1:0", "the `address` to listen on")
 	flags.DurationVar(&options.PingInterval, "ping-interval", 0, "from a pong to the next ping; 0 is the default")
 	flags.DurationVar(&options.PingTimeout, "ping-timeout", 0, "how long a pong may take; 0 is the default")
+	flags.IntVar(&options.CompressFrom, "compress-from", 0, "the size in `bytes` from which messages are compressed; 0 is never")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("arguments: %w", err)
 	}
