@@ -99,7 +99,8 @@ for (const transports of TRANSPORTS) {
 
   test(`what the client presents reaches the server over ${by}`, async () => {
     const socket = await server.connect({
-      transports, upgrade: false, auth: (give) => give({ key: 'é' }), query: { shown: 'a b&c' }, extraHeaders: { Authorization: 'Bearer of the header' },
+      transports, upgrade: false, auth: (give) => give({ key: 'é' }), query: { shown: 'a b&c' },
+      extraHeaders: { Authorization: 'Bearer of the header' },
     });
     const { auth, query, authorization } = await ask(socket, 'handshake');
     assert.deepEqual({ auth, authorization, shown: query.shown, EIO: query.EIO, transport: query.transport }, {
