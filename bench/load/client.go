@@ -44,9 +44,10 @@ type client struct {
 	fd      int
 	group   *group
 	stage   stage
-	aged    bool // its handshake has taken so long that others no longer wait for it
-	started time.Time
+	started time.Time // of the handshake
 	token   string
+	// abandoned: others no longer wait for this handshake.
+	abandoned bool
 
 	held []byte // read, and not a whole frame yet
 	out  []byte // not written yet
@@ -66,8 +67,10 @@ type group struct {
 	clients []*client
 	marker  []byte
 	outcome Opened
-	// young is how many handshakes are under way and not aged, unfinished all that are under way.
-	young, unfinished int
+	// unfinished is how many handshakes are under way, awaited those of them that others wait for.
+	unfinished, awaited int
+	// progress is when a handshake last began or ended.
+	progress time.Time
 }
 
 var errClosed = errors.New("closed by the server")

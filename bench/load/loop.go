@@ -17,8 +17,8 @@ const (
 	readBuffer = 256 << 10
 	// maxUnsent is how many bytes may wait for the server to read; what is due beyond is held back.
 	maxUnsent = 256 << 10
-	// handshakePatience is after how long others no longer wait for a handshake.
-	handshakePatience = time.Second
+	// handshakePatience is how long handshakes may make no progress until others no longer wait for them.
+	handshakePatience = 2 * time.Second
 	// handshakeTimeout is after how long a client that is not ready counts as lost.
 	handshakeTimeout = 10 * time.Second
 	// longestWait bounds how long an order or a time-out goes unnoticed.
@@ -32,11 +32,12 @@ type worker struct {
 	buffer  []byte
 	clients map[int]*client
 	groups  map[string]*group
-	// handshakes are the clients not ready yet, by age; the first aged of them are those with aged set.
+	// handshakes are the clients not ready yet, by age, and some that are.
 	handshakes []*client
-	aged       int
 	senders    []*sender
 	counts     Counts
+
+	patience, timeout time.Duration // of handshakes
 }
 
 func newWorker() (*worker, error) {
@@ -47,6 +48,7 @@ func newWorker() (*worker, error) {
 	return &worker{
 		epoll: epoll, events: make([]unix.EpollEvent, 512), buffer: make([]byte, readBuffer),
 		clients: make(map[int]*client), groups: make(map[string]*group),
+		patience: handshakePatience, timeout: handshakeTimeout,
 	}, nil
 }
 
@@ -77,31 +79,36 @@ func (w *worker) step() error {
 			w.fail(c, w.read(c))
 		}
 	}
-	w.age(time.Now())
+	w.endOverdue(time.Now())
 	w.sendDue()
 	return nil
 }
 
-// age finds handshakes that take long. They began in order, so only the first need be looked at.
-func (w *worker) age(now time.Time) {
+// endOverdue gives up handshakes that take too long. They began in order, so only the first need be looked at.
+func (w *worker) endOverdue(now time.Time) {
 	for len(w.handshakes) > 0 {
 		c := w.handshakes[0]
 		if c.stage < ready {
-			if now.Sub(c.started) < handshakeTimeout {
-				break
+			if now.Sub(c.started) < w.timeout {
+				return
 			}
-			w.fail(c, fmt.Errorf("not ready after %v", handshakeTimeout))
+			w.fail(c, fmt.Errorf("not ready after %v", w.timeout))
 		}
 		w.handshakes = w.handshakes[1:]
-		w.aged = max(w.aged-1, 0)
 	}
-	for w.aged < len(w.handshakes) && now.Sub(w.handshakes[w.aged].started) > handshakePatience {
-		if c := w.handshakes[w.aged]; c.stage < ready {
-			c.aged = true
-			c.group.young--
+}
+
+// loseHeart has nobody wait any longer for the handshakes of a group that make no progress.
+func (w *worker) loseHeart(g *group, now time.Time) {
+	if g.awaited == 0 || now.Sub(g.progress) < w.patience {
+		return
+	}
+	for _, c := range w.handshakes {
+		if c.group == g && c.stage < ready {
+			c.abandoned = true
 		}
-		w.aged++
 	}
+	g.awaited = 0
 }
 
 // dial begins a client's handshake.
@@ -134,8 +141,9 @@ func (w *worker) dial(g *group, number int, token string) error {
 	w.clients[fd] = c
 	g.clients = append(g.clients, c)
 	w.handshakes = append(w.handshakes, c)
-	g.young++
+	g.awaited++
 	g.unfinished++
+	g.progress = c.started
 	return nil
 }
 
@@ -244,8 +252,9 @@ func (w *worker) becameReady(c *client) {
 
 func (w *worker) finished(c *client) {
 	c.group.unfinished--
-	if !c.aged {
-		c.group.young--
+	c.group.progress = time.Now()
+	if !c.abandoned {
+		c.group.awaited--
 	}
 }
 

@@ -28,28 +28,18 @@ func Work(in io.Reader, out io.Writer) error {
 	}
 	defer w.close()
 	orders := make(chan Order)
-	ended := make(chan error, 1)
+	ended, done := make(chan error, 1), make(chan struct{})
+	defer close(done)
 	go func() {
-		defer close(orders)
-		decoder := json.NewDecoder(in)
-		for {
-			var order Order
-			if err := decoder.Decode(&order); err != nil {
-				ended <- err
-				return
-			}
-			orders <- order
-		}
+		ended <- readOrders(in, orders, done)
+		close(orders)
 	}()
 	answers := json.NewEncoder(out)
 	for {
 		select {
 		case order, more := <-orders:
 			if !more {
-				if err := <-ended; !errors.Is(err, io.EOF) {
-					return fmt.Errorf("orders: %w", err)
-				}
-				return nil
+				return <-ended
 			}
 			answer, err := w.carryOut(order)
 			if err != nil {
@@ -62,6 +52,25 @@ func Work(in io.Reader, out io.Writer) error {
 			if err := w.step(); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// readOrders passes orders on until in ends, or nobody takes them any more.
+func readOrders(in io.Reader, orders chan<- Order, done <-chan struct{}) error {
+	for decoder := json.NewDecoder(in); ; {
+		var order Order
+		err := decoder.Decode(&order)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("orders: %w", err)
+		}
+		select {
+		case orders <- order:
+		case <-done:
+			return nil
 		}
 	}
 }
@@ -93,8 +102,8 @@ func (w *worker) open(o Open) (*Opened, error) {
 	w.groups[o.Group] = g
 	started := 0
 	for started < o.Count || g.unfinished > 0 {
-		if !o.Waves || g.young == 0 {
-			for started < o.Count && g.young < o.Parallel {
+		if !o.Waves || g.awaited == 0 {
+			for started < o.Count && g.awaited < o.Parallel {
 				if err := w.dial(g, o.First+started, tokens[started]); err != nil {
 					return nil, err
 				}
@@ -104,6 +113,7 @@ func (w *worker) open(o Open) (*Opened, error) {
 		if err := w.step(); err != nil {
 			return nil, err
 		}
+		w.loseHeart(g, time.Now())
 	}
 	return &g.outcome, nil
 }

@@ -26,10 +26,10 @@ func connect() Scenario {
 		Name: "connect",
 		Method: fmt.Sprintf("%d clients connect one after another, then %d in waves of %d at once: WebSocket from the start, "+
 			"CONNECT sent in the instant the open packet arrives, closed when it is answered. The time is from the first SYN to "+
-			"the answer; a client not answered after 10 s is lost, and one that waits longer than 1 s no longer holds up the "+
-			"next. Connects per second of the server's CPU include what it does once the clients are gone. For rolecall a "+
-			"connect is more than for the others: it reads the person's inbox and fleet, stores who came and went, and tells "+
-			"their company.", connects, connects, connectWave),
+			"the answer; a client not answered after 10 s is lost, and when nothing moves for 2 s the next "+
+			"begin without waiting any longer. Connects per second of the server's CPU include what it does once the clients are "+
+			"gone. For rolecall a connect is more than for the others: it reads the person's inbox and fleet, stores who came "+
+			"and went, and tells their company.", connects, connects, connectWave),
 		Servers: []target.Name{target.Rolecall, target.Engine, target.Node, target.Bun, target.Library},
 		workers: 1,
 		columns: []string{"one by one: lost", "p50 ms", "slowest ms", connectRate, "in waves: lost", "p50 ms", "slowest ms", connectRate},
