@@ -81,7 +81,7 @@ func parse(arguments []string, problems io.Writer) (settings, error) {
 	flags.SetOutput(problems)
 	scenarios := flags.String("scenario", "", "`names` of scenarios, comma-separated; default: all")
 	servers := flags.String("server", "", "`names` of servers, comma-separated, hub for both hubs; default: all")
-	seconds := flags.Float64("seconds", 8, "`length` of a measurement of steady load")
+	seconds := flags.Float64("seconds", 6, "`length` of a measurement of steady load")
 	flags.StringVar(&s.page, "out", "docs/benchmarks.md", "Markdown `file` to write, - for none")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err

@@ -24,8 +24,8 @@ themselves change with the machine, and with who else is using it.
 
 %s
 
-The load comes from two worker processes that write and read WebSocket frames themselves, so that the clients use little
-of the machine. They count what they receive; nothing is taken for delivered that no client has read. CPU is the time of
+The load comes from worker processes that write and read WebSocket frames themselves, so that the clients use little of
+the machine: two of them, one where clients connect. They count what they receive; nothing is taken for delivered that no client has read. CPU is the time of
 the server's process alone, user and kernel, as the kernel's scheduler counts it. Latency is from the moment a client
 writes an event to the moment another has read it, and so includes the clients' own share of the processors. Events are
 sent at fixed times however long the server takes. Every event of a Socket.IO client asks for an ack and gets one. Each

@@ -22,7 +22,7 @@ const (
 	slowEventSize = 500
 	// slowBuffer is the kernel's receive buffer of a client that does not read, in bytes.
 	slowBuffer   = 4096
-	slowWithout  = 15 * time.Second
+	slowWithout  = 10 * time.Second
 	slowWith     = 30 * time.Second
 	slowNetwork  = "127.0.200"
 	memoryGrowth = "growth MiB"
