@@ -82,6 +82,6 @@ func BenchmarkEncode(b *testing.B) {
 	payload := json.RawMessage(`{"at":1800000000000,"positions":[{"driverId":"d1","companyId":"acme","lat":52.52,"lng":13.405}]}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		codec.AppendEvent(nil, "/tracking", "tracking:positions", payload)
+		codec.AppendEvent(nil, "/tracking", "tracking:positions", nil, payload, 0)
 	}
 }

@@ -1,10 +1,11 @@
 package realtime
 
 import (
+	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
-
-	"github.com/zishang520/socket.io/v3/pkg/types"
+	"time"
 
 	"rolecall/internal/realtime/codec"
 	"rolecall/internal/realtime/engineio"
@@ -14,52 +15,31 @@ import (
 // an event for a namespace that the client is not in, or a second CONNECT.
 var errInvalidState = errors.New("realtime: packet does not fit the state of its namespace")
 
-type gateState int8
-
+// Reasons for the end of a socket whose connection may live on, in the words that
+// Socket.IO servers use. https://socket.io/docs/v4/server-socket-instance/#disconnect
 const (
-	gateConnecting gateState = iota // CONNECT came and has not been answered
-	gateOpen
-	gateLeaving // the socket is being taken out of the namespace
-	gateLeft    // it is out
+	reasonClientLeft = "client namespace disconnect"
+	reasonServerLeft = "server namespace disconnect"
 )
 
-// maxHeld is how many messages may wait for the answer to CONNECT, which is a
-// matter of microseconds.
-const maxHeld = 1000
-
-// gate is what passes between one connection and one namespace. While the library
-// connects a socket, the answer to CONNECT and what is sent right behind it wait
-// here: the library answers before it has recorded the socket, and would close
-// the connection of a client that is quick to send its first event.
-type gate struct {
-	namespace *namespace
-	state     gateState
-	conn      *Conn // nil for a moment, until the library has made the socket
-	held      []*engineio.Message
-	next      *codec.Packet // a CONNECT that waits for the socket before it to be out
-}
-
-// connection is one Engine.IO session as the library sees it. It implements the
-// library's engine.Socket (see enginesocket.go) and engineio.Receiver.
+// connection is one Engine.IO session with its sockets. It implements
+// engineio.Receiver.
 type connection struct {
-	types.EventEmitter // for the library's own listeners
-
 	server  *Server
 	session *engineio.Session
 	decoder codec.Decoder // used by one goroutine at a time, as Message is called
 
-	mu     sync.Mutex
-	gates  []*gate // few: one for each namespace that the client has asked for
-	closed bool
+	mu      sync.Mutex
+	sockets []*Conn      // at most one in each namespace
+	left    []*namespace // those that the client has been in
+	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil once it has been in one
+	closed  bool
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	return &connection{
-		EventEmitter: types.NewEventEmitter(),
-		server:       s,
-		session:      session,
-		decoder:      codec.Decoder{MaxSize: int(s.options.MaxPayload)},
-	}
+	c := &connection{server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload)}}
+	c.waiting = time.AfterFunc(s.options.ConnectTimeout, func() { session.Close(engineio.ReasonForcedClose) })
+	return c
 }
 
 // Message is part of engineio.Receiver.
@@ -69,204 +49,132 @@ func (c *connection) Message(data []byte, binary bool) error {
 		c.server.decodeErrors.Add(1)
 		return err
 	}
-	if p == nil {
+	switch {
+	case p == nil:
 		return nil
-	}
-	if p.Type == codec.Connect {
+	case p.Type == codec.Connect:
 		return c.connect(p)
 	}
-	return c.forward(p)
+	conn, err := c.socket(p.Namespace, p.Type)
+	if err != nil || conn == nil {
+		return err
+	}
+	switch p.Type {
+	case codec.Event, codec.BinaryEvent:
+		conn.handle(p)
+	case codec.Ack, codec.BinaryAck:
+		conn.takeAnswer(p)
+	case codec.Disconnect:
+		conn.end(reasonClientLeft)
+	}
+	return nil
 }
 
-// connect handles a CONNECT packet.
+// socket finds the socket that a packet is for; nil for one that has left its
+// namespace while the packet was on its way.
+func (c *connection) socket(name string, kind codec.Type) (*Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.sockets {
+		if conn.namespace.name != name {
+			continue
+		}
+		if kind != codec.Disconnect && conn.isConnecting() {
+			return nil, errInvalidState
+		}
+		return conn, nil
+	}
+	if c.closed || slices.ContainsFunc(c.left, func(n *namespace) bool { return n.name == name }) {
+		return nil, nil
+	}
+	return nil, errInvalidState
+}
+
+// connect begins a socket. Authentication has a goroutine of its own: pongs, and
+// the news that the client has left, come by the one that is reading.
 func (c *connection) connect(p *codec.Packet) error {
 	n := c.server.namespace(p.Namespace)
 	if n == nil {
-		return c.refuseUnknown(p.Namespace)
+		c.refuse(p.Namespace, map[string]any{"message": "Invalid namespace"})
+		return nil
 	}
+	conn := newConn(n, c)
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return nil
 	}
-	g := c.gateLocked(p.Namespace)
-	switch {
-	case g == nil:
-		c.gates = append(c.gates, &gate{namespace: n})
-	case g.state == gateLeft:
-		*g = gate{namespace: n}
-	case g.state == gateLeaving && g.next == nil:
-		g.next = p
-		c.mu.Unlock()
-		return nil
-	default:
+	if slices.ContainsFunc(c.sockets, func(other *Conn) bool { return other.namespace == n }) {
 		c.mu.Unlock()
 		return errInvalidState
 	}
+	c.sockets = append(c.sockets, conn)
+	c.server.handlers.Begin()
+	n.counters.sockets.Add(1)
 	c.mu.Unlock()
-	c.Emit("data", p)
+	go conn.establish(p.Auth)
 	return nil
 }
 
-func (c *connection) refuseUnknown(namespace string) error {
-	text, err := codec.EncodeConnectError(namespace, map[string]any{"message": "Invalid namespace"})
+// refuse answers a CONNECT with why it cannot be.
+func (c *connection) refuse(namespace string, reason any) {
+	text, err := codec.EncodeConnectError(namespace, reason)
 	if err != nil {
-		return err
+		c.server.log.Error("cannot encode refusal", "namespace", namespace, "error", err)
+		return
 	}
 	c.send([]*engineio.Message{engineio.TextMessage(text)})
-	return nil
 }
 
-// gateLocked finds the gate to a namespace; nil if the client has never asked for it.
-func (c *connection) gateLocked(name string) *gate {
-	for _, g := range c.gates {
-		if g.namespace.name == name {
-			return g
-		}
-	}
-	return nil
-}
-
-// forward gives a packet to its socket, unless the server has put the client out
-// of the namespace while the packet was on its way.
-func (c *connection) forward(p *codec.Packet) error {
+// arrived notes that the client is in a namespace.
+func (c *connection) arrived() {
 	c.mu.Lock()
-	g := c.gateLocked(p.Namespace)
-	if g == nil || g.state == gateConnecting {
-		c.mu.Unlock()
-		return errInvalidState
+	defer c.mu.Unlock()
+	if c.waiting != nil {
+		c.waiting.Stop()
+		c.waiting = nil
 	}
-	if g.state != gateOpen {
-		c.mu.Unlock()
-		return nil
+}
+
+// remove forgets a socket, after which the client may connect to its namespace anew.
+func (c *connection) remove(conn *Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at := slices.Index(c.sockets, conn); at >= 0 {
+		c.sockets = slices.Delete(c.sockets, at, at+1)
 	}
-	conn := g.conn
-	if p.Type == codec.Disconnect {
-		g.state = gateLeaving
-		conn.phase.Store(phaseGone)
+	if conn.opened.Load() && !slices.Contains(c.left, conn.namespace) {
+		c.left = append(c.left, conn.namespace)
 	}
+}
+
+// disconnect takes the client out of all its namespaces and closes the connection.
+func (c *connection) disconnect() {
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
 	c.mu.Unlock()
-	switch p.Type {
-	case codec.Event, codec.BinaryEvent:
-		conn.handle(p)
-	case codec.Disconnect:
-		c.Emit("data", p)
-	default: // an ack, of which the library knows whether it waits for it
-		if _, awaited := conn.socket.Acks().Load(*p.ID); awaited {
-			c.Emit("data", p)
-		}
+	for _, conn := range sockets {
+		conn.Disconnect(false)
 	}
-	return nil
+	c.session.Close(engineio.ReasonForcedClose)
 }
 
 // Closed is part of engineio.Receiver.
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
 	c.closed = true
-	var waiting []*Conn // for the library, which will not tell them
-	for _, g := range c.gates {
-		if reason == engineio.ReasonSlowReader && g.state == gateOpen {
-			g.namespace.counters.slow.Add(1)
-		}
-		if g.state == gateConnecting && g.conn != nil {
-			waiting = append(waiting, g.conn)
-		}
-		g.held, g.next = nil, nil
+	sockets := c.sockets
+	c.sockets = nil
+	if c.waiting != nil {
+		c.waiting.Stop()
 	}
 	c.mu.Unlock()
-	c.Emit("close", string(reason))
-	for _, conn := range waiting {
+	for _, conn := range sockets {
+		if reason == engineio.ReasonSlowReader {
+			conn.namespace.counters.slow.Add(1)
+		}
 		conn.end(string(reason))
 	}
-}
-
-// attach notes the socket that the library has made for a CONNECT. It reports
-// false when the connection has ended.
-func (c *connection) attach(conn *Conn) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	g := c.gateLocked(conn.namespace.name)
-	if c.closed || g == nil || g.state != gateConnecting {
-		return false
-	}
-	g.conn, conn.gate = conn, g
-	return true
-}
-
-// open sends the answer to CONNECT with all that was held behind it.
-func (c *connection) open(conn *Conn) {
-	c.mu.Lock()
-	g := conn.gate
-	if g == nil || g.conn != conn || g.state != gateConnecting {
-		c.mu.Unlock()
-		return
-	}
-	err := c.session.Send(g.held...)
-	g.state, g.held = gateOpen, nil
-	conn.phase.Store(phaseOpen)
-	c.mu.Unlock()
-	c.sent(err)
-}
-
-// leaving stops packets for a socket which the library is taking out.
-func (c *connection) leaving(conn *Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	conn.phase.Store(phaseGone)
-	if g := conn.gate; g != nil && g.conn == conn {
-		g.state = gateLeaving
-	}
-}
-
-// left lets the client connect to the namespace anew, which it may already have
-// asked for.
-func (c *connection) left(conn *Conn) {
-	c.mu.Lock()
-	g := conn.gate
-	if g == nil || g.conn != conn || g.state == gateLeft {
-		c.mu.Unlock()
-		return
-	}
-	next := g.next
-	g.state, g.conn, g.next = gateLeft, nil, nil
-	c.mu.Unlock()
-	if next != nil {
-		_ = c.connect(next) // the namespace is known and its gate free
-	}
-}
-
-// deliver sends a packet that the library has made for a socket of a namespace.
-func (c *connection) deliver(namespace string, messages []*engineio.Message) {
-	c.mu.Lock()
-	g := c.gateLocked(namespace)
-	var conn *Conn
-	if g != nil {
-		conn = g.conn
-	}
-	c.mu.Unlock()
-	if conn != nil {
-		conn.Deliver(messages)
-	}
-}
-
-// hold keeps messages for a socket whose CONNECT has not been answered. It reports
-// false when it has been by now.
-func (c *connection) hold(conn *Conn, messages []*engineio.Message) bool {
-	c.mu.Lock()
-	if conn.phase.Load() != phaseHeld {
-		c.mu.Unlock()
-		return false
-	}
-	g := conn.gate
-	full := len(g.held) >= maxHeld
-	if !full {
-		g.held = append(g.held, messages...)
-	}
-	c.mu.Unlock()
-	if full {
-		c.sent(engineio.ErrQueueFull)
-	}
-	return true
 }
 
 func (c *connection) send(messages []*engineio.Message) {
@@ -290,20 +198,32 @@ func (c *connection) slowReaderNotices() []*engineio.Message {
 	if tell == nil {
 		return nil
 	}
+	event, payload := tell()
 	var notices []*engineio.Message
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, g := range c.gates {
-		if g.state != gateOpen {
+	for _, conn := range c.sockets {
+		if conn.phase.Load() != phaseOpen {
 			continue
 		}
-		name, payload := tell()
-		message, err := encodeEvent(g.namespace, name, payload)
+		packet, err := encodeEvent(conn.namespace, event, payload)
 		if err != nil {
-			c.server.log.Error("cannot encode event", "event", name, "error", err)
-			continue
+			c.server.log.Error("cannot encode event", "event", event, "error", err)
+			return nil
 		}
-		notices = append(notices, message)
+		notices = append(notices, packet...)
 	}
 	return notices
+}
+
+// answerText is the answer to a CONNECT that was let in. The socket's id is for the
+// client; the server keeps none.
+func answerText(namespace string) ([]byte, error) {
+	answer, err := json.Marshal(struct {
+		SID string `json:"sid"`
+	}{engineio.NewID()})
+	if err != nil {
+		return nil, err
+	}
+	return codec.EncodeConnect(namespace, answer), nil
 }

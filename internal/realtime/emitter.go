@@ -5,7 +5,6 @@ import (
 
 	"rolecall/internal/realtime/codec"
 	"rolecall/internal/realtime/engineio"
-	"rolecall/internal/realtime/rooms"
 )
 
 // Emitter sends events to rooms.
@@ -34,17 +33,18 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 		log.Error("an event cannot have this name")
 		return
 	}
-	var raw json.RawMessage // made for the first who hears it
+	var encoded *Payload // made for the first who hears it
 	for _, n := range e.targets() {
-		n.deliver(to, except, func() *engineio.Message {
-			if raw == nil {
-				var err error
-				if raw, err = codec.Marshal(payload); err != nil {
+		n.deliver(to, except, func() []*engineio.Message {
+			if encoded == nil {
+				made, err := marshal(payload)
+				if err != nil {
 					log.Error("cannot encode event", "error", err)
 					return nil
 				}
+				encoded = &made
 			}
-			return eventMessage(n, event, raw)
+			return eventPacket(n, event, nil, *encoded)
 		})
 	}
 }
@@ -60,12 +60,12 @@ func (e *Emitter) EmitLatest(event string, keys []string, values []json.RawMessa
 		keyed[i] = engineio.Value{Key: key, JSON: values[i]}
 	}
 	for _, n := range e.targets() {
-		n.deliver(to, nil, func() *engineio.Message {
-			return engineio.LatestMessage(&engineio.Latest{
+		n.deliver(to, nil, func() []*engineio.Message {
+			return []*engineio.Message{engineio.LatestMessage(&engineio.Latest{
 				Stream: n.name + "," + event,
 				Values: keyed,
 				Encode: func(values []engineio.Value) []byte { return n.encodeLatest(event, values, payload) },
-			}).Metered(&n.counters.queued)
+			}).Metered(&n.counters.queued)}
 		})
 	}
 }
@@ -80,7 +80,7 @@ func (n *namespace) encodeLatest(event string, values []engineio.Value, payload 
 		n.server.log.Error("cannot encode event", "namespace", n.name, "event", event, "error", err)
 		raw = json.RawMessage("null")
 	}
-	return codec.AppendEvent(make([]byte, 0, codec.EventSize(n.name, event, raw)), n.name, event, raw)
+	return codec.AppendEvent(make([]byte, 0, codec.EventSize(n.name, event, raw)), n.name, event, nil, raw, 0)
 }
 
 // targets are the emitter's namespaces that have a handler.
@@ -92,17 +92,4 @@ func (e *Emitter) targets() []*namespace {
 		}
 	}
 	return targets
-}
-
-// deliver sends a message to the sockets of rooms. It is made only if there are any;
-// nil is no message.
-func (n *namespace) deliver(to, except []string, message func() *engineio.Message) {
-	members := n.adapter.Table().Select(toRooms(to), toRooms(except))
-	if len(members) == 0 {
-		return
-	}
-	if m := message(); m != nil {
-		delivered := rooms.Deliver(members, []*engineio.Message{m})
-		n.counters.deliveries.Add(int64(delivered))
-	}
 }

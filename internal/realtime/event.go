@@ -5,12 +5,10 @@ import (
 	"sync/atomic"
 
 	"rolecall/internal/realtime/codec"
-	"rolecall/internal/realtime/engineio"
 )
 
 // handle gives an event to the handler, in the goroutine that reads from the
-// connection: nothing more is read from a client whose event is not finished. The
-// library is not asked; it would take two goroutines for each event.
+// connection: nothing more is read from a client whose event is not finished.
 func (c *Conn) handle(p *codec.Packet) {
 	if !c.startEvent() {
 		return
@@ -29,10 +27,10 @@ func (c *Conn) handle(p *codec.Packet) {
 func (c *Conn) startEvent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.busy && c.state != connEnded {
+	for c.busy && c.phase.Load() == phaseOpen {
 		c.free.Wait()
 	}
-	if c.state != connConnected {
+	if c.phase.Load() != phaseOpen {
 		return false
 	}
 	c.busy = true
@@ -47,15 +45,11 @@ func (c *Conn) ack(event string, id uint64) func(any) {
 		if answered.Swap(true) {
 			return
 		}
-		raw, err := codec.Marshal(payload)
+		encoded, err := marshal(payload)
 		if err != nil {
 			c.namespace.server.log.Error("cannot encode ack", "namespace", c.namespace.name, "event", event, "error", err)
-			raw = json.RawMessage("null") // a client that waits for ever is worse off
+			encoded.JSON = json.RawMessage("null") // a client that waits for ever is worse off
 		}
-		name := c.namespace.name
-		message := engineio.BuildText(codec.AckSize(name, raw), func(dst []byte) []byte {
-			return codec.AppendAck(dst, name, id, raw)
-		}).Metered(&c.namespace.counters.queued)
-		c.Deliver([]*engineio.Message{message})
+		c.Deliver(ackPacket(c.namespace, id, encoded))
 	}
 }

@@ -140,8 +140,8 @@ func start(t *testing.T, options Options, handlers map[string]Handler) *fixture 
 			}
 			n := f.server.namespace(name)
 			wiretest.Eventually(t, "every socket is forgotten", func() bool {
-				_, ids := n.adapter.Table().Dump()
-				return len(ids) == 0 && n.counters.sockets.Load() == 0
+				rooms, memberships := n.rooms.Size()
+				return rooms == 0 && memberships == 0 && n.counters.sockets.Load() == 0
 			})
 		}
 	})

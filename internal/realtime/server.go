@@ -1,5 +1,5 @@
-// Package realtime is a Socket.IO server: everything that knows the Socket.IO
-// library, and the layers below it. Why it is built the way it is stands in
+// Package realtime is a Socket.IO server: version 5 of the protocol, as version 4 of
+// the official clients speaks it. Why it is built the way it is stands in
 // docs/realtime.md.
 package realtime
 
@@ -10,20 +10,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/zishang520/socket.io/servers/engine/v3"
-	"github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
-
-	"rolecall/internal/realtime/codec"
 	"rolecall/internal/realtime/engineio"
 	"rolecall/internal/realtime/inflight"
-	"rolecall/internal/realtime/rooms"
 )
 
 // Server is one Socket.IO server.
@@ -31,12 +24,6 @@ type Server struct {
 	options Options
 	log     *slog.Logger
 	engine  *engineio.Server
-
-	// io is the library's server. It learns of connections through base.
-	io   *socket.Server
-	base engine.BaseServer
-	// request stands in for the HTTP request that the library wants to see.
-	request *types.HttpContext
 
 	// handlers counts the sockets whose Handler has not seen the last of them.
 	handlers inflight.Counter
@@ -53,17 +40,8 @@ func New(options Options) *Server {
 	s := &Server{
 		options:    options,
 		log:        options.Logger,
-		base:       engine.MakeBaseServer(),
-		request:    blankRequest(),
 		namespaces: make(map[string]*namespace),
 	}
-	libraryOptions := socket.DefaultServerOptions()
-	libraryOptions.SetServeClient(false)
-	libraryOptions.SetConnectTimeout(options.ConnectTimeout)
-	libraryOptions.SetAdapter(rooms.Builder{})
-	libraryOptions.SetParser(codec.Parser{})
-	s.io = socket.NewServer(nil, libraryOptions)
-	s.io.Bind(s.base)
 	s.engine = engineio.NewServer(engineio.Config{
 		PingInterval:   options.PingInterval,
 		PingTimeout:    options.PingTimeout,
@@ -76,45 +54,17 @@ func New(options Options) *Server {
 		CompressFrom:   options.CompressFrom,
 		Admit:          options.Admit,
 		AllowOrigin:    options.AllowOrigin,
-		Accept:         s.accept,
+		Accept:         func(session *engineio.Session) engineio.Receiver { return newConnection(s, session) },
 	})
 	return s
-}
-
-// blankRequest is an empty request in the library's wrapping. The library copies
-// headers and query of a connection's request for each of its sockets and keeps
-// the copy; nobody reads it there, since handlers are given a Handshake.
-func blankRequest() *types.HttpContext {
-	request := types.NewHttpContext(noResponse{}, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}})
-	request.Flush() // ends the goroutine that watches the request
-	return request
-}
-
-// noResponse is the http.ResponseWriter of a request that nobody answers.
-type noResponse struct{}
-
-func (noResponse) Header() http.Header         { return http.Header{} }
-func (noResponse) Write(p []byte) (int, error) { return len(p), nil }
-func (noResponse) WriteHeader(int)             {}
-
-// accept makes the library listen to a new session.
-func (s *Server) accept(session *engineio.Session) engineio.Receiver {
-	c := newConnection(s, session)
-	s.base.Emit("connection", c)
-	return c
 }
 
 // Namespace sets the handler of a namespace: "/", "/chat". Clients can connect
 // only to namespaces that have one. It must be called before serving.
 func (s *Server) Namespace(name string, h Handler) {
-	n := &namespace{server: s, name: name, handler: h}
-	nsp := s.io.Of(name, nil)
-	n.adapter, _ = nsp.Adapter().(*rooms.Adapter) // which is what rooms.Builder makes
-	nsp.Use(n.admit)
-	_ = nsp.On("connection", n.onConnection) // reports no errors
 	s.mu.Lock()
-	s.namespaces[name] = n
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.namespaces[name] = &namespace{server: s, name: name, handler: h}
 }
 
 // namespace finds a namespace that has a handler; nil if there is none.
@@ -144,7 +94,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) SocketCount(names ...string) int {
 	count := 0
 	for _, n := range s.allNamespaces() {
-		count += n.adapter.Table().Count(toRooms(names)...)
+		count += n.rooms.Count(names...)
 	}
 	return count
 }
@@ -157,7 +107,7 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // that is still being authenticated.
 func (s *Server) DisconnectRoom(room string) {
 	for _, n := range s.allNamespaces() {
-		for _, member := range n.adapter.Table().Select(toRooms([]string{room}), nil) {
+		for _, member := range n.rooms.Select([]string{room}, nil) {
 			if conn, ok := member.Outlet.(*Conn); ok {
 				conn.Disconnect(true)
 			}
@@ -174,12 +124,4 @@ func (s *Server) Drain(ctx context.Context) error {
 		err = errors.Join(err, fmt.Errorf("realtime: handlers are still running: %w", waited))
 	}
 	return err
-}
-
-func toRooms(names []string) []rooms.Room {
-	out := make([]rooms.Room, len(names))
-	for i, name := range names {
-		out[i] = rooms.Room(name)
-	}
-	return out
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 	"pgregory.net/rapid"
 
 	"rolecall/internal/realtime/codec"
@@ -178,33 +177,29 @@ func TestMarshal(t *testing.T) {
 	}
 }
 
-func TestEncodeForTheLibrary(t *testing.T) {
-	for _, tt := range []struct {
-		packet parser.Packet
-		want   []string
-	}{
-		{parser.Packet{Type: parser.CONNECT, Nsp: "/", Data: map[string]any{"sid": "x"}}, []string{`0{"sid":"x"}`}},
-		{parser.Packet{Type: parser.DISCONNECT, Nsp: "/chat"}, []string{`1/chat,`}},
-		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", json.RawMessage(`{"<":1}`)}}, []string{`2["a",{"<":1}]`}},
-		{parser.Packet{Type: parser.ACK, Nsp: "/chat", Id: id(12), Data: []any{}}, []string{`3/chat,12[]`}},
-		{parser.Packet{Type: parser.CONNECT_ERROR, Nsp: "/", Data: map[string]any{"message": "<no>"}}, []string{`4{"message":"<no>"}`}},
-		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", []byte{1, 2}}},
-			[]string{`51-["a",{"_placeholder":true,"num":0}]`, "\x01\x02"}},
-		{parser.Packet{Type: parser.ACK, Nsp: "/x", Id: id(1), Data: []any{[]byte{3}}},
-			[]string{`61-/x,1[{"_placeholder":true,"num":0}]`, "\x03"}},
-		{parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{"a", func() {}}}, nil},
+func TestEncode(t *testing.T) {
+	refusal, err := codec.EncodeConnectError("/", map[string]any{"message": "<no>"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	placeholder := json.RawMessage(`{"_placeholder":true,"num":0}`)
+	for _, tt := range []struct{ got, want string }{
+		{string(codec.EncodeConnect("/", json.RawMessage(`{"sid":"x"}`))), `0{"sid":"x"}`},
+		{string(codec.EncodeConnect("/chat", json.RawMessage(`{"sid":"x"}`))), `0/chat,{"sid":"x"}`},
+		{string(codec.EncodeDisconnect("/chat")), `1/chat,`},
+		{string(codec.AppendEvent(nil, "/", "a", nil, json.RawMessage(`{"<":1}`), 0)), `2["a",{"<":1}]`},
+		{string(codec.AppendEvent(nil, "/chat", "say \"<\"", id(7), json.RawMessage(`1`), 0)), `2/chat,7["say \"<\"",1]`},
+		{string(codec.AppendAck(nil, "/chat", 12, json.RawMessage(`{}`), 0)), `3/chat,12[{}]`},
+		{string(codec.AppendEvent(nil, "/", "a", nil, placeholder, 1)), `51-["a",{"_placeholder":true,"num":0}]`},
+		{string(codec.AppendAck(nil, "/x", 1, placeholder, 2)), `62-/x,1[{"_placeholder":true,"num":0}]`},
+		{string(refusal), `4{"message":"<no>"}`},
 	} {
-		var got []string
-		for i, message := range (codec.Parser{}).NewEncoder().Encode(&tt.packet) {
-			got = append(got, string(message.Bytes()))
-			e, ok := message.(*codec.Encoded)
-			if !ok || e.Namespace != tt.packet.Nsp || e.Binary != (i > 0) || message.Clone() != message {
-				t.Errorf("%v: message %d is %+v", tt.packet, i, e)
-			}
+		if tt.got != tt.want {
+			t.Errorf("%s, want %s", tt.got, tt.want)
 		}
-		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%v: %s", tt.packet, diff)
-		}
+	}
+	if _, err := codec.EncodeConnectError("/", func() {}); err == nil {
+		t.Error("a function was encoded")
 	}
 }
 
@@ -220,7 +215,7 @@ func TestEventRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := codec.AppendEvent(nil, namespace, name, payload)
+		text := codec.AppendEvent(nil, namespace, name, nil, payload, 0)
 		got, err := (&codec.Decoder{MaxSize: 1 << 20}).Add(text, false)
 		if err != nil {
 			t.Fatalf("decode %s: %v", text, err)

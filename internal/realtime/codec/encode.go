@@ -13,9 +13,10 @@ func EventSize(namespace, name string, payload json.RawMessage) int {
 	return headSize + len(namespace) + len(name) + len(payload)
 }
 
-// AppendEvent appends an event with one argument. The name must be valid UTF-8.
-func AppendEvent(dst []byte, namespace, name string, payload json.RawMessage) []byte {
-	dst = append(appendHead(dst, Event, -1, namespace, nil), '[')
+// AppendEvent appends an event with one argument, with an id if it is to be
+// answered. The name must be valid UTF-8.
+func AppendEvent(dst []byte, namespace, name string, id *uint64, payload json.RawMessage, attachments int) []byte {
+	dst = append(appendHead(dst, Event, attachments, namespace, id), '[')
 	dst = append(appendString(dst, name), ',')
 	return append(append(dst, payload...), ']')
 }
@@ -26,8 +27,8 @@ func AckSize(namespace string, payload json.RawMessage) int {
 }
 
 // AppendAck appends an ack with one argument.
-func AppendAck(dst []byte, namespace string, id uint64, payload json.RawMessage) []byte {
-	dst = append(appendHead(dst, Ack, -1, namespace, &id), '[')
+func AppendAck(dst []byte, namespace string, id uint64, payload json.RawMessage, attachments int) []byte {
+	dst = append(appendHead(dst, Ack, attachments, namespace, &id), '[')
 	return append(append(dst, payload...), ']')
 }
 
@@ -43,29 +44,37 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// EncodeConnect encodes the answer to a CONNECT that was let in.
+func EncodeConnect(namespace string, payload json.RawMessage) []byte {
+	return append(appendHead(nil, Connect, 0, namespace, nil), payload...)
+}
+
+// EncodeDisconnect encodes the news that the client is out of a namespace.
+func EncodeDisconnect(namespace string) []byte { return appendHead(nil, Disconnect, 0, namespace, nil) }
+
 // EncodeConnectError encodes the refusal of a CONNECT.
 func EncodeConnectError(namespace string, reason any) ([]byte, error) {
 	payload, err := Marshal(reason)
 	if err != nil {
 		return nil, err
 	}
-	return append(appendHead(nil, ConnectError, -1, namespace, nil), payload...), nil
+	return append(appendHead(nil, ConnectError, 0, namespace, nil), payload...), nil
 }
 
-// appendHead appends everything that comes before the JSON. A negative number of
-// attachments is not written.
-func appendHead(text []byte, kind Type, attachments int, namespace string, id *uint64) []byte {
-	text = append(text, byte(kind))
-	if attachments >= 0 {
-		text = strconv.AppendInt(text, int64(attachments), 10)
-		text = append(text, '-')
+// appendHead appends everything that comes before the JSON. An event or ack with
+// attachments is of another type.
+func appendHead(dst []byte, kind Type, attachments int, namespace string, id *uint64) []byte {
+	if attachments > 0 {
+		dst = append(dst, byte(kind+BinaryEvent-Event))
+		dst = append(strconv.AppendInt(dst, int64(attachments), 10), '-')
+	} else {
+		dst = append(dst, byte(kind))
 	}
 	if namespace != "" && namespace != "/" {
-		text = append(text, namespace...)
-		text = append(text, ',')
+		dst = append(append(dst, namespace...), ',')
 	}
 	if id != nil {
-		text = strconv.AppendUint(text, *id, 10)
+		dst = strconv.AppendUint(dst, *id, 10)
 	}
-	return text
+	return dst
 }

@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -22,9 +23,13 @@ const congestedLimit = 64 << 10
 
 // Send hands messages to the client, all or none of them. It never waits. On
 // ErrQueueFull the caller decides what becomes of the session.
-func (s *Session) Send(messages ...*Message) error {
+func (s *Session) Send(messages ...*Message) error { return s.SendWhile(nil, messages) }
+
+// SendWhile is Send, unless open is false: then it returns ErrClosed. Once open has
+// become false, whatever is sent next comes after all that was sent while it was true.
+func (s *Session) SendWhile(open *atomic.Bool, messages []*Message) error {
 	s.mu.Lock()
-	if s.state == stateClosed {
+	if s.state == stateClosed || open != nil && !open.Load() {
 		s.mu.Unlock()
 		return ErrClosed
 	}

@@ -238,8 +238,8 @@ func (s *Server) Drain(ctx context.Context) error {
 	return nil
 }
 
-// newSessionID is 128 random bits. Whoever knows it can speak for the session.
-func newSessionID() string {
+// NewID is 128 random bits as text. Whoever knows a session's id can speak for it.
+func NewID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails, see crypto/rand
 	return base64.RawURLEncoding.EncodeToString(id[:])

@@ -85,7 +85,7 @@ type Session struct {
 
 // newSession makes a session and the packet that opens it.
 func (s *Server) newSession(r *http.Request, query url.Values, upgrades []string) (*Session, *Message, error) {
-	id := newSessionID()
+	id := NewID()
 	handshake, err := json.Marshal(struct {
 		SID          string   `json:"sid"`
 		Upgrades     []string `json:"upgrades"`

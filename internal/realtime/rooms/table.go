@@ -1,31 +1,19 @@
-// Package rooms keeps which socket stands in which room, and delivers packets to
-// the sockets of rooms: the adapter of the Socket.IO library.
+// Package rooms keeps which socket stands in which room, and delivers messages to
+// the sockets of rooms.
 package rooms
 
 import (
 	"slices"
 	"sync"
-
-	"github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// Names for the library's types.
-type (
-	// ID is a socket's id.
-	ID = socket.SocketId
-	// Room is a room's name.
-	Room = socket.Room
-)
-
-// Member is a socket as the table knows it.
+// Member is a socket as a table knows it. It must not be copied.
 type Member struct {
-	ID ID
-	// Outlet is where the socket's packets go; nil for one that was not registered.
+	// Outlet is where the socket's messages go. It is set before the socket joins a room.
 	Outlet Outlet
 
 	// The rest is guarded by the table's lock.
 
-	known       bool
 	memberships []membership
 	mark        uint64 // the last selection that came by
 }
@@ -38,101 +26,73 @@ type membership struct {
 
 // room is one room, which has at least one member.
 type room struct {
-	name     Room
+	name     string
 	members  []*Member
 	snapshot []*Member // the members, never changed once made; nil when out of date
 }
 
 // Table is who stands where. One lock covers both directions, so that they never
-// disagree and a room cannot vanish while somebody enters it.
+// disagree and a room cannot vanish while somebody enters it. The zero value is
+// an empty table.
 type Table struct {
-	changes changeLog
-
 	mu        sync.Mutex
-	rooms     map[Room]*room
-	members   map[ID]*Member
+	rooms     map[string]*room
 	selection uint64 // the number of the last one
 }
 
-// NewTable makes an empty table. The observer is told of each change, in order
-// and one at a time, without a lock held; it may change the table.
-func NewTable(observe func(Change)) *Table {
-	return &Table{changes: changeLog{observe: observe}, rooms: make(map[Room]*room), members: make(map[ID]*Member)}
-}
-
-// Register says where the packets of a socket go. It must come before the socket
-// joins any room; the socket is not known before that.
-func (t *Table) Register(id ID, outlet Outlet) {
+// Join puts a socket into rooms.
+func (t *Table) Join(m *Member, names ...string) {
 	t.mu.Lock()
-	t.members[id] = &Member{ID: id, Outlet: outlet}
-	t.mu.Unlock()
-}
-
-// Join puts a socket into rooms. With no rooms it makes the socket known.
-func (t *Table) Join(id ID, rooms ...Room) {
-	t.mu.Lock()
-	m := t.members[id]
-	if m == nil {
-		m = &Member{ID: id}
-		t.members[id] = m
-	}
-	m.known = true
+	defer t.mu.Unlock()
 	if m.memberships == nil {
-		m.memberships = make([]membership, 0, len(rooms)+1) // one more is the socket's own
+		m.memberships = make([]membership, 0, len(names))
 	}
-	for _, name := range rooms {
-		t.joinLocked(m, name)
+	if t.rooms == nil {
+		t.rooms = make(map[string]*room)
 	}
-	t.unlockAndTell()
-}
-
-func (t *Table) joinLocked(m *Member, name Room) {
-	if m.find(name) >= 0 {
-		return
+	for _, name := range names {
+		if m.find(name) >= 0 {
+			continue
+		}
+		r := t.rooms[name]
+		if r == nil {
+			r = &room{name: name}
+			t.rooms[name] = r
+		}
+		m.memberships = append(m.memberships, membership{r, len(r.members)})
+		r.members = append(r.members, m)
+		r.snapshot = nil
 	}
-	r := t.rooms[name]
-	if r == nil {
-		r = &room{name: name}
-		t.rooms[name] = r
-		t.changes.add(Change{Kind: RoomCreated, Room: name})
-	}
-	m.memberships = append(m.memberships, membership{r, len(r.members)})
-	r.members = append(r.members, m)
-	r.snapshot = nil
-	t.changes.add(Change{Kind: RoomJoined, Room: r.name, ID: m.ID})
 }
 
 // find is the place of a room among the member's; -1 if it is not there. A socket
 // stands in few rooms.
-func (m *Member) find(name Room) int {
+func (m *Member) find(name string) int {
 	return slices.IndexFunc(m.memberships, func(in membership) bool { return in.room.name == name })
 }
 
-func (m *Member) in(name Room) bool { return m.find(name) >= 0 }
-
-// Leave takes a socket out of a room.
-func (t *Table) Leave(id ID, name Room) {
+// Leave takes a socket out of rooms.
+func (t *Table) Leave(m *Member, names ...string) {
 	t.mu.Lock()
-	if m := t.members[id]; m != nil {
+	defer t.mu.Unlock()
+	for _, name := range names {
 		if at := m.find(name); at >= 0 {
 			t.leaveLocked(m, m.memberships[at])
 			m.memberships = slices.Delete(m.memberships, at, at+1)
 		}
 	}
-	t.unlockAndTell()
 }
 
-// LeaveAll takes a socket out of all its rooms and forgets it.
-func (t *Table) LeaveAll(id ID) {
+// LeaveAll takes a socket out of all its rooms and returns them.
+func (t *Table) LeaveAll(m *Member) []string {
 	t.mu.Lock()
-	if m := t.members[id]; m != nil {
-		for _, in := range m.memberships {
-			t.leaveLocked(m, in)
-		}
-		m.memberships = nil
-		delete(t.members, id)
+	defer t.mu.Unlock()
+	names := m.roomNames()
+	for _, in := range m.memberships {
+		t.leaveLocked(m, in)
 	}
-	t.unlockAndTell()
+	m.memberships = nil
+	return names
 }
 
 // leaveLocked takes a member off a room's list; the last one takes its place.
@@ -145,45 +105,30 @@ func (t *Table) leaveLocked(m *Member, in membership) {
 	if moved != m {
 		moved.memberships[slices.IndexFunc(moved.memberships, func(of membership) bool { return of.room == r })].at = in.at
 	}
-	t.changes.add(Change{Kind: RoomLeft, Room: r.name, ID: m.ID})
 	switch {
 	case last == 0:
 		delete(t.rooms, r.name)
-		t.changes.add(Change{Kind: RoomDeleted, Room: r.name})
 	case cap(r.members) > 64 && last < cap(r.members)/4:
 		r.members = slices.Clone(r.members) // a room that was once full does not keep the space
 	}
 }
 
-func (t *Table) unlockAndTell() {
-	tell := t.changes.pending()
-	t.mu.Unlock()
-	if tell {
-		t.changes.tell(&t.mu)
-	}
-}
-
 // Contains says whether the socket stands in the room.
-func (t *Table) Contains(id ID, name Room) bool {
+func (t *Table) Contains(m *Member, name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.members[id]
-	return m != nil && m.in(name)
+	return m.find(name) >= 0
 }
 
-// RoomsOf lists the rooms of a socket; known is false for one that never joined any.
-func (t *Table) RoomsOf(id ID) (names []Room, known bool) {
+// RoomsOf lists the rooms of a socket.
+func (t *Table) RoomsOf(m *Member) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	m := t.members[id]
-	if m == nil || !m.known {
-		return nil, false
-	}
-	return m.roomNames(), true
+	return m.roomNames()
 }
 
-func (m *Member) roomNames() []Room {
-	names := make([]Room, len(m.memberships))
+func (m *Member) roomNames() []string {
+	names := make([]string, len(m.memberships))
 	for i, in := range m.memberships {
 		names[i] = in.room.name
 	}
@@ -191,7 +136,7 @@ func (m *Member) roomNames() []Room {
 }
 
 // Count is the number of sockets which stand in all of the rooms; none for no rooms.
-func (t *Table) Count(names ...Room) int {
+func (t *Table) Count(names ...string) int {
 	if len(names) == 0 {
 		return 0
 	}
@@ -212,7 +157,7 @@ func (t *Table) Count(names ...Room) int {
 	}
 	count := 0
 	for _, m := range smallest.members {
-		if !slices.ContainsFunc(names, func(name Room) bool { return !m.in(name) }) {
+		if !slices.ContainsFunc(names, func(name string) bool { return m.find(name) < 0 }) {
 			count++
 		}
 	}
@@ -221,7 +166,7 @@ func (t *Table) Count(names ...Room) int {
 
 // Select lists each socket which stands in any of the rooms and in none of those
 // excepted, once. The list must not be changed.
-func (t *Table) Select(names, except []Room) []*Member {
+func (t *Table) Select(names, except []string) []*Member {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(names) == 1 && len(except) == 0 {
@@ -234,29 +179,6 @@ func (t *Table) Select(names, except []Room) []*Member {
 		}
 		return r.snapshot
 	}
-	mark := t.exceptLocked(except)
-	size := 0
-	for _, name := range names {
-		if r := t.rooms[name]; r != nil {
-			size += len(r.members)
-		}
-	}
-	selected := make([]*Member, 0, size)
-	for _, name := range names {
-		if r := t.rooms[name]; r != nil {
-			for _, m := range r.members {
-				if m.mark != mark {
-					m.mark = mark
-					selected = append(selected, m)
-				}
-			}
-		}
-	}
-	return selected
-}
-
-// exceptLocked begins a selection and marks those whom it must not find.
-func (t *Table) exceptLocked(except []Room) (mark uint64) {
 	t.selection++
 	for _, name := range except {
 		if r := t.rooms[name]; r != nil {
@@ -265,38 +187,29 @@ func (t *Table) exceptLocked(except []Room) (mark uint64) {
 			}
 		}
 	}
-	return t.selection
-}
-
-// Everybody lists every known socket but those in the excepted rooms.
-func (t *Table) Everybody(except []Room) []*Member {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	mark := t.exceptLocked(except)
-	selected := make([]*Member, 0, len(t.members))
-	for _, m := range t.members {
-		if m.known && m.mark != mark {
-			selected = append(selected, m)
+	var selected []*Member
+	for _, name := range names {
+		r := t.rooms[name]
+		if r == nil {
+			continue
+		}
+		selected = slices.Grow(selected, len(r.members))
+		for _, m := range r.members {
+			if m.mark != t.selection {
+				m.mark = t.selection
+				selected = append(selected, m)
+			}
 		}
 	}
 	return selected
 }
 
-// Dump copies the whole table, both ways round.
-func (t *Table) Dump() (byRoom map[Room][]ID, byID map[ID][]Room) {
+// Size is the number of rooms, and of the places that sockets have in them.
+func (t *Table) Size() (rooms, memberships int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	byRoom = make(map[Room][]ID, len(t.rooms))
-	for name, r := range t.rooms {
-		for _, m := range r.members {
-			byRoom[name] = append(byRoom[name], m.ID)
-		}
+	for _, r := range t.rooms {
+		memberships += len(r.members)
 	}
-	byID = make(map[ID][]Room, len(t.members))
-	for id, m := range t.members {
-		if m.known {
-			byID[id] = m.roomNames()
-		}
-	}
-	return byRoom, byID
+	return len(t.rooms), memberships
 }
