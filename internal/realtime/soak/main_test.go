@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -156,9 +157,9 @@ func (l *logWatch) WithAttrs([]slog.Attr) slog.Handler { return l }
 // WithGroup is part of slog.Handler.
 func (l *logWatch) WithGroup(string) slog.Handler { return l }
 
-// seen is how often a message was logged.
-func (l *logWatch) seen(message string) int {
+// all is how often each message was logged.
+func (l *logWatch) all() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.count[message]
+	return maps.Clone(l.count)
 }

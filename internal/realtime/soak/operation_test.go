@@ -111,7 +111,7 @@ func (o operation) GoString() string {
 	}
 }
 
-// shares is how many operations of a thousand are of each kind. More leave than join, so that rooms stay small.
+// kindOf deals out the kinds, each with its share of a thousand. More leave than join, so that rooms stay small.
 func kindOf(thousandth uint64) kind {
 	for _, share := range [...]struct {
 		kind  kind
@@ -141,13 +141,17 @@ func operations(slots int) *rapid.Generator[operation] {
 			mixed = mix(mixed)
 			return v
 		}
+		room := func() roomSet { return 1 << take(roomCount) }
 		o := operation{kind: kindOf(take(1000)), slot: int(take(uint64(slots)))}
-		o.rooms = roomSet(1) << take(roomCount)
+		o.rooms = room()
 		if take(4) == 0 { // one or two more
-			o.rooms |= roomSet(1)<<take(roomCount) | roomSet(1)<<take(roomCount)
+			o.rooms |= room()
+			o.rooms |= room()
 		}
 		if take(4) == 0 {
-			o.except = (roomSet(1)<<take(roomCount) | roomSet(1)<<take(roomCount)) &^ o.rooms
+			o.except = room()
+			o.except |= room()
+			o.except &^= o.rooms
 		}
 		o.ending, o.parting = ending(take(uint64(endings))), parting(take(uint64(partings)))
 		o.pipelined = take(2) == 0
