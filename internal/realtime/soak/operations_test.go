@@ -202,7 +202,11 @@ func (w *world) checkRooms(t *rapid.T) {
 		}
 		return true
 	})
-	eventually(t, "as many connections as the model", func() bool { return w.server.Connections() == connections })
+	eventually(t, "as many connections and sockets as the model, and nothing that waits", func() bool {
+		m := w.server.Metrics()
+		return m.Connections == connections && m.QueuedBytes == 0 && m.Namespaces["/"].QueuedBytes == 0 &&
+			m.Namespaces["/"].Sockets == int64(connections)
+	})
 }
 
 // waitFor waits for what the server or a reader is to do.

@@ -24,6 +24,8 @@ const (
 	// newsAhead is how many events may be on their way to a healthy reader, so that a machine which has other things
 	// to do makes nobody slow: a fraction of what may be queued.
 	newsAhead = 500
+	// maxQueued is how much may wait for one reader, in bytes: Options.MaxQueuedBytes, and the message on top.
+	maxQueued = 1<<20 + 1<<10
 	// maxGrowth is how much memory the process may take for slow readers, in bytes.
 	maxGrowth = 64 << 20
 )
@@ -67,12 +69,24 @@ func TestSlowReaders(t *testing.T) {
 			t.Errorf("a slow reader that reads again: %v", err)
 		}
 	}
+	checkSlowMetrics(t, f)
 	h.ending.Store(true)
 	for _, r := range readers {
 		r.cut()
 	}
 	group.Wait()
 	t.Logf("%d events; %d KiB, at most %d KiB more; logged %v", sent, before>>10, (peak-before)>>10, f.log.all())
+}
+
+// checkSlowMetrics checks what the server says of slow readers that are all gone.
+func checkSlowMetrics(t *testing.T, f *fixture) {
+	t.Helper()
+	m := f.server.Metrics().Namespaces["/"]
+	if m.SlowDisconnects != slowReaders || m.Sockets != healthyReaders {
+		t.Errorf("metrics: %d slow disconnects and %d sockets, want %d and %d",
+			m.SlowDisconnects, m.Sockets, slowReaders, healthyReaders)
+	}
+	eventually(t, "nothing waits for anybody", func() bool { return f.server.Metrics().QueuedBytes == 0 })
 }
 
 // spreadNews sends events to the room until every slow reader is cut off, and returns their number and the most
@@ -91,6 +105,9 @@ func spreadNews(t *testing.T, f *fixture, h *newsroom, readers []*newsReader) (s
 		}
 		eventually(t, "the healthy keep up", func() bool { return sent-slowest(readers) <= newsAhead || t.Failed() })
 		peak = max(peak, residentBytes(t))
+		if queued := f.server.Metrics().QueuedBytes; queued > (slowReaders+healthyReaders)*maxQueued {
+			t.Errorf("%d bytes wait to be read", queued)
+		}
 	}
 	return sent, peak
 }

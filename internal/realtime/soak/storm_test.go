@@ -19,7 +19,13 @@ const (
 // TestReconnectStorms cuts all clients of a room at once, again and again, and lets them return while broadcasts go
 // on. Who is back hears everything that is sent after the answer to its CONNECT, once and in order.
 func TestReconnectStorms(t *testing.T) {
-	count, storms := scaled(100, 300), scaled(10, 30)
+	t.Run("many storms", func(t *testing.T) { reconnectStorms(t, scaled(100, 300), scaled(8, 50)) })
+	// A large room is delivered to by several goroutines for each broadcast.
+	t.Run("many clients", func(t *testing.T) { reconnectStorms(t, scaled(600, 2000), scaled(2, 10)) })
+}
+
+func reconnectStorms(t *testing.T, count, storms int) {
+	t.Helper()
 	h := &rooms{names: []string{"storm"}}
 	f := serve(t, realtime.Options{}, h, nil)
 	sources := startSources(t, f.server.Emitter("/"))
