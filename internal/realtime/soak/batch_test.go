@@ -133,12 +133,12 @@ func (w *world) checkLife(l *life, heard []int, broadcasts []*sent) {
 		lost := l.lossy && i > last[b.worker] // on its way when the client ended the connection
 		switch {
 		case must && !came[i] && !lost:
-			w.t.Errorf("socket %d has not heard broadcast %d: %+v, %+v", l.id, w.nextID+i, *b, l.presence)
+			w.t.Errorf("socket %d has not heard broadcast %d: %s", l.id, w.nextID+i, l.describe(b))
 		case mustNot && came[i] && !l.mayInherit(b):
-			w.t.Errorf("socket %d heard broadcast %d: %+v, %+v", l.id, w.nextID+i, *b, l.presence)
+			w.t.Errorf("socket %d heard broadcast %d: %s", l.id, w.nextID+i, l.describe(b))
 		case b.quiet && must == mustNot:
-			w.t.Errorf("the model does not know whether socket %d has to hear broadcast %d, though all was quiet: %+v, %+v",
-				l.id, w.nextID+i, *b, l.presence)
+			w.t.Errorf("the model does not know whether socket %d has to hear broadcast %d, though all was quiet: %s",
+				l.id, w.nextID+i, l.describe(b))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package soak_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -113,3 +114,37 @@ func (h *guests) Event(*realtime.Conn, realtime.Event) {}
 
 // Disconnected is part of realtime.Handler.
 func (h *guests) Disconnected(*realtime.Conn, string) { h.left <- struct{}{} }
+
+// TestNothingLostAtDisconnect ends connections whose clients have not read for a while. What was sent before the end
+// still reaches them, in order, and then the Close frame.
+func TestNothingLostAtDisconnect(t *testing.T) {
+	h := &guests{conns: make(chan *realtime.Conn, 1), left: make(chan struct{}, 1)}
+	f := serve(t, realtime.Options{PingInterval: 4 * patience}, h, smallBuffers)
+	filling := strings.Repeat("x", newsBytes)
+	for range scaled(20, 200) {
+		c, err := connected(f.address, "40", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, sent := <-h.conns, int64(0)
+		for f.server.Metrics().QueuedBytes < 100<<10 { // the system takes no more, and much waits behind that
+			sent++
+			if err := conn.Emit("news", []any{sent, filling}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		conn.Disconnect(true)
+		r := &newsReader{client: c}
+		r.expectBy(patience)
+		var closed *closedError
+		if err := r.read(t); !errors.As(err, &closed) {
+			t.Errorf("the connection ended without a Close frame: %v", err)
+		}
+		if heard := r.heard.Load(); heard != sent {
+			t.Errorf("%d of %d events came", heard, sent)
+		}
+		c.cut()
+		<-h.left
+		eventually(t, "nothing waits", func() bool { return f.server.Metrics().QueuedBytes == 0 })
+	}
+}

@@ -1,6 +1,7 @@
 package soak_test
 
 import (
+	"fmt"
 	"math"
 	"sync"
 
@@ -151,6 +152,28 @@ func (l *life) standsIn() roomSet {
 	return rooms
 }
 
+// describe says when the broadcast was, and where the socket stood.
+func (l *life) describe(b *sent) string {
+	text := fmt.Sprintf("sent from %d to %d to %v except %v; connected at %d", b.began, b.ended, b.to, b.except, l.answeredAt)
+	if l.leaving != forever {
+		text += fmt.Sprintf(", leaving at %d", l.leaving)
+	}
+	for _, room := range (b.to | b.except).list() {
+		text += fmt.Sprintf("; room-%d:", room)
+		for _, phase := range l.presence[room] {
+			where := "out"
+			if phase.in {
+				where = "in"
+			}
+			text += fmt.Sprintf(" %s from %d", where, phase.from)
+			if phase.until != forever {
+				text += fmt.Sprintf(" until %d", phase.until)
+			}
+		}
+	}
+	return text
+}
+
 // must says that the socket has to hear the broadcast: it stood in one of the rooms, and in none of those excepted,
 // during the whole of it.
 func (l *life) must(b *sent) bool {
@@ -170,8 +193,7 @@ func (l *life) must(b *sent) bool {
 }
 
 // mustNot says that the socket may not hear the broadcast: during the whole of it, it stood in none of the rooms or
-// in one of those excepted, or it was not there. Its rooms are asked only while they are known, that is between
-// its CONNECT and its end.
+// in one of those excepted, or it was not there.
 func (l *life) mustNot(b *sent) bool {
 	select {
 	case <-l.ended:

@@ -29,7 +29,7 @@ func TestPings(t *testing.T) {
 func TestPongBeforeThePingIsWritten(t *testing.T) {
 	options := realtime.Options{PingInterval: 50 * time.Millisecond, PingTimeout: 2 * time.Second}
 	held := &atomic.Int64{}
-	pingPong(t, options, 20, scaled(60, 400), func(l net.Listener) net.Listener { return &holdingListener{l, held} })
+	pingPong(t, options, 20, scaled(60, 200), func(l net.Listener) net.Listener { return &holdingListener{l, held} })
 	if held.Load() == 0 {
 		t.Error("no write was held until the pong had come")
 	}
