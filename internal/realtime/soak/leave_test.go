@@ -3,6 +3,7 @@ package soak_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestNothingBehindDisconnect(t *testing.T) {
 // same connection, this time without the room. What was sent to the room is not for this socket, which may not even
 // be of the same user.
 func TestNothingForTheSocketBefore(t *testing.T) {
-	_, inherited := leaveAmidBroadcasts(t, scaled(500, 5000))
+	_, inherited := leaveAmidBroadcasts(t, scaled(2000, 10_000))
 	if inherited > 0 {
 		t.Errorf("%d events for the socket before reached a socket that has been in no room", inherited)
 	}
@@ -31,7 +32,7 @@ func TestNothingForTheSocketBefore(t *testing.T) {
 // leaveAmidBroadcasts lets a socket leave its room's namespace and return without the room, so many times. It counts
 // the events between DISCONNECT and the answer to CONNECT, and those that came to the socket without a room.
 func leaveAmidBroadcasts(t *testing.T, rounds int) (behind, inherited int) {
-	const beats = 20
+	const emitters, beats = 32, 5 // so many wait for each other, and some for long
 	h := &guests{conns: make(chan *realtime.Conn, 2), left: make(chan struct{}, 2)}
 	f := serve(t, realtime.Options{}, h, nil)
 	c, err := connected(f.address, `40{"guest":true}`, false)
@@ -52,12 +53,11 @@ func leaveAmidBroadcasts(t *testing.T, rounds int) (behind, inherited int) {
 		beating := make(chan struct{})
 		go func() {
 			defer close(beating)
-			beat := func() {
+			together(slices.Repeat([]func(){func() {
 				for range beats {
 					emitter.Emit("beat", nil, []string{"room"}, nil)
 				}
-			}
-			together(beat, beat, beat)
+			}}, emitters)...)
 		}()
 		conn.Disconnect(false)
 		readUntil(t, c, "41")
