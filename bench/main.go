@@ -52,7 +52,7 @@ func run(ctx context.Context, arguments []string, in io.Reader, out, problems io
 	if err != nil {
 		return err
 	}
-	began := time.Now()
+	began := now()
 	b := &scenario.Bench{Workshop: workshop, Window: settings.window, WorkerArguments: []string{workerArgument}, Progress: problems}
 	var sections []report.Section
 	for _, s := range settings.scenarios {

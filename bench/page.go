@@ -25,11 +25,13 @@ themselves change with the machine, and with who else is using it.
 %s
 
 The load comes from worker processes that write and read WebSocket frames themselves, so that the clients use little of
-the machine: two of them, one where clients connect. They count what they receive; nothing is taken for delivered that no client has read. CPU is the time of
-the server's process alone, user and kernel, as the kernel's scheduler counts it. Latency is from the moment a client
-writes an event to the moment another has read it, and so includes the clients' own share of the processors. Events are
-sent at fixed times however long the server takes. Every event of a Socket.IO client asks for an ack and gets one. Each
-load runs for two seconds before it is measured.
+the machine: two of them, one where clients connect. They count what they receive; nothing is taken for delivered that
+no client has read. CPU is the time of the server's process alone, user and kernel, as the kernel's scheduler counts it.
+Latency is from the moment a client writes an event to the moment another has read it, and so includes the clients' own
+share of the processors, and what other programs take of them: a load average well above the load of the benchmark
+itself, about 1, makes latencies long and costs every server some CPU. Events are sent at fixed times however long the
+server takes. Every event of a Socket.IO client asks for an ack and gets one. Each load runs for two seconds before it
+is measured.
 
 | server | what it is |
 |---|---|
@@ -41,8 +43,24 @@ load runs for two seconds before it is measured.
 | hub-queued, hub-direct | a bare WebSocket hub on lxzan/gws 1.8.9: no Socket.IO, no tokens; as cheap as it gets |
 `
 
+// start is when the run began, and how busy the machine was.
+type start struct {
+	at time.Time
+	// loadAverage is that of the last minute, see proc(5).
+	loadAverage string
+}
+
+func now() start {
+	content, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return start{at: time.Now(), loadAverage: "unknown"}
+	}
+	lastMinute, _, _ := strings.Cut(string(content), " ")
+	return start{at: time.Now(), loadAverage: lastMinute}
+}
+
 // writePage writes the report as Markdown.
-func writePage(ctx context.Context, s settings, w *target.Workshop, began time.Time, sections []report.Section) error {
+func writePage(ctx context.Context, s settings, w *target.Workshop, began start, sections []report.Section) error {
 	if s.page == "-" {
 		return nil
 	}
@@ -60,10 +78,11 @@ func writePage(ctx context.Context, s settings, w *target.Workshop, began time.T
 }
 
 // machine says on what, when and with what was measured.
-func machine(ctx context.Context, w *target.Workshop, began time.Time) string {
+func machine(ctx context.Context, w *target.Workshop, began start) string {
 	table := "| | |\n|---|---|\n"
 	for _, row := range [][2]string{
-		{"date", began.UTC().Format("2006-01-02 15:04 UTC") + fmt.Sprintf(", %v", time.Since(began).Round(time.Second))},
+		{"date", began.at.UTC().Format("2006-01-02 15:04 UTC") + fmt.Sprintf(", %v", time.Since(began.at).Round(time.Second))},
+		{"load average before", began.loadAverage},
 		{"processor", fmt.Sprintf("%s, %d cores", processor(), runtime.NumCPU())},
 		{"kernel", version(ctx, "uname", "-sr")},
 		{"Go", runtime.Version()},
