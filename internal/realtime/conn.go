@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"rolecall/internal/realtime/codec"
 	"rolecall/internal/realtime/engineio"
 	"rolecall/internal/realtime/rooms"
 )
@@ -119,7 +118,7 @@ func (c *Conn) Emit(event string, payload any) error {
 	if err != nil {
 		return err
 	}
-	if c.phase.Load() != phaseOpen || !c.Deliver(packet) {
+	if c.isConnecting() || !c.Deliver(packet) {
 		return ErrNotConnected
 	}
 	return nil
@@ -189,7 +188,7 @@ func (c *Conn) Disconnect(closeConnection bool) {
 		return
 	}
 	if first, idle := c.markEnded(reasonServerLeft); first {
-		c.connection.send([]*engineio.Message{engineio.TextMessage(codec.EncodeDisconnect(c.namespace.name))})
+		c.connection.putOut(c)
 		c.leave(idle)
 	}
 }

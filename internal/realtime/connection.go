@@ -140,12 +140,26 @@ func (c *connection) arrived() {
 func (c *connection) remove(conn *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.removeLocked(conn)
+}
+
+func (c *connection) removeLocked(conn *Conn) {
 	if at := slices.Index(c.sockets, conn); at >= 0 {
 		c.sockets = slices.Delete(c.sockets, at, at+1)
 	}
 	if conn.opened.Load() && !slices.Contains(c.left, conn.namespace) {
 		c.left = append(c.left, conn.namespace)
 	}
+}
+
+// putOut tells the client that it is out of the namespace. No CONNECT is taken
+// before it is told, and any after.
+func (c *connection) putOut(conn *Conn) {
+	c.mu.Lock()
+	err := c.session.Send(engineio.TextMessage(codec.EncodeDisconnect(conn.namespace.name)))
+	c.removeLocked(conn)
+	c.mu.Unlock()
+	c.sent(err)
 }
 
 // disconnect takes the client out of all its namespaces and closes the connection.

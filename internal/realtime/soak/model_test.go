@@ -73,8 +73,6 @@ type sent struct {
 type life struct {
 	id    int
 	rooms roomSet // joined in Authenticate
-	// before is the socket before on the same connection, where there was one.
-	before *life
 	// refused: Authenticate joins the rooms and then refuses.
 	refused bool
 
@@ -215,10 +213,4 @@ func (l *life) mustNot(b *sent) bool {
 		}
 	}
 	return out
-}
-
-// mayInherit says that the broadcast may have been on its way to the socket before on the same connection. That it
-// then reaches this one is the subject of TestNothingForTheSocketBefore.
-func (l *life) mayInherit(b *sent) bool {
-	return l.before != nil && (!l.before.mustNot(b) || l.before.mayInherit(b))
 }

@@ -180,7 +180,6 @@ func (k *worker) end(s *slot, how ending) error {
 // reenter connects anew over the same connection.
 func (k *worker) reenter(s *slot, before string) error {
 	l := k.begin(s.life.rooms)
-	l.before = s.life
 	s.session.expectAnswer(l)
 	if before == "" {
 		s.session.send(connectPacket(l))
