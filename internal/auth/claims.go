@@ -3,8 +3,8 @@ package auth
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -32,26 +32,26 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &sent); err != nil {
 		return fmt.Errorf("claims: %w", err)
 	}
-	dates := []string{"exp", "nbf", "iat"}
-	read := slices.Concat(dates, []string{"iss", "sub", "aud", "userId", "username", "name", "role", "companyId"})
-	exact := make(map[string]json.RawMessage, len(read))
-	for _, name := range read {
-		value, isSent := sent[name]
+	for _, member := range []struct {
+		name string
+		into any
+		date bool
+	}{
+		{"exp", &c.ExpiresAt, true}, {"nbf", &c.NotBefore, true}, {"iat", &c.IssuedAt, true},
+		{"iss", &c.Issuer, false}, {"sub", &c.Subject, false}, {"aud", &c.Audience, false},
+		{"userId", &c.UserID, false}, {"username", &c.Username, false}, {"name", &c.Name, false},
+		{"role", &c.Role, false}, {"companyId", &c.CompanyID, false},
+	} {
+		value, isSent := sent[member.name]
 		if !isSent {
 			continue
 		}
-		if value[0] == '"' && slices.Contains(dates, name) {
-			return fmt.Errorf("claim %s is not a number", name)
+		if member.date && value[0] == '"' {
+			return fmt.Errorf("claim %s is not a number", member.name)
 		}
-		exact[name] = value
-	}
-	raw, err := json.Marshal(exact)
-	if err != nil {
-		return fmt.Errorf("claims: %w", err)
-	}
-	type plain claims // without this method
-	if err := json.Unmarshal(raw, (*plain)(c)); err != nil {
-		return fmt.Errorf("claims: %w", err)
+		if err := json.Unmarshal(value, member.into); err != nil {
+			return fmt.Errorf("claim %s: %w", member.name, err)
+		}
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ func (c claims) identity() (Identity, error) {
 	id := Identity{
 		UserID:    first(c.Subject, c.UserID),
 		Role:      role,
-		CompanyID: c.CompanyID,
+		CompanyID: unique.Make(c.CompanyID).Value(), // one copy for all who belong to it
 		ExpiresAt: c.ExpiresAt.Time,
 	}
 	if id.ExpiresAt.Unix() > latestExpiry {

@@ -24,7 +24,7 @@ func TestHandshakeReachesTheHandler(t *testing.T) {
 	client := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket&a=b")
 	client.Send(`40{"token":"<x>"}`)
 	hs := wiretest.Receive(t, "Authenticate", seen)
-	if string(hs.Auth) != `{"token":"<x>"}` || hs.Query.Get("a") != "b" || hs.Header.Get("User-Agent") != "wiretest" ||
+	if string(hs.Auth) != `{"token":"<x>"}` || hs.Query().Get("a") != "b" || hs.Header().Get("User-Agent") != "wiretest" ||
 		hs.RemoteAddr != client.Conn().LocalAddr().String() {
 		t.Errorf("handshake: %+v", hs)
 	}

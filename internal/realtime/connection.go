@@ -1,7 +1,6 @@
 package realtime
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -230,14 +229,8 @@ func (c *connection) slowReaderNotices() []*engineio.Message {
 	return notices
 }
 
-// answerText is the answer to a CONNECT that was let in. The socket's id is for the
+// answerTo is the answer to a CONNECT that was let in. The socket's id is for the
 // client; the server keeps none.
-func answerText(namespace string) ([]byte, error) {
-	answer, err := json.Marshal(struct {
-		SID string `json:"sid"`
-	}{engineio.NewID()})
-	if err != nil {
-		return nil, err
-	}
-	return codec.EncodeConnect(namespace, answer), nil
+func answerTo(namespace string) *engineio.Message {
+	return engineio.TextMessage(codec.EncodeConnect(namespace, []byte(`{"sid":"`+engineio.NewID()+`"}`)))
 }

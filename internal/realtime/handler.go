@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+
+	"rolecall/internal/realtime/engineio"
 )
 
 // Handler is what a namespace does with its sockets. Connected, Event and
@@ -39,9 +41,20 @@ func (r *Refusal) Error() string { return r.Message }
 // Handshake is what a client presents to connect.
 type Handshake struct {
 	Auth       json.RawMessage // the CONNECT payload, a JSON object; may be empty
-	Header     http.Header     // of the request that opened the connection; not to be changed
-	RemoteAddr string          // host:port of that request
-	Query      url.Values      // of that request; not to be changed
+	RemoteAddr string          // host:port of the request that opened the connection
+
+	request *engineio.Request
+}
+
+// Header is what is kept of the headers of the request that opened the connection:
+// Authorization, Origin and User-Agent.
+func (h Handshake) Header() http.Header { return h.request.Header() }
+
+// Query is the query of the request that opened the connection. What is malformed
+// in it is left out.
+func (h Handshake) Query() url.Values {
+	query, _ := url.ParseQuery(h.request.RawQuery)
+	return query
 }
 
 // Event is one event from a client.

@@ -33,19 +33,13 @@ func (c *Conn) establish(auth json.RawMessage) {
 // socket busy with Handler.Connected. It reports false when the socket has ended
 // before.
 func (c *Conn) admit() bool {
-	answer, err := answerText(c.namespace.name)
-	if err != nil {
-		c.namespace.server.log.Error("cannot answer CONNECT", "error", err)
-		c.connection.session.Close(engineio.ReasonForcedClose)
-		return false
-	}
 	c.connection.arrived()
 	c.mu.Lock()
 	if c.phase.Load() == phaseGone {
 		c.mu.Unlock()
 		return false
 	}
-	err = c.connection.session.Send(append([]*engineio.Message{engineio.TextMessage(answer)}, c.held...)...)
+	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name)}, c.held...)...)
 	c.held, c.busy = nil, true
 	c.open.Store(true)
 	c.opened.Store(true)

@@ -55,5 +55,5 @@ func (n *namespace) deliver(to, except []string, packet func() []*engineio.Messa
 // handshake is what the client presented.
 func (c *connection) handshake(auth json.RawMessage) Handshake {
 	request := c.session.Request()
-	return Handshake{Auth: auth, Header: request.Header, RemoteAddr: request.RemoteAddr, Query: request.Query}
+	return Handshake{Auth: auth, RemoteAddr: request.RemoteAddr, request: request}
 }

@@ -185,7 +185,7 @@ func tokenOf(hs realtime.Handshake) (string, error) {
 	if token != "" {
 		return token, nil
 	}
-	return auth.Bearer(hs.Header.Get("Authorization"))
+	return auth.Bearer(hs.Header().Get("Authorization"))
 }
 
 func refuse(err error) *realtime.Refusal {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -23,12 +22,8 @@ func (p *poll) wakeUp() {
 }
 
 // openPolling opens a session whose open packet answers the request.
-func (s *Server) openPolling(w http.ResponseWriter, r *http.Request, query url.Values) {
-	session, opening, err := s.newSession(r, query, []string{transportWebSocket})
-	if err != nil {
-		errBadRequest().write(w)
-		return
-	}
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
+	session, opening := s.newSession(r, `["websocket"]`)
 	if refused := s.admit(session, r); refused != nil {
 		refused.write(w)
 		return

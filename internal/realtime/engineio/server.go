@@ -144,9 +144,9 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, query url.Val
 	case s.isStopping():
 		errStopping().write(w)
 	case transport == transportWebSocket:
-		s.openWebSocket(w, r, query)
+		s.openWebSocket(w, r)
 	default:
-		s.openPolling(w, r, query)
+		s.openPolling(w, r)
 	}
 }
 

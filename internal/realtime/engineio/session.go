@@ -1,10 +1,9 @@
 package engineio
 
 import (
-	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,9 +36,35 @@ var (
 
 // Request is what is kept of the request that opened a session.
 type Request struct {
-	Header     http.Header
-	Query      url.Values
 	RemoteAddr string // host:port
+	RawQuery   string
+	headers    []headerLine
+}
+
+type headerLine struct{ name, value string }
+
+// keptHeaders are the headers that may matter later. The rest goes, with the buffer
+// of the whole request.
+var keptHeaders = [...]string{"Authorization", "Origin", "User-Agent"} //nolint:gochecknoglobals // a constant
+
+func keep(r *http.Request) Request {
+	kept := Request{RemoteAddr: r.RemoteAddr, RawQuery: strings.Clone(r.URL.RawQuery)}
+	for _, name := range keptHeaders {
+		for _, value := range r.Header[name] {
+			kept.headers = append(kept.headers, headerLine{name, strings.Clone(value)})
+		}
+	}
+	return kept
+}
+
+// Header makes a header of what is kept of the request's: Authorization, Origin
+// and User-Agent.
+func (r *Request) Header() http.Header {
+	header := make(http.Header, len(r.headers))
+	for _, line := range r.headers {
+		header.Add(line.name, line.value)
+	}
+	return header
 }
 
 type sessionState int8
@@ -83,38 +108,13 @@ type Session struct {
 	awaitingPong bool
 }
 
-// newSession makes a session and the packet that opens it.
-func (s *Server) newSession(r *http.Request, query url.Values, upgrades []string) (*Session, *Message, error) {
-	id := NewID()
-	handshake, err := json.Marshal(struct {
-		SID          string   `json:"sid"`
-		Upgrades     []string `json:"upgrades"`
-		PingInterval int64    `json:"pingInterval"`
-		PingTimeout  int64    `json:"pingTimeout"`
-		MaxPayload   int64    `json:"maxPayload"`
-	}{id, upgrades, s.config.PingInterval.Milliseconds(), s.config.PingTimeout.Milliseconds(), s.config.MaxPayload})
-	if err != nil {
-		return nil, nil, err
-	}
-	session := &Session{
-		server:  s,
-		id:      id,
-		request: Request{Header: keptHeaders(r.Header), Query: query, RemoteAddr: r.RemoteAddr},
-		out:     outbox{total: &s.queued},
-	}
-	return session, textPacket(typeOpen, handshake), nil
-}
-
-// keptHeaders copies what may matter later of a request's headers: a session
-// should not hold on to the buffer of the whole request.
-func keptHeaders(header http.Header) http.Header {
-	kept := make(http.Header)
-	for _, name := range []string{"Authorization", "Origin", "User-Agent"} {
-		for _, value := range header.Values(name) {
-			kept.Add(name, strings.Clone(value))
-		}
-	}
-	return kept
+// newSession makes a session and the packet that opens it. The upgrades are a JSON
+// array.
+func (s *Server) newSession(r *http.Request, upgrades string) (*Session, *Message) {
+	session := &Session{server: s, id: NewID(), request: keep(r), out: outbox{total: &s.queued}}
+	handshake := fmt.Appendf(make([]byte, 0, 128), `{"sid":"%s","upgrades":%s,"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
+		session.id, upgrades, s.config.PingInterval.Milliseconds(), s.config.PingTimeout.Milliseconds(), s.config.MaxPayload)
+	return session, textPacket(typeOpen, handshake)
 }
 
 // start makes the receiver listen. Nothing is read from the client before.
@@ -143,7 +143,7 @@ func (s *Session) releaseAdmission() {
 func (s *Session) ID() string { return s.id }
 
 // Request is the request that opened the session. It must not be changed.
-func (s *Session) Request() Request { return s.request }
+func (s *Session) Request() *Request { return &s.request }
 
 // IsOpen says whether the session has not ended yet.
 func (s *Session) IsOpen() bool {

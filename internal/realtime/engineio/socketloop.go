@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -12,12 +11,8 @@ import (
 
 // openWebSocket opens a session on a WebSocket. It is read on a goroutine of its
 // own, so that the HTTP server's is let go with its buffers.
-func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request, query url.Values) {
-	session, opening, err := s.newSession(r, query, []string{})
-	if err != nil {
-		errBadRequest().write(w)
-		return
-	}
+func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	session, opening := s.newSession(r, `[]`)
 	if refused := s.admit(session, r); refused != nil {
 		refused.write(w)
 		return

@@ -69,7 +69,7 @@ func contentOf(ev realtime.Event) content {
 // Authenticate lets everybody in.
 func (echo) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
 	conn.SetData(&session{handshake: handshake{
-		Auth: hs.Auth, Query: hs.Query, Authorization: hs.Header.Get("Authorization"),
+		Auth: hs.Auth, Query: hs.Query(), Authorization: hs.Header().Get("Authorization"),
 	}})
 	return nil
 }
