@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Failures of Submit and Wait.
@@ -25,6 +26,9 @@ type Options struct {
 	MaxBatch int
 	// MaxPending is the most items that wait; one more is refused with ErrFull.
 	MaxPending int
+	// Gather is the least time from the beginning of one flush to that of the next, unless a whole batch waits. It
+	// bounds how often many small writes pay for a commit; a lone write still waits for nobody. Default 0.
+	Gather time.Duration
 }
 
 // Flush writes a batch in one transaction and returns one result an item, in order. An error fails the whole batch.
@@ -36,6 +40,7 @@ type Writer[T, R any] struct {
 	options Options
 	cancel  context.CancelFunc
 	stopped chan struct{}
+	hurry   chan struct{} // holds a token when there is no more to gather for
 
 	mu      sync.Mutex
 	ready   *sync.Cond
@@ -55,7 +60,7 @@ type Ticket[T, R any] struct {
 func New[T, R any](flush Flush[T, R], options Options) *Writer[T, R] {
 	ctx, cancel := context.WithCancel(context.Background())
 	options.MaxBatch = max(options.MaxBatch, 1) // empty batches would be flushed for ever
-	w := &Writer[T, R]{flush: flush, options: options, cancel: cancel, stopped: make(chan struct{})}
+	w := &Writer[T, R]{flush: flush, options: options, cancel: cancel, stopped: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	w.ready = sync.NewCond(&w.mu)
 	go w.run(ctx)
 	return w
@@ -74,6 +79,9 @@ func (w *Writer[T, R]) Submit(item T) (*Ticket[T, R], error) {
 	ticket := &Ticket[T, R]{item: item, done: make(chan struct{})}
 	w.pending = append(w.pending, ticket)
 	w.ready.Signal()
+	if len(w.pending) == w.options.MaxBatch {
+		w.hurryUp()
+	}
 	return ticket, nil
 }
 
@@ -101,6 +109,7 @@ func (w *Writer[T, R]) Close(ctx context.Context) error {
 	w.closed = true
 	w.ready.Signal()
 	w.mu.Unlock()
+	w.hurryUp()
 	defer w.cancel()
 	select {
 	case <-w.stopped:
@@ -119,7 +128,31 @@ func (w *Writer[T, R]) run(ctx context.Context) {
 		if batch == nil {
 			return
 		}
+		begun := time.Now()
 		w.write(ctx, batch)
+		w.gather(begun)
+	}
+}
+
+// gather lets items come together before the next flush.
+func (w *Writer[T, R]) gather(since time.Time) {
+	wait := w.options.Gather - time.Since(since)
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.hurry:
+	}
+}
+
+// hurryUp ends the gathering. A token that nobody was waiting for makes one flush come early, no more.
+func (w *Writer[T, R]) hurryUp() {
+	select {
+	case w.hurry <- struct{}{}:
+	default:
 	}
 }
 

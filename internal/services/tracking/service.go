@@ -58,7 +58,9 @@ const (
 	defaultStaleAfter = 2 * time.Minute
 	// The writer's bounds: updates, of up to MaxBatch positions each.
 	maxUpdatesPerCommit = 256
-	maxPendingUpdates   = 2048
+	maxPendingUpdates   = 4096
+	// gatherUpdates is how long a stream of updates gathers for a commit, and so about how long an ack takes under load.
+	gatherUpdates = 50 * time.Millisecond
 )
 
 // Service takes positions in, fans them out and keeps them.
@@ -116,7 +118,9 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 		}
 		s.drivers[driver.DriverID] = &live{Driver: driver, status: Offline, told: Offline}
 	}
-	s.writer = groupcommit.New(s.write, groupcommit.Options{MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates})
+	s.writer = groupcommit.New(s.write, groupcommit.Options{
+		MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates, Gather: gatherUpdates,
+	})
 	return s, nil
 }
 
