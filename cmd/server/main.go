@@ -55,6 +55,9 @@ func serve(ctx context.Context, args []string, out, logs io.Writer) error {
 	for _, warning := range warnings {
 		log.WarnContext(ctx, string(warning))
 	}
+	managing, stop := context.WithCancel(ctx)
+	defer stop()
+	go manageMemory(managing, log)
 	if c.Demo {
 		return serveDemo(ctx, c, log, out)
 	}

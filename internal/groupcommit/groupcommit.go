@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,9 @@ type Ticket[T, R any] struct {
 	done   chan struct{}
 	result R
 	err    error
+
+	then  atomic.Pointer[func(R, error)] // what Then was given
+	fired atomic.Bool                    // it has been called
 }
 
 // New starts a Writer. Close stops it.
@@ -99,6 +103,23 @@ func (t *Ticket[T, R]) Wait(ctx context.Context) (R, error) {
 	case <-ctx.Done():
 		var none R
 		return none, ctx.Err()
+	}
+}
+
+// Then calls f with the item's result once it is written: in the writer's goroutine, which f must not hold up, or at
+// once if it has been written. It may be called once, instead of Wait.
+func (t *Ticket[T, R]) Then(f func(R, error)) {
+	t.then.Store(&f)
+	select {
+	case <-t.done:
+		t.fire()
+	default:
+	}
+}
+
+func (t *Ticket[T, R]) fire() {
+	if f := t.then.Load(); f != nil && !t.fired.Swap(true) {
+		(*f)(t.result, t.err)
 	}
 }
 
@@ -192,6 +213,9 @@ func (w *Writer[T, R]) write(ctx context.Context, batch []*Ticket[T, R]) {
 			ticket.result = results[i]
 		}
 		close(ticket.done)
+	}
+	for _, ticket := range batch {
+		ticket.fire()
 	}
 }
 

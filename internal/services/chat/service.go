@@ -157,7 +157,16 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 
 // Wait returns the receipt once the message is on disk and delivered to those online.
 func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
-	m, err := p.ticket.Wait(ctx)
+	return receipt(p.ticket.Wait(ctx))
+}
+
+// Then calls done with the receipt once the message is on disk and delivered to those online. Done must not wait for
+// anything.
+func (p *Pending) Then(done func(Receipt, error)) {
+	p.ticket.Then(func(m Appended, err error) { done(receipt(m, err)) })
+}
+
+func receipt(m Appended, err error) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fault.Down(err)
 	}

@@ -163,6 +163,21 @@ func (p *Pending) Wait(ctx context.Context) (Verdict, error) {
 	return p.verdict, nil
 }
 
+// Then calls done with the verdict once the accepted positions are on disk. Done must not wait for anything.
+func (p *Pending) Then(done func(Verdict, error)) {
+	if p.ticket == nil {
+		done(p.verdict, nil)
+		return
+	}
+	p.ticket.Then(func(_ struct{}, err error) {
+		if err != nil {
+			done(Verdict{}, fault.Down(err))
+			return
+		}
+		done(p.verdict, nil)
+	})
+}
+
 // Publish is Submit and Wait in one.
 func (s *Service) Publish(ctx context.Context, who auth.Identity, update Update) (Verdict, error) {
 	pending, err := s.Submit(ctx, who, update)

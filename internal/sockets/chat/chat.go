@@ -101,12 +101,12 @@ func (h *Handlers) create(ctx context.Context, caller *event.Caller, in chat.New
 	return created{RoomID: roomID}, err
 }
 
-func (h *Handlers) message(ctx context.Context, caller *event.Caller, in chat.Outgoing) (event.Wait, error) {
+func (h *Handlers) message(ctx context.Context, caller *event.Caller, in chat.Outgoing) (event.Later, error) {
 	pending, err := h.chat.Submit(ctx, caller.Who, in)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (any, error) { return pending.Wait(ctx) }, nil
+	return event.Promise(pending.Then), nil
 }
 
 func (h *Handlers) history(ctx context.Context, caller *event.Caller, in chat.HistoryQuery) (any, error) {

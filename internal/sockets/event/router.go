@@ -34,11 +34,11 @@ type Router struct {
 	handlers map[string]handler
 }
 
-// handler runs one event. Its first step is done in the order in which a socket's events arrive; wait, where it is
+// handler runs one event. Its first step is done in the order in which a socket's events arrive; later, where it is
 // not nil, is the rest, which the socket's next event need not wait for.
 type handler struct {
 	rule Rule
-	run  func(ctx context.Context, caller *Caller, raw []byte) (result any, wait Wait, err error)
+	run  func(ctx context.Context, caller *Caller, raw []byte) (result any, later Later, err error)
 }
 
 // Rule says who may send an event and which bucket it is taken from.
@@ -54,8 +54,16 @@ func For(kind limit.Kind, needs roles.Permission) Rule { return Rule{Limit: kind
 // MaxBytes is the largest event, arguments and attachments together.
 const MaxBytes = 100_000
 
-// Wait finishes what a handler has begun.
-type Wait func(ctx context.Context) (result any, err error)
+// Later takes what is to be done with the outcome of what a handler has begun. It returns at once; done is called once,
+// perhaps before, and must not wait for anything.
+type Later func(done func(result any, err error))
+
+// Promise is the Later of a result of any type.
+func Promise[R any](then func(func(R, error))) Later {
+	return func(done func(any, error)) {
+		then(func(result R, err error) { done(result, err) })
+	}
+}
 
 // NewRouter returns a Router without handlers.
 func NewRouter(decoder *payload.Decoder, buckets *limit.Buckets, log *slog.Logger) *Router {
@@ -64,7 +72,7 @@ func NewRouter(decoder *payload.Decoder, buckets *limit.Buckets, log *slog.Logge
 
 // On has fn answer an event. Its result's fields become the ack's; nil adds none.
 func On[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, caller *Caller, in T) (any, error)) {
-	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Wait, error) {
+	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Later, error) {
 		var in T
 		if err := r.decoder.Decode(raw, &in); err != nil {
 			return nil, nil, err
@@ -74,15 +82,15 @@ func On[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, c
 	}}
 }
 
-// OnPipelined is On for what takes a commit: fn submits in order, and its Wait runs beside the socket's next events.
-func OnPipelined[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, caller *Caller, in T) (Wait, error)) {
-	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Wait, error) {
+// OnPipelined is On for what takes a commit: fn submits in order, and the socket's next events go on meanwhile.
+func OnPipelined[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, caller *Caller, in T) (Later, error)) {
+	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Later, error) {
 		var in T
 		if err := r.decoder.Decode(raw, &in); err != nil {
 			return nil, nil, err
 		}
-		wait, err := fn(ctx, caller, in)
-		return nil, wait, err
+		later, err := fn(ctx, caller, in)
+		return nil, later, err
 	}}
 }
 
@@ -104,26 +112,22 @@ func (r *Router) Route(caller *Caller, ev realtime.Event) {
 		r.fail(ctx, caller, ev, err)
 		return
 	}
-	result, wait, err := h.run(ctx, caller, firstArgument(ev))
+	result, later, err := h.run(ctx, caller, firstArgument(ev))
 	switch {
 	case err != nil:
 		r.fail(ctx, caller, ev, err)
-	case wait == nil:
+	case later == nil:
 		r.succeed(ctx, caller, ev, result)
 	default:
-		go r.finish(ctx, caller, ev, wait)
+		later(func(result any, err error) {
+			defer r.answerPanic(ctx, caller, ev)
+			if err != nil {
+				r.fail(ctx, caller, ev, err)
+				return
+			}
+			r.succeed(ctx, caller, ev, result)
+		})
 	}
-}
-
-// finish answers an event once its wait is over.
-func (r *Router) finish(ctx context.Context, caller *Caller, ev realtime.Event, wait Wait) {
-	defer r.answerPanic(ctx, caller, ev)
-	result, err := wait(ctx)
-	if err != nil {
-		r.fail(ctx, caller, ev, err)
-		return
-	}
-	r.succeed(ctx, caller, ev, result)
 }
 
 // answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.

@@ -32,8 +32,8 @@ func answering(result any, err error) func(r *event.Router) {
 		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
 			return result, err
 		})
-		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Wait, error) {
-			return func(context.Context) (any, error) { return result, err }, nil
+		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Later, error) {
+			return func(done func(any, error)) { done(result, err) }, nil
 		})
 	}
 }

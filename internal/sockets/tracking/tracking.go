@@ -45,10 +45,10 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 // Farewell implements the sockets package's Domain.
 func (h *Handlers) Farewell(auth.Identity, []string) {}
 
-func (h *Handlers) update(ctx context.Context, caller *event.Caller, in tracking.Update) (event.Wait, error) {
+func (h *Handlers) update(ctx context.Context, caller *event.Caller, in tracking.Update) (event.Later, error) {
 	pending, err := h.tracking.Submit(ctx, caller.Who, in)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (any, error) { return pending.Wait(ctx) }, nil
+	return event.Promise(pending.Then), nil
 }
