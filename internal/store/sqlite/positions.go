@@ -17,6 +17,7 @@ import (
 // SaveDriver implements tracking.Store.
 func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
 	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		s.drivers.forget(driver.DriverID) // whether or not this transaction comes through
 		_, err := s.saveDrivers(ctx, tx, map[string]tracking.Driver{driver.DriverID: driver}, nil)
 		return err
 	})
@@ -31,16 +32,18 @@ func (s *Store) AppendPositions(ctx context.Context, positions []tracking.Positi
 	if err := checkNumbers(positions); err != nil {
 		return fmt.Errorf("append positions: %w", err)
 	}
+	var saved savedDrivers
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		numbers, err := s.driverNumbers(ctx, tx, positions, drivers)
-		if err != nil {
+		var err error
+		if saved, err = s.driverNumbers(ctx, tx, positions, drivers); err != nil {
 			return err
 		}
-		return s.insertPositions(ctx, tx, positions, numbers)
+		return s.insertPositions(ctx, tx, positions, saved.numbers)
 	})
 	if err != nil {
 		return fmt.Errorf("append positions: %w", err)
 	}
+	s.drivers.remember(saved)
 	return nil
 }
 
@@ -57,10 +60,11 @@ func checkNumbers(positions []tracking.Position) error {
 	return nil
 }
 
-// driverNumbers saves the drivers and returns the key of each who sent one of the positions.
+// driverNumbers saves the drivers, where they are not known to be saved already, and returns the key of each who sent
+// one of the positions.
 func (s *Store) driverNumbers(
 	ctx context.Context, tx *sql.Tx, positions []tracking.Position, drivers []tracking.Driver,
-) (map[string]int64, error) {
+) (savedDrivers, error) {
 	named := make(map[string]tracking.Driver, len(drivers)) // the last word on a driver who sent several updates counts
 	for i := range drivers {
 		named[drivers[i].DriverID] = drivers[i]
@@ -72,7 +76,12 @@ func (s *Store) driverNumbers(
 			unnamed[p.DriverID] = tracking.Driver{DriverID: p.DriverID, CompanyID: p.CompanyID}
 		}
 	}
-	return s.saveDrivers(ctx, tx, named, unnamed)
+	version, numbers := s.drivers.find(named)
+	if len(unnamed) == 0 && len(numbers) == len(named) {
+		return savedDrivers{version: version, numbers: numbers}, nil
+	}
+	numbers, err := s.saveDrivers(ctx, tx, named, unnamed)
+	return savedDrivers{version: version, named: named, numbers: numbers}, err
 }
 
 // saveDrivers returns the drivers' keys. It writes the named ones where something about them has changed, so that the

@@ -37,6 +37,9 @@ const (
 	// maxJobsPerCommit and maxPendingJobs bound the small writes that share a transaction.
 	maxJobsPerCommit = 256
 	maxPendingJobs   = 8192
+	// gatherJobs is how long a stream of small writes gathers for a commit. Nobody notices it, and a flush of the disk
+	// costs as much as thousands of rows.
+	gatherJobs = 5 * time.Millisecond
 )
 
 // Store is each of the services' stores.
@@ -59,6 +62,7 @@ type Store struct {
 	writer  *sql.DB // one connection
 	readers *sql.DB
 	jobs    *groupcommit.Writer[job, struct{}]
+	drivers driverCache
 	sql     statements
 
 	closeOnce func() error
@@ -74,7 +78,9 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	if err := s.open(ctx, path); err != nil {
 		return nil, fmt.Errorf("open SQLite store %s: %w", path, errors.Join(err, s.abandon()))
 	}
-	s.jobs = groupcommit.New(s.runJobs, groupcommit.Options{MaxBatch: maxJobsPerCommit, MaxPending: maxPendingJobs})
+	s.jobs = groupcommit.New(s.runJobs, groupcommit.Options{
+		MaxBatch: maxJobsPerCommit, MaxPending: maxPendingJobs, Gather: gatherJobs,
+	})
 	s.closeOnce = sync.OnceValue(s.close)
 	return s, nil
 }
