@@ -273,6 +273,7 @@ func TestDrain(t *testing.T) {
 	candidate := wiretest.Dial(t, upgrading.WebSocketURL())
 	candidate.Send("2probe")
 	candidate.Expect("3probe")
+	upgrading.Expect("6") // the server now knows that the client may move
 
 	drained := make(chan error, 1)
 	go func() {
@@ -311,6 +312,7 @@ func TestCloseDuringUpgrade(t *testing.T) {
 		socket := wiretest.Dial(t, poller.WebSocketURL())
 		socket.Send("2probe")
 		socket.Expect("3probe")
+		poller.Expect("6") // the server now knows that the client may move
 		return poller, socket, conn
 	}
 	t.Run("client closes over polling", func(t *testing.T) {

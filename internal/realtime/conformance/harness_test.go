@@ -108,12 +108,12 @@ func (h *recorder) expectGone(t *testing.T, reason string) {
 
 // fixture is a server with handlers for "/" and "/chat".
 type fixture struct {
-	server    *realtime.Server
-	http      *httptest.Server
-	endpoint  string // URL, without a query
-	root      *recorder
-	chat      *recorder
-	polls     pollWatch
+	server   *realtime.Server
+	http     *httptest.Server
+	endpoint string // URL, without a query
+	root     *recorder
+	chat     *recorder
+	polls    pollWatch
 }
 
 func start(t *testing.T, options realtime.Options) *fixture {

@@ -80,7 +80,7 @@ func TestNoPongEndsTheSession(t *testing.T) {
 		s.expectFrame(ws.OpText, "2")
 		// Who does not answer a ping is hardly there to answer a Close frame: the connection may just end.
 		for {
-			frame, err := ws.ReadFrame(s.r)
+			frame, err := s.readFrame()
 			if err != nil {
 				break
 			}

@@ -10,7 +10,9 @@ import (
 	"rolecall/internal/realtime/wiretest"
 )
 
-func session(client *wiretest.Poller) string { return "?EIO=4&transport=polling&sid=" + client.Open.SID }
+func session(client *wiretest.Poller) string {
+	return "?EIO=4&transport=polling&sid=" + client.Open.SID
+}
 
 // TestPollingPayloads sends several packets in one POST, binary ones as base64 behind a b, and gets as many in one GET.
 func TestPollingPayloads(t *testing.T) {

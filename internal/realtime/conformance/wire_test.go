@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -142,10 +143,24 @@ func (s *rawSocket) write(data []byte) {
 	}
 }
 
-// frame reads one frame.
+// readFrame reads one frame of up to 1 MiB.
+func (s *rawSocket) readFrame() (ws.Frame, error) {
+	header, err := ws.ReadHeader(s.r)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	if header.Length > 1<<20 {
+		return ws.Frame{}, fmt.Errorf("a frame of %d bytes", header.Length)
+	}
+	frame := ws.Frame{Header: header, Payload: make([]byte, header.Length)}
+	_, err = io.ReadFull(s.r, frame.Payload)
+	return frame, err
+}
+
+// frame reads one frame and fails the test if there is none.
 func (s *rawSocket) frame() ws.Frame {
 	s.t.Helper()
-	frame, err := ws.ReadFrame(s.r)
+	frame, err := s.readFrame()
 	if err != nil {
 		s.t.Fatalf("read a frame: %v", err)
 	}
