@@ -158,7 +158,7 @@ func TestBrokenFrames(t *testing.T) {
 			f := start(t, realtime.Options{MaxPayload: smallPayload})
 			s := f.webSocket(t)
 			s.write(tt.data)
-			s.expectFrame(ws.OpClose, closeFrame(tt.code, ""))
+			s.expectClose(tt.code)
 			_ = s.conn.Close()
 			reason := "parse error"
 			if tt.code == 1009 {
@@ -204,7 +204,7 @@ func TestNothingIsReadBehindTheEnd(t *testing.T) {
 			break
 		}
 	}
-	s.expectFrame(ws.OpClose, closeFrame(1002, ""))
+	s.expectClose(1002)
 	f.root.expectGone(t, "parse error")
 	if len(f.root.events) != 0 {
 		t.Error("an event came through")

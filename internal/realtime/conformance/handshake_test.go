@@ -356,3 +356,33 @@ func TestOverTLS(t *testing.T) {
 	}
 	f.do(t, http.MethodPost, session, nil, "1").expect(t, 200, "ok")
 }
+
+// TestAdmission: a connection that is not admitted is refused before there is one, and what was granted for another is
+// given back once, when it has ended.
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	places := make(chan struct{}, 2)
+	released := make(chan struct{}, 10)
+	f := start(t, realtime.Options{Admit: func(*http.Request) (func(), bool) {
+		select {
+		case places <- struct{}{}:
+			return func() { <-places; released <- struct{}{} }, true
+		default:
+			return nil, false
+		}
+	}})
+	poller, socket := f.poll(t), f.dial(t)
+	for range 3 {
+		f.do(t, http.MethodGet, "?EIO=4&transport=polling", nil, "").expect(t, http.StatusTooManyRequests, tooMany)
+		got := f.dialRaw(t).request(http.MethodGet, "?EIO=4&transport=websocket", upgradeHeader(nil), nil)
+		got.expect(t, http.StatusTooManyRequests, tooMany)
+	}
+	upgraded := probe(t, poller) // an upgrade is no new connection
+	upgraded.Send("5")
+	socket.Cut()
+	wiretest.Receive(t, "the place", released)
+	f.dial(t)
+	if len(released) != 0 {
+		t.Error("a place was given back twice")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,12 +38,15 @@ type recorder struct {
 	disconnects atomic.Int64
 }
 
+// noted is how much a recorder can note that no test asks for.
+const noted = 10_000
+
 func newRecorder() *recorder {
 	return &recorder{
-		handshakes: make(chan realtime.Handshake, 100),
-		connected:  make(chan *realtime.Conn, 100),
-		events:     make(chan realtime.Event, 10_000),
-		gone:       make(chan string, 100),
+		handshakes: make(chan realtime.Handshake, noted),
+		connected:  make(chan *realtime.Conn, noted),
+		events:     make(chan realtime.Event, noted),
+		gone:       make(chan string, noted),
 	}
 }
 
@@ -183,15 +187,24 @@ func (f *fixture) poll(t *testing.T) *wiretest.Poller {
 	return client
 }
 
-// connectPolling opens a connection over polling and connects to "/".
+// connectPolling opens a connection over polling and connects to "/". It answers pings.
 func (f *fixture) connectPolling(t *testing.T) (*wiretest.Poller, *realtime.Conn) {
 	t.Helper()
 	client := f.poll(t)
 	client.MustPost("40")
-	if status, body := client.Get(); status != http.StatusOK || !strings.HasPrefix(body, `40{"sid":"`) {
-		t.Fatalf("answer to CONNECT: %d %q", status, body)
+	for {
+		status, body := client.Get()
+		packets := strings.Split(body, "\x1e")
+		answered := slices.ContainsFunc(packets, func(p string) bool { return strings.HasPrefix(p, `40{"sid":"`) })
+		if pinged := slices.Contains(packets, "2"); pinged {
+			client.MustPost("3")
+		} else if status != http.StatusOK || !answered {
+			t.Fatalf("answer to CONNECT: %d %q", status, body)
+		}
+		if answered {
+			return client, wiretest.Receive(t, "Connected", f.root.connected)
+		}
 	}
-	return client, wiretest.Receive(t, "Connected", f.root.connected)
 }
 
 // waitingPoll polls in the background and returns when the server has the request and waits for something to send.

@@ -27,6 +27,7 @@ const (
 	badRequest       = `{"code":3,"message":"Bad request"}`
 	tooLarge         = `{"code":3,"message":"Payload too large"}`
 	stopping         = `{"code":3,"message":"Server is stopping"}`
+	tooMany          = `{"code":3,"message":"Too many connections"}`
 	badVersion       = `{"code":5,"message":"Unsupported protocol version"}`
 )
 
@@ -172,8 +173,19 @@ func (s *rawSocket) expectFrame(op ws.OpCode, payload string) {
 	s.t.Helper()
 	frame := s.frame()
 	if h := frame.Header; h.OpCode != op || !h.Fin || h.Rsv != 0 || h.Masked || string(frame.Payload) != payload {
-		s.t.Fatalf("frame %+v %q, want opcode %d with %q", h, frame.Payload, op, payload)
+		s.t.Fatalf("frame %+v %.200q, want opcode %d with %.200q", h, frame.Payload, op, payload)
 	}
+}
+
+// expectClose fails the test if the next frame is not a Close frame with this code, whatever its reason, and answers it.
+func (s *rawSocket) expectClose(code int) {
+	s.t.Helper()
+	frame := s.frame()
+	got, _ := ws.ParseCloseFrameData(frame.Payload)
+	if h := frame.Header; h.OpCode != ws.OpClose || !h.Fin || h.Rsv != 0 || h.Masked || int(got) != code {
+		s.t.Fatalf("frame %+v %q, want a Close frame with %d", h, frame.Payload, code)
+	}
+	_, _ = s.conn.Write(masked(ws.NewCloseFrame(frame.Payload))) // the server may have ended the connection already
 }
 
 // expectEnd fails the test unless the server has nothing more to say and ends the connection.
