@@ -138,7 +138,7 @@ func TestOnlyPongsCount(t *testing.T) {
 	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: 200 * time.Millisecond})
 	client, _ := f.connect(t)
 	for {
-		client.Send(`42["busy"]`)
+		client.Send(`42["` + areYouThere + `"]`)
 		client.Send("6")
 		client.SendFrame(ws.NewPongFrame(nil))
 		client.SendFrame(ws.NewPingFrame(nil))
