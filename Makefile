@@ -1,10 +1,12 @@
 # What people run, and what CI runs. TEST_DATA may name a folder of recorded trips (traces/) and hostile texts (text/);
-# without it the tests make do with what they carry themselves.
+# without it the tests make do with what they carry themselves. FUZZPKGS and FUZZTIME say what is fuzzed, and for how long.
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
 TOOLS := $(CURDIR)/.tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+FUZZPKGS ?= ./...
+FUZZTIME ?= 60s
 
 .PHONY: help run test test-go test-node lint vuln bench fuzz build clean
 
@@ -35,6 +37,16 @@ vuln: $(VULN) ## govulncheck, where its database can be reached
 bench: ## benchmarks with allocations, then the product beside other servers (writes docs/benchmarks.md)
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
+
+# Without a bound on it, go test spends most of its time on making interesting inputs smaller.
+fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each
+	@set -e; packages=$$(go list $(FUZZPKGS)); for package in $$packages; do \
+		tests=$$(go test -list '^Fuzz' $$package); \
+		for target in $$(echo "$$tests" | sed -n '/^Fuzz/p'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
+		done; \
+	done
 
 $(LINT):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

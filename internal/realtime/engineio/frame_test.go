@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 	"pgregory.net/rapid"
@@ -16,53 +15,6 @@ const fuzzLimit = 1000
 
 func newTestReader(data []byte) *messageReader {
 	return &messageReader{r: bytes.NewReader(data), limit: fuzzLimit, pong: func([]byte) {}}
-}
-
-// FuzzFrame reads messages from arbitrary bytes: never too long, never text that
-// is not UTF-8, and always to an end.
-func FuzzFrame(f *testing.F) {
-	f.Add(ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame([]byte("4hello")))))
-	f.Add(ws.MustCompileFrame(ws.MaskFrame(ws.NewBinaryFrame(bytes.Repeat([]byte{1}, 300)))))
-	f.Add(ws.MustCompileFrame(ws.MaskFrame(ws.NewFrame(ws.OpText, false, []byte("frag")))))
-	f.Add(ws.MustCompileFrame(ws.MaskFrame(ws.NewCloseFrame(nil))))
-	f.Add([]byte{0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		reader := newTestReader(data)
-		for range len(data) + 1 {
-			message, binary, err := reader.next()
-			if err != nil {
-				return
-			}
-			if len(message) > fuzzLimit {
-				t.Fatalf("a message of %d bytes", len(message))
-			}
-			if !binary && !utf8.Valid(message) {
-				t.Fatalf("text that is not UTF-8: %q", message)
-			}
-		}
-		t.Fatal("more messages than bytes")
-	})
-}
-
-// FuzzPayload decodes arbitrary polling payloads.
-func FuzzPayload(f *testing.F) {
-	f.Add([]byte("4hello\x1e2probe\x1ebAQID"))
-	f.Add([]byte(""))
-	f.Add([]byte("4a\x1e\x1e4b"))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		packets, err := decodePayload(body)
-		if err != nil {
-			return
-		}
-		for _, p := range packets {
-			if p.kind < typeOpen || p.kind > typeNoop {
-				t.Errorf("packet of type %q", p.kind)
-			}
-			if !p.binary && !utf8.Valid(p.data) {
-				t.Errorf("text that is not UTF-8: %q", p.data)
-			}
-		}
-	})
 }
 
 // TestFragmentedMessages cuts messages into frames at random, with pings between,
