@@ -217,12 +217,16 @@ func TestSessionThatBeganOnWebSocket(t *testing.T) {
 	if err := json.Unmarshal([]byte(socket.Read()[1:]), &open); err != nil {
 		t.Fatal(err)
 	}
+	socket.Send("40")
+	expectPrefix(t, socket, `40{"sid":"`)
 	f.do(t, "GET", "?EIO=4&transport=polling&sid="+open.SID, nil, "").expect(t, 400, badRequest)
-	f.do(t, "POST", "?EIO=4&transport=polling&sid="+open.SID, nil, "40").expect(t, 400, badRequest)
+	f.do(t, "POST", "?EIO=4&transport=polling&sid="+open.SID, nil, `42["e"]`).expect(t, 400, badRequest)
 	got := f.dialRaw(t).request("GET", "?EIO=4&transport=websocket&sid="+open.SID, upgradeHeader(nil), nil)
 	got.expect(t, 400, badRequest)
-	socket.Send("40") // which none of that has harmed
-	expectPrefix(t, socket, `40{"sid":"`)
+	expectAlive(t, socket) // which none of that has harmed
+	if len(f.root.events) != 0 {
+		t.Error("a refused POST was taken")
+	}
 }
 
 // TestOpeningHandshakes sends WebSocket requests with right and wrong headers (RFC 6455, section 4.2.1).

@@ -10,6 +10,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/wiretest"
 )
 
 // patient is a ping timeout that even a very busy machine keeps.
@@ -166,6 +167,22 @@ func TestUnaskedPongs(t *testing.T) {
 		poller.MustPost("3\x1e3\x1e3probe")
 		poller.MustPost(`421["e"]`)
 		poller.Expect(`431[[]]`)
+	})
+	t.Run("postpones no ping", func(t *testing.T) {
+		t.Parallel()
+		f := start(t, realtime.Options{PingInterval: 200 * time.Millisecond, PingTimeout: patient})
+		client := f.dial(t)
+		for began := time.Now(); ; {
+			client.Send("3")
+			client.SendFrame(ws.NewPingFrame([]byte("in step")))
+			data, _, err := client.TryRead()
+			if data == "2" {
+				break
+			}
+			if err != nil || time.Since(began) > wiretest.Timeout {
+				t.Fatalf("no ping: read %q, %v", data, err)
+			}
+		}
 	})
 	t.Run("not counted", func(t *testing.T) {
 		t.Parallel()
