@@ -2,9 +2,12 @@ package conformance_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws"
 
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/wiretest"
@@ -178,17 +181,44 @@ func TestUnfinishedBinaryEvent(t *testing.T) {
 	}
 }
 
-// TestBytesFromTheServer: events and acks of this server are JSON; bytes go as base64 text, never as attachments.
+// TestBytesFromTheServer: attachments follow their event or ack in order; other bytes go as base64 text.
 func TestBytesFromTheServer(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	f.root.onEvent = func(_ *realtime.Conn, ev realtime.Event) { ev.Ack(ev.Binary) }
-	client, conn := f.connect(t)
-	if err := conn.Emit("file", []byte{1, 2, 3, 4}); err != nil {
-		t.Fatal(err)
+	payload := realtime.Payload{
+		JSON:        json.RawMessage(`{"nested":[` + placeholder(1) + `,` + placeholder(0) + `]}`),
+		Attachments: [][]byte{{1, 2, 3, 4}, {}},
 	}
-	client.Expect(`42["file","AQIDBA=="]`)
-	client.Send(`451-1["file",` + placeholder(0) + `]`)
-	client.SendBinary([]byte{1, 2, 3, 4})
-	client.Expect(`431[["AQIDBA=="]]`)
+	f.root.onEvent = func(_ *realtime.Conn, ev realtime.Event) {
+		if len(ev.Binary) == 0 {
+			ev.Ack(payload)
+			return
+		}
+		ev.Ack(ev.Binary)
+	}
+	socket := f.webSocket(t)
+	conn := wiretest.Receive(t, "Connected", f.root.connected)
+	poller, polled := f.connectPolling(t)
+	for _, c := range []*realtime.Conn{conn, polled} {
+		if err := c.Emit("file", payload); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Emit("base64", []byte{1, 2, 3, 4}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	header := `452-["file",` + string(payload.JSON) + `]`
+	socket.expectFrame(ws.OpText, header)
+	socket.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
+	socket.expectFrame(ws.OpBinary, "")
+	socket.expectFrame(ws.OpText, `42["base64","AQIDBA=="]`)
+	expectPackets(t, poller, header, "bAQIDBA==", "b", `42["base64","AQIDBA=="]`)
+
+	socket.write(text(`421["e"]`))
+	socket.expectFrame(ws.OpText, `462-1[`+string(payload.JSON)+`]`)
+	socket.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
+	socket.expectFrame(ws.OpBinary, "")
+	socket.write(text(`451-2["e",` + placeholder(0) + `]`))
+	socket.write(masked(ws.NewBinaryFrame([]byte{1, 2, 3, 4})))
+	socket.expectFrame(ws.OpText, `432[["AQIDBA=="]]`)
 }

@@ -140,8 +140,7 @@ func TestRefusedConnect(t *testing.T) {
 		client.Send(`40{"token":"bad"}`)
 		client.Read()
 		client.Send(`42["e"]`)
-		client.Send("1")
-		client.ReadClose()
+		expectClose(t, client, 1002)
 		if len(f.root.events) != 0 {
 			t.Error("an event came through")
 		}

