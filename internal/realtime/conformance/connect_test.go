@@ -85,10 +85,10 @@ func TestHandshakeData(t *testing.T) {
 		t.Fatalf("status %d", got.status)
 	}
 	hs := wiretest.Receive(t, "Authenticate", f.root.handshakes)
-	if diff := cmp.Diff([]string{"1", "2"}, hs.Query["a"]); diff != "" {
+	if diff := cmp.Diff([]string{"1", "2"}, hs.Query()["a"]); diff != "" {
 		t.Error(diff)
 	}
-	if hs.Header.Get("Authorization") != "Bearer x" || string(hs.Auth) != `{"b":3}` || hs.RemoteAddr != s.conn.LocalAddr().String() {
+	if hs.Header().Get("Authorization") != "Bearer x" || string(hs.Auth) != `{"b":3}` || hs.RemoteAddr != s.conn.LocalAddr().String() {
 		t.Errorf("handshake: %+v", hs)
 	}
 }
