@@ -173,7 +173,8 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 
 func (p *Program) realtimeOptions() realtime.Options {
 	o := realtime.Options{
-		AllowOrigin: p.origins.Allows, MaxPayload: maxPayload, SlowReader: event.SlowReader, Logger: p.log,
+		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), MaxPayload: maxPayload,
+		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
 	if p.config.MaxConnectionsPerIP > 0 {
 		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit

@@ -22,7 +22,7 @@ func withDeadlines(next http.Handler) http.Handler {
 		if r.ContentLength != 0 {
 			reading = time.Now().Add(bodyTimeout)
 		}
-		if !strings.HasPrefix(r.URL.Path, socketPath) || r.Method != http.MethodGet {
+		if !strings.HasPrefix(r.URL.Path+"/", socketPath) || r.Method != http.MethodGet {
 			writing = time.Now().Add(answerTimeout)
 		}
 		// What a connection cannot do (a test's recorder has no deadlines) it need not do.

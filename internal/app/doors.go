@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
@@ -60,6 +61,7 @@ func (p *Program) handler() http.Handler {
 		mux.Handle(path, rest)
 	}
 	mux.Handle(socketPath, p.socketDoor())
+	mux.Handle(strings.TrimSuffix(socketPath, "/"), p.socketDoor()) // as clients may be told to ask
 	mux.Handle("GET "+socketPath+"{file}", web.SocketIOClient())
 	mux.Handle("/", web.Handler())
 	if p.config.Demo {

@@ -50,6 +50,9 @@ type Config struct {
 	// MaxSocketsPerUser is how many sockets a user may have open, over all namespaces.
 	MaxSocketsPerUser int
 
+	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
+	CompressFrom int
+
 	TrackingFlush     time.Duration
 	PositionRetention time.Duration
 	// MessageRetention is 0 where messages are kept for ever.
@@ -134,6 +137,7 @@ func (c *Config) flags() *flag.FlagSet {
 	f.Var((*optionalRate)(&c.HandshakesPerIP), "handshakes-per-ip", "`rate` of new sessions a client address: requests/period:burst, or off")
 	f.Var((*optionalCount)(&c.MaxConnectionsPerIP), "max-connections-per-ip", "`number` of open sessions a client address, or off (the default)")
 	f.IntVar(&c.MaxSocketsPerUser, "max-sockets-per-user", c.MaxSocketsPerUser, "`number` of open sockets a user")
+	f.IntVar(&c.CompressFrom, "compress-from", c.CompressFrom, "size in `bytes` from which messages are compressed for WebSocket clients that offer it; 0 compresses none")
 	f.DurationVar(&c.TrackingFlush, "tracking-flush", c.TrackingFlush, "least `time` between two position events of a room; 0 sends each at once")
 	f.DurationVar(&c.PositionRetention, "position-retention", c.PositionRetention, "how `long` positions are kept; 0 for ever")
 	f.Var((*retention)(&c.MessageRetention), "message-retention", "how `long` messages are kept: a time, or kept")
@@ -203,6 +207,8 @@ func (c *Config) check() error {
 		return bad("jwks-url", "must be an http or https URL")
 	case c.MaxSocketsPerUser <= 0:
 		return bad("max-sockets-per-user", "must be at least 1")
+	case c.CompressFrom < 0:
+		return bad("compress-from", "must not be negative")
 	case c.TrackingFlush < 0:
 		return bad("tracking-flush", "must not be negative")
 	case c.PositionRetention < 0:

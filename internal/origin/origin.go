@@ -85,6 +85,10 @@ func (p Policy) Allows(r *http.Request) bool {
 	return err == nil && (slices.Contains(p.allowed, canonical) || isOwn(canonical, r.Host))
 }
 
+// Named reports whether each allowed page is known by its origin. Only then may browsers send what they keep for the
+// server, such as cookies, with a page's requests.
+func (p Policy) Named() bool { return !p.any }
+
 // isOwn compares host and port with those the request was sent to. The scheme is not compared: behind a proxy that ends
 // TLS the server does not know which one the browser used.
 func isOwn(canonical, host string) bool {

@@ -31,14 +31,31 @@ type connection struct {
 	mu      sync.Mutex
 	sockets []*Conn      // at most one in each namespace
 	left    []*namespace // those that the client has been in
-	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil once it has been in one
+	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil while it is in one
 	closed  bool
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
 	c := &connection{server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload)}}
-	c.waiting = time.AfterFunc(s.options.ConnectTimeout, func() { session.Close(engineio.ReasonForcedClose) })
+	c.mu.Lock() // the timer may be quick
+	defer c.mu.Unlock()
+	c.awaitLocked()
 	return c
+}
+
+// awaitLocked gives the client, which is in no namespace, some time to connect to one.
+func (c *connection) awaitLocked() {
+	c.waiting = time.AfterFunc(c.server.options.ConnectTimeout, c.expire)
+}
+
+// expire ends the connection of a client that is still in no namespace.
+func (c *connection) expire() {
+	c.mu.Lock()
+	arrived := c.waiting == nil
+	c.mu.Unlock()
+	if !arrived {
+		c.session.Close(engineio.ReasonForcedClose)
+	}
 }
 
 // Message is part of engineio.Receiver.
@@ -46,6 +63,9 @@ func (c *connection) Message(data []byte, binary bool) error {
 	p, err := c.decoder.Add(data, binary)
 	if err != nil {
 		c.server.decodeErrors.Add(1)
+		if errors.Is(err, codec.ErrTooLarge) {
+			return engineio.ErrTooBig
+		}
 		return err
 	}
 	switch {
@@ -148,6 +168,9 @@ func (c *connection) removeLocked(conn *Conn) {
 	}
 	if conn.opened.Load() && !slices.Contains(c.left, conn.namespace) {
 		c.left = append(c.left, conn.namespace)
+	}
+	if len(c.sockets) == 0 && c.waiting == nil && !c.closed {
+		c.awaitLocked()
 	}
 }
 

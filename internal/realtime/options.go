@@ -32,9 +32,10 @@ type Options struct {
 	// called once, when the connection has ended.
 	Admit func(r *http.Request) (release func(), ok bool)
 
-	// AllowOrigin decides on requests of pages from another origin than the
-	// server's own, which is always allowed. Nil refuses them.
+	// AllowOrigin decides on requests of pages. Nil allows those of the server's own origin, by host and port.
 	AllowOrigin func(r *http.Request) bool
+	// AllowCredentials lets the pages of other origins that are allowed send cookies, such as a load balancer's.
+	AllowCredentials bool
 	// Logger gets what goes wrong; default slog.DiscardHandler.
 	Logger *slog.Logger
 }

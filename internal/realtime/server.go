@@ -43,18 +43,19 @@ func New(options Options) *Server {
 		namespaces: make(map[string]*namespace),
 	}
 	s.engine = engineio.NewServer(engineio.Config{
-		PingInterval:   options.PingInterval,
-		PingTimeout:    options.PingTimeout,
-		UpgradeTimeout: options.UpgradeTimeout,
-		WriteTimeout:   writeTimeout,
-		CloseTimeout:   closeTimeout,
-		MaxPayload:     options.MaxPayload,
-		MaxQueuedBytes: options.MaxQueuedBytes,
-		MaxQueuedTotal: options.MaxQueuedTotal,
-		CompressFrom:   options.CompressFrom,
-		Admit:          options.Admit,
-		AllowOrigin:    options.AllowOrigin,
-		Accept:         func(session *engineio.Session) engineio.Receiver { return newConnection(s, session) },
+		PingInterval:     options.PingInterval,
+		PingTimeout:      options.PingTimeout,
+		UpgradeTimeout:   options.UpgradeTimeout,
+		WriteTimeout:     writeTimeout,
+		CloseTimeout:     closeTimeout,
+		MaxPayload:       options.MaxPayload,
+		MaxQueuedBytes:   options.MaxQueuedBytes,
+		MaxQueuedTotal:   options.MaxQueuedTotal,
+		CompressFrom:     options.CompressFrom,
+		Admit:            options.Admit,
+		AllowOrigin:      options.AllowOrigin,
+		AllowCredentials: options.AllowCredentials,
+		Accept:           func(session *engineio.Session) engineio.Receiver { return newConnection(s, session) },
 	})
 	return s
 }

@@ -40,9 +40,7 @@ for (const transports of TRANSPORTS) {
     });
   }
 
-  test(`a path that is requested without its trailing slash, over ${by}`, {
-    todo: 'it is redirected, which neither transport of the client follows in Node',
-  }, async () => {
+  test(`a path that is requested without its trailing slash, over ${by}`, async () => {
     const socket = await server.connect(person('vendor'), { transports, addTrailingSlash: false });
     await settle(socket);
     socket.disconnect();

@@ -17,7 +17,6 @@ import (
 // (RFC 6455, section 5.5.1). Behind an upgrade of a session that has ended meanwhile it leaves that to the client and
 // waits for up to five seconds, and Drain with it.
 func TestMovedClientIsLetGoAtOnce(t *testing.T) {
-	t.Skip("the server waits up to 5 s for the client to end the connection")
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
@@ -39,7 +38,6 @@ func TestMovedClientIsLetGoAtOnce(t *testing.T) {
 // TestMalformedCloseFramesAreErrors: a Close frame with one byte, a code that must not be sent or a reason that is not
 // UTF-8 breaks the protocol (RFC 6455, sections 5.5.1, 7.4 and 8.1). The server takes it for a correct one.
 func TestMalformedCloseFramesAreErrors(t *testing.T) {
-	t.Skip("the server answers malformed Close frames with 1000")
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	for name, tt := range malformedCloseFrames() {
@@ -55,7 +53,6 @@ func TestMalformedCloseFramesAreErrors(t *testing.T) {
 // TestLargePacketIsTooBig: docs/realtime.md promises 1009 to whoever sends more than MaxPayload, and that attachments
 // count as part of their event. For attachments that are too large together it is 1002.
 func TestLargePacketIsTooBig(t *testing.T) {
-	t.Skip("attachments that are too large together are refused with 1002")
 	t.Parallel()
 	f := start(t, realtime.Options{MaxPayload: smallPayload})
 	client, _ := f.connect(t)
@@ -68,7 +65,6 @@ func TestLargePacketIsTooBig(t *testing.T) {
 // TestLeavingTheLastNamespace: Options.ConnectTimeout says how long a client may be in no namespace. It does not hold
 // for a client that has left all it was in.
 func TestLeavingTheLastNamespace(t *testing.T) {
-	t.Skip("the connect timeout ends with the first namespace")
 	t.Parallel()
 	f := start(t, realtime.Options{ConnectTimeout: time.Second})
 	client, _ := f.connect(t)
@@ -81,7 +77,6 @@ func TestLeavingTheLastNamespace(t *testing.T) {
 // the session ends just behind that answer, the server may not know yet that it has probed, and cuts the WebSocket
 // without what it had to say. This happened to 5 of 100 clients.
 func TestEndInTheInstantOfTheProbe(t *testing.T) {
-	t.Skip("the server notes the probe only after it has answered it")
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	for range 200 {
@@ -101,7 +96,6 @@ func TestEndInTheInstantOfTheProbe(t *testing.T) {
 // WebSocket and its receiver: for about 1 in 100 clients that are quick, a GET waits for ever, and a POST makes the
 // server's goroutine panic.
 func TestPollingOnAFreshWebSocketSession(t *testing.T) {
-	t.Skip("the open packet is sent before the session is ready")
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	for range 300 {

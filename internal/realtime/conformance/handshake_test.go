@@ -273,7 +273,8 @@ func TestOpeningHandshakes(t *testing.T) {
 				t.Errorf("Sec-WebSocket-Accept %q", accept)
 			}
 			for name, want := range map[string]string{
-				"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Extensions": "", "Sec-Websocket-Protocol": "",
+				"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Extensions": "",
+				"Sec-Websocket-Protocol": tt.changes["Sec-Websocket-Protocol"], // a client that offers one must be given one
 			} {
 				if value := got.header.Get(name); value != want {
 					t.Errorf("%s: %q, want %q", name, value, want)

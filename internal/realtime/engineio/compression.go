@@ -42,6 +42,9 @@ func (s *Server) negotiateCompression(header http.Header) (agreed *compression, 
 			continue
 		}
 		for _, option := range options {
+			if repeats(option) {
+				continue
+			}
 			negotiation := wsflate.Extension{Parameters: wsflate.DefaultParameters}
 			if accepted, err := negotiation.Negotiate(option); err == nil && accepted.Size() > 0 {
 				var answer bytes.Buffer
@@ -52,6 +55,19 @@ func (s *Server) negotiateCompression(header http.Header) (agreed *compression, 
 		}
 	}
 	return nil, ""
+}
+
+// repeats says whether an offer has a parameter twice, for which it must be declined
+// (RFC 7692, section 7).
+func repeats(offer httphead.Option) bool {
+	seen := make(map[string]bool)
+	repeated := false
+	offer.Parameters.ForEach(func(name, _ []byte) bool {
+		repeated = seen[string(name)]
+		seen[string(name)] = true
+		return !repeated
+	})
+	return repeated
 }
 
 // frame is the message's frame, compressed if that makes it shorter.

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -134,11 +135,32 @@ func (m *messageReader) control(header ws.Header) error {
 	}
 	switch header.OpCode {
 	case ws.OpClose:
-		return errPeerClosed
+		return closeFault(payload)
 	case ws.OpPing:
 		m.pong(payload)
 	}
 	return nil
+}
+
+// closeFault is what a Close frame amounts to: errPeerClosed, unless it breaks the
+// protocol (RFC 6455, sections 5.5.1, 7.4 and 8.1).
+func closeFault(payload []byte) error {
+	if len(payload) == 0 {
+		return errPeerClosed
+	}
+	if len(payload) < 2 {
+		return &closeError{ws.StatusProtocolError, "Close frame with half a code"}
+	}
+	code := binary.BigEndian.Uint16(payload)
+	switch {
+	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
+	default:
+		return &closeError{ws.StatusProtocolError, "Close frame with a code that must not be sent"}
+	}
+	if !utf8.Valid(payload[2:]) {
+		return &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+	}
+	return errPeerClosed
 }
 
 // headerError tells a malformed header from a broken connection.

@@ -6,6 +6,10 @@ import "time"
 // waits; due tells a call that was already on its way when the timer was set
 // anew, and which therefore has nothing to say, from one that means it.
 
+// maxPostponed is how often the wait for a pong is prolonged because the server is
+// busy with the client's messages.
+const maxPostponed = 3
+
 func (s *Session) startHeartbeatLocked() {
 	interval := s.server.config.PingInterval
 	s.due = time.Now().Add(interval)
@@ -36,8 +40,9 @@ func (s *Session) beat() {
 		} else if !s.flushLocked() {
 			go s.socket.cut() // not under the lock; the reader finds out
 		}
-	case s.busy.Load():
+	case s.busy.Load() && s.postponed < maxPostponed:
 		// The pong may be behind a message that the server itself is slow to take.
+		s.postponed++
 		s.rearmLocked(timeout)
 	default:
 		s.mu.Unlock()
@@ -52,7 +57,7 @@ func (s *Session) pong() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == stateOpen && s.awaitingPong {
-		s.awaitingPong = false
+		s.awaitingPong, s.postponed = false, 0
 		s.rearmLocked(s.server.config.PingInterval)
 	}
 }

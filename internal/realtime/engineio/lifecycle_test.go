@@ -92,9 +92,24 @@ func TestSlowReceiverIsNoPingTimeout(t *testing.T) {
 	select {
 	case reason := <-session.closed:
 		t.Errorf("closed: %s", reason)
-	case <-time.After(150 * time.Millisecond): // five timeouts
+	case <-time.After(60 * time.Millisecond): // two timeouts
 	}
 	close(release)
+}
+
+// TestReceiverThatNeverReturns does not keep its client for ever.
+func TestReceiverThatNeverReturns(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	f := start(t, quickPings(20*time.Millisecond), onAccept(func(p *peer) {
+		p.onMessage = func([]byte, bool) error {
+			<-release
+			return nil
+		}
+	}))
+	client, session := f.webSocket()
+	client.Send("4work")
+	session.expectClosed(t, engineio.ReasonPingTimeout)
 }
 
 func TestDuplicatePollEndsTheSession(t *testing.T) {

@@ -17,14 +17,17 @@ func (s *Server) admitOrigin(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	w.Header().Add("Vary", "Origin")
-	if sameOrigin(origin, r) {
-		return true
+	allowed := sameOrigin
+	if s.config.AllowOrigin != nil {
+		allowed = s.config.AllowOrigin
 	}
-	if s.config.AllowOrigin == nil || !s.config.AllowOrigin(r) {
+	if !allowed(r) {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
-	w.Header().Set("Access-Control-Allow-Credentials", "true")
+	if s.config.AllowCredentials {
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+	}
 	return true
 }
 
@@ -40,10 +43,10 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// sameOrigin compares host and port only: behind a proxy that ends TLS the
+// sameOrigin is the rule where none is given. It compares host and port only: behind a proxy that ends TLS the
 // server cannot know the scheme which the browser used.
-func sameOrigin(origin string, r *http.Request) bool {
-	parsed, err := url.Parse(origin)
+func sameOrigin(r *http.Request) bool {
+	parsed, err := url.Parse(r.Header.Get("Origin"))
 	if err != nil || parsed.Host == "" {
 		return false
 	}

@@ -165,7 +165,10 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]packet, bo
 
 func (s *Session) takePost(w http.ResponseWriter, packets []packet) {
 	for _, p := range packets {
-		if err := s.receive(p); err != nil {
+		if err := s.receive(p); errors.Is(err, ErrTooBig) {
+			s.violation(w, ReasonTransportError, errTooLarge())
+			return
+		} else if err != nil {
 			s.violation(w, ReasonParseError, errBadRequest())
 			return
 		}

@@ -44,27 +44,28 @@ func TestRefusedRequests(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	f := start(t, config(func(c *engineio.Config) {
+	own, friends := start(t), start(t, config(func(c *engineio.Config) {
 		c.AllowOrigin = func(r *http.Request) bool { return r.Header.Get("Origin") == "https://friend.example" }
 	}))
 	for _, tt := range []struct {
+		f                          *fixture
 		name, method, origin, host string
 		status                     int
 		allowed                    string // Access-Control-Allow-Origin
 	}{
-		{"no origin", "GET", "", "", 200, ""},
-		{"same origin", "GET", "http://app.example", "app.example", 200, ""},
-		{"same origin behind TLS proxy", "GET", "https://app.example", "app.example:443", 200, ""},
-		{"same name, other port", "GET", "http://app.example:81", "app.example", 403, ""},
-		{"allowed", "GET", "https://friend.example", "", 200, "https://friend.example"},
-		{"allowed preflight", "OPTIONS", "https://friend.example", "", 204, "https://friend.example"},
-		{"foreign", "GET", "https://foe.example", "", 403, ""},
-		{"foreign preflight", "OPTIONS", "https://foe.example", "", 403, ""},
-		{"opaque", "GET", "null", "", 403, ""},
-		{"garbage", "GET", "::", "", 403, ""},
+		{own, "no origin", "GET", "", "", 200, ""},
+		{own, "same origin", "GET", "http://app.example", "app.example", 200, "http://app.example"},
+		{own, "same origin behind TLS proxy", "GET", "https://app.example", "app.example:443", 200, "https://app.example"},
+		{own, "same name, other port", "GET", "http://app.example:81", "app.example", 403, ""},
+		{friends, "allowed", "GET", "https://friend.example", "", 200, "https://friend.example"},
+		{friends, "allowed preflight", "OPTIONS", "https://friend.example", "", 204, "https://friend.example"},
+		{friends, "foreign", "GET", "https://foe.example", "", 403, ""},
+		{friends, "foreign preflight", "OPTIONS", "https://foe.example", "", 403, ""},
+		{own, "opaque", "GET", "null", "", 403, ""},
+		{own, "garbage", "GET", "::", "", 403, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), tt.method, f.endpoint+"?EIO=4&transport=polling", http.NoBody)
+			request, err := http.NewRequestWithContext(t.Context(), tt.method, tt.f.endpoint+"?EIO=4&transport=polling", http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -42,8 +42,10 @@ type Config struct {
 	// clients that offer permessage-deflate; 0 compresses nothing.
 	CompressFrom int
 
-	// AllowOrigin decides on requests from another origin; nil refuses them.
+	// AllowOrigin decides on requests with an Origin; nil allows the server's own.
 	AllowOrigin func(r *http.Request) bool
+	// AllowCredentials lets pages of other origins send cookies and the like.
+	AllowCredentials bool
 	// Admit, if set, decides on a request for a new session. The release that it
 	// returns is called once, when the session has ended.
 	Admit func(r *http.Request) (release func(), ok bool)

@@ -34,6 +34,9 @@ var (
 	ErrQueueFull = errors.New("engineio: session has too much waiting to be read")
 )
 
+// ErrTooBig is for a Receiver to refuse a message with that is larger than it takes.
+var ErrTooBig = errors.New("engineio: message too big")
+
 // Request is what is kept of the request that opened a session.
 type Request struct {
 	RemoteAddr string // host:port
@@ -106,6 +109,7 @@ type Session struct {
 	timer        *time.Timer // heartbeat; after the end, how long saying goodbye may take
 	due          time.Time   // when the timer has something to do
 	awaitingPong bool
+	postponed    int // how often the wait for this pong has been prolonged
 }
 
 // newSession makes a session and the packet that opens it. The upgrades are a JSON

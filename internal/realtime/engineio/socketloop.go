@@ -17,22 +17,28 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	socket, ok := s.acceptWebSocket(w, r, opening)
+	socket, answer, ok := s.takeOver(w, r)
 	if !ok {
 		session.end(ending{reason: ReasonTransportError, code: ws.StatusProtocolError, drop: true})
 		return
 	}
+	// Whoever has read the open packet may send any request about the session: it must be ready by then.
 	session.mu.Lock()
-	ended := session.state == stateClosed
-	if !ended {
-		session.attachLocked(socket)
-	}
+	session.attachLocked(socket)
+	socket.draining = true // as long as the answer has not been written
 	session.mu.Unlock()
-	if ended {
-		socket.cut()
+	session.start()
+	if err := socket.writeAll(append(answer, opening.frame...)); err != nil {
+		session.Abort(ReasonTransportError)
+		session.gone()
 		return
 	}
-	session.start()
+	session.mu.Lock()
+	socket.draining = false
+	if !session.flushLocked() {
+		go socket.cut() // not under the lock; the reader finds out
+	}
+	session.mu.Unlock()
 	s.running.Begin()
 	go func() {
 		defer s.running.End()
@@ -117,7 +123,9 @@ func (s *Session) readMessages(socket *webSocket) error {
 				return &closeError{ws.StatusProtocolError, err.Error()}
 			}
 		}
-		if err := s.receive(p); err != nil {
+		if err := s.receive(p); errors.Is(err, ErrTooBig) {
+			return &closeError{ws.StatusMessageTooBig, err.Error()}
+		} else if err != nil {
 			return &closeError{ws.StatusProtocolError, err.Error()}
 		}
 	}
@@ -136,7 +144,11 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		errBadRequest().write(w)
 		return
 	}
-	socket, ok := s.server.acceptWebSocket(w, r, nil)
+	socket, answer, ok := s.server.takeOver(w, r)
+	if ok && socket.writeAll(answer) != nil {
+		socket.cut()
+		ok = false
+	}
 	if !ok {
 		s.abandonUpgrade()
 		return
@@ -177,13 +189,16 @@ func (s *Session) probe(socket *webSocket) bool {
 	socket.reader.pong = func(payload []byte) {
 		_ = socket.writeAll(controlFrame(ws.OpPong, payload).frame) // the next read finds a broken connection
 	}
-	if !socket.expect("2probe") || socket.writeAll(textPacket(typePong, []byte("probe")).frame) != nil {
+	if !socket.expect("2probe") {
 		return false
 	}
 	s.mu.Lock()
-	s.probed = true
+	s.probed = true // before the client knows, who may then stop polling
 	s.wakeLocked()
 	s.mu.Unlock()
+	if socket.writeAll(textPacket(typePong, []byte("probe")).frame) != nil {
+		return false
+	}
 	if !socket.expect("5") || socket.conn.SetReadDeadline(time.Time{}) != nil {
 		return false
 	}
@@ -215,7 +230,7 @@ func (s *Session) sayGoodbye(socket *webSocket) {
 	s.out.release()
 	s.mu.Unlock()
 	if socket.conn.SetReadDeadline(time.Now().Add(s.server.config.CloseTimeout)) == nil {
-		_, _ = io.Copy(io.Discard, socket.conn) // until the client has closed, see readLoop
+		socket.awaitClose()
 	}
 	s.gone()
 }

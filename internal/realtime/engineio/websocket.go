@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 const (
@@ -59,43 +61,47 @@ func headerHasToken(header http.Header, name, token string) bool {
 	return false
 }
 
-// acceptWebSocket answers the opening handshake (RFC 6455, section 4.2), sends
-// the first message, if there is one, and takes over the connection. When it
-// reports false the request has been refused.
-func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, first *Message) (*webSocket, bool) {
+// takeOver takes the connection of an opening handshake from the HTTP server, with
+// the answer that is to be written to it (RFC 6455, section 4.2). When it reports
+// false the request has been refused.
+func (s *Server) takeOver(w http.ResponseWriter, r *http.Request) (socket *webSocket, answer []byte, ok bool) {
 	key := r.Header.Get("Sec-WebSocket-Key")
 	nonce, err := base64.StdEncoding.DecodeString(key)
 	if r.Method != http.MethodGet || err != nil || len(nonce) != 16 {
 		errBadRequest().write(w)
-		return nil, false
+		return nil, nil, false
 	}
 	if r.Header.Get("Sec-WebSocket-Version") != "13" {
 		w.Header().Set("Sec-WebSocket-Version", "13")
 		errBadRequest().write(w)
-		return nil, false
+		return nil, nil, false
 	}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil { // HTTP/2 has no connection to take over
 		errBadRequest().write(w)
-		return nil, false
+		return nil, nil, false
 	}
+	_ = conn.SetDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
 	compression, extension := s.negotiateCompression(r.Header)
-	answer := append(make([]byte, 0, 512), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
+	answer = append(make([]byte, 0, 512), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
 	answer = append(answer, "Sec-WebSocket-Accept: "+acceptKey(key)+"\r\n"...)
+	if protocol := firstProtocol(r.Header); protocol != "" {
+		answer = append(answer, "Sec-WebSocket-Protocol: "+protocol+"\r\n"...)
+	}
 	if extension != "" {
 		answer = append(answer, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
-	answer = append(answer, "\r\n"...)
-	if first != nil {
-		answer = append(answer, first.frame...)
+	return s.newWebSocket(conn, buffered.Reader, compression), append(answer, "\r\n"...), true
+}
+
+// firstProtocol is the first subprotocol that a client offers. None means anything
+// to Engine.IO, but a client that offers some gives up when none is chosen.
+func firstProtocol(header http.Header) string {
+	first, _, _ := strings.Cut(header.Get("Sec-WebSocket-Protocol"), ",")
+	if first = strings.TrimSpace(first); !httpguts.ValidHeaderFieldName(first) {
+		return ""
 	}
-	_ = conn.SetDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
-	socket := s.newWebSocket(conn, buffered.Reader, compression)
-	if err := socket.writeAll(answer); err != nil {
-		socket.cut()
-		return nil, false
-	}
-	return socket, true
+	return first
 }
 
 func acceptKey(key string) string {
