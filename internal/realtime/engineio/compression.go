@@ -112,7 +112,7 @@ func (c *compression) inflate(data []byte, limit int64) ([]byte, error) {
 	reader, _ := c.readers.Get().(io.ReadCloser)
 	if reader == nil {
 		reader = flate.NewReader(source)
-	} else if err := reader.(flate.Resetter).Reset(source, nil); err != nil { //nolint:errcheck,forcetypeassert // promised by flate.NewReader
+	} else if err := reader.(flate.Resetter).Reset(source, nil); err != nil { //nolint:forcetypeassert // promised by flate.NewReader
 		return nil, err
 	}
 	defer c.readers.Put(reader)

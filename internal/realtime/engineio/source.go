@@ -18,7 +18,7 @@ type readBuffer [sharedBuffer]byte
 // readBuffers is a cache, in which nothing is ever looked up.
 var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }} //nolint:gochecknoglobals // see above
 
-func borrowReadBuffer() *readBuffer { return readBuffers.Get().(*readBuffer) } //nolint:forcetypeassert,errcheck // see New
+func borrowReadBuffer() *readBuffer { return readBuffers.Get().(*readBuffer) } //nolint:forcetypeassert // see New
 
 func releaseReadBuffer(b *readBuffer) {
 	if b != nil {
