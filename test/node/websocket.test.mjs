@@ -233,6 +233,8 @@ test('a client that closes is answered, and its session is gone', async () => {
 test('the official client may name subprotocols', async () => {
   const socket = await server.connect({ protocols: ['first', 'second'] });
   assert.deepEqual((await ask(socket, 'echo', 'agreed')).args, ['agreed']);
+  socket.disconnect();
+  await becomes(0, 'connections', () => server.connections());
 });
 
 test('an opening handshake that is none is refused', async () => {
