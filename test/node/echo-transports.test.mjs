@@ -59,6 +59,25 @@ for (const transports of TRANSPORTS) {
     });
   }
 
+  test(`attachments from the server over ${by}`, async () => {
+    const socket = await server.connect({ transports });
+    const files = upTo(10).map((n) => Buffer.alloc(n * 1000, n));
+    const sent = ['before', { list: files.slice(0, 9) }, files[9]];
+    const heard = collect(socket, 'mirrored');
+    for (const [text, { list }, last] of [await ask(socket, 'mirror', ...sent), (await heard.reach(1))[0]]) {
+      assert.equal(text, 'before');
+      [...list, last].forEach((bytes, n) => assert.equal(Buffer.compare(Buffer.from(bytes), files[n]), 0, `attachment ${n}`));
+    }
+    socket.disconnect();
+  });
+
+  test(`a question of the server is answered over ${by}`, async () => {
+    const socket = await server.connect({ transports });
+    socket.on('question', ([text, bytes], answer) => answer(`${text}!`, bytes.length));
+    assert.deepEqual(await ask(socket, 'ask-me', 'really', Buffer.alloc(5)), ['really!', 5]);
+    socket.disconnect();
+  });
+
   test(`more than ten attachments end the connection over ${by}`, async () => {
     const socket = await server.connect({ transports });
     const gone = happens(socket, 'disconnect');

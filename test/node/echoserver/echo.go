@@ -21,7 +21,9 @@ const (
 
 // echo is the handler of every namespace. The client's events and what becomes of them:
 //
-//	echo         comes back as the event "echoed", and then in the ack
+//	echo         comes back as the event "echoed", and then in the ack, attachments in base64
+//	mirror       comes back as the event "mirrored", and then in the ack, attachments as such
+//	ask-me       comes back as the question "question"; the ack is the answer
 //	silent       gets no ack
 //	ack-twice    is acked with 1, and then with 2
 //	hold         is acked only after the next release, the latest one first
@@ -32,8 +34,6 @@ const (
 //	handshake    is acked with what the client presented to connect
 //	leave        takes the socket out of the namespace
 //	hang-up      closes its connection
-//
-// An ack that carries attachments cannot be sent: what a server of internal/realtime sends is JSON.
 type echo struct{ log *slog.Logger }
 
 // session is the state of one socket. Its handler's calls never overlap.
@@ -99,6 +99,12 @@ func (e echo) Event(conn *realtime.Conn, ev realtime.Event) {
 		came := contentOf(ev)
 		e.emit(conn, "echoed", came)
 		ack(came)
+	case "mirror":
+		came := mirrored(ev)
+		e.emit(conn, "mirrored", came)
+		ack(came)
+	case "ask-me":
+		go e.askBack(conn, ev, ack) // the answer comes by the goroutine that is running now
 	case "silent":
 	case "ack-twice":
 		ack(1)
@@ -130,6 +136,25 @@ func (e echo) emit(conn *realtime.Conn, event string, payload any) {
 	if err := conn.Emit(event, payload); err != nil && conn.Context().Err() == nil {
 		e.log.Error("cannot emit", "event", event, "error", err)
 	}
+}
+
+// mirrored is what came with an event, attachments as such.
+func mirrored(ev realtime.Event) any {
+	args, err := json.Marshal(ev.Args)
+	if err != nil {
+		return err.Error()
+	}
+	return realtime.Payload{JSON: args, Attachments: ev.Binary}
+}
+
+// askBack sends the arguments back as a question and acks with the arguments of the client's answer.
+func (e echo) askBack(conn *realtime.Conn, ev realtime.Event, ack func(any)) {
+	answer, err := conn.Call(conn.Context(), "question", mirrored(ev))
+	if err != nil {
+		ack(err.Error())
+		return
+	}
+	ack(answer)
 }
 
 func (s *session) hold(ack func()) {
