@@ -16,7 +16,8 @@ import (
 const (
 	growthPercent = 50
 	heapFloor     = 24 << 20
-	// settleInterval is how often a server that has fallen quiet is looked at; slack is how much garbage it may keep.
+	// settleInterval is how often a server that has fallen quiet is looked at; slack is how much it may allocate
+	// meanwhile to count as quiet, and how much garbage it may keep.
 	settleInterval = 5 * time.Second
 	settleSlack    = 4 << 20
 )
@@ -34,28 +35,34 @@ func manageMemory(ctx context.Context, log *slog.Logger) {
 	defer runtime.KeepAlive(floor)
 	tick := time.NewTicker(settleInterval)
 	defer tick.Stop()
-	var last uint64
+	var last activity
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			last = settle(last)
+			now := readActivity()
+			if now.settled(last) {
+				debug.FreeOSMemory() // collects, and gives back what that frees
+			}
+			last = now
 		}
 	}
 }
 
-// settle collects garbage that would otherwise stay for minutes, because the server has fallen quiet after a burst: no
-// collection has run since the last call. It returns the number of collections so far.
-func settle(last uint64) uint64 {
+// activity is what the collector and the allocator have done so far, and what they have in hand, in bytes.
+type activity struct{ collections, allocated, live, heap uint64 }
+
+func readActivity() activity {
 	samples := []metrics.Sample{
-		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
 	}
 	metrics.Read(samples)
-	cycles, live, heap := samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64()
-	if cycles != last || heap < live+settleSlack {
-		return cycles
-	}
-	debug.FreeOSMemory() // collects, and gives back what that frees
-	return cycles + 1
+	return activity{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()}
+}
+
+// settled says whether a server that has fallen quiet after a burst holds garbage that would otherwise stay for minutes.
+func (a activity) settled(last activity) bool {
+	return a.collections == last.collections && a.allocated-last.allocated < settleSlack && a.heap > a.live+settleSlack
 }

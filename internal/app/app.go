@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -166,7 +167,7 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnState:         p.newcomers.track,
-		ErrorLog:          slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(serverLog{p.log}, "", 0),
 	}
 	return nil
 }

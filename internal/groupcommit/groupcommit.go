@@ -106,8 +106,8 @@ func (t *Ticket[T, R]) Wait(ctx context.Context) (R, error) {
 	}
 }
 
-// Then calls f with the item's result once it is written: in the writer's goroutine, which f must not hold up, or at
-// once if it has been written. It may be called once, instead of Wait.
+// Then calls f with the item's result once it is written: in the writer's goroutine, which f must not hold up nor panic in,
+// or at once if it has been written. It may be called once, instead of Wait.
 func (t *Ticket[T, R]) Then(f func(R, error)) {
 	t.then.Store(&f)
 	select {
@@ -158,7 +158,10 @@ func (w *Writer[T, R]) run(ctx context.Context) {
 // gather lets items come together before the next flush.
 func (w *Writer[T, R]) gather(since time.Time) {
 	wait := w.options.Gather - time.Since(since)
-	if wait <= 0 {
+	w.mu.Lock()
+	enough := w.closed || len(w.pending) >= w.options.MaxBatch
+	w.mu.Unlock()
+	if wait <= 0 || enough {
 		return
 	}
 	timer := time.NewTimer(wait)

@@ -324,17 +324,17 @@ func TestSlowAuthenticationDelaysNobody(t *testing.T) {
 func TestConnectingAnew(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("room")
-	f := start(t, Options{}, map[string]Handler{"/": h, "/chat": newStub(t)})
+	f := start(t, Options{MaxConnects: 1000}, map[string]Handler{"/": h, "/chat": newStub(t)})
 	client := f.dial()
 	client.Send("40/chat,") // keeps the connection in use
 	expectPrefix(t, client, "40/chat,{")
-	for range 200 {
+	for range 100 {
 		client.Send("40")
 		expectPrefix(t, client, "40{")
 		client.Send("41") // and at once CONNECT again
 	}
 	client.Send("42/chat,[\"e\"]")
-	wiretest.Eventually(t, "all have left", func() bool { return h.disconnects.Load() == 200 })
+	wiretest.Eventually(t, "all have left", func() bool { return h.disconnects.Load() == 100 })
 	if n := f.server.SocketCount("room"); n != 0 {
 		t.Errorf("%d sockets stand in the room", n)
 	}
@@ -356,4 +356,19 @@ func TestEventsOnTheWayWhenTheServerDisconnects(t *testing.T) {
 	client.Expect("41")
 	client.Send(`42/chat,1["e"]`)
 	client.Expect("43/chat,1[[]]") // the other namespace lives on
+}
+
+// TestTooManyConnects: a client that keeps entering a namespace is sent away.
+func TestTooManyConnects(t *testing.T) {
+	h := newStub(t)
+	f := start(t, Options{MaxConnects: 10}, map[string]Handler{"/": h})
+	client := f.dial()
+	for range 10 {
+		client.Send("40")
+		expectPrefix(t, client, "40{")
+		client.Send("41")
+	}
+	client.Send("40")
+	client.ReadClose()
+	wiretest.Eventually(t, "all have left", func() bool { return h.disconnects.Load() == 10 })
 }

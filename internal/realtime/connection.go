@@ -14,6 +14,9 @@ import (
 // an event for a namespace that the client is not in, or a second CONNECT.
 var errInvalidState = errors.New("realtime: packet does not fit the state of its namespace")
 
+// errTooManyConnects ends a connection that does nothing but enter namespaces.
+var errTooManyConnects = errors.New("realtime: too many connects")
+
 // Reasons for the end of a socket whose connection may live on, in the words that
 // Socket.IO servers use. https://socket.io/docs/v4/server-socket-instance/#disconnect
 const (
@@ -32,6 +35,8 @@ type connection struct {
 	sockets []*Conn      // at most one in each namespace
 	left    []*namespace // those that the client has been in
 	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil while it is in one
+	recent  int          // sockets begun since the time below
+	since   time.Time
 	closed  bool
 }
 
@@ -127,12 +132,28 @@ func (c *connection) connect(p *codec.Packet) error {
 		c.mu.Unlock()
 		return errInvalidState
 	}
+	if !c.mayBeginLocked() {
+		c.mu.Unlock()
+		return errTooManyConnects
+	}
 	c.sockets = append(c.sockets, conn)
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)
 	c.mu.Unlock()
 	go conn.establish(p.Auth)
 	return nil
+}
+
+// connectsPeriod is the time that Options.MaxConnects is about.
+const connectsPeriod = 10 * time.Second
+
+// mayBeginLocked says whether the client may begin another socket now.
+func (c *connection) mayBeginLocked() bool {
+	if now := time.Now(); now.Sub(c.since) > connectsPeriod {
+		c.recent, c.since = 0, now
+	}
+	c.recent++
+	return c.recent <= c.server.options.MaxConnects
 }
 
 // refuse answers a CONNECT with why it cannot be.
@@ -147,6 +168,7 @@ func (c *connection) refuse(namespace string, reason any) {
 
 // arrived notes that the client is in a namespace.
 func (c *connection) arrived() {
+	c.session.Known()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting != nil {
@@ -224,7 +246,7 @@ func (c *connection) sent(err error) {
 	if !errors.Is(err, engineio.ErrQueueFull) {
 		return
 	}
-	c.server.log.Warn("client reads too slowly", "remote", c.session.Request().RemoteAddr)
+	c.server.log.Info("client reads too slowly", "remote", c.session.Request().RemoteAddr)
 	c.session.Shed(c.slowReaderNotices()...)
 }
 

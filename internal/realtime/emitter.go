@@ -55,6 +55,10 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 // not read, newer values replace older ones of the same key, over all events of this
 // name, and payload may be called with what is left. In all else it is Emit.
 func (e *Emitter) EmitLatest(event string, keys []string, values []json.RawMessage, payload func(values []json.RawMessage) any, to []string) {
+	if len(to) == 0 || len(keys) != len(values) || !codec.ValidEventName(event) {
+		e.server.log.Error("an event without rooms, with another number of keys than values, or with a name it cannot have", "event", event)
+		return
+	}
 	keyed := make([]engineio.Value, len(keys))
 	for i, key := range keys {
 		keyed[i] = engineio.Value{Key: key, JSON: values[i]}

@@ -15,7 +15,13 @@ type Options struct {
 	UpgradeTimeout time.Duration // how long the upgrade to WebSocket may take; default 10 s
 	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
 
-	MaxPayload     int64 // bytes of one incoming message, event or POST body; default 128 KiB
+	// MaxConnects is how many sockets one connection may begin in 10 s before it is closed: each costs an authentication;
+	// default 50.
+	MaxConnects int
+
+	// MaxPayload is the size of one incoming message, event or POST body, in bytes; default 128 KiB. Until one of its
+	// sockets has been let in, a client may send no more than 64 KiB.
+	MaxPayload     int64
 	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 1 MiB
 	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 64 KiB;
 	// default 256 MiB.
@@ -53,6 +59,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.PingTimeout, 20*time.Second)
 	setDefault(&o.UpgradeTimeout, 10*time.Second)
 	setDefault(&o.ConnectTimeout, 45*time.Second)
+	setDefault(&o.MaxConnects, 50)
 	setDefault(&o.MaxPayload, 128<<10)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
 	setDefault(&o.MaxQueuedTotal, 256<<20)

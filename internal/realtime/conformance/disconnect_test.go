@@ -45,7 +45,7 @@ func TestDisconnectPacket(t *testing.T) {
 	})
 	t.Run("in one breath", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, realtime.Options{})
+		f := start(t, realtime.Options{MaxConnects: 1000})
 		client, _ := f.connect(t)
 		for range 50 {
 			client.Send("41")

@@ -118,7 +118,7 @@ func (c *compression) inflate(data []byte, limit int64) ([]byte, error) {
 	defer c.readers.Put(reader)
 	plain, err := io.ReadAll(io.LimitReader(reader, limit+1))
 	if err != nil {
-		return nil, &closeError{ws.StatusInvalidFramePayloadData, "invalid compressed data"}
+		return nil, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid compressed data"}
 	}
 	if int64(len(plain)) > limit {
 		return nil, errTooLong

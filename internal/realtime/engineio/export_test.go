@@ -4,7 +4,7 @@ package engineio
 func (s *Session) Waiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.poll != nil
+	return s.poll.waits()
 }
 
 // Queued is the cost of what has not been written.

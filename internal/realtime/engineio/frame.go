@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -14,11 +15,17 @@ import (
 // of it has arrived.
 const trustedLength = 16 << 10
 
+// maxFragments is how many frames one message may come in. Empty ones would go on for
+// ever.
+const maxFragments = 10_000
+
 // closeError is a reason to end a WebSocket, with the status code to tell the
 // peer (RFC 6455, section 7.4.1).
 type closeError struct {
 	code ws.StatusCode
 	text string
+	// closed: it was the peer's Close frame that was wrong; no other will come.
+	closed bool
 }
 
 func (e *closeError) Error() string { return fmt.Sprintf("engineio: %s (%d)", e.text, e.code) }
@@ -29,7 +36,7 @@ var errPeerClosed = errors.New("engineio: peer closed")
 // messageReader reads whole messages from a client's frames.
 type messageReader struct {
 	r     io.Reader
-	limit int64 // bytes of one message, over all its fragments, compressed or not
+	limit *atomic.Int64 // bytes of one message, over all its fragments, compressed or not
 	// compression is what the client may use; nil for none.
 	compression *compression
 	// pong is given the payload of each Ping frame.
@@ -43,7 +50,7 @@ type messageReader struct {
 func (m *messageReader) next() (data []byte, binary bool, err error) {
 	state := ws.StateServerSide
 	compressed := false
-	for {
+	for fragments := 0; ; {
 		header, err := m.readHeader(state)
 		if err != nil {
 			return nil, false, err
@@ -54,7 +61,7 @@ func (m *messageReader) next() (data []byte, binary bool, err error) {
 			}
 			continue
 		}
-		if header.Length > m.limit-int64(len(data)) {
+		if fragments++; header.Length > m.limit.Load()-int64(len(data)) || fragments > maxFragments {
 			return nil, false, errMessageTooBig()
 		}
 		if data, err = m.payload(data, header); err != nil {
@@ -83,7 +90,7 @@ func (m *messageReader) readHeader(state ws.State) (ws.Header, error) {
 		check.Rsv = ws.Rsv(false, header.Rsv2(), header.Rsv3())
 	}
 	if err := ws.CheckHeader(check, state); err != nil {
-		return header, &closeError{ws.StatusProtocolError, err.Error()}
+		return header, &closeError{code: ws.StatusProtocolError, text: err.Error()}
 	}
 	return header, nil
 }
@@ -92,19 +99,21 @@ func (m *messageReader) readHeader(state ws.State) (ws.Header, error) {
 func (m *messageReader) finish(data []byte, binary, compressed bool) ([]byte, bool, error) {
 	if compressed {
 		var err error
-		if data, err = m.compression.inflate(data, m.limit); errors.Is(err, errTooLong) {
+		if data, err = m.compression.inflate(data, m.limit.Load()); errors.Is(err, errTooLong) {
 			return nil, false, errMessageTooBig()
 		} else if err != nil {
 			return nil, false, err
 		}
 	}
 	if !binary && !utf8.Valid(data) {
-		return nil, false, &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+		return nil, false, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid UTF-8"}
 	}
 	return data, binary, nil
 }
 
-func errMessageTooBig() error { return &closeError{ws.StatusMessageTooBig, "message too big"} }
+func errMessageTooBig() error {
+	return &closeError{code: ws.StatusMessageTooBig, text: "message too big"}
+}
 
 // payload reads a frame's payload behind data and takes the mask off. Memory
 // grows as bytes arrive, not as they are announced.
@@ -149,16 +158,16 @@ func closeFault(payload []byte) error {
 		return errPeerClosed
 	}
 	if len(payload) < 2 {
-		return &closeError{ws.StatusProtocolError, "Close frame with half a code"}
+		return &closeError{code: ws.StatusProtocolError, text: "Close frame with half a code", closed: true}
 	}
 	code := binary.BigEndian.Uint16(payload)
 	switch {
 	case code >= 1000 && code <= 1003, code >= 1007 && code <= 1014, code >= 3000 && code <= 4999:
 	default:
-		return &closeError{ws.StatusProtocolError, "Close frame with a code that must not be sent"}
+		return &closeError{code: ws.StatusProtocolError, text: "Close frame with a code that must not be sent", closed: true}
 	}
 	if !utf8.Valid(payload[2:]) {
-		return &closeError{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+		return &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid UTF-8", closed: true}
 	}
 	return errPeerClosed
 }
@@ -166,7 +175,7 @@ func closeFault(payload []byte) error {
 // headerError tells a malformed header from a broken connection.
 func headerError(err error) error {
 	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
-		return &closeError{ws.StatusProtocolError, err.Error()}
+		return &closeError{code: ws.StatusProtocolError, text: err.Error()}
 	}
 	return err
 }

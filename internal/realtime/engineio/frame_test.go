@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -13,8 +14,26 @@ import (
 
 const fuzzLimit = 1000
 
+func limitOf(n int64) *atomic.Int64 {
+	var limit atomic.Int64
+	limit.Store(n)
+	return &limit
+}
+
+// decodePayload takes a body apart.
+func decodePayload(body []byte) ([]packet, error) {
+	var packets []packet
+	for p, err := range packetsIn(body) {
+		if err != nil {
+			return nil, err
+		}
+		packets = append(packets, p)
+	}
+	return packets, nil
+}
+
 func newTestReader(data []byte) *messageReader {
-	return &messageReader{r: bytes.NewReader(data), limit: fuzzLimit, pong: func([]byte) {}}
+	return &messageReader{r: bytes.NewReader(data), limit: limitOf(fuzzLimit), pong: func([]byte) {}}
 }
 
 // TestFragmentedMessages cuts messages into frames at random, with pings between,
@@ -61,7 +80,7 @@ func TestMemoryGrowsWithWhatArrives(t *testing.T) {
 		b.ReportAllocs()
 		for b.Loop() {
 			reader := newTestReader(header)
-			reader.limit = 1 << 31
+			reader.limit = limitOf(1 << 31)
 			if _, _, err := reader.next(); err == nil {
 				b.Fatal("read a message that never came")
 			}

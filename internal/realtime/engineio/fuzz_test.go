@@ -42,7 +42,7 @@ type transcript struct {
 func readAll(t *testing.T, source io.Reader, size int, limit int64, deflate *compression) transcript {
 	t.Helper()
 	var got transcript
-	reader := &messageReader{r: source, limit: limit, compression: deflate}
+	reader := &messageReader{r: source, limit: limitOf(limit), compression: deflate}
 	reader.pong = func(payload []byte) { got.Pings = append(got.Pings, string(payload)) }
 	for {
 		message, binary, err := reader.next()

@@ -105,6 +105,11 @@ func (m *Message) Metered(meter *atomic.Int64) *Message {
 	return m
 }
 
+// isContent says whether the message is for the layer above, not the engine's own.
+func (m *Message) isContent() bool {
+	return m.binary || !m.control && len(m.payload()) > 0 && m.payload()[0] == typeMessage
+}
+
 func (m *Message) payload() []byte { return m.frame[m.body:] }
 
 // cost is what the message counts for in a session's queue, in bytes.

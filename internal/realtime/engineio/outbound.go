@@ -33,14 +33,15 @@ func (s *Session) SendWhile(open *atomic.Bool, messages []*Message) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	var err error
 	if s.out.cost == 0 && s.socket != nil && s.socket.ready() {
-		if messages, err = s.socket.writeNow(messages); err != nil {
+		rest, err := s.socket.writeNow(messages)
+		if err != nil {
 			socket := s.socket
 			s.mu.Unlock()
 			socket.cut() // the reader finds out and ends the session
 			return ErrClosed
 		}
+		messages = rest
 	} else if s.fullLocked(messages) {
 		s.mu.Unlock()
 		return ErrQueueFull
@@ -67,7 +68,7 @@ func (s *Session) fullLocked(messages []*Message) bool {
 	}
 	cost := s.out.cost
 	for _, m := range messages {
-		if m.latest == nil { // values replace each other: there can only be so many
+		if m.latest == nil || s.out.find(m.latest.Stream) < 0 { // values that replace others add little
 			cost += m.cost()
 		}
 	}
@@ -79,7 +80,7 @@ func (s *Session) wakeLocked() {
 	switch {
 	case s.socket != nil:
 		if !s.socket.draining && (!s.out.empty() || s.socket.partial != nil) {
-			s.drainLocked(nil)
+			s.drainLocked(s.out.take(), nil)
 		}
 	case s.poll != nil:
 		s.poll.wakeUp()
@@ -93,49 +94,66 @@ func (s *Session) flushLocked() (ok bool) {
 	if socket.draining {
 		return true
 	}
-	batch := s.out.take()
-	if !socket.ready() {
-		s.drainLocked(batch)
+	taken := s.out.take()
+	if !socket.ready() || taken.merged() {
+		s.drainLocked(taken, nil)
 		return true
 	}
-	rest, err := socket.writeNow(batch)
+	rest, err := socket.writeNow(taken.messages())
 	if err != nil {
-		s.out.release()
+		s.out.release(taken)
 		socket.finishLocked()
 		return false
 	}
 	if len(rest) > 0 || socket.partial != nil {
-		s.drainLocked(rest)
+		s.drainLocked(taken, rest)
 		return true
 	}
-	s.out.release()
+	s.out.release(taken)
 	if s.state == stateClosed {
 		socket.finishLocked()
 	}
 	return true
 }
 
-// drainLocked starts the goroutine that writes a batch and then what is in the
-// outbox until that is empty.
-func (s *Session) drainLocked(batch []*Message) {
+// drainLocked starts the goroutine that writes what is left of a message, then what
+// has been taken, of which only rest is to be written if that is not nil, and then
+// what is in the outbox until that is empty.
+func (s *Session) drainLocked(taken batch, rest []*Message) {
+	left := s.socket.partial
+	s.socket.partial = nil
+	if left != nil {
+		s.out.count(waiting{message: left.message}, 1)
+	}
 	s.socket.draining = true
 	s.server.running.Begin()
-	go s.drain(s.socket, batch)
+	go s.drain(s.socket, left, taken, rest)
 }
 
-func (s *Session) drain(socket *webSocket, batch []*Message) {
+func (s *Session) drain(socket *webSocket, left *partial, taken batch, messages []*Message) {
 	defer s.server.running.End()
+	if messages == nil {
+		messages = taken.messages()
+	}
+	var bytes []byte
+	if left != nil {
+		bytes = left.rest
+	}
 	for {
-		err := socket.write(batch)
+		err := socket.write(bytes, messages)
 		s.mu.Lock()
-		s.out.release()
+		s.out.release(taken)
+		if left != nil {
+			s.out.count(waiting{message: left.message}, -1)
+			left, bytes = nil, nil
+		}
 		if err != nil {
 			socket.finishLocked()
 			s.mu.Unlock()
 			s.Abort(writeFailure(err))
 			return
 		}
-		if batch = s.out.take(); batch == nil {
+		if taken = s.out.take(); len(taken) == 0 {
 			socket.draining = false
 			if s.state == stateClosed {
 				socket.finishLocked()
@@ -145,6 +163,7 @@ func (s *Session) drain(socket *webSocket, batch []*Message) {
 		}
 		socket.shed.Store(false) // this batch is what remains to be said
 		s.mu.Unlock()
+		messages = taken.messages()
 	}
 }
 
@@ -162,7 +181,7 @@ func (s *Session) Writable() bool {
 	if s.state == stateClosed || s.out.cost > 0 {
 		return false
 	}
-	return s.poll != nil || s.socket != nil && !s.socket.draining
+	return s.poll.waits() || s.socket != nil && !s.socket.draining
 }
 
 // Close ends the session after what is queued has been sent.
@@ -215,11 +234,11 @@ func (s *Session) end(how ending) {
 		s.timer.Stop()
 	}
 	candidate := s.candidate
-	if s.probed && how.flush && s.poll == nil {
+	if s.probed && how.flush && !s.poll.waits() {
 		candidate = nil // the client has stopped polling and is about to move there: probe tells it
 	}
-	lastPoll := how.flush && s.socket == nil && s.poll == nil // one that the client has yet to send
-	if lastPoll || s.socket != nil {
+	lastPoll := how.flush && s.polls && s.socket == nil && !s.poll.waits() // one that the client has yet to send
+	if lastPoll || !s.polls || s.socket != nil {
 		s.timer = time.AfterFunc(s.server.config.CloseTimeout, s.cut)
 	}
 	broken := !s.sayLastLocked(how)
@@ -258,7 +277,6 @@ func (s *Session) sayLastLocked(how ending) (ok bool) {
 		s.socket.shed.Store(true)
 	}
 	s.out.add(closeFrame(how.code, how.reason))
-	s.socket.finished = make(chan struct{})
 	return s.flushLocked()
 }
 
@@ -276,6 +294,9 @@ func closeFrame(code ws.StatusCode, reason Reason) *Message {
 func (s *Session) cut() {
 	s.mu.Lock()
 	socket, candidate := s.socket, s.candidate
+	if s.state == stateClosed {
+		s.out.clear()
+	}
 	s.mu.Unlock()
 	if socket != nil {
 		socket.cut()
@@ -292,7 +313,7 @@ func (s *Session) gone() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	s.out.drop()
+	s.out.clear()
 	s.mu.Unlock()
 	s.server.unregister(s)
 }

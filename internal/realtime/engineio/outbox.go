@@ -1,17 +1,19 @@
 package engineio
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // outbox is what waits for a client to read it, in order. It belongs to a session
 // and is guarded by its lock.
 type outbox struct {
 	queue []waiting
-	taken []waiting // in the hands of whoever writes
-	// streams is where in the queue the message of each stream stands. Few
-	// streams ever meet in one queue.
+	// streams is where in the queue the messages stand that newer ones of their
+	// stream may be merged into. Few streams ever meet in one queue.
 	streams []streamPlace
 
-	cost  int64         // of queue and taken, in bytes
+	cost  int64         // of the queue, and of what has been taken and not released, in bytes
 	total *atomic.Int64 // the cost of all outboxes
 }
 
@@ -36,21 +38,34 @@ func (w waiting) cost() int64 {
 func (o *outbox) empty() bool { return len(o.queue) == 0 }
 
 // add puts a message at the end, or its values in the place of an older message
-// of its stream, which it reports.
+// of its stream, which it reports. Nothing is merged past a message that is none of
+// newest values: what was sent behind that stays behind it.
 func (o *outbox) add(m *Message) (replaced bool) {
-	if m.latest != nil {
-		for _, place := range o.streams {
-			if place.stream == m.latest.Stream {
-				o.replace(place.at, m)
-				return true
-			}
+	switch {
+	case m.latest != nil:
+		if place := o.find(m.latest.Stream); place >= 0 {
+			o.replace(place, m)
+			return true
 		}
 		o.streams = append(o.streams, streamPlace{m.latest.Stream, len(o.queue)})
+	case m.isContent():
+		o.streams = nil
 	}
 	w := waiting{message: m}
 	o.queue = append(o.queue, w)
 	o.count(w, 1)
 	return false
+}
+
+// find is where in the queue a message of the stream stands that a newer one may be
+// merged into; -1 if there is none.
+func (o *outbox) find(stream string) int {
+	for _, place := range o.streams {
+		if place.stream == stream {
+			return place.at
+		}
+	}
+	return -1
 }
 
 func (o *outbox) replace(at int, newer *Message) {
@@ -73,34 +88,54 @@ func (o *outbox) count(w waiting, sign int64) {
 	}
 }
 
-// take hands the queue to a writer, which calls release when it is done with it.
-func (o *outbox) take() []*Message {
-	if len(o.queue) == 0 {
-		return nil
-	}
-	o.taken, o.queue, o.streams = o.queue, nil, nil
-	batch := make([]*Message, len(o.taken))
-	for i, w := range o.taken {
-		batch[i] = w.message
+// batch is what a writer has taken from an outbox.
+type batch []waiting
+
+// messages are what is to be written. Merged ones are encoded here, which takes a
+// while and needs no lock.
+func (b batch) messages() []*Message {
+	messages := make([]*Message, len(b))
+	for i, w := range b {
+		messages[i] = w.message
 		if w.merged != nil {
-			batch[i] = w.merged.message()
+			messages[i] = w.merged.message()
 		}
 	}
-	return batch
+	return messages
 }
 
-// release forgets what was taken last.
-func (o *outbox) release() {
-	for _, w := range o.taken {
+// merged says whether there is something to encode.
+func (b batch) merged() bool {
+	return slices.ContainsFunc(b, func(w waiting) bool { return w.merged != nil })
+}
+
+// take hands the queue to a writer, which calls release when it is done with it.
+func (o *outbox) take() batch {
+	taken := batch(o.queue)
+	o.queue, o.streams = nil, nil
+	return taken
+}
+
+// release forgets what was taken.
+func (o *outbox) release(taken batch) {
+	for _, w := range taken {
 		o.count(w, -1)
 	}
-	o.taken = nil
 }
 
-// drop forgets what nobody has taken.
+// drop forgets what nobody has taken, but for the attachments of a packet of which
+// the beginning has been.
 func (o *outbox) drop() {
-	for _, w := range o.queue {
-		o.count(w, -1)
+	kept := 0
+	for kept < len(o.queue) && o.queue[kept].message.binary {
+		kept++
 	}
+	o.release(o.queue[kept:])
+	o.queue, o.streams = o.queue[:kept:kept], nil
+}
+
+// clear forgets all that nobody has taken.
+func (o *outbox) clear() {
+	o.release(o.queue)
 	o.queue, o.streams = nil, nil
 }

@@ -21,8 +21,8 @@ func latestOf(stream string, values ...Value) *Message {
 	}})
 }
 
-// TestOutboxAgainstModel adds messages at random and takes them. Plain messages come out as they went in, one by one; of
-// a stream comes one message, in the place of its first, with the newest value of each key.
+// TestOutboxAgainstModel adds messages at random and takes them. Plain messages come out as they went in, one by one; between
+// two of them comes one message of each stream, in the place of its first, with the newest value of each key.
 func TestOutboxAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var total, meter atomic.Int64
@@ -33,10 +33,10 @@ func TestOutboxAgainstModel(t *testing.T) {
 			newest       map[string]string
 		}
 		var model []*entry
-		waits := func(stream string) *entry {
-			for _, e := range model {
-				if e.stream == stream {
-					return e
+		waits := func(stream string) *entry { // behind the last plain message
+			for i := len(model) - 1; i >= 0 && model[i].stream != ""; i-- {
+				if model[i].stream == stream {
+					return model[i]
 				}
 			}
 			return nil
@@ -81,14 +81,15 @@ func TestOutboxAgainstModel(t *testing.T) {
 					}
 					want = append(want, text)
 				}
-				for _, m := range box.take() {
+				taken := box.take()
+				for _, m := range taken.messages() {
 					got = append(got, string(m.payload()))
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Fatal(diff)
 				}
 				model = nil
-				box.release()
+				box.release(taken)
 			},
 			"drop": func(*rapid.T) {
 				box.drop()

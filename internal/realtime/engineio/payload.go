@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"iter"
 	"unicode/utf8"
 )
 
@@ -28,18 +29,17 @@ func decodeText(text []byte) (packet, error) {
 	return packet{kind: text[0], data: text[1:]}, nil
 }
 
-// decodePayload decodes the body of a polling POST: packets separated by the
-// record separator, binary ones as base64 behind the letter b.
-func decodePayload(body []byte) ([]packet, error) {
-	packets := make([]packet, 0, 1+bytes.Count(body, []byte{recordSeparator}))
-	for record := range bytes.SplitSeq(body, []byte{recordSeparator}) {
-		p, err := decodeRecord(record)
-		if err != nil {
-			return nil, err
+// packetsIn yields the packets in the body of a polling POST: separated by the record
+// separator, binary ones as base64 behind the letter b. It ends with the first that
+// is none.
+func packetsIn(body []byte) iter.Seq2[packet, error] {
+	return func(yield func(packet, error) bool) {
+		for record := range bytes.SplitSeq(body, []byte{recordSeparator}) {
+			if p, err := decodeRecord(record); !yield(p, err) || err != nil {
+				return
+			}
 		}
-		packets = append(packets, p)
 	}
-	return packets, nil
 }
 
 func decodeRecord(record []byte) (packet, error) {

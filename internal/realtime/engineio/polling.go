@@ -11,8 +11,13 @@ import (
 
 // poll is a GET request that waits for something to send.
 type poll struct {
-	wake chan struct{}
+	wake      chan struct{}
+	answering bool // it waits no longer; guarded by the session's lock
 }
+
+// waits says whether the poll can still be answered with something else. There may
+// be no poll.
+func (p *poll) waits() bool { return p != nil && !p.answering }
 
 func (p *poll) wakeUp() {
 	select {
@@ -24,6 +29,7 @@ func (p *poll) wakeUp() {
 // openPolling opens a session whose open packet answers the request.
 func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
 	session, opening := s.newSession(r, `["websocket"]`)
+	session.polls = true
 	if refused := s.admit(session, r); refused != nil {
 		refused.write(w)
 		return
@@ -48,12 +54,16 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	s.poll = mine
 	for {
-		batch := s.pollBatchLocked()
-		if len(batch) > 0 {
-			s.poll = nil
+		taken, last, ready := s.pollBatchLocked()
+		if ready {
 			ended := s.state == stateClosed
+			mine.answering = true
 			s.mu.Unlock()
-			s.answerPoll(w, batch)
+			s.answerPoll(w, append(taken.messages(), last...))
+			s.mu.Lock()
+			s.poll = nil // now: the client cannot have read the whole answer yet
+			s.out.release(taken)
+			s.mu.Unlock()
 			if ended {
 				s.gone()
 			}
@@ -73,34 +83,32 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pollBatchLocked is what a waiting poll is to be answered with now, if anything.
-func (s *Session) pollBatchLocked() []*Message {
+// pollBatchLocked is what a waiting poll is to be answered with, and what goes behind
+// it, once it is ready to be.
+func (s *Session) pollBatchLocked() (taken batch, last []*Message, ready bool) {
 	switch {
 	case s.socket != nil: // upgraded: the queue is the WebSocket's now
-		return []*Message{textPacket(typeNoop, nil)}
+		return nil, []*Message{textPacket(typeNoop, nil)}, true
 	case s.state == stateClosed:
-		return append(s.out.take(), textPacket(typeClose, nil))
+		return s.out.take(), []*Message{textPacket(typeClose, nil)}, true
 	case !s.out.empty():
-		return s.out.take()
+		return s.out.take(), nil, true
 	case s.probed:
-		return []*Message{textPacket(typeNoop, nil)}
+		return nil, []*Message{textPacket(typeNoop, nil)}, true
 	default:
-		return nil
+		return nil, nil, false
 	}
 }
 
 // answerPoll writes messages as the answer to a poll. What could not be written
 // is lost, and the session with it.
-func (s *Session) answerPoll(w http.ResponseWriter, batch []*Message) {
+func (s *Session) answerPoll(w http.ResponseWriter, messages []*Message) {
 	// Not every ResponseWriter has deadlines; without one the server's own holds.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.server.config.WriteTimeout))
 	w.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
-	_, err := w.Write(encodePayload(batch)) //nolint:gosec // plain text, which no browser takes for a page
-	s.mu.Lock()
-	s.out.release()
-	s.mu.Unlock()
+	_, err := w.Write(encodePayload(messages)) //nolint:gosec // plain text, which no browser takes for a page
 	if err != nil {
 		s.Abort(ReasonTransportError)
 	}
@@ -130,14 +138,14 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.posts = false
 		s.mu.Unlock()
 	}()
-	if packets, ok := s.readPost(w, r); ok {
-		s.takePost(w, packets)
+	if body, ok := s.readPost(w, r); ok {
+		s.takePost(w, body)
 	}
 }
 
-// readPost reads and decodes a POST body, or answers with what is wrong with it.
-func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]packet, bool) {
-	limit := s.server.config.MaxPayload
+// readPost reads and checks a POST body, or answers with what is wrong with it.
+func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	limit := s.limit.Load()
 	if r.ContentLength > limit {
 		s.violation(w, ReasonTransportError, errTooLarge())
 		return nil, false
@@ -155,17 +163,21 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]packet, bo
 		s.violation(w, ReasonTransportError, problem)
 		return nil, false
 	}
-	packets, err := decodePayload(body)
-	if err != nil {
-		s.violation(w, ReasonParseError, errBadRequest())
-		return nil, false
+	for _, err := range packetsIn(body) { // all of it or nothing is taken
+		if err != nil {
+			s.violation(w, ReasonParseError, errBadRequest())
+			return nil, false
+		}
 	}
-	return packets, true
+	return body, true
 }
 
-func (s *Session) takePost(w http.ResponseWriter, packets []packet) {
-	for _, p := range packets {
-		if err := s.receive(p); errors.Is(err, ErrTooBig) {
+func (s *Session) takePost(w http.ResponseWriter, body []byte) {
+	for p, err := range packetsIn(body) {
+		if err == nil { // as readPost has seen
+			err = s.receive(p)
+		}
+		if errors.Is(err, ErrTooBig) {
 			s.violation(w, ReasonTransportError, errTooLarge())
 			return
 		} else if err != nil {

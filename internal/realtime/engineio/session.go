@@ -89,14 +89,16 @@ type Session struct {
 	// receiving is held while one packet from the client is handled, which
 	// keeps packets from a POST and from a WebSocket apart.
 	receiving sync.Mutex
-	busy      atomic.Bool // the receiver has a message in hand
+	limit     atomic.Int64 // bytes of one message or POST body
+	busy      atomic.Bool  // the receiver has a message in hand
 
 	mu     sync.Mutex
 	state  sessionState
 	reason Reason
 	code   ws.StatusCode // for the WebSocket's Close frame
 
-	out outbox
+	out   outbox
+	polls bool // it began by polling
 
 	socket *webSocket // nil while the session polls
 	poll   *poll      // the GET request that waits for something to send
@@ -112,10 +114,19 @@ type Session struct {
 	postponed    int // how often the wait for this pong has been prolonged
 }
 
+// strangersPayload is how large a message of a client may be that has not been made
+// known, in bytes.
+const strangersPayload = 64 << 10
+
+// Known lets the client send messages of Config.MaxPayload bytes. Until the layer
+// above knows who it is, it may send less, and so hold less memory.
+func (s *Session) Known() { s.limit.Store(s.server.config.MaxPayload) }
+
 // newSession makes a session and the packet that opens it. The upgrades are a JSON
 // array.
 func (s *Server) newSession(r *http.Request, upgrades string) (*Session, *Message) {
 	session := &Session{server: s, id: NewID(), request: keep(r), out: outbox{total: &s.queued}}
+	session.limit.Store(min(s.config.MaxPayload, strangersPayload))
 	handshake := fmt.Appendf(make([]byte, 0, 128), `{"sid":"%s","upgrades":%s,"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
 		session.id, upgrades, s.config.PingInterval.Milliseconds(), s.config.PingTimeout.Milliseconds(), s.config.MaxPayload)
 	return session, textPacket(typeOpen, handshake)

@@ -17,13 +17,14 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 		refused.write(w)
 		return
 	}
-	socket, answer, ok := s.takeOver(w, r)
+	socket, answer, ok := session.takeOver(w, r)
 	if !ok {
 		session.end(ending{reason: ReasonTransportError, code: ws.StatusProtocolError, drop: true})
 		return
 	}
 	// Whoever has read the open packet may send any request about the session: it must be ready by then.
 	session.mu.Lock()
+	endedEarly := session.state == stateClosed // nobody has told the client
 	session.attachLocked(socket)
 	socket.draining = true // as long as the answer has not been written
 	session.mu.Unlock()
@@ -35,6 +36,9 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	session.mu.Lock()
 	socket.draining = false
+	if endedEarly {
+		session.out.add(closeFrame(session.code, session.reason))
+	}
 	if !session.flushLocked() {
 		go socket.cut() // not under the lock; the reader finds out
 	}
@@ -67,7 +71,9 @@ func (s *Session) readLoop(socket *webSocket) {
 	case errors.As(err, &refused):
 		s.end(ending{reason: refusalReason(refused), code: refused.code, drop: true})
 		socket.awaitFinish(s)
-		socket.awaitClose()
+		if !refused.closed {
+			socket.awaitClose()
+		}
 	case errors.Is(err, errPeerClosed):
 		s.end(ending{reason: ReasonTransportClose, code: ws.StatusNormalClosure, drop: true})
 		socket.awaitFinish(s)
@@ -82,15 +88,26 @@ func (s *Session) readLoop(socket *webSocket) {
 // session has ended.
 func (c *webSocket) awaitFinish(s *Session) {
 	s.mu.Lock()
+	if c.done {
+		s.mu.Unlock()
+		return
+	}
+	if c.finished == nil {
+		c.finished = make(chan struct{})
+	}
 	finished := c.finished
 	s.mu.Unlock()
 	<-finished
 }
 
+// farewellBytes is how much is read from a client that has been told to go.
+const farewellBytes = 1 << 20
+
 // awaitClose reads until the peer has answered the Close frame. Bytes that nobody
 // reads would turn the end of the connection into a reset, which can overtake the
 // Close frame. The session's timer ends this at the latest.
 func (c *webSocket) awaitClose() {
+	c.reader.r = io.LimitReader(c.reader.r, farewellBytes)
 	for {
 		_, _, err := c.reader.next()
 		if refused := (*closeError)(nil); errors.As(err, &refused) {
@@ -120,13 +137,13 @@ func (s *Session) readMessages(socket *webSocket) error {
 		p := packet{kind: typeMessage, data: data, binary: binary}
 		if !binary {
 			if p, err = decodeText(data); err != nil {
-				return &closeError{ws.StatusProtocolError, err.Error()}
+				return &closeError{code: ws.StatusProtocolError, text: err.Error()}
 			}
 		}
 		if err := s.receive(p); errors.Is(err, ErrTooBig) {
-			return &closeError{ws.StatusMessageTooBig, err.Error()}
+			return &closeError{code: ws.StatusMessageTooBig, text: err.Error()}
 		} else if err != nil {
-			return &closeError{ws.StatusProtocolError, err.Error()}
+			return &closeError{code: ws.StatusProtocolError, text: err.Error()}
 		}
 	}
 }
@@ -144,7 +161,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 		errBadRequest().write(w)
 		return
 	}
-	socket, answer, ok := s.server.takeOver(w, r)
+	socket, answer, ok := s.takeOver(w, r)
 	if ok && socket.writeAll(answer) != nil {
 		socket.cut()
 		ok = false
@@ -222,12 +239,12 @@ func (s *Session) probe(socket *webSocket) bool {
 func (s *Session) sayGoodbye(socket *webSocket) {
 	s.mu.Lock()
 	s.out.add(closeFrame(s.code, s.reason))
-	batch := s.out.take()
+	taken := s.out.take()
 	s.mu.Unlock()
 	// Should this fail, the connection is broken, and the client knows as well.
-	_ = socket.write(batch)
+	_ = socket.write(nil, taken.messages())
 	s.mu.Lock()
-	s.out.release()
+	s.out.release(taken)
 	s.mu.Unlock()
 	if socket.conn.SetReadDeadline(time.Now().Add(s.server.config.CloseTimeout)) == nil {
 		socket.awaitClose()

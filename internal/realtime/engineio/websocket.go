@@ -38,11 +38,16 @@ type webSocket struct {
 
 	// The rest is guarded by the session's lock.
 
-	draining bool   // a goroutine is writing what the connection did not take at once
-	partial  []byte // the end of a frame whose beginning has been written
-	// finished is made when the session ends, and closed when the Close frame has been written or cannot be.
-	finished chan struct{}
-	done     bool // finished is closed
+	draining bool          // a goroutine is writing what the connection did not take at once
+	partial  *partial      // a message of which the beginning has been written
+	done     bool          // the Close frame has been written, or cannot be
+	finished chan struct{} // closed then; made by who waits for it
+}
+
+// partial is what is left of a message.
+type partial struct {
+	rest    []byte
+	message *Message
 }
 
 // isWebSocketUpgrade says whether the request asks for a WebSocket.
@@ -64,10 +69,10 @@ func headerHasToken(header http.Header, name, token string) bool {
 // takeOver takes the connection of an opening handshake from the HTTP server, with
 // the answer that is to be written to it (RFC 6455, section 4.2). When it reports
 // false the request has been refused.
-func (s *Server) takeOver(w http.ResponseWriter, r *http.Request) (socket *webSocket, answer []byte, ok bool) {
+func (s *Session) takeOver(w http.ResponseWriter, r *http.Request) (socket *webSocket, answer []byte, ok bool) {
 	key := r.Header.Get("Sec-WebSocket-Key")
 	nonce, err := base64.StdEncoding.DecodeString(key)
-	if r.Method != http.MethodGet || err != nil || len(nonce) != 16 {
+	if r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1) || err != nil || len(nonce) != 16 {
 		errBadRequest().write(w)
 		return nil, nil, false
 	}
@@ -82,7 +87,7 @@ func (s *Server) takeOver(w http.ResponseWriter, r *http.Request) (socket *webSo
 		return nil, nil, false
 	}
 	_ = conn.SetDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
-	compression, extension := s.negotiateCompression(r.Header)
+	compression, extension := s.server.negotiateCompression(r.Header)
 	answer = append(make([]byte, 0, 512), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
 	answer = append(answer, "Sec-WebSocket-Accept: "+acceptKey(key)+"\r\n"...)
 	if protocol := firstProtocol(r.Header); protocol != "" {
@@ -91,7 +96,7 @@ func (s *Server) takeOver(w http.ResponseWriter, r *http.Request) (socket *webSo
 	if extension != "" {
 		answer = append(answer, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
-	return s.newWebSocket(conn, buffered.Reader, compression), append(answer, "\r\n"...), true
+	return s.server.newWebSocket(conn, &s.limit, buffered.Reader, compression), append(answer, "\r\n"...), true
 }
 
 // firstProtocol is the first subprotocol that a client offers. None means anything
@@ -111,11 +116,11 @@ func acceptKey(key string) string {
 
 // newWebSocket wraps a connection of which early may have read some bytes. The
 // HTTP server's buffers are let go.
-func (s *Server) newWebSocket(conn net.Conn, early *bufio.Reader, compression *compression) *webSocket {
+func (s *Server) newWebSocket(conn net.Conn, limit *atomic.Int64, early *bufio.Reader, compression *compression) *webSocket {
 	c := &webSocket{conn: conn, descriptor: newDescriptor(conn), writeTimeout: s.config.WriteTimeout, compression: compression}
 	c.reader = messageReader{
 		r:           &source{conn: conn, descriptor: c.descriptor},
-		limit:       s.config.MaxPayload,
+		limit:       limit,
 		compression: compression,
 	}
 	if n := early.Buffered(); n > 0 {
@@ -130,10 +135,10 @@ func (c *webSocket) ready() bool { return c.descriptor != nil && !c.draining && 
 
 // finishLocked notes that nothing more will be written. The session's lock is held.
 func (c *webSocket) finishLocked() {
-	if c.finished != nil && !c.done {
-		c.done = true
+	if !c.done && c.finished != nil {
 		close(c.finished)
 	}
+	c.done = true
 }
 
 // bytesOf is a message as this connection is to get it.
@@ -197,7 +202,7 @@ func (c *webSocket) cutShort(messages []*Message, written int) (rest []*Message)
 			if written == 0 {
 				return messages[i:]
 			}
-			c.partial = frame[written:]
+			c.partial = &partial{frame[written:], m}
 			return messages[i+1:]
 		}
 		written -= len(frame)
@@ -205,20 +210,17 @@ func (c *webSocket) cutShort(messages []*Message, written int) (rest []*Message)
 	return nil
 }
 
-// write writes what is partial and then messages, waiting for the client to read.
-// Each 64 KiB may take the write timeout, so that a long message on a slow line is
-// not cut off while the line moves.
-func (c *webSocket) write(messages []*Message) error {
+// write writes what is left of a message and then messages, waiting for the client to
+// read. Each 64 KiB may take the write timeout, so that a long message on a slow line
+// is not cut off while the line moves.
+func (c *webSocket) write(rest []byte, messages []*Message) error {
 	chunk := outgoing{socket: c}
-	if partial := c.partial; partial != nil { // nobody else touches it while draining
-		c.partial = nil
-		if err := chunk.add(partial); err != nil {
-			return err
-		}
+	if err := chunk.add(rest); err != nil {
+		return err
 	}
 	for _, m := range messages {
-		if c.shed.Load() {
-			break // what has been added ends with a whole frame
+		if c.shed.Load() && !m.binary {
+			break // what has been added ends with a whole packet
 		}
 		if err := chunk.add(c.bytesOf(m)); err != nil {
 			return err

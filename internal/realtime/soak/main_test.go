@@ -86,6 +86,7 @@ func serve(t tester, options realtime.Options, handler realtime.Handler, wrap fu
 	t.Helper()
 	watch := &logWatch{t: t}
 	options.Logger = slog.New(watch)
+	options.MaxConnects = 1 << 30 // entering namespaces as fast as can be is what these tests do
 	f := &fixture{server: realtime.New(options), log: watch}
 	f.server.Namespace("/", handler)
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")

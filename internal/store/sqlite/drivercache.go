@@ -9,6 +9,9 @@ import (
 // driverCache remembers which drivers are in the file, and as what, so that the stream of their positions does not look
 // each of them up. It holds one entry a driver. The zero value is empty.
 type driverCache struct {
+	// appending is held by who appends positions, from before the transaction until what it saved is remembered.
+	appending sync.Mutex
+
 	mu      sync.Mutex
 	version int // counts what has been forgotten
 	saved   map[string]cachedDriver

@@ -32,6 +32,8 @@ func (s *Store) AppendPositions(ctx context.Context, positions []tracking.Positi
 	if err := checkNumbers(positions); err != nil {
 		return fmt.Errorf("append positions: %w", err)
 	}
+	s.drivers.appending.Lock() // what is remembered is then what was written last
+	defer s.drivers.appending.Unlock()
 	var saved savedDrivers
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var err error
