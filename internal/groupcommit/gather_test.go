@@ -26,18 +26,6 @@ func gathering(t *testing.T) (w *groupcommit.Writer[int, int], flushes chan int,
 	return w, flushes, free
 }
 
-func submitAll(t *testing.T, w *groupcommit.Writer[int, int], items ...int) (tickets []*groupcommit.Ticket[int, int]) {
-	t.Helper()
-	for _, item := range items {
-		ticket, err := w.Submit(item)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tickets = append(tickets, ticket)
-	}
-	return tickets
-}
-
 func next(t *testing.T, flushes <-chan int) int {
 	t.Helper()
 	select {
@@ -52,11 +40,11 @@ func next(t *testing.T, flushes <-chan int) int {
 // TestGather: the first write waits for nobody, a lone second one gathers, and whole batches wait no longer.
 func TestGather(t *testing.T) {
 	w, flushes, free := gathering(t)
-	submitAll(t, w, 0)
+	submit(t, w, 0)
 	if n := next(t, flushes); n != 1 {
 		t.Fatalf("%d items in the first flush", n)
 	}
-	submitAll(t, w, 1, 2, 3, 4, 5, 6, 7) // more than one batch
+	submit(t, w, 1, 2, 3, 4, 5, 6, 7) // more than one batch
 	close(free)
 	for range 3 {
 		if n := next(t, flushes); n != 2 {
@@ -68,7 +56,7 @@ func TestGather(t *testing.T) {
 		t.Fatalf("%d items did not gather", n)
 	case <-time.After(20 * time.Millisecond):
 	}
-	submitAll(t, w, 8) // makes the batch whole
+	submit(t, w, 8) // makes the batch whole
 	if n := next(t, flushes); n != 2 {
 		t.Errorf("%d items", n)
 	}
@@ -78,9 +66,9 @@ func TestGather(t *testing.T) {
 func TestCloseEndsTheGathering(t *testing.T) {
 	w, flushes, free := gathering(t)
 	close(free)
-	submitAll(t, w, 0)
+	submit(t, w, 0)
 	next(t, flushes)
-	tickets := submitAll(t, w, 1)
+	tickets := submit(t, w, 1)
 	if err := w.Close(patient(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +87,7 @@ func TestThen(t *testing.T) {
 		}
 		outcome <- result
 	}
-	tickets := submitAll(t, w, 7)
+	tickets := submit(t, w, 7)
 	tickets[0].Then(note)
 	next(t, flushes)
 	if len(outcome) > 0 {
@@ -109,7 +97,7 @@ func TestThen(t *testing.T) {
 	if got := <-outcome; got != 7 {
 		t.Errorf("%d", got)
 	}
-	late := submitAll(t, w, 8, 9)
+	late := submit(t, w, 8, 9)
 	if _, err := late[0].Wait(patient(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -129,8 +129,8 @@ func (w *Writer[T, R]) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
 	w.ready.Signal()
-	w.mu.Unlock()
 	w.hurryUp()
+	w.mu.Unlock()
 	defer w.cancel()
 	select {
 	case <-w.stopped:
@@ -160,6 +160,10 @@ func (w *Writer[T, R]) gather(since time.Time) {
 	wait := w.options.Gather - time.Since(since)
 	w.mu.Lock()
 	enough := w.closed || len(w.pending) >= w.options.MaxBatch
+	select {
+	case <-w.hurry: // from a batch that has been flushed
+	default:
+	}
 	w.mu.Unlock()
 	if wait <= 0 || enough {
 		return
@@ -172,7 +176,7 @@ func (w *Writer[T, R]) gather(since time.Time) {
 	}
 }
 
-// hurryUp ends the gathering. A token that nobody was waiting for makes one flush come early, no more.
+// hurryUp ends the gathering. It is called with the lock held.
 func (w *Writer[T, R]) hurryUp() {
 	select {
 	case w.hurry <- struct{}{}:
