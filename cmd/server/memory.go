@@ -22,13 +22,12 @@ const (
 	settleSlack    = 4 << 20
 )
 
-// manageMemory applies the policy until ctx ends, unless the environment has one of its own.
+// manageMemory applies the policy until ctx ends, unless the environment has one of its own. A limit, GOMEMLIMIT, goes
+// with either.
 func manageMemory(ctx context.Context, log *slog.Logger) {
-	for _, variable := range []string{"GOGC", "GOMEMLIMIT"} {
-		if _, set := os.LookupEnv(variable); set {
-			log.InfoContext(ctx, "memory is managed by the environment", "variable", variable)
-			return
-		}
+	if _, set := os.LookupEnv("GOGC"); set {
+		log.InfoContext(ctx, "garbage is collected as GOGC says")
+		return
 	}
 	debug.SetGCPercent(growthPercent)
 	floor := make([]byte, heapFloor) // counts as live and is never touched, so that it takes no memory

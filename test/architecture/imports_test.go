@@ -43,7 +43,7 @@ func importRules() []rule {
 			module + "/internal/app"}},
 		{below: []string{"internal/sockets", "api"}, forbidden: []string{"database/sql", sqlite, module + "/internal/store",
 			module + "/internal/app"}},
-		{below: []string{"internal", "api", "cmd"}, forbidden: []string{socketIO}}, // it is a reference server of bench/ alone
+		{below: []string{"internal", "api", "cmd", "web", "test"}, forbidden: []string{socketIO}}, // it is a reference server of bench/ alone
 		{below: []string{"api"}, forbidden: []string{module + "/internal/realtime", module + "/internal/sockets"}},
 		{below: []string{"internal/auth", "internal/roles"}, forbidden: []string{module + "/internal/services",
 			module + "/internal/sockets", module + "/internal/realtime", module + "/internal/store", module + "/api",

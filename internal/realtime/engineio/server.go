@@ -10,7 +10,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
@@ -51,7 +50,6 @@ type Config struct {
 	Admit func(r *http.Request) (release func(), ok bool)
 	// Accept is called with each new session before anything is read from it.
 	Accept func(s *Session) Receiver
-	Logger *slog.Logger
 }
 
 // Receiver is told what happens to one session.

@@ -5,12 +5,9 @@ package siotest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -145,62 +142,4 @@ func (c *Conn) ReadEvent(ctx context.Context) (Event, error) {
 // Ack answers an event; payload is JSON.
 func (c *Conn) Ack(ctx context.Context, ev Event, payload string) error {
 	return c.Send(ctx, "43"+ev.ID+"["+payload+"]")
-}
-
-// Pipe is a listener whose connections are net.Pipes, for tests in a testing/synctest bubble,
-// where waiting for a real network would stop the fake clock.
-type Pipe struct {
-	accepted chan net.Conn
-	closed   chan struct{}
-	once     sync.Once
-}
-
-// NewPipe makes a Pipe to be served with http.Server.Serve.
-func NewPipe() *Pipe {
-	return &Pipe{accepted: make(chan net.Conn), closed: make(chan struct{})}
-}
-
-// Accept implements net.Listener.
-func (p *Pipe) Accept() (net.Conn, error) {
-	select {
-	case conn := <-p.accepted:
-		return conn, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (p *Pipe) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-// Addr implements net.Listener.
-func (p *Pipe) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
-
-// errRefused is what dialling gets when nobody serves the Pipe any more.
-var errRefused = errors.New("pipe: connection refused")
-
-// Client is an HTTP client whose every connection goes to the Pipe.
-func (p *Pipe) Client() *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			here, there := net.Pipe()
-			select {
-			case p.accepted <- there:
-				return here, nil
-			case <-p.closed:
-				return nil, errRefused
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			}
-		},
-	}}
 }
