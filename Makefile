@@ -8,7 +8,7 @@ VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
 
-.PHONY: help run test test-go test-node lint vuln bench fuzz build clean
+.PHONY: help run test test-go test-node lint vuln bench fuzz soak build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ vuln: $(VULN) ## govulncheck, where its database can be reached
 bench: ## benchmarks with allocations, then the product beside other servers (writes docs/benchmarks.md)
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
+
+soak: ## the hard tests of the realtime layer in their whole size, some minutes
+	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/soak
 
 # Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each

@@ -201,7 +201,7 @@ func TestFanOutDoesNotWaitForTheStore(t *testing.T) {
 		if len(verdicts) != 0 {
 			t.Error("acknowledged before the store had returned")
 		}
-		store.answers <- nil // one commit each, or both in one
+		store.answers <- nil    // one commit each, or both in one
 		time.Sleep(time.Second) // of the bubble's clock: a second commit gathers for a while
 		synctest.Wait()
 		if len(store.entered) == 2 {
