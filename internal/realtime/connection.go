@@ -166,12 +166,11 @@ func (c *connection) refuse(namespace string, reason any) {
 	c.send([]*engineio.Message{engineio.TextMessage(text)})
 }
 
-// arrived notes that the client is in a namespace.
-func (c *connection) arrived() {
-	c.session.Known()
+// arrived notes that a socket has been let in, which may have left again.
+func (c *connection) arrived(conn *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting != nil {
+	if c.waiting != nil && slices.Contains(c.sockets, conn) {
 		c.waiting.Stop()
 		c.waiting = nil
 	}

@@ -33,18 +33,19 @@ func (c *Conn) establish(auth json.RawMessage) {
 // socket busy with Handler.Connected. It reports false when the socket has ended
 // before.
 func (c *Conn) admit() bool {
-	c.connection.arrived()
 	c.mu.Lock()
 	if c.phase.Load() == phaseGone {
 		c.mu.Unlock()
 		return false
 	}
+	c.connection.session.Known() // before the answer, behind which a long event may come
 	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name)}, c.held...)...)
 	c.held, c.busy = nil, true
 	c.open.Store(true)
 	c.opened.Store(true)
 	c.phase.Store(phaseOpen)
 	c.mu.Unlock()
+	c.connection.arrived(c)
 	c.connection.sent(err)
 	return true
 }
