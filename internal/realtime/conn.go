@@ -184,7 +184,7 @@ func (c *Conn) Disconnect(closeConnection bool) {
 		c.connection.disconnect()
 		return
 	}
-	if c.phase.Load() == phaseConnecting {
+	if c.isConnecting() {
 		return
 	}
 	if first, idle := c.markEnded(reasonServerLeft); first {
