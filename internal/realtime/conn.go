@@ -189,6 +189,6 @@ func (c *Conn) Disconnect(closeConnection bool) {
 	}
 	if first, idle := c.markEnded(reasonServerLeft); first {
 		c.connection.putOut(c)
-		c.leave(idle)
+		c.tellEnded(idle)
 	}
 }

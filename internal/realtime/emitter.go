@@ -24,13 +24,13 @@ func (s *Server) Emitter(namespaces ...string) *Emitter {
 // it is. Without rooms to send to it reaches nobody and logs an error, as it does
 // when the event cannot be encoded. It never waits for a client.
 func (e *Emitter) Emit(event string, payload any, to, except []string) {
-	log := e.server.log.With("event", event)
+	log := e.server.log
 	if len(to) == 0 {
-		log.Error("an event without rooms reaches nobody")
+		log.Error("an event without rooms reaches nobody", "event", event)
 		return
 	}
 	if !codec.ValidEventName(event) {
-		log.Error("an event cannot have this name")
+		log.Error("an event cannot have this name", "event", event)
 		return
 	}
 	var encoded *Payload // made for the first who hears it
@@ -39,7 +39,7 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 			if encoded == nil {
 				made, err := marshal(payload)
 				if err != nil {
-					log.Error("cannot encode event", "error", err)
+					log.Error("cannot encode event", "event", event, "error", err)
 					return nil
 				}
 				encoded = &made

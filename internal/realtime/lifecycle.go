@@ -54,14 +54,14 @@ func (c *Conn) admit() bool {
 // where Authenticate is running, its goroutine finds out.
 func (c *Conn) end(reason string) {
 	if first, idle := c.markEnded(reason); first {
-		c.leave(idle)
+		c.connection.remove(c)
+		c.tellEnded(idle)
 	}
 }
 
-// leave takes an ended socket off its connection, where it makes room for another,
-// and tells the handler, unless that is busy with the socket.
-func (c *Conn) leave(idle bool) {
-	c.connection.remove(c)
+// tellEnded tells the handler of an ended socket, unless it is busy with the socket
+// or has never heard of it.
+func (c *Conn) tellEnded(idle bool) {
 	if idle {
 		// On a goroutine of its own: whoever ended the socket may be delivering to
 		// a whole room, or hold a lock which the handler wants.

@@ -37,8 +37,8 @@ func (s *Session) beat() {
 		s.out.add(s.server.ping)
 		if s.socket == nil {
 			s.wakeLocked()
-		} else if !s.flushLocked() {
-			go s.socket.cut() // not under the lock; the reader finds out
+		} else {
+			s.flushOrCutLocked()
 		}
 	case s.busy.Load() && s.postponed < maxPostponed:
 		// The pong may be behind a message that the server itself is slow to take.

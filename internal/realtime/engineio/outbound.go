@@ -116,6 +116,13 @@ func (s *Session) flushLocked() (ok bool) {
 	return true
 }
 
+// flushOrCutLocked is flushLocked for who has nothing to do about a broken WebSocket.
+func (s *Session) flushOrCutLocked() {
+	if !s.flushLocked() {
+		go s.socket.cut() // not under the lock; the reader finds out
+	}
+}
+
 // drainLocked starts the goroutine that writes what is left of a message, then what
 // has been taken, of which only rest is to be written if that is not nil, and then
 // what is in the outbox until that is empty.
@@ -172,16 +179,6 @@ func writeFailure(err error) Reason {
 		return ReasonSlowReader
 	}
 	return ReasonTransportError
-}
-
-// Writable says whether a message sent now would leave at once.
-func (s *Session) Writable() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == stateClosed || s.out.cost > 0 {
-		return false
-	}
-	return s.poll.waits() || s.socket != nil && !s.socket.draining
 }
 
 // Close ends the session after what is queued has been sent.

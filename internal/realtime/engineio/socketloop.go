@@ -39,9 +39,7 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	if endedEarly {
 		session.out.add(closeFrame(session.code, session.reason))
 	}
-	if !session.flushLocked() {
-		go socket.cut() // not under the lock; the reader finds out
-	}
+	session.flushOrCutLocked()
 	session.mu.Unlock()
 	s.running.Begin()
 	go func() {
@@ -229,9 +227,7 @@ func (s *Session) probe(socket *webSocket) bool {
 	s.wakeLocked() // a poll that still waits learns that it is over
 	s.upgrading, s.probed, s.candidate = false, false, nil
 	s.attachLocked(socket)
-	if !s.flushLocked() {
-		go socket.cut() // not under the lock; the reader finds out
-	}
+	s.flushOrCutLocked()
 	return true
 }
 
