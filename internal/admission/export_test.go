@@ -2,3 +2,17 @@ package admission
 
 // MaxAddresses is the bound on what Handshakes remembers.
 const MaxAddresses = maxAddresses
+
+// Len returns how many addresses are remembered.
+func (h *Handshakes) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.addresses)
+}
+
+// Len returns how many addresses have a session open.
+func (s *Sessions) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}

@@ -111,13 +111,6 @@ func (h *Handshakes) Take(client netip.Addr) (ok bool, retryAfter time.Duration)
 	return true, 0
 }
 
-// Len returns how many addresses are remembered.
-func (h *Handshakes) Len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.addresses)
-}
-
 // Run forgets idle addresses, and reports refusals, until ctx ends.
 func (h *Handshakes) Run(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)

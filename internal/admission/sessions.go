@@ -42,10 +42,3 @@ func (s *Sessions) release(address netip.Prefix) {
 		delete(s.open, address)
 	}
 }
-
-// Len returns how many addresses have a session open.
-func (s *Sessions) Len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.open)
-}
