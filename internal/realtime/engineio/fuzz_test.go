@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime/metrics"
@@ -112,12 +113,23 @@ func FuzzMessageReader(f *testing.F) {
 			t.Errorf("read in pieces: %s", cmp.Diff(whole, pieces))
 		}
 		// A generous limit, so that frames may announce much more than there is. Decompression has its own pools.
-		before := allocatedBytes()
-		readAll(t, bytes.NewReader(data), len(data), 1<<30, nil)
-		if allocated := allocatedBytes() - before; allocated > 256<<10+64*uint64(len(data)) {
+		enough := 256<<10 + 64*uint64(len(data))
+		if allocated := leastAllocated(5, enough, func() { readAll(t, bytes.NewReader(data), len(data), 1<<30, nil) }); allocated > enough {
 			t.Errorf("%d bytes were allocated for %d", allocated, len(data))
 		}
 	})
+}
+
+// leastAllocated is how much do allocates at least, tried until it is enough. Others allocate as well, the fuzzing
+// engine among them, and what they take is counted with it: one try that stays within enough is proof.
+func leastAllocated(tries int, enough uint64, do func()) uint64 {
+	least := uint64(math.MaxUint64)
+	for ; tries > 0 && least > enough; tries-- {
+		before := allocatedBytes()
+		do()
+		least = min(least, allocatedBytes()-before)
+	}
+	return least
 }
 
 // allocatedBytes is how much has been allocated since the start, give or take what fits into small spans.
