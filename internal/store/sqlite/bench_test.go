@@ -72,22 +72,50 @@ func BenchmarkAppendPositions(b *testing.B) {
 }
 
 func BenchmarkInbox(b *testing.B) {
+	const sent = 100
+	for _, unread := range []int{0, 1, sent} {
+		b.Run(fmt.Sprintf("%d unread", unread), func(b *testing.B) {
+			store := open(b, file(b))
+			reader := notices.Reader{UserID: "u1", Rooms: roles.Standing("u1", roles.Driver, "acme")}
+			ids := make([]string, sent)
+			for i := range ids {
+				ids[i] = fmt.Sprintf("n%d", i)
+				notice := notices.Addressed{
+					Notice: notices.Notice{ID: ids[i], Title: "Road closed", Body: "Take the bridge"},
+					Rooms:  []string{reader.Rooms[i%4]},
+				}
+				if _, _, err := store.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if _, _, err := store.MarkNoticesRead(b.Context(), reader, 0, ids[:sent-unread]); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				found, _, err := store.Inbox(b.Context(), reader, 0, "", sent)
+				if err != nil || len(found) != unread {
+					b.Fatalf("%d notices, error %v", len(found), err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkUsers lists the people of a company, as everybody who connects has it done.
+func BenchmarkUsers(b *testing.B) {
 	store := open(b, file(b))
-	reader := notices.Reader{UserID: "u1", Rooms: roles.Standing("u1", roles.Driver, "acme")}
-	for i := range 100 {
-		notice := notices.Addressed{
-			Notice: notices.Notice{ID: fmt.Sprintf("n%d", i), Title: "Road closed", Body: "Take the bridge"},
-			Rooms:  []string{reader.Rooms[i%4]},
-		}
-		if _, _, err := store.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
+	for n := range 1000 {
+		user := presence.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
+		if err := store.SaveUser(b.Context(), user); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		found, _, err := store.Inbox(b.Context(), reader, 0, "", 100)
-		if err != nil || len(found) != 100 {
-			b.Fatalf("%d notices, error %v", len(found), err)
+		users, _, err := store.Users(b.Context(), presence.UserQuery{CompanyID: "7", Limit: 500})
+		if err != nil || len(users) != 10 {
+			b.Fatalf("%d users, error %v", len(users), err)
 		}
 	}
 }

@@ -16,44 +16,41 @@ import (
 func (s *Store) Inbox(
 	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
 ) (found []notices.Notice, unread int, err error) {
-	rooms, err := list(reader.Rooms)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read inbox: %w", err)
-	}
-	err = s.snapshot(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeReadBeside), reader.UserID)
-		if err != nil {
-			return err
-		}
-		start := mark.UpTo
-		if after != "" {
-			place, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectNoticeSeq).QueryRowContext(ctx, after))
-			switch {
-			case errors.Is(err, sql.ErrNoRows):
-				return fault.Invalid("after", "There is no notice of this id to go on after")
-			case err != nil:
-				return err
-			}
-			start = max(start, place)
-		}
-		ahead, err := list(mark.Ahead)
-		if err != nil {
-			return err
-		}
-		rows, err := tx.StmtContext(ctx, s.sql.selectInbox).QueryContext(ctx, rooms, start, now, ahead, max(limit, 0))
-		numbered, err := collect(rows, err, scanNotice)
-		if err != nil {
-			return err
-		}
-		found = plain(numbered)
-		unread, err = scanOne[int](tx.StmtContext(ctx, s.sql.countInboxBeside).
-			QueryRowContext(ctx, rooms, mark.UpTo, now, ahead))
-		return err
-	})
+	found, unread, err = s.inbox(ctx, reader, now, after, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read inbox: %w", err)
 	}
 	return found, unread, nil
+}
+
+func (s *Store) inbox(
+	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
+) (found []notices.Notice, unread int, err error) {
+	rooms, err := list(reader.Rooms)
+	if err != nil {
+		return nil, 0, err
+	}
+	start := int64(0)
+	if after != "" {
+		start, err = scanOne[int64](s.sql.selectNoticeSeq.QueryRowContext(ctx, after))
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil, 0, fault.Invalid("after", "There is no notice of this id to go on after")
+		case err != nil:
+			return nil, 0, err
+		}
+	}
+	rows, err := s.sql.selectInbox.QueryContext(ctx, rooms, now, reader.UserID, start, max(limit, 0))
+	found, err = collect(rows, err, func(row scanner) (notices.Notice, error) {
+		numbered, err := scanNotice(row, &unread)
+		return numbered.Notice, err
+	})
+	if err != nil || len(found) > 0 || start == 0 && limit > 0 {
+		return found, unread, err
+	}
+	// There are none on this page to bring the count with them; there may be some before it.
+	unread, err = scanOne[int](s.sql.countInboxBeside.QueryRowContext(ctx, rooms, now, reader.UserID))
+	return found, unread, err
 }
 
 // MarkNoticesRead implements notices.Store. Retracted notices match nobody, expired ones still do.
@@ -92,7 +89,7 @@ func (s *Store) MarkNoticesRead(
 			return err
 		}
 		outcome.unread, err = scanOne[int](tx.StmtContext(ctx, s.sql.countInbox).
-			QueryRowContext(ctx, rooms, mark.UpTo, now, ahead))
+			QueryRowContext(ctx, rooms, now, mark.UpTo, ahead))
 		return err
 	})
 	if err == nil && outcome.tooFar {
@@ -118,7 +115,7 @@ func (s *Store) advance(
 		return mark, false, err
 	}
 	firstUnread, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectFirstUnread).
-		QueryRowContext(ctx, rooms, mark.UpTo, now, done))
+		QueryRowContext(ctx, rooms, now, mark.UpTo, done))
 	if err != nil {
 		return mark, false, fmt.Errorf("find first unread notice: %w", err)
 	}

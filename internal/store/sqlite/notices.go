@@ -121,7 +121,7 @@ func (s *Store) Notices(ctx context.Context, page notices.Listing) ([]notices.No
 		}
 	}
 	rows, err := s.sql.selectNotices.QueryContext(ctx, before, overfetch(page.Limit))
-	found, err := collect(rows, err, scanNotice)
+	found, err := collect(rows, err, func(row scanner) (numberedNotice, error) { return scanNotice(row) })
 	if err != nil {
 		return nil, "", fmt.Errorf("list notices: %w", err)
 	}
@@ -173,11 +173,12 @@ type numberedNotice struct {
 	seq int64
 }
 
-func scanNotice(row scanner) (n numberedNotice, err error) {
+// scanNotice reads noticeColumns, and what stands behind them into further.
+func scanNotice(row scanner, further ...any) (n numberedNotice, err error) {
 	var audience string
 	var data []byte
-	err = row.Scan(&n.seq, &n.ID, &n.Title, &n.Body, &n.Severity, &audience, &data, &n.CreatedAt, &n.ExpiresAt,
-		&n.RequireAck, &n.From.UserID, &n.From.Username)
+	err = row.Scan(append([]any{&n.seq, &n.ID, &n.Title, &n.Body, &n.Severity, &audience, &data, &n.CreatedAt,
+		&n.ExpiresAt, &n.RequireAck, &n.From.UserID, &n.From.Username}, further...)...)
 	if err != nil {
 		return numberedNotice{}, err
 	}

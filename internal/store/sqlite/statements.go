@@ -22,7 +22,8 @@ type statements struct {
 	selectMembers, selectLastSeq, countUnread, selectPeers              *sql.Stmt
 	selectLatest, selectOldest, selectMessage, selectReadersBeside      *sql.Stmt
 	selectNotices, selectNoticeByID, selectNoticeRooms, selectNoticeSeq *sql.Stmt
-	selectNoticeReadBeside, selectInbox, countInboxBeside               *sql.Stmt
+	selectInbox, countInboxBeside                                       *sql.Stmt
+	selectUsers                                                         [1 << userFilters]*sql.Stmt
 }
 
 // statement is one to prepare, and where to put it.
@@ -42,6 +43,7 @@ func (s *statements) prepare(ctx context.Context, writer, readers *sql.DB) error
 		{writer, s.noticeWrites()},
 		{readers, s.reads()},
 		{readers, s.noticeReads()},
+		{readers, s.userReads()},
 	} {
 		for _, each := range group.statements {
 			prepared, err := group.db.PrepareContext(ctx, each.text)

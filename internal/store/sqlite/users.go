@@ -31,11 +31,12 @@ func (s *Store) Users(ctx context.Context, query presence.UserQuery) ([]presence
 			return nil, "", fmt.Errorf("list users: %w", err)
 		}
 	}
-	statement, args, err := usersSQL(query, after)
+	ids, err := list(query.IDs)
 	if err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
-	rows, err := s.readers.QueryContext(ctx, statement, args...)
+	rows, err := s.sql.selectUsers[filterOf(query)].QueryContext(ctx, after, string(query.Role), query.CompanyID, ids,
+		strings.ToLower(query.Text), overfetch(query.Limit))
 	users, err := collect(rows, err, func(row scanner) (u presence.User, err error) {
 		return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen)
 	})
@@ -49,33 +50,51 @@ func (s *Store) Users(ctx context.Context, query presence.UserQuery) ([]presence
 	return users, encodeCursor(userCursor, users[len(users)-1].UserID), nil
 }
 
-// usersSQL puts together only the conditions that are asked for, so that each can use its index.
-func usersSQL(query presence.UserQuery, after string) (statement string, args []any, err error) {
-	conditions := []string{"user_id > ?"}
-	args = []any{after}
-	where := func(condition string, values ...any) {
-		conditions, args = append(conditions, condition), append(args, values...)
-	}
-	if query.Role != "" {
-		where("role = ?", string(query.Role))
-	}
-	if query.CompanyID != "" {
-		where("company_id = ?", query.CompanyID)
-	}
-	if len(query.IDs) > 0 {
-		ids, err := list(query.IDs)
-		if err != nil {
-			return "", nil, err
+// userFilter is a set of conditions on the people listed.
+type userFilter uint8
+
+const (
+	byRole userFilter = 1 << iota
+	byCompany
+	byID
+	byText
+	userFilters = iota
+)
+
+// filterOf returns the conditions that are asked for.
+func filterOf(query presence.UserQuery) (filter userFilter) {
+	for i, asked := range [userFilters]bool{query.Role != "", query.CompanyID != "", len(query.IDs) > 0, query.Text != ""} {
+		if asked {
+			filter |= 1 << i
 		}
-		where("user_id IN (SELECT value FROM json_each(?))", ids)
 	}
-	if query.Text != "" {
-		// instr, unlike LIKE, has no wildcards to escape and compares what Unicode calls the same letter.
-		folded := strings.ToLower(query.Text)
-		where("(instr(folded_name, ?) > 0 OR instr(lower(user_id), ?) > 0)", folded, folded)
+	return filter
+}
+
+// sql has only the conditions of the filter, so that each can use its index, and the same parameters always.
+func (f userFilter) sql() string {
+	text := `SELECT user_id, username, role, company_id, last_seen FROM users WHERE user_id > ?1`
+	for i, condition := range [userFilters]string{
+		`role = ?2`,
+		`company_id = ?3`,
+		`user_id IN (SELECT value FROM json_each(?4))`,
+		// instr, unlike LIKE, has no wildcards to escape.
+		`(instr(folded_name, ?5) > 0 OR instr(lower(user_id), ?5) > 0)`,
+	} {
+		if f&(1<<i) != 0 {
+			text += ` AND ` + condition
+		}
 	}
-	return `SELECT user_id, username, role, company_id, last_seen FROM users WHERE ` +
-		strings.Join(conditions, " AND ") + ` ORDER BY user_id LIMIT ?`, append(args, overfetch(query.Limit)), nil
+	return text + ` ORDER BY user_id LIMIT ?6`
+}
+
+// userReads prepares the directory for every set of conditions.
+func (s *statements) userReads() []statement {
+	all := make([]statement, len(s.selectUsers))
+	for filter := range all {
+		all[filter] = statement{&s.selectUsers[filter], userFilter(filter).sql()}
+	}
+	return all
 }
 
 // ConversationPeers implements presence.Store. The people are in the order of user id.

@@ -66,20 +66,6 @@ func (s *Store) runJobs(ctx context.Context, jobs []job) ([]struct{}, error) {
 	return make([]struct{}, len(jobs)), err
 }
 
-// snapshot runs reads that must agree with each other.
-func (s *Store) snapshot(ctx context.Context, read job) (err error) {
-	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() {
-		if failed := tx.Rollback(); failed != nil && !errors.Is(failed, sql.ErrTxDone) {
-			err = errors.Join(err, fmt.Errorf("end reading: %w", failed))
-		}
-	}()
-	return read(ctx, tx)
-}
-
 // scanner is what *sql.Row and *sql.Rows have in common.
 type scanner interface {
 	Scan(into ...any) error
