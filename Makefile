@@ -19,14 +19,14 @@ run: ## serve the demo
 build: ## build bin/server
 	go build -trimpath -o bin/server ./cmd/server
 
-test: lint test-go test-node vuln ## everything CI runs; installs what it needs
+test: lint test-go test-clients vuln ## everything CI runs; installs what it needs
 
 test-go: ## vet and Go tests, with the race detector
 	go vet ./...
 	go test -race -timeout 15m ./...
 
-test-node: ## the official Socket.IO client and a browser against the real program
-	./test/node.sh
+test-clients: ## the official Socket.IO client, one in Python, and a browser against the real program
+	./test/clients.sh
 
 lint: $(LINT) ## golangci-lint
 	$(LINT) run ./...

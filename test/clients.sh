@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the tests that need Node: the official Socket.IO client, and a browser, against the built program.
+# Runs the clients against the built program: the official Socket.IO client, one in Python, and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# install makes sure of a command by the Debian packages that have it.
+# install makes sure that a command succeeds, by the Debian packages that it needs.
 install() {
-    command -v "$1" >/dev/null && return
+    eval "$1" >/dev/null 2>&1 && return
     shift
     echo "installing $*"
     local as_root=
@@ -13,8 +13,9 @@ install() {
     $as_root apt-get update -qq
     DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
-install node nodejs npm
-install chromium chromium
+install "command -v node" nodejs npm
+install "command -v chromium" chromium
+install "/usr/bin/python3 -c 'import socketio, requests, websocket'" python3-socketio python3-requests python3-websocket
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 
 for suite in test/node test/browser; do
@@ -34,3 +35,4 @@ trap 'rm -f "$CONTRACT_LOG"' EXIT
 node --test --test-timeout=120000 test/node/*.test.mjs
 go test -count=1 -v ./test/contractlog
 node --test --test-timeout=120000 test/browser/*.test.mjs
+(cd test/python && /usr/bin/python3 -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector
