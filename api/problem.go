@@ -1,10 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"rolecall/internal/fault"
 )
@@ -71,6 +75,38 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 	a.problem(w, r, fault.New(fault.NotFound, "There is nothing at this address"))
 }
 
+// methodNotAllowed answers a method that an address does not know, and OPTIONS, with those it does know (RFC 9110,
+// sections 15.5.6 and 9.3.7).
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	methods := methodsOf(r)
+	if len(methods) == 0 { // chi asks here about methods it has never heard of, wherever they go
+		a.notFound(w, r)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	a.writeProblem(w, r, http.StatusMethodNotAllowed, fault.New(fault.NotFound, "This address does not know the method"))
+}
+
+// methodsOf is the methods that the request's address takes, none where there is nothing at the address.
+func methodsOf(r *http.Request) []string {
+	routes := chi.RouteContext(r.Context()).Routes
+	path := cmp.Or(r.URL.RawPath, r.URL.Path)
+	var methods []string
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+		if !routes.Match(chi.NewRouteContext(), method, path) {
+			continue
+		}
+		methods = append(methods, method)
+		if method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	if len(methods) > 0 {
+		methods = append(methods, http.MethodOptions)
+	}
+	return methods
 }

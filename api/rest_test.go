@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -176,11 +177,59 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%q: %d %v", origin, got.Code, got.Header())
 		}
 		preflight := s.call("OPTIONS", api.Prefix+"/notices", "", "", "Origin", origin, "Access-Control-Request-Method", "POST")
-		if (preflight.Code == http.StatusNoContent) != allowed || preflight.Header().Get("Access-Control-Allow-Origin") != want {
+		if (preflight.Header().Get("Access-Control-Allow-Methods") != "") != allowed || preflight.Header().Get("Access-Control-Allow-Origin") != want {
 			t.Errorf("preflight from %q: %d %v", origin, preflight.Code, preflight.Header())
 		}
 		if allowed && !strings.Contains(preflight.Header().Get("Access-Control-Allow-Headers"), "Authorization") {
 			t.Errorf("the preflight allows %q", preflight.Header().Get("Access-Control-Allow-Headers"))
+		}
+	}
+}
+
+// TestMethods asks addresses by methods they do not know, and by OPTIONS, which both tell those they know.
+func TestMethods(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	for path, allow := range map[string]string{
+		api.Prefix + "/me":                            "GET, HEAD, OPTIONS",
+		api.Prefix + "/me/inbox/read":                 "POST, OPTIONS",
+		api.Prefix + "/notices":                       "GET, HEAD, POST, OPTIONS",
+		api.Prefix + "/notices/none":                  "GET, HEAD, DELETE, OPTIONS",
+		api.Prefix + "/rooms/lobby/messages":          "GET, HEAD, POST, OPTIONS",
+		api.Prefix + "/rooms/dm%3Aamy%3Abob/messages": "GET, HEAD, POST, OPTIONS",
+		"/healthz":                           "GET, HEAD, OPTIONS",
+		"/docs":                              "GET, HEAD, OPTIONS",
+		api.Prefix + "/nothing":              "",
+		api.Prefix + "/notices/none/nothing": "",
+		"/nothing":                           "",
+	} {
+		for _, method := range []string{"HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"} {
+			got := s.call(method, path, "", "")
+			status, code := http.StatusMethodNotAllowed, fault.NotFound
+			switch {
+			case allow == "":
+				status = http.StatusNotFound
+			case method == "OPTIONS":
+				status, code = http.StatusNoContent, ""
+			case strings.Contains(allow, method):
+				if got.Code == http.StatusMethodNotAllowed {
+					t.Errorf("%s %s: %d, though %s are allowed", method, path, got.Code, allow)
+				}
+				continue
+			}
+			s.is(method+" "+path, got, status, code, "")
+			if header := got.Header().Get("Allow"); header != allow {
+				t.Errorf("%s %s: allowed are %q, want %q", method, path, header, allow)
+			}
+		}
+	}
+	for path, want := range map[string]int{api.Prefix + "/me": 200, "/healthz": 200, api.Prefix + "/notices/none": 404} {
+		token, err := json.Marshal(someone(roles.Admin))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.call("HEAD", path, string(token), ""); got.Code != want {
+			t.Errorf("HEAD %s: %d, want %d", path, got.Code, want)
 		}
 	}
 }
