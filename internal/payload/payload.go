@@ -126,19 +126,17 @@ func article(t reflect.Type) string {
 func ruleFault(wrong validator.FieldError) error {
 	_, path, _ := strings.Cut(wrong.Namespace(), ".")
 	switch wrong.Tag() {
-	case "required", "required_without":
-		return fault.Invalid(path, path+" is missing")
-	case "excluded_with":
-		return fault.Invalid(path, path+" cannot be given together with "+strings.ToLower(wrong.Param()))
-	case "max":
+	case "required":
 		if wrong.Kind() == reflect.String {
-			tooLong := fault.Newf(fault.TooLarge, "%s is longer than %s characters", path, wrong.Param())
-			tooLong.Field = path
-			return tooLong
+			return fault.Invalid(path, path+" is missing or empty")
 		}
-		return fault.Invalid(path, path+" is larger than "+wrong.Param())
-	case "min":
-		return fault.Invalid(path, path+" is smaller than "+wrong.Param())
+		return fault.Invalid(path, path+" is missing")
+	case "required_without":
+		return fault.Invalid(path, "Either "+path+" or "+strings.ToLower(wrong.Param())+" is needed")
+	case "excluded_with":
+		return fault.Invalid(path, "Only one of "+path+" and "+strings.ToLower(wrong.Param())+" can be given")
+	case "max", "min":
+		return boundFault(wrong, path)
 	case "oneof":
 		return fault.Invalid(path, path+" must be one of: "+wrong.Param())
 	case "unique":
@@ -147,5 +145,26 @@ func ruleFault(wrong validator.FieldError) error {
 		return fault.Invalid(path, path+" must be 1 to 64 of A-Z a-z 0-9 _ -")
 	default:
 		return fault.Invalid(path, path+" is not valid")
+	}
+}
+
+// boundFault says what is too much or too little: characters of a string, entries of a list, or the number itself.
+func boundFault(wrong validator.FieldError, path string) error {
+	isMax := wrong.Tag() == "max"
+	switch kind := wrong.Kind(); {
+	case kind == reflect.String && isMax:
+		tooLong := fault.Newf(fault.TooLarge, "%s is longer than %s characters", path, wrong.Param())
+		tooLong.Field = path
+		return tooLong
+	case kind == reflect.Slice && isMax:
+		return fault.Invalid(path, path+" has more than "+wrong.Param()+" entries")
+	case kind == reflect.Slice && wrong.Param() == "1":
+		return fault.Invalid(path, path+" is empty")
+	case kind == reflect.Slice:
+		return fault.Invalid(path, path+" has fewer than "+wrong.Param()+" entries")
+	case isMax:
+		return fault.Invalid(path, path+" is larger than "+wrong.Param())
+	default:
+		return fault.Invalid(path, path+" is smaller than "+wrong.Param())
 	}
 }

@@ -132,8 +132,8 @@ func TestNotJSON(t *testing.T) {
 		"a string":             {raw: `"north"`, message: "The payload must be an object, not string"},
 		"a number":             {raw: `7`, message: "The payload must be an object, not number"},
 		"true":                 {raw: `true`, message: "The payload must be an object, not bool"},
-		"null":                 {raw: `null`, field: "name", message: "name is missing"},
-		"nothing in it":        {raw: `{}`, field: "name", message: "name is missing"},
+		"null":                 {raw: `null`, field: "name", message: "name is missing or empty"},
+		"nothing in it":        {raw: `{}`, field: "name", message: "name is missing or empty"},
 	})
 }
 
@@ -187,22 +187,22 @@ func TestWrongTypes(t *testing.T) {
 func TestRules(t *testing.T) {
 	inLoad := func(rest string) string { return `{"name":"north","alias":"a","load":{"kilos":1,` + rest + `}}` }
 	checkFaults[trip](t, map[string]wrong{
-		"required":              {raw: `{"alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing"},
-		"required, empty":       {raw: `{"name":"","alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing"},
-		"required, null":        {raw: `{"name":null,"alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing"},
-		"required_without":      {raw: `{"name":"north","load":{"kilos":1}}`, field: "number", message: "number is missing"},
-		"excluded_with":         {raw: `{` + usable + `,"number":1}`, field: "alias", message: "alias cannot be given together with number"},
+		"required":              {raw: `{"alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing or empty"},
+		"required, empty":       {raw: `{"name":"","alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing or empty"},
+		"required, null":        {raw: `{"name":null,"alias":"a","load":{"kilos":1}}`, field: "name", message: "name is missing or empty"},
+		"required_without":      {raw: `{"name":"north","load":{"kilos":1}}`, field: "number", message: "Either number or alias is needed"},
+		"excluded_with":         {raw: `{` + usable + `,"number":1}`, field: "alias", message: "Only one of alias and number can be given"},
 		"max of a string":       {raw: `{"name":"northe","alias":"a","load":{"kilos":1}}`, field: "name", message: "name is longer than 5 characters", code: fault.TooLarge},
 		"max of a float":        {raw: `{"name":"north","alias":"a","load":{"kilos":1000.5}}`, field: "load.kilos", message: "load.kilos is larger than 1000"},
 		"min of a float":        {raw: `{"name":"north","alias":"a","load":{"kilos":0.25}}`, field: "load.kilos", message: "load.kilos is smaller than 0.5"},
 		"behind a pointer":      {raw: `{` + usable + `,"back":{}}`, field: "back.kilos", message: "back.kilos is smaller than 0.5"},
-		"max of a list":         {raw: inLoad(`"labels":["a","b","c"]`), field: "load.labels", message: "load.labels is larger than 2"},
+		"max of a list":         {raw: inLoad(`"labels":["a","b","c"]`), field: "load.labels", message: "load.labels has more than 2 entries"},
 		"unique":                {raw: inLoad(`"labels":["a","a"]`), field: "load.labels", message: "load.labels repeats a value"},
-		"element missing":       {raw: inLoad(`"labels":["a",null]`), field: "load.labels[1]", message: "load.labels[1] is missing"},
+		"element missing":       {raw: inLoad(`"labels":["a",null]`), field: "load.labels[1]", message: "load.labels[1] is missing or empty"},
 		"element too long":      {raw: inLoad(`"labels":["a","bcde"]`), field: "load.labels[1]", message: "load.labels[1] is longer than 3 characters", code: fault.TooLarge},
 		"oneof":                 {raw: inLoad(`"stops":[{"role":"drop"},{"role":"Drop"}]`), field: "load.stops[1].role", message: "load.stops[1].role must be one of: pickup drop"},
-		"required in a list":    {raw: inLoad(`"stops":[{}]`), field: "load.stops[0].role", message: "load.stops[0].role is missing"},
-		"null in a list":        {raw: inLoad(`"stops":[null]`), field: "load.stops[0].role", message: "load.stops[0].role is missing"},
+		"required in a list":    {raw: inLoad(`"stops":[{}]`), field: "load.stops[0].role", message: "load.stops[0].role is missing or empty"},
+		"null in a list":        {raw: inLoad(`"stops":[null]`), field: "load.stops[0].role", message: "load.stops[0].role is missing or empty"},
 		"min of an int":         {raw: inLoad(`"stops":[{"role":"drop","count":-1}]`), field: "load.stops[0].count", message: "load.stops[0].count is smaller than 0"},
 		"max of an int":         {raw: inLoad(`"stops":[{"role":"drop","count":10}]`), field: "load.stops[0].count", message: "load.stops[0].count is larger than 9"},
 		"userid":                {raw: inLoad(`"stops":[{"role":"drop","who":"a b"}]`), field: "load.stops[0].who", message: "load.stops[0].who must be 1 to 64 of A-Z a-z 0-9 _ -"},
@@ -211,11 +211,25 @@ func TestRules(t *testing.T) {
 	})
 }
 
+func TestListRules(t *testing.T) {
+	type crew struct {
+		Members []string `json:"members" validate:"required,min=1,max=2"`
+		Drivers []string `json:"drivers" validate:"omitempty,min=2"`
+	}
+	checkFaults[crew](t, map[string]wrong{
+		"missing":  {raw: `{}`, field: "members", message: "members is missing"},
+		"null":     {raw: `{"members":null}`, field: "members", message: "members is missing"},
+		"empty":    {raw: `{"members":[]}`, field: "members", message: "members is empty"},
+		"too many": {raw: `{"members":["a","b","c"]}`, field: "members", message: "members has more than 2 entries"},
+		"too few":  {raw: `{"members":["a"],"drivers":["a"]}`, field: "drivers", message: "drivers has fewer than 2 entries"},
+	})
+}
+
 func TestSelfDecodingTypes(t *testing.T) {
 	checkFaults[door](t, map[string]wrong{
 		"the type's own fault":   {raw: `["a"]`, message: "One room at a time", code: fault.RoomInvalid},
 		"a type within it":       {raw: `{"room":7}`, field: "room", message: "room must be a string"},
-		"a rule of the object":   {raw: `{}`, field: "room", message: "room is missing"},
+		"a rule of the object":   {raw: `{}`, field: "room", message: "room is missing or empty"},
 		"a rule of the word":     {raw: `"lobby"`, field: "room", message: "room is longer than 4 characters", code: fault.TooLarge},
 		"a rule of a pointer":    {raw: `{"room":"a","seq":0}`, field: "seq", message: "seq is smaller than 1"},
 		"not an object, no word": {raw: `7`, message: "The payload must be an object, not number"},
@@ -227,16 +241,16 @@ func TestSelfDecodingTypes(t *testing.T) {
 	checkFaults[house](t, map[string]wrong{
 		"a type within":      {raw: `{"d":["a",{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
 		"a type in a second": {raw: `{"d":[{"room":"a"},{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
-		"a rule within":      {raw: `{"d":["a",{}]}`, field: "d[1].room", message: "d[1].room is missing"},
+		"a rule within":      {raw: `{"d":["a",{}]}`, field: "d[1].room", message: "d[1].room is missing or empty"},
 	})
 }
 
 func TestChatOutgoing(t *testing.T) {
 	text := func(n int) string { return strings.Repeat("é", n) }
 	checkFaults[chat.Outgoing](t, map[string]wrong{
-		"nowhere":            {raw: `{"text":"hi"}`, field: "roomId", message: "roomId is missing"},
-		"two places":         {raw: `{"roomId":"r","to":"u","text":"hi"}`, field: "roomId", message: "roomId cannot be given together with to"},
-		"no text":            {raw: `{"roomId":"r"}`, field: "text", message: "text is missing"},
+		"nowhere":            {raw: `{"text":"hi"}`, field: "roomId", message: "Either roomId or to is needed"},
+		"two places":         {raw: `{"roomId":"r","to":"u","text":"hi"}`, field: "roomId", message: "Only one of roomId and to can be given"},
+		"no text":            {raw: `{"roomId":"r"}`, field: "text", message: "text is missing or empty"},
 		"text too long":      {raw: `{"roomId":"r","text":"` + text(5001) + `"}`, field: "text", message: "text is longer than 5000 characters", code: fault.TooLarge},
 		"text a number":      {raw: `{"roomId":"r","text":1}`, field: "text", message: "text must be a string"},
 		"no user":            {raw: `{"to":"a b","text":"hi"}`, field: "to", message: "to must be 1 to 64 of A-Z a-z 0-9 _ -"},
@@ -257,7 +271,7 @@ func TestNoticeDraft(t *testing.T) {
 	const roleNames = "admin driver company provider vendor"
 	const when = "expiresAt must be Unix milliseconds or an RFC 3339 time"
 	checkFaults[notices.Draft](t, map[string]wrong{
-		"no title":             {raw: `{}`, field: "title", message: "title is missing"},
+		"no title":             {raw: `{}`, field: "title", message: "title is missing or empty"},
 		"title too long":       {raw: `{"title":"` + strings.Repeat("t", 201) + `"}`, field: "title", message: "title is longer than 200 characters", code: fault.TooLarge},
 		"unknown severity":     {raw: `{"title":"t","severity":"fatal"}`, field: "severity", message: "severity must be one of: info success warning critical"},
 		"audience a word":      {raw: to(`"all"`), field: "audience", message: "audience must be an object"},
@@ -267,7 +281,7 @@ func TestNoticeDraft(t *testing.T) {
 		"role twice":           {raw: to(`{"roles":["admin","admin"]}`), field: "audience.roles", message: "audience.roles repeats a value"},
 		"user malformed":       {raw: to(`{"users":["u","a:b"]}`), field: "audience.users[1]", message: "audience.users[1] must be 1 to 64 of A-Z a-z 0-9 _ -"},
 		"company malformed":    {raw: to(`{"companies":["*"]}`), field: "audience.companies[0]", message: "audience.companies[0] must be 1 to 64 of A-Z a-z 0-9 _ -"},
-		"pair without company": {raw: to(`{"companyRoles":[{"role":"driver"}]}`), field: "audience.companyRoles[0].companyId", message: "audience.companyRoles[0].companyId is missing"},
+		"pair without company": {raw: to(`{"companyRoles":[{"role":"driver"}]}`), field: "audience.companyRoles[0].companyId", message: "audience.companyRoles[0].companyId is missing or empty"},
 		"pair's role unknown":  {raw: to(`{"companyRoles":[{"companyId":"a","role":"x"}]}`), field: "audience.companyRoles[0].role", message: "audience.companyRoles[0].role must be one of: " + roleNames},
 		"pair's role a number": {raw: to(`{"companyRoles":[{"companyId":"a","role":"driver"},{"companyId":"a","role":1}]}`), field: "audience.companyRoles[1].role", message: "audience.companyRoles[1].role must be a string"},
 		"pair a word":          {raw: to(`{"companyRoles":["acme"]}`), field: "audience.companyRoles[0]", message: "audience.companyRoles[0] must be an object"},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
 	"time"
 
 	"rolecall/internal/fault"
@@ -166,14 +167,14 @@ func (f *fix) check() *fault.Error {
 		{"lat", f.Lat, true, within(-90, 90), "lat must be a number from -90 to 90"},
 		{"lng", f.Lng, true, within(-180, 180), "lng must be a number from -180 to 180"},
 		{"heading", f.Heading, false, func(v float64) bool { return v >= 0 && v < 360 }, "heading must be at least 0 and below 360"},
-		{"speed", f.Speed, false, within(0, 1e5), "speed must not be negative"},
-		{"accuracy", f.Accuracy, false, within(0, 1e8), "accuracy must not be negative"},
-		{"altitude", f.Altitude, false, within(-1e5, 1e8), "altitude is out of range"},
+		{"speed", f.Speed, false, within(0, 1e5), "speed must be from 0 to 100000"},
+		{"accuracy", f.Accuracy, false, within(0, 1e8), "accuracy must be from 0 to 100000000"},
+		{"altitude", f.Altitude, false, within(-1e5, 1e8), "altitude must be from -100000 to 100000000"},
 		{"battery", f.Battery, false, within(0, 1), "battery must be from 0 to 1"},
 	} {
 		switch {
 		case rule.value == nil && rule.required:
-			return fault.Invalid(rule.field, rule.message)
+			return fault.Invalid(rule.field, rule.field+" is missing")
 		case rule.value != nil && !rule.ok(*rule.value):
 			return fault.Invalid(rule.field, rule.message)
 		}
@@ -192,6 +193,9 @@ func fieldFault(err error) *fault.Error {
 	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
+		if wrongType.Type.Kind() == reflect.Int64 {
+			return fault.Invalid(wrongType.Field, wrongType.Field+" must be a whole number")
+		}
 		return fault.Invalid(wrongType.Field, wrongType.Field+" must be a number")
 	}
 	return fault.Invalid("", "A position must be a JSON object")

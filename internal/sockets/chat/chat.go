@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -67,6 +68,9 @@ func (r *roomRef) UnmarshalJSON(raw []byte) error {
 	if isString(raw) {
 		return json.Unmarshal(raw, &r.RoomID)
 	}
+	if !isObject(raw) {
+		return errNoRoom()
+	}
 	type plain roomRef
 	return json.Unmarshal(raw, (*plain)(r))
 }
@@ -79,10 +83,23 @@ func (e *entry) UnmarshalJSON(raw []byte) error {
 	if isString(raw) {
 		return json.Unmarshal(raw, &e.RoomID)
 	}
+	if !isObject(raw) {
+		return errNoRoom()
+	}
 	return json.Unmarshal(raw, (*chat.Entry)(e))
 }
 
 func isString(raw []byte) bool { return strings.HasPrefix(strings.TrimSpace(string(raw)), `"`) }
+
+// isObject takes null for an object without members, as the decoder does.
+func isObject(raw []byte) bool {
+	text := strings.TrimSpace(string(raw))
+	return strings.HasPrefix(text, "{") || text == "null"
+}
+
+func errNoRoom() error {
+	return fault.Invalid("", "The payload must be a room id, or an object with a roomId")
+}
 
 func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (any, error) {
 	return h.chat.Join(ctx, caller.Who, chat.Entry(in), caller)

@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"rolecall/internal/roles"
+	"rolecall/test/harness"
+)
+
+// What a refused event answers tells its sender what to do, also where several things could be done.
+func TestSentencesForWrongPayloads(t *testing.T) {
+	server := harness.Start(t, nil)
+	admin := server.Dial(harness.Person("root", roles.Admin, ""), "/")
+	driver := server.Dial(harness.Person("dora", roles.Driver, "acme"), "/")
+	many := "[" + strings.Repeat(`"u",`, 500) + `"u"]`
+	const aRoom = "The payload must be a room id, or an object with a roomId"
+	for _, test := range []struct {
+		sender                         *harness.Socket
+		event, payload, field, message string
+	}{
+		{admin, "chat:message", `{}`, "roomId", "Either roomId or to is needed"},
+		{admin, "chat:message", `{"text":"x"}`, "roomId", "Either roomId or to is needed"},
+		{admin, "chat:message", `{"text":"x","roomId":"","to":""}`, "roomId", "Either roomId or to is needed"},
+		{admin, "chat:message", `{"text":"x","roomId":"a","to":"b"}`, "roomId", "Only one of roomId and to can be given"},
+		{admin, "chat:message", `{"roomId":"a","text":""}`, "text", "text is missing or empty"},
+		{admin, "system:read", `{}`, "id", "Either id or ids is needed"},
+		{admin, "system:read", `{"id":"a","ids":["b"]}`, "id", "Only one of id and ids can be given"},
+		{admin, "system:read", `{"ids":` + many + `}`, "ids", "ids has more than 500 entries"},
+		{admin, "room:create", `{"name":"n"}`, "members", "members is missing"},
+		{admin, "room:create", `{"name":"n","members":[]}`, "members", "members is empty"},
+		{admin, "room:create", `{"name":"n","members":` + many + `}`, "members", "members has more than 499 entries"},
+		{admin, "room:join", `7`, "", aRoom},
+		{admin, "room:join", `["lobby"]`, "", aRoom},
+		{admin, "room:leave", `true`, "", aRoom},
+		{admin, "room:join", `null`, "roomId", "roomId is missing or empty"},
+		{admin, "room:join", `{"roomId":"a","limit":201}`, "limit", "limit is larger than 200"},
+		{driver, "tracking:update", `{}`, "lat", "lat is missing"},
+		{driver, "tracking:update", `{"lat":1}`, "lng", "lng is missing"},
+		{driver, "tracking:update", `{"lat":91,"lng":1}`, "lat", "lat must be a number from -90 to 90"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"speed":1e6}`, "speed", "speed must be from 0 to 100000"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"accuracy":1e9}`, "accuracy", "accuracy must be from 0 to 100000000"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"altitude":-1e6}`, "altitude", "altitude must be from -100000 to 100000000"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"seq":1.5}`, "seq", "seq must be a whole number"},
+	} {
+		ack := test.sender.Ask(test.event, json.RawMessage(test.payload))
+		if ack.Code != "invalid_payload" || ack.Field != test.field || ack.Error != test.message {
+			t.Errorf("%s %.80s: %s, want %q at %q", test.event, test.payload, ack.Raw, test.message, test.field)
+		}
+	}
+}
