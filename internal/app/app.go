@@ -56,6 +56,7 @@ type Program struct {
 	store    *sqlite.Store
 	chat     *chat.Service
 	tracking *tracking.Service
+	presence *presence.Service
 	buckets  *limit.Buckets
 	origins  origin.Policy
 	// handshakes is nil where they are not limited.
@@ -148,17 +149,17 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 	if err != nil {
 		return err
 	}
-	people := presence.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
+	p.presence = presence.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
 		presence.Options{Drivers: p.tracking, Logger: p.log})
-	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), people, p.realtime, chat.Options{
+	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), p.presence, p.realtime, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
 	inbox := notices.New(p.store, p.realtime.Emitter("/", "/system"), nil, p.log)
 
-	p.mountSockets(verifier, decoder, people, inbox)
+	p.mountSockets(verifier, decoder, p.presence, inbox)
 	p.api = api.New(api.Options{
 		Verifier: verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: people,
+		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: p.presence,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady,
 	})
 	p.http = &http.Server{
@@ -243,12 +244,13 @@ func (p *Program) loops() []func(context.Context) {
 }
 
 // stop ends the traffic: what is pending goes to disk and is acknowledged while its senders are still connected, the
-// last positions are shown, and only then the connections are closed.
+// last positions and who has come or gone are shown, and only then the connections are closed.
 func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error {
 	p.ready.Store(false)
 	p.log.InfoContext(ctx, "stopping", "connections", p.realtime.Connections())
 	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
 	stopLoops()
+	p.presence.Close(ctx)
 	err = errors.Join(err, p.realtime.Drain(ctx))
 	return errors.Join(err, p.stopHTTP(ctx))
 }

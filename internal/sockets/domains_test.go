@@ -52,6 +52,7 @@ func withServices(t *testing.T) *server {
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
+			people.Close(ctx)
 			for name, err := range map[string]error{"chat": rooms.Close(ctx), "tracking": positions.Close(ctx)} {
 				if err != nil {
 					t.Errorf("close %s: %v", name, err)

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/roles"
+	"rolecall/internal/sioclient"
 	"rolecall/test/harness"
 )
 
@@ -210,4 +214,56 @@ func TestPresence(t *testing.T) {
 	}
 	stranger.HeardNothing("presence:online")
 	stranger.HeardNothing("presence:offline")
+}
+
+// One who connects and disconnects all the time is told of once a second, and in the end as what holds.
+func TestPresenceOfWhoFlaps(t *testing.T) {
+	server := harness.Start(t, nil)
+	admin := server.Dial(harness.Person("root", roles.Admin, ""), "/")
+	driver := harness.Person("d1", roles.Driver, "acme")
+	begin := time.Now()
+	for range 50 {
+		socket := server.Dial(driver, "/")
+		socket.Fence() // the server has made it known by now
+		socket.Close()
+		harness.Eventually(t, "the driver is gone", func() bool { return server.Program().SocketCount("user:d1") == 0 })
+	}
+	// Somebody else's second begins behind the last of the driver's.
+	socket := server.Dial(harness.Person("other", roles.Vendor, ""), "/")
+	socket.Fence()
+	socket.Close()
+	var presence, status []string
+	isOver := func(heard []string) bool { return len(heard) > 0 && strings.HasSuffix(heard[len(heard)-1], "offline") }
+	for other := false; !other || !isOver(presence) || !isOver(status); {
+		event := next(t, admin)
+		if event.Name == "tracking:status" {
+			status = append(status, harness.Decode[struct{ Status string }](t, event.Args[0]).Status)
+			continue
+		}
+		if event.Name != "presence:online" && event.Name != "presence:offline" {
+			continue
+		}
+		if harness.Decode[struct{ UserID string }](t, event.Args[0]).UserID == "d1" {
+			presence = append(presence, event.Name)
+		} else {
+			other = event.Name == "presence:offline"
+		}
+	}
+	most := 2 + int(time.Since(begin)/time.Second)
+	if len(presence) > most || len(status) > most {
+		t.Errorf("in %s the admin heard %v and %v", time.Since(begin), presence, status)
+	}
+	t.Logf("50 turns: in %s the admin heard %v", time.Since(begin).Round(time.Millisecond), presence)
+}
+
+// next is the next event that a socket hears.
+func next(t *testing.T, socket *harness.Socket) sioclient.Event {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Deadline)
+	defer cancel()
+	event, err := socket.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
 }

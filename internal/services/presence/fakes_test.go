@@ -89,7 +89,7 @@ func (broken) ConversationPeers(context.Context, string, int) ([]string, error) 
 	return nil, errBroken
 }
 
-// bench is a service with its surroundings.
+// bench is a service with its surroundings, which tells each change at once.
 type bench struct {
 	*presence.Service
 	store   *sqlite.Store
@@ -108,7 +108,7 @@ func newBench(t testing.TB) *bench {
 func newBenchOn(store presence.Store) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = presence.New(store, b.told, b.sockets, presence.Options{
-		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told,
+		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1,
 	})
 	return b
 }

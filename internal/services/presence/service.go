@@ -42,6 +42,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Drivers hears of the drivers among those who come and go.
 	Drivers Watcher
+	// Hold is how long further changes of a person are held back after one was told. What is true then is told, where
+	// that is not what was told last. 0 stands for DefaultHold; a negative one holds nothing back.
+	Hold time.Duration
 }
 
 const (
@@ -65,36 +68,54 @@ type Service struct {
 	log     *slog.Logger
 
 	stripes [lockStripes]stripe
+	holds   sync.WaitGroup // the timers of recent changes
 }
 
-// stripe holds who is known to be online among the users whose ids hash to it.
+// stripe holds who was last told to be online among the users whose ids hash to it, and of whom that was told just now.
 type stripe struct {
 	mu     sync.Mutex
 	online map[string]struct{}
+	recent map[string]*recent
+	closed bool
 }
 
-// New returns a Service.
+// New returns a Service; Close stops it.
 func New(store Store, emit Emitter, rooms Rooms, options Options) *Service {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	if options.Hold == 0 {
+		options.Hold = DefaultHold
+	}
 	s := &Service{store: store, emit: emit, rooms: rooms, options: options, log: options.Logger}
 	for i := range s.stripes {
-		s.stripes[i].online = make(map[string]struct{})
+		s.stripes[i].online, s.stripes[i].recent = make(map[string]struct{}), make(map[string]*recent)
 	}
 	return s
 }
 
 // Changed is called after each connect and each disconnect of any of a person's sockets. It compares the rooms with
-// what was last told and tells the difference, so that it does not matter in which order the calls arrive.
+// what was last told and tells the difference, so that it does not matter in which order the calls arrive. Where the last
+// change was told less than Options.Hold ago, that is done when the time is over.
 func (s *Service) Changed(ctx context.Context, who auth.Identity) {
 	stripe := s.stripeOf(who.UserID)
 	stripe.mu.Lock()
 	defer stripe.mu.Unlock()
+	if held := stripe.recent[who.UserID]; held != nil {
+		held.latest = who
+		return
+	}
+	if s.tellChangeLocked(ctx, stripe, who) {
+		s.holdLocked(stripe, who)
+	}
+}
+
+// tellChangeLocked compares the rooms with what was last told of a person. It reports whether there was anything to tell.
+func (s *Service) tellChangeLocked(ctx context.Context, stripe *stripe, who auth.Identity) bool {
 	_, was := stripe.online[who.UserID]
 	is := s.rooms.SocketCount(roles.UserRoom(who.UserID)) > 0
 	if is == was {
-		return
+		return false
 	}
 	s.remember(ctx, who)
 	if is {
@@ -105,13 +126,14 @@ func (s *Service) Changed(ctx context.Context, who auth.Identity) {
 		s.tell(ctx, EventOffline, who)
 	}
 	if who.Role != roles.Driver || s.options.Drivers == nil {
-		return
+		return true
 	}
 	if is {
 		s.options.Drivers.CameOnline(ctx, who)
 	} else {
 		s.options.Drivers.WentOffline(ctx, who)
 	}
+	return true
 }
 
 func (s *Service) stripeOf(userID string) *stripe {

@@ -1,0 +1,276 @@
+package presence_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/presence"
+)
+
+// timeline is the Emitter, the Watcher and the Store of a service: it writes down what is told, and when.
+type timeline struct {
+	broken
+	began time.Time
+
+	mu     sync.Mutex
+	told   []telling
+	driven []string
+	saved  map[string]presence.User
+}
+
+// telling is a change as people hear of it.
+type telling struct {
+	at     time.Duration // since the beginning
+	change string        // + or - and the user's id
+	rooms  string
+}
+
+func (l *timeline) Emit(event string, payload any, to, _ []string) {
+	sign := "+"
+	if event == presence.EventOffline {
+		sign = "-"
+	}
+	id, _, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(payload), "{"), " ")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, telling{time.Since(l.began), sign + id, strings.Join(to, " ")})
+}
+
+func (l *timeline) CameOnline(_ context.Context, who auth.Identity)  { l.drove("+" + who.UserID) }
+func (l *timeline) WentOffline(_ context.Context, who auth.Identity) { l.drove("-" + who.UserID) }
+
+func (l *timeline) drove(change string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.driven = append(l.driven, change)
+}
+
+func (l *timeline) SaveUser(_ context.Context, user presence.User) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.saved == nil {
+		l.saved = make(map[string]presence.User)
+	}
+	l.saved[user.UserID] = user
+	return nil
+}
+
+func (l *timeline) ConversationPeers(context.Context, string, int) ([]string, error) { return nil, nil }
+
+// held is a service that holds changes back for a second, with its surroundings.
+type held struct {
+	*presence.Service
+	timeline
+	sockets sockets
+}
+
+func newHeld() *held {
+	h := &held{timeline: timeline{began: time.Now()}}
+	h.Service = presence.New(&h.timeline, &h.timeline, &h.sockets, presence.Options{
+		Logger: slog.New(slog.DiscardHandler), Drivers: &h.timeline,
+	})
+	return h
+}
+
+// step is the wait of a script. No second is a multiple of it, so that scripts and timers do not meet.
+const step = 90 * time.Millisecond
+
+// play does what a script says: + and - are a socket of the person that comes or goes, 1 is a step's wait.
+func (h *held) play(ctx context.Context, who auth.Identity, script string) {
+	for _, turn := range script {
+		switch turn {
+		case '+':
+			h.sockets.add(who.UserID, 1)
+			h.Changed(ctx, who)
+		case '-':
+			h.sockets.add(who.UserID, -1)
+			h.Changed(ctx, who)
+		default:
+			time.Sleep(step)
+			synctest.Wait()
+		}
+	}
+}
+
+// changes is what was told, as "+ at 0s".
+func (h *held) changes() []string {
+	found := []string{}
+	for _, t := range h.told {
+		found = append(found, fmt.Sprintf("%.1s at %s", t.change, t.at))
+	}
+	return found
+}
+
+func TestQuickChangesAreHeldBack(t *testing.T) {
+	t.Parallel()
+	const second = "111111111111" // and 80 ms
+	for name, test := range map[string]struct {
+		script string
+		want   []string
+	}{
+		"one who comes":             {"+", []string{"+ at 0s"}},
+		"one who comes and stays":   {"+" + second + second, []string{"+ at 0s"}},
+		"comes and goes at once":    {"+-" + second, []string{"+ at 0s", "- at 1s"}},
+		"goes a while later":        {"+" + second + "-", []string{"+ at 0s", "- at 1.08s"}},
+		"is back in time":           {"+1-1+" + second, []string{"+ at 0s"}},
+		"a reload of the page":      {"+" + second + "-1+" + second, []string{"+ at 0s", "- at 1.08s", "+ at 2.08s"}},
+		"a second is what was told": {"+11111-" + second + "+" + second, []string{"+ at 0s", "- at 1s", "+ at 2s"}},
+		"flaps for 1.8 s":           {strings.Repeat("+-1+-", 20) + second, []string{"+ at 0s", "- at 1s"}},
+		"flaps, and stays":          {strings.Repeat("+-1", 20) + "+" + second + second, []string{"+ at 0s", "- at 1s", "+ at 2s"}},
+		"a second socket":           {"++1-1+1-" + second + "-", []string{"+ at 0s", "- at 1.35s"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHeld()
+				h.play(t.Context(), person("amy", roles.Driver, "acme"), test.script)
+				if diff := cmp.Diff(test.want, h.changes()); diff != "" {
+					t.Errorf("told (-want +got):\n%s", diff)
+				}
+				h.Close(t.Context())
+			})
+		})
+	}
+}
+
+// TestHoldConcernsOnePerson: nobody waits because somebody else flaps.
+func TestHoldConcernsOnePerson(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		for i := range 200 {
+			h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-+-")
+		}
+		if len(h.told) != 200 || len(h.driven) != 0 {
+			t.Errorf("of 200 people %d were told at once, of no drivers %d", len(h.told), len(h.driven))
+		}
+		h.play(t.Context(), person("amy", roles.Vendor, ""), "+")
+		time.Sleep(2*presence.DefaultHold + step) // 200 are told to have gone, and a second passes
+		synctest.Wait()
+		if n := h.Held(); n != 0 || len(h.told) != 401 {
+			t.Errorf("%d people are still remembered, %d changes were told", n, len(h.told))
+		}
+		h.Close(t.Context())
+	})
+}
+
+// TestLastWord: at the end what is held back is told, and nothing is held back any more.
+func TestLastWord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		amy := person("amy", roles.Driver, "acme")
+		h.play(t.Context(), amy, "+1-")
+		h.Close(t.Context())
+		h.play(t.Context(), amy, "+-+-")
+		h.Close(t.Context()) // again does no harm
+		if n := h.Held(); n != 0 {
+			t.Errorf("%d people are still remembered", n)
+		}
+		want := []string{"+ at 0s", "- at 90ms", "+ at 90ms", "- at 90ms", "+ at 90ms", "- at 90ms"}
+		if diff := cmp.Diff(want, h.changes()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestBackWithAnotherToken: whoever heard of the coming hears of the going, and the directory has the newest token's
+// name even where there is nothing to tell.
+func TestBackWithAnotherToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		before, after := person("amy", roles.Vendor, "acme"), person("amy", roles.Vendor, "umbra")
+		after.Username = "Amelia"
+		h.play(t.Context(), before, "+-")
+		h.play(t.Context(), after, "+-111111111111")
+		if len(h.told) != 2 || h.told[1].change != "-amy" || h.told[1].rooms != h.told[0].rooms {
+			t.Errorf("told %v", h.told)
+		}
+		h.play(t.Context(), before, "111111111111+1-")
+		h.play(t.Context(), after, "+111111111111")
+		if len(h.told) != 3 || h.saved["amy"].Username != "Amelia" || h.saved["amy"].CompanyID != "umbra" {
+			t.Errorf("told %v, saved %+v", h.told, h.saved["amy"])
+		}
+		h.Close(t.Context())
+	})
+}
+
+// TestHoldRule plays any coming and going of a few people, also at the very same time: of nobody two changes are told
+// within a second, they alternate, the watcher of drivers hears the same ones, and in the end what was told is true.
+func TestHoldRule(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		people := []string{"amy", "bob"}
+		scripts := make(map[string][]string) // by person, what each of its sockets does
+		for _, id := range people {
+			for range rapid.IntRange(1, 3).Draw(r, "sockets of "+id) {
+				turns := rapid.SliceOfN(rapid.IntRange(0, 14), 1, 8).Draw(r, "pauses")
+				var script strings.Builder
+				for i, pause := range turns {
+					script.WriteString(strings.Repeat("1", pause) + string("+-"[i%2]))
+				}
+				scripts[id] = append(scripts[id], script.String())
+			}
+		}
+		var h *held
+		synctest.Test(t, func(t *testing.T) {
+			h = newHeld()
+			var together sync.WaitGroup
+			for id, sockets := range scripts {
+				for _, script := range sockets {
+					together.Go(func() { h.play(t.Context(), person(id, roles.Driver, "acme"), strings.ReplaceAll(script, "1", "")) })
+				}
+			}
+			together.Wait()
+			for id, sockets := range scripts {
+				for _, script := range sockets {
+					h.play(t.Context(), person(id, roles.Driver, "acme"), "1"+script)
+				}
+			}
+			time.Sleep(2 * presence.DefaultHold)
+			synctest.Wait()
+			h.Close(t.Context())
+		})
+		checkHoldRule(r, h, people)
+	})
+}
+
+func checkHoldRule(r *rapid.T, h *held, people []string) {
+	for _, id := range people {
+		var last telling // - at the beginning, without being told
+		var told []string
+		for _, t := range h.told {
+			if t.change[1:] != id {
+				continue
+			}
+			if len(told) > 0 && t.at-last.at < presence.DefaultHold {
+				r.Fatalf("%s was told at %s and %s at %s", last.change, last.at, t.change, t.at)
+			}
+			if wasOnline := strings.HasPrefix(last.change, "+"); wasOnline == (t.change[0] == '+') {
+				r.Fatalf("%s was told after %q", t.change, last.change)
+			}
+			told, last = append(told, t.change), t
+		}
+		driven := slices.DeleteFunc(slices.Clone(h.driven), func(change string) bool { return change[1:] != id })
+		if !slices.Equal(told, driven) {
+			r.Fatalf("people heard %v, the watcher of drivers %v", told, driven)
+		}
+		is := h.sockets.SocketCount(roles.UserRoom(id)) > 0
+		if toldOnline := strings.HasPrefix(last.change, "+"); toldOnline != is {
+			r.Fatalf("%s: told %q last, is online: %v", id, last.change, is)
+		}
+	}
+}
