@@ -47,10 +47,11 @@ type Options struct {
 }
 
 // How long one write of up to 64 KiB, and the farewell of a closed connection,
-// may take.
+// may take, and what Drain grants a client that has no poll open.
 const (
 	writeTimeout = 10 * time.Second
 	closeTimeout = 5 * time.Second
+	pollGrace    = time.Second
 )
 
 func (o *Options) setDefaults() {

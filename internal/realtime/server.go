@@ -48,6 +48,7 @@ func New(options Options) *Server {
 		UpgradeTimeout:   options.UpgradeTimeout,
 		WriteTimeout:     writeTimeout,
 		CloseTimeout:     closeTimeout,
+		PollGrace:        pollGrace,
 		MaxPayload:       options.MaxPayload,
 		MaxQueuedBytes:   options.MaxQueuedBytes,
 		MaxQueuedTotal:   options.MaxQueuedTotal,

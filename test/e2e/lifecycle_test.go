@@ -42,6 +42,34 @@ func TestStopWithUnfinishedRequests(t *testing.T) {
 	t.Logf("stopped in %s", time.Since(begin).Round(time.Millisecond))
 }
 
+// Clients that poll are told of the stop, and those who do not ask again hold it up for a second and no more.
+func TestStopWithPollingClients(t *testing.T) {
+	server := harness.Start(t, nil)
+	silent, asking := poll(t, server, ""), poll(t, server, "")
+	if silent == "" || asking == "" {
+		t.Fatal("no sessions")
+	}
+	answered := make(chan string, 1)
+	go func() {
+		response, err := http.Get(server.URL + pollingHandshake + "&sid=" + asking)
+		if err != nil {
+			answered <- err.Error()
+			return
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		answered <- fmt.Sprint(string(body), err)
+	}()
+	begin := time.Now()
+	server.Stop()
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("stopped in %s", took)
+	}
+	if got := <-answered; got != "1<nil>" {
+		t.Errorf("the open poll was answered with %q", got)
+	}
+}
+
 // A second server on the same data is refused, and the first is not disturbed; after its end the data is free.
 func TestOneServerAFolder(t *testing.T) {
 	folder := t.TempDir()

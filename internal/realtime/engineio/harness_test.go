@@ -76,6 +76,7 @@ func start(t *testing.T, options ...option) *fixture {
 		UpgradeTimeout: wiretest.Timeout,
 		WriteTimeout:   wiretest.Timeout,
 		CloseTimeout:   time.Second,
+		PollGrace:      time.Second,
 		MaxPayload:     10_000,
 		MaxQueuedBytes: 1 << 20,
 		MaxQueuedTotal: 1 << 28,

@@ -297,6 +297,38 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainWaitsLittleForPolls: who does not poll any more holds nothing up, also where the session had ended before.
+func TestDrainWaitsLittleForPolls(t *testing.T) {
+	f := start(t, config(func(c *engineio.Config) { c.CloseTimeout, c.PollGrace = time.Hour, 20*time.Millisecond }))
+	_, session := f.polling()
+	client, ended := f.polling()
+	ended.Close(engineio.ReasonForcedClose)
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
+	defer cancel()
+	if err := f.server.Drain(ctx); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+	session.expectClosed(t, engineio.ReasonStopping)
+	ended.expectClosed(t, engineio.ReasonForcedClose)
+	if status, _ := client.Get(); status != http.StatusBadRequest {
+		t.Errorf("poll after the end: %d", status)
+	}
+}
+
+// TestDrainAnswersTheNextPoll, with what was queued, and then waits for nothing else.
+func TestDrainAnswersTheNextPoll(t *testing.T) {
+	f := start(t, config(func(c *engineio.Config) { c.CloseTimeout, c.PollGrace = time.Hour, time.Hour }))
+	client, session := f.polling()
+	session.send(t, "last words")
+	drained := make(chan error, 1)
+	go func() { drained <- f.server.Drain(t.Context()) }()
+	session.expectClosed(t, engineio.ReasonStopping)
+	client.Expect("4last words\x1e1")
+	if err := wiretest.Receive(t, "the end of Drain", drained); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+}
+
 func TestDrainGivesUp(t *testing.T) {
 	f := start(t, config(func(c *engineio.Config) { c.CloseTimeout = time.Hour }))
 	silent, session := f.webSocket() // does not answer the Close frame

@@ -304,6 +304,18 @@ func (s *Session) cut() {
 	s.server.unregister(s)
 }
 
+// hurry lets an ended session wait for its client's next poll no longer than
+// Config.PollGrace. A client polls again as soon as it has read an answer: one that
+// takes longer has gone, most likely, and nothing is to be held up by it.
+func (s *Session) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	moves := s.candidate != nil && s.probed // to a WebSocket, where it is told
+	if s.polls && s.socket == nil && !moves && s.timer != nil && s.timer.Stop() {
+		s.timer.Reset(min(s.server.config.PollGrace, s.server.config.CloseTimeout))
+	}
+}
+
 // gone lets go of a session to which nothing more can be said.
 func (s *Session) gone() {
 	s.mu.Lock()

@@ -33,6 +33,7 @@ type Config struct {
 	UpgradeTimeout time.Duration // how long an upgrade may take
 	WriteTimeout   time.Duration // how long one write of up to 64 KiB may take
 	CloseTimeout   time.Duration // how long a closed session may take to say goodbye
+	PollGrace      time.Duration // how long Drain waits for the next poll of a client that has none open
 	MaxPayload     int64         // bytes of one incoming message or POST body
 	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
 	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB
@@ -217,7 +218,7 @@ func (s *Server) isStopping() bool {
 }
 
 // Drain refuses new sessions, closes all there are, and waits until they have
-// ended. When the context ends first, connections are cut and its error returned.
+// ended: a client that polls has Config.PollGrace to ask for the last time. When the context ends first, connections are cut and its error returned.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
@@ -228,6 +229,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Unlock()
 	for _, session := range sessions {
 		session.Close(ReasonStopping)
+		session.hurry()
 	}
 	if err := s.running.Wait(ctx); err != nil {
 		for _, session := range sessions {
