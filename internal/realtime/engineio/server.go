@@ -218,7 +218,8 @@ func (s *Server) isStopping() bool {
 }
 
 // Drain refuses new sessions, closes all there are, and waits until they have
-// ended: a client that polls has Config.PollGrace to ask for the last time. When the context ends first, connections are cut and its error returned.
+// ended: a client that polls has Config.PollGrace to ask for the last time. When the
+// context ends first, connections are cut and its error returned.
 func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
