@@ -39,7 +39,7 @@ is measured.
 | engine | the product's realtime layer alone, with the handlers of the references |
 | node | Socket.IO 4.8.4 on Node, token verified, rooms joined, events relayed; nothing validated, limited or stored |
 | bun | the same handlers on Bun with @socket.io/bun-engine 0.1.2 |
-| library | the same handlers in Go on zishang520/socket.io v3.0.5 with its defaults |
+| zishang520 | the same handlers in Go on zishang520/socket.io v3.0.5 with its defaults |
 | hub-queued, hub-direct | a bare WebSocket hub on lxzan/gws 1.8.9: no Socket.IO, no tokens; as cheap as it gets |
 `
 

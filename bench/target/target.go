@@ -36,15 +36,15 @@ const (
 	Engine Name = "engine"
 	Node   Name = "node"
 	Bun    Name = "bun"
-	// Library is the Go library for Socket.IO with its own defaults.
-	Library Name = "library"
+	// Zishang520 is the Go library github.com/zishang520/socket.io with its own defaults.
+	Zishang520 Name = "zishang520"
 	// HubQueued and HubDirect are bare WebSocket hubs that differ in how they write.
 	HubQueued Name = "hub-queued"
 	HubDirect Name = "hub-direct"
 )
 
 // All lists the servers.
-func All() []Name { return []Name{Rolecall, Engine, Node, Bun, Library, HubQueued, HubDirect} }
+func All() []Name { return []Name{Rolecall, Engine, Node, Bun, Zishang520, HubQueued, HubDirect} }
 
 // IsHub reports whether clients of the server speak WebSocket alone.
 func (n Name) IsHub() bool { return n == HubQueued || n == HubDirect }
@@ -59,13 +59,13 @@ type Workshop struct {
 func Build(ctx context.Context, root, bin string, servers []Name) (*Workshop, error) {
 	w := &Workshop{root: root, bin: bin}
 	programs := map[Name]string{Rolecall: "./cmd/server", Engine: "./bench/servers/engine",
-		Library: "./bench/servers/library", HubQueued: "./bench/servers/hub"}
+		Zishang520: "./bench/servers/zishang520", HubQueued: "./bench/servers/hub"}
 	for _, name := range servers {
 		switch name {
 		case HubDirect:
 			name = HubQueued // the same program
 			fallthrough
-		case Rolecall, Engine, Library, HubQueued:
+		case Rolecall, Engine, Zishang520, HubQueued:
 			if err := w.run(ctx, root, "go", "build", "-o", filepath.Join(bin, string(name)), programs[name]); err != nil {
 				return nil, err
 			}

@@ -5,40 +5,29 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	"rolecall/bench/servers/serve"
 	"rolecall/internal/auth"
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 )
 
-func main() {
-	if err := serve(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main(newHandler) }
 
-func serve() error {
-	verifier, err := auth.NewVerifier(context.Background(), auth.Options{Secret: []byte(os.Getenv("BENCH_SECRET"))})
+func newHandler() (http.Handler, error) {
+	verifier, err := serve.NewVerifier()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	server := realtime.New(realtime.Options{})
 	server.Namespace("/", &handlers{verifier: verifier, emitter: server.Emitter("/")})
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("BENCH_PORT"))
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	return fmt.Errorf("serve: %w", http.Serve(listener, mux)) //nolint:gosec // only the load generator connects
+	return mux, nil
 }
 
 type handlers struct {

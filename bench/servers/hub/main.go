@@ -4,39 +4,28 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"sync"
 
 	"github.com/gobwas/ws"
 	"github.com/lxzan/gws"
+
+	"rolecall/bench/servers/serve"
 )
 
-func main() {
-	if err := serve(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main(newHandler) }
 
-func serve() error {
+func newHandler() (http.Handler, error) {
 	h := &hub{connections: make(map[*gws.Conn]struct{}), direct: os.Getenv("BENCH_MODE") == "direct"}
 	upgrader := gws.NewUpgrader(h, &gws.ServerOption{})
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("BENCH_PORT"))
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection, err := upgrader.Upgrade(w, r)
 		if err != nil {
 			return
 		}
 		go connection.ReadLoop()
-	})
-	return fmt.Errorf("serve: %w", http.Serve(listener, handler)) //nolint:gosec // only the load generator connects
+	}), nil
 }
 
 type hub struct {

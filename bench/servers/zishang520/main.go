@@ -1,32 +1,25 @@
-// Command library is the Go library for Socket.IO as it comes, with its own defaults, and with the handlers of
-// bench/servers/node/handlers.mjs.
+// Command zishang520 is the Go library github.com/zishang520/socket.io as it comes, with its own defaults, and with the
+// handlers of bench/servers/node/handlers.mjs.
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/zishang520/socket.io/servers/socket/v3"
 
+	"rolecall/bench/servers/serve"
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 )
 
-func main() {
-	if err := serve(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main(newHandler) }
 
-func serve() error {
-	verifier, err := auth.NewVerifier(context.Background(), auth.Options{Secret: []byte(os.Getenv("BENCH_SECRET"))})
+func newHandler() (http.Handler, error) {
+	verifier, err := serve.NewVerifier()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	io := socket.NewServer(nil, nil)
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
@@ -43,15 +36,11 @@ func serve() error {
 		next(nil)
 	})
 	if err := io.On("connection", func(args ...any) { handle(io, args[0].(*socket.Socket)) }); err != nil {
-		return fmt.Errorf("handle connections: %w", err)
+		return nil, fmt.Errorf("handle connections: %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", io.ServeHandler(nil))
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:"+os.Getenv("BENCH_PORT"))
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	return fmt.Errorf("serve: %w", http.Serve(listener, mux)) //nolint:gosec // only the load generator connects
+	return mux, nil
 }
 
 func handle(io *socket.Server, s *socket.Socket) {
