@@ -93,8 +93,7 @@ type Client struct {
 
 	connected chan struct{}
 	done      chan struct{}
-	// sid is written before connected is closed, err before done is.
-	sid string
+	// err is written before done is closed.
 	err error
 
 	mu   sync.Mutex
@@ -164,12 +163,6 @@ func (c *Client) connect(ctx context.Context, connect packet) error {
 	}
 }
 
-// SID is the socket's id in its namespace.
-func (c *Client) SID() string { return c.sid }
-
-// EngineSID is the id of the Engine.IO session beneath.
-func (c *Client) EngineSID() string { return c.engine.SID }
-
 // Done is closed when the connection has ended.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
@@ -193,19 +186,6 @@ func (c *Client) Emit(ctx context.Context, event string, args ...any) error {
 	return c.send(ctx, packet{kind: packetEvent, namespace: c.namespace, data: data}, nil)
 }
 
-// EmitBinary sends an event of one payload, in which Placeholder(n) stands for attachments[n].
-func (c *Client) EmitBinary(ctx context.Context, event string, payload any, attachments ...[]byte) error {
-	data, err := encodeEvent(event, []any{payload})
-	if err != nil {
-		return err
-	}
-	return c.send(ctx, c.binaryEvent(data, attachments), attachments)
-}
-
-func (c *Client) binaryEvent(data json.RawMessage, attachments [][]byte) packet {
-	return packet{kind: packetBinaryEvent, namespace: c.namespace, attachments: len(attachments), data: data}
-}
-
 // Call sends an event and waits for its acknowledgement, of which it returns the first argument;
 // nil where there is none. It ends with ctx, or with Err when the connection ends.
 func (c *Client) Call(ctx context.Context, event string, args ...any) (json.RawMessage, error) {
@@ -216,13 +196,14 @@ func (c *Client) Call(ctx context.Context, event string, args ...any) (json.RawM
 	return c.call(ctx, event, packet{kind: packetEvent, namespace: c.namespace, data: data}, nil)
 }
 
-// CallBinary is Call with attachments, as EmitBinary is Emit.
+// CallBinary is Call for an event of one payload, in which Placeholder(n) stands for attachments[n].
 func (c *Client) CallBinary(ctx context.Context, event string, payload any, attachments ...[]byte) (json.RawMessage, error) {
 	data, err := encodeEvent(event, []any{payload})
 	if err != nil {
 		return nil, err
 	}
-	return c.call(ctx, event, c.binaryEvent(data, attachments), attachments)
+	p := packet{kind: packetBinaryEvent, namespace: c.namespace, attachments: len(attachments), data: data}
+	return c.call(ctx, event, p, attachments)
 }
 
 func (c *Client) call(ctx context.Context, event string, p packet, attachments [][]byte) (json.RawMessage, error) {
@@ -310,16 +291,11 @@ func (c *Client) write(ctx context.Context, frames func() error) error {
 // the event has none. Events of other names stay for their own Wait. What arrived before the
 // connection ended can still be waited for; after it Wait returns Err.
 func (c *Client) Wait(ctx context.Context, event string) (json.RawMessage, error) {
-	ev, err := c.WaitEvent(ctx, event)
+	ev, err := c.inbox.wait(ctx, c, func(name string) bool { return name == event })
 	if err != nil {
 		return nil, err
 	}
 	return firstArgument(ev.Args), nil
-}
-
-// WaitEvent is Wait for the whole event, with all arguments and attachments.
-func (c *Client) WaitEvent(ctx context.Context, event string) (Event, error) {
-	return c.inbox.wait(ctx, c, func(name string) bool { return name == event })
 }
 
 // Next returns the next event of any name.

@@ -98,9 +98,6 @@ func TestDialSendsAuthHeaderAndNamespace(t *testing.T) {
 	if diff := cmp.Diff(want, <-got); diff != "" {
 		t.Errorf("the server saw (-want +got):\n%s", diff)
 	}
-	if client.SID() != "socket-sid" || client.EngineSID() != "engine-sid" {
-		t.Errorf("SID = %q, EngineSID = %q", client.SID(), client.EngineSID())
-	}
 	if err := client.Err(); err != nil {
 		t.Errorf("Err of a standing connection = %v", err)
 	}
@@ -324,15 +321,15 @@ func TestBinary(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("the server got %s\nwant %s", got, want)
 	}
-	ev, err := client.WaitEvent(ctx, "back")
+	ev, err := client.Next(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]byte{{1, 2}, {}}, ev.Attachments); diff != "" || len(ev.Args) != 2 {
-		t.Errorf("attachments (-want +got):\n%s, args %s", diff, ev.Args)
+	if diff := cmp.Diff([][]byte{{1, 2}, {}}, ev.Attachments); diff != "" || ev.Name != "back" || len(ev.Args) != 2 {
+		t.Errorf("event %q, args %s, attachments (-want +got):\n%s", ev.Name, ev.Args, diff)
 	}
-	if err := client.EmitBinary(ctx, "up", nil, make([][]byte, 65)...); err == nil {
-		t.Error("EmitBinary took 65 attachments")
+	if _, err := client.CallBinary(ctx, "up", nil, make([][]byte, 65)...); err == nil || ctx.Err() != nil {
+		t.Errorf("CallBinary with 65 attachments: %v", err)
 	}
 }
 

@@ -51,8 +51,6 @@ func (e *HandshakeError) Error() string {
 // pings and sends no CONNECT. Tests use it to behave in ways a proper client does not; Client is
 // built on it. Send methods may be called by several goroutines, Receive by one at a time.
 type Engine struct {
-	// SID is the session's id.
-	SID string
 	// PingInterval and PingTimeout are the server's: a ping comes every PingInterval.
 	PingInterval, PingTimeout time.Duration
 	// MaxPayload is the most bytes the server takes in one message; 0 where it did not say.
@@ -171,7 +169,7 @@ func (e *Engine) readOpen(ctx context.Context) error {
 	if open.SID == "" {
 		return fmt.Errorf("%w: open packet without sid", ErrProtocol)
 	}
-	e.SID, e.MaxPayload = open.SID, open.MaxPayload
+	e.MaxPayload = open.MaxPayload
 	e.PingInterval, e.PingTimeout = interval(open.PingInterval), interval(open.PingTimeout)
 	return nil
 }

@@ -135,7 +135,7 @@ func encodeEvent(name string, args []any) (json.RawMessage, error) {
 	return bytes.TrimSpace(out.Bytes()), nil
 }
 
-// Placeholder stands in a payload where attachment number n belongs: EmitBinary(ctx, "chat:file",
+// Placeholder stands in a payload where attachment number n belongs: CallBinary(ctx, "chat:file",
 // map[string]any{"file": Placeholder(0)}, data).
 func Placeholder(n int) any {
 	return map[string]any{"_placeholder": true, "num": n}

@@ -132,7 +132,7 @@ func (c *Client) deliver(p packet, attachments [][]byte) error {
 }
 
 func (c *Client) deliverConnect(p packet) error {
-	var reply struct {
+	var reply struct { // looked at for its form alone
 		SID string `json:"sid"`
 	}
 	if err := json.Unmarshal(p.data, &reply); err != nil {
@@ -143,7 +143,6 @@ func (c *Client) deliverConnect(p packet) error {
 		return fmt.Errorf("%w: second CONNECT reply", ErrProtocol)
 	default:
 	}
-	c.sid = reply.SID
 	close(c.connected)
 	return nil
 }

@@ -26,9 +26,6 @@ const (
 	EventRead       = "chat:read"
 )
 
-// MaxText is the longest message, in code points.
-const MaxText = 5000
-
 // Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
 type Emitter interface {
 	Emit(event string, payload any, to, except []string)
@@ -95,7 +92,7 @@ func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) 
 type Outgoing struct {
 	RoomID   string `json:"roomId" validate:"required_without=To,excluded_with=To"`
 	To       string `json:"to" validate:"omitempty,userid"`
-	Text     string `json:"text" validate:"required,max=5000"`
+	Text     string `json:"text" validate:"required,max=5000"` // in code points
 	ReplyTo  string `json:"replyTo" validate:"max=64"`
 	ClientID string `json:"clientId" validate:"max=128"`
 }
