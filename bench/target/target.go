@@ -211,9 +211,6 @@ func (s *Server) awaitListening(ctx context.Context) error {
 	}
 }
 
-// Ended is closed when the process has ended.
-func (s *Server) Ended() <-chan struct{} { return s.ended }
-
 // Alive returns nil while the process runs, and how it ended after that.
 func (s *Server) Alive() error {
 	select {

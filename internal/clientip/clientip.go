@@ -63,7 +63,7 @@ func (r *Resolver) Client(peer netip.Addr, header http.Header) netip.Addr {
 	switch {
 	case len(forwardedFor) == 0 && len(forwarded) == 0:
 		return peer
-	case !r.Trusts(peer):
+	case !r.trusts(peer):
 		r.hint(peer)
 		return peer
 	case len(forwardedFor) > 0:
@@ -78,7 +78,7 @@ func (r *Resolver) walk(peer netip.Addr, list string, cutLast func(string) (rest
 	parse func(string) (netip.Addr, bool),
 ) netip.Addr {
 	client := peer
-	for more := true; more && r.Trusts(client); {
+	for more := true; more && r.trusts(client); {
 		var last string
 		list, last, more = cutLast(list)
 		addr, ok := parse(last)
@@ -90,8 +90,8 @@ func (r *Resolver) walk(peer netip.Addr, list string, cutLast func(string) (rest
 	return client
 }
 
-// Trusts reports whether an address is that of a trusted proxy.
-func (r *Resolver) Trusts(addr netip.Addr) bool {
+// trusts reports whether an address is that of a trusted proxy.
+func (r *Resolver) trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(r.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 

@@ -19,8 +19,8 @@ const validity = 12 * time.Hour
 // Companies are the two tenants.
 func Companies() []string { return []string{"acme", "globex"} }
 
-// People returns someone of every role, in the order in which they are printed.
-func People(now time.Time) []auth.Identity {
+// people returns someone of every role, in the order in which they are printed.
+func people(now time.Time) []auth.Identity {
 	person := func(id, name string, role roles.Role, company string) auth.Identity {
 		return auth.Identity{UserID: id, Username: name, Role: role, CompanyID: company, ExpiresAt: now.Add(validity)}
 	}
@@ -50,7 +50,7 @@ func PrintLinks(out io.Writer, url string, secret []byte, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("print links: %w", err)
 	}
-	for _, person := range People(now) {
+	for _, person := range people(now) {
 		token, err := auth.Mint(secret, person)
 		if err != nil {
 			return err

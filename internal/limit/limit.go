@@ -142,13 +142,6 @@ func (b *Buckets) Take(user string, kind Kind) (ok bool, retryAfter time.Duratio
 	return true, 0
 }
 
-// Len returns how many buckets are kept.
-func (b *Buckets) Len() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.buckets)
-}
-
 // Evict forgets buckets idle for so long that they are full again, which changes nothing for their users.
 func (b *Buckets) Evict() {
 	b.mu.Lock()

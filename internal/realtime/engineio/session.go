@@ -81,7 +81,7 @@ const (
 // Session is one client, on whichever transport it is.
 type Session struct {
 	server   *Server
-	id       string
+	id       string // a secret between client and server
 	request  Request
 	receiver Receiver // set once, before the state becomes open
 	release  func()   // gives back what Config.Admit has granted; nil where it was not asked
@@ -153,9 +153,6 @@ func (s *Session) releaseAdmission() {
 		s.release()
 	}
 }
-
-// ID is the session's id, which is a secret between client and server.
-func (s *Session) ID() string { return s.id }
 
 // Request is the request that opened the session. It must not be changed.
 func (s *Session) Request() *Request { return &s.request }
