@@ -264,27 +264,35 @@ func TestUpgradeOfAClosedSession(t *testing.T) {
 func TestUpgradeUnderTraffic(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	for run := range 4 {
-		t.Run(fmt.Sprint(run), func(t *testing.T) {
-			poller, conn := f.connectPolling(t)
-			exchanged := make(chan error, 1)
-			go func() { exchanged <- f.root.exchange(conn) }()
-			(&movingClient{t: t, poller: poller}).run()
-			if err := wiretest.Receive(t, "the server's side", exchanged); err != nil {
-				t.Error(err)
-			}
-		})
+	for _, tt := range []struct {
+		name  string
+		ahead int
+	}{
+		{"in step", step}, // traffic lasts as long as the client's
+		{"all at once", traffic},
+	} {
+		for run := range 4 {
+			t.Run(fmt.Sprint(tt.name, " ", run), func(t *testing.T) {
+				poller, conn := f.connectPolling(t)
+				exchanged := make(chan error, 1)
+				go func() { exchanged <- f.root.exchange(conn, tt.ahead) }()
+				(&movingClient{t: t, poller: poller}).run()
+				if err := wiretest.Receive(t, "the server's side", exchanged); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }
 
-// How many events each side sends in TestUpgradeUnderTraffic, and how many ahead of the other.
+// How many events each side sends in TestUpgradeUnderTraffic, and how many the client puts into one POST.
 const (
-	traffic = 600
-	ahead   = 20
+	traffic = 1200
+	step    = 20
 )
 
-// exchange sends numbered events in step with those that it receives, so that traffic lasts as long as the client's.
-func (h *recorder) exchange(conn *realtime.Conn) error {
+// exchange sends numbered events, so many ahead of those that it receives.
+func (h *recorder) exchange(conn *realtime.Conn, ahead int) error {
 	for i := range traffic {
 		if err := conn.Emit("n", i); err != nil {
 			return err
@@ -326,7 +334,7 @@ func (c *movingClient) run() {
 			paused = true
 		default:
 		}
-		c.post(min(ahead, traffic-c.sent))
+		c.post(min(step, traffic-c.sent))
 		_, body := c.poller.Get()
 		c.take(strings.Split(body, "\x1e"))
 	}

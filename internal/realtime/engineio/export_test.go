@@ -16,10 +16,3 @@ func (s *Session) Queued() int64 {
 	defer s.mu.Unlock()
 	return s.out.cost
 }
-
-// Upgrading says whether a WebSocket is trying to take over.
-func (s *Session) Upgrading() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.upgrading
-}
