@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"rolecall/internal/realtime/engineio"
@@ -19,96 +17,129 @@ var someRooms = []string{"red", "green", "blue", "black"}
 // TestTableAgainstModel runs random commands on a table and on a plain set of
 // pairs, and compares every answer.
 func TestTableAgainstModel(t *testing.T) {
-	type pair struct {
-		id   int
-		room string
-	}
 	rapid.Check(t, func(t *rapid.T) {
-		model := map[pair]bool{}
-		var table rooms.Table
-		members := make([]*rooms.Member, 5)
-		number := map[*rooms.Member]int{}
-		for i := range members {
-			members[i] = &rooms.Member{}
-			number[members[i]] = i
-		}
-		drawID := rapid.IntRange(0, len(members)-1)
-		drawRooms := rapid.SliceOfN(rapid.SampledFrom(someRooms), 0, 3)
-		in := func(id int) func(string) bool {
-			return func(room string) bool { return model[pair{id, room}] }
-		}
-		sorted := cmp.Options{cmpopts.SortSlices(func(a, b int) bool { return a < b }), cmpopts.EquateEmpty()}
+		m := newTableModel(5)
 		t.Repeat(map[string]func(*rapid.T){
-			"join": func(t *rapid.T) {
-				id, names := drawID.Draw(t, "id"), drawRooms.Draw(t, "rooms")
-				table.Join(members[id], names...)
-				for _, room := range names {
-					model[pair{id, room}] = true
-				}
-			},
-			"leave": func(t *rapid.T) {
-				id, names := drawID.Draw(t, "id"), drawRooms.Draw(t, "rooms")
-				table.Leave(members[id], names...)
-				for _, room := range names {
-					delete(model, pair{id, room})
-				}
-			},
-			"leave all": func(t *rapid.T) {
-				id := drawID.Draw(t, "id")
-				left := table.LeaveAll(members[id])
-				for _, room := range left {
-					if !model[pair{id, room}] {
-						t.Fatalf("%d has left %s, where it was not", id, room)
-					}
-					delete(model, pair{id, room})
-				}
-			},
-			"select": func(t *rapid.T) {
-				to, except := drawRooms.Draw(t, "to"), drawRooms.Draw(t, "except")
-				var want, got []int
-				for id := range members {
-					if slices.ContainsFunc(to, in(id)) && !slices.ContainsFunc(except, in(id)) {
-						want = append(want, id)
-					}
-				}
-				for _, m := range table.Select(to, except) {
-					got = append(got, number[m])
-				}
-				if diff := cmp.Diff(want, got, sorted); diff != "" {
-					t.Fatal(diff)
-				}
-			},
-			"count": func(t *rapid.T) {
-				all := drawRooms.Draw(t, "all")
-				want := 0
-				for id := range members {
-					if len(all) > 0 && !slices.ContainsFunc(all, func(room string) bool { return !model[pair{id, room}] }) {
-						want++
-					}
-				}
-				if got := table.Count(all...); got != want {
-					t.Fatalf("%d stand in all of %v, want %d", got, all, want)
-				}
-			},
-			"": func(t *rapid.T) {
-				existing := map[string]bool{}
-				for p := range model {
-					existing[p.room] = true
-				}
-				if rooms, memberships := table.Size(); rooms != len(existing) || memberships != len(model) {
-					t.Fatalf("%d rooms with %d places, want %d with %d", rooms, memberships, len(existing), len(model))
-				}
-				for id, m := range members {
-					listed := table.RoomsOf(m)
-					for _, room := range someRooms {
-						if table.Contains(m, room) != model[pair{id, room}] || slices.Contains(listed, room) != model[pair{id, room}] {
-							t.Fatalf("is %d in %s? it lists %v", id, room, listed)
-						}
-					}
-				}
-			},
+			"join":      m.join,
+			"leave":     m.leave,
+			"leave all": m.leaveAll,
+			"select":    m.compareSelect,
+			"count":     m.compareCount,
+			"":          m.compareRooms,
 		})
 	})
+}
+
+// pair says that a member stands in a room.
+type pair struct {
+	id   int
+	room string
+}
+
+// tableModel is a table beside the set of pairs it stands for.
+type tableModel struct {
+	table   rooms.Table
+	members []*rooms.Member // by id
+	number  map[*rooms.Member]int
+	pairs   map[pair]bool
+}
+
+func newTableModel(members int) *tableModel {
+	m := &tableModel{number: map[*rooms.Member]int{}, pairs: map[pair]bool{}}
+	for id := range members {
+		m.members = append(m.members, &rooms.Member{})
+		m.number[m.members[id]] = id
+	}
+	return m
+}
+
+func (m *tableModel) drawID(t *rapid.T) int {
+	return rapid.IntRange(0, len(m.members)-1).Draw(t, "id")
+}
+
+func drawRooms(t *rapid.T, label string) []string {
+	return rapid.SliceOfN(rapid.SampledFrom(someRooms), 0, 3).Draw(t, label)
+}
+
+// in says of a room whether the member stands in it.
+func (m *tableModel) in(id int) func(room string) bool {
+	return func(room string) bool { return m.pairs[pair{id, room}] }
+}
+
+func (m *tableModel) join(t *rapid.T) {
+	id, names := m.drawID(t), drawRooms(t, "rooms")
+	m.table.Join(m.members[id], names...)
+	for _, room := range names {
+		m.pairs[pair{id, room}] = true
+	}
+}
+
+func (m *tableModel) leave(t *rapid.T) {
+	id, names := m.drawID(t), drawRooms(t, "rooms")
+	m.table.Leave(m.members[id], names...)
+	for _, room := range names {
+		delete(m.pairs, pair{id, room})
+	}
+}
+
+func (m *tableModel) leaveAll(t *rapid.T) {
+	id := m.drawID(t)
+	for _, room := range m.table.LeaveAll(m.members[id]) {
+		if !m.pairs[pair{id, room}] {
+			t.Fatalf("%d has left %s, where it was not", id, room)
+		}
+		delete(m.pairs, pair{id, room})
+	}
+}
+
+func (m *tableModel) compareSelect(t *rapid.T) {
+	to, except := drawRooms(t, "to"), drawRooms(t, "except")
+	var want, got []int
+	for id := range m.members {
+		if slices.ContainsFunc(to, m.in(id)) && !slices.ContainsFunc(except, m.in(id)) {
+			want = append(want, id)
+		}
+	}
+	for _, member := range m.table.Select(to, except) {
+		got = append(got, m.number[member])
+	}
+	slices.Sort(got)
+	if !slices.Equal(want, got) {
+		t.Fatalf("in %v and not in %v: %v, want %v", to, except, got, want)
+	}
+}
+
+func (m *tableModel) compareCount(t *rapid.T) {
+	all := drawRooms(t, "all")
+	want := 0
+	for id := range m.members {
+		if len(all) > 0 && !slices.ContainsFunc(all, func(room string) bool { return !m.pairs[pair{id, room}] }) {
+			want++
+		}
+	}
+	if got := m.table.Count(all...); got != want {
+		t.Fatalf("%d stand in all of %v, want %d", got, all, want)
+	}
+}
+
+// compareRooms compares what exists, and where each member stands.
+func (m *tableModel) compareRooms(t *rapid.T) {
+	existing := map[string]bool{}
+	for p := range m.pairs {
+		existing[p.room] = true
+	}
+	if rooms, memberships := m.table.Size(); rooms != len(existing) || memberships != len(m.pairs) {
+		t.Fatalf("%d rooms with %d places, want %d with %d", rooms, memberships, len(existing), len(m.pairs))
+	}
+	for id, member := range m.members {
+		listed := m.table.RoomsOf(member)
+		for _, room := range someRooms {
+			want := m.pairs[pair{id, room}]
+			if m.table.Contains(member, room) != want || slices.Contains(listed, room) != want {
+				t.Fatalf("is %d in %s? it lists %v", id, room, listed)
+			}
+		}
+	}
 }
 
 // TestReconnectRace is the case that a table with two separate maps gets wrong: a
