@@ -93,7 +93,10 @@ func (m *tableModel) leaveAll(t *rapid.T) {
 }
 
 func (m *tableModel) compareSelect(t *rapid.T) {
-	to, except := drawRooms(t, "to"), drawRooms(t, "except")
+	m.expectSelected(t, drawRooms(t, "to"), drawRooms(t, "except"))
+}
+
+func (m *tableModel) expectSelected(t *rapid.T, to, except []string) {
 	var want, got []int
 	for id := range m.members {
 		if slices.ContainsFunc(to, m.in(id)) && !slices.ContainsFunc(except, m.in(id)) {
@@ -122,7 +125,7 @@ func (m *tableModel) compareCount(t *rapid.T) {
 	}
 }
 
-// compareRooms compares what exists, and where each member stands.
+// compareRooms compares what exists, who stands in each room, and where each member stands.
 func (m *tableModel) compareRooms(t *rapid.T) {
 	existing := map[string]bool{}
 	for p := range m.pairs {
@@ -130,6 +133,9 @@ func (m *tableModel) compareRooms(t *rapid.T) {
 	}
 	if rooms, memberships := m.table.Size(); rooms != len(existing) || memberships != len(m.pairs) {
 		t.Fatalf("%d rooms with %d places, want %d with %d", rooms, memberships, len(existing), len(m.pairs))
+	}
+	for _, room := range someRooms {
+		m.expectSelected(t, []string{room}, nil) // which the table keeps a list for
 	}
 	for id, member := range m.members {
 		listed := m.table.RoomsOf(member)
