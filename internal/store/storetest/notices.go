@@ -59,23 +59,9 @@ func noticeByID(t tester, store Store, id string) notices.Addressed {
 
 func listed(t tester, store Store, limit int) []notices.Notice {
 	t.Helper()
-	var all []notices.Notice
-	page := notices.Listing{Limit: limit}
-	for {
-		found, next, err := store.Notices(t.Context(), page)
-		check(t, "notices", err)
-		if len(found) > limit {
-			t.Fatalf("a page of %d notices, asked for %d", len(found), limit)
-		}
-		all = append(all, found...)
-		if next == "" {
-			return all
-		}
-		if len(found) == 0 || next == page.Cursor {
-			t.Fatal("a cursor that leads nowhere")
-		}
-		page.Cursor = next
-	}
+	return allPages(t, "notices", limit, "", func(cursor string) ([]notices.Notice, string, error) {
+		return store.Notices(t.Context(), notices.Listing{Limit: limit, Cursor: cursor})
+	})
 }
 
 func noticesComeBack(t *testing.T, store Store) {

@@ -55,22 +55,10 @@ func track(t tester, store Store, driverID string) []tracking.Position {
 
 func pages(t tester, store Store, query tracking.TrackQuery) []tracking.Position {
 	t.Helper()
-	var all []tracking.Position
-	for {
-		page, next, err := store.Track(t.Context(), query)
-		check(t, "track", err)
-		if len(page) > query.Limit {
-			t.Fatalf("a page of %d positions, asked for %d", len(page), query.Limit)
-		}
-		all = append(all, page...)
-		if next == "" {
-			return all
-		}
-		if len(page) == 0 || next == query.Cursor {
-			t.Fatal("a cursor that leads nowhere")
-		}
-		query.Cursor = next
-	}
+	return allPages(t, "track", query.Limit, query.Cursor, func(cursor string) ([]tracking.Position, string, error) {
+		query.Cursor = cursor
+		return store.Track(t.Context(), query)
+	})
 }
 
 func newest(t tester, store Store, driverID string) *tracking.Position {
@@ -255,11 +243,11 @@ func trackBounds(t *testing.T, store Store) {
 		{"to is inclusive", tracking.TrackQuery{To: 20}, fixes[:3]},
 		{"both", tracking.TrackQuery{From: 10, To: 20}, fixes[1:3]},
 		{"one instant", tracking.TrackQuery{From: 20, To: 20}, fixes[2:3]},
-		{"nothing between", tracking.TrackQuery{From: 21, To: 29}, nil},
-		{"upside down", tracking.TrackQuery{From: 30, To: 10}, nil},
+		{"nothing between", tracking.TrackQuery{From: 21, To: 29}, fixes[:0]},
+		{"upside down", tracking.TrackQuery{From: 30, To: 10}, fixes[:0]},
 		{"present company", tracking.TrackQuery{CompanyID: "acme"}, fixes[1:]},
 		{"former company", tracking.TrackQuery{CompanyID: "former"}, fixes[:1]},
-		{"foreign company", tracking.TrackQuery{CompanyID: "foreign"}, nil},
+		{"foreign company", tracking.TrackQuery{CompanyID: "foreign"}, fixes[:0]},
 		{"company and to", tracking.TrackQuery{CompanyID: "acme", To: 10}, fixes[1:2]},
 	} {
 		for _, limit := range []int{1, 100} {

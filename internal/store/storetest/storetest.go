@@ -110,6 +110,28 @@ func invalid(t tester, what, field string, err error) {
 	}
 }
 
+// allPages is a listing from a cursor on, put together from its pages. It fails the test where a page is longer than the
+// limit, or a cursor leads nowhere.
+func allPages[T any](t tester, what string, limit int, cursor string, list func(cursor string) ([]T, string, error)) []T {
+	t.Helper()
+	all := []T{}
+	for {
+		page, next, err := list(cursor)
+		check(t, what, err)
+		if len(page) > limit {
+			t.Fatalf("%s: a page of %d, asked for %d", what, len(page), limit)
+		}
+		all = append(all, page...)
+		if next == "" {
+			return all
+		}
+		if len(page) == 0 || next == cursor {
+			t.Fatalf("%s: a cursor that leads nowhere", what)
+		}
+		cursor = next
+	}
+}
+
 // strangeCursors are texts that no listing has returned.
 func strangeCursors() []string {
 	return []string{"x", "!", "AAAA", "dA", "bg", "dQ", "dQ==", "1.1", "%00", "t1.1", strings.Repeat("A", 4096), "dDEuMQ\n"}

@@ -26,22 +26,10 @@ func saveUser(t tester, store Store, user presence.User) presence.User {
 
 func users(t tester, store Store, query presence.UserQuery) []presence.User {
 	t.Helper()
-	all := []presence.User{}
-	for {
-		page, next, err := store.Users(t.Context(), query)
-		check(t, "users", err)
-		if len(page) > query.Limit {
-			t.Fatalf("a page of %d people, asked for %d", len(page), query.Limit)
-		}
-		all = append(all, page...)
-		if next == "" {
-			return all
-		}
-		if len(page) == 0 || next == query.Cursor {
-			t.Fatal("a cursor that leads nowhere")
-		}
-		query.Cursor = next
-	}
+	return allPages(t, "users", query.Limit, query.Cursor, func(cursor string) ([]presence.User, string, error) {
+		query.Cursor = cursor
+		return store.Users(t.Context(), query)
+	})
 }
 
 func usersRemembered(t *testing.T, store Store) {
