@@ -32,26 +32,27 @@ type Bar struct {
 	Verdict  Verdict
 }
 
-// AtMost returns a bar that holds where measured is at most limit; both are shown by format, such as "%.2f µs".
-func AtMost(text, format string, measured, limit float64) Bar {
-	return judge(text, format, measured, limit, measured <= limit)
+// AtMost returns a bar that holds where value is at most limit, and cannot be judged where it has not been measured. Both
+// are shown by format, such as "%.2f µs".
+func AtMost(measured bool, text, format string, value, limit float64) Bar {
+	return judge(measured, text, format, value, limit, value <= limit)
 }
 
-// AtLeast returns a bar that holds where measured is at least limit.
-func AtLeast(text, format string, measured, limit float64) Bar {
-	return judge(text, format, measured, limit, measured >= limit)
+// AtLeast returns a bar that holds where value is at least limit, and is otherwise as AtMost.
+func AtLeast(measured bool, text, format string, value, limit float64) Bar {
+	return judge(measured, text, format, value, limit, value >= limit)
 }
 
-func judge(text, format string, measured, limit float64, holds bool) Bar {
-	b := Bar{Text: text, Measured: fmt.Sprintf(format+" against "+format, measured, limit), Verdict: DoesNotHold}
+func judge(measured bool, text, format string, value, limit float64, holds bool) Bar {
+	if !measured {
+		return Bar{Text: text, Measured: "–", Verdict: NotMeasured}
+	}
+	b := Bar{Text: text, Measured: fmt.Sprintf(format+" against "+format, value, limit), Verdict: DoesNotHold}
 	if holds {
 		b.Verdict = Holds
 	}
 	return b
 }
-
-// Missing returns a bar that could not be judged.
-func Missing(text string) Bar { return Bar{Text: text, Measured: "–", Verdict: NotMeasured} }
 
 // Section is the report of one scenario.
 type Section struct {

@@ -17,8 +17,8 @@ func section() report.Section {
 			Rows:    [][]string{{"rolecall", "1.50"}, {"a|b", "12.00"}},
 		},
 		Bars: []report.Bar{
-			report.AtMost("at most 2 µs", "%.2f µs", 1.5, 2),
-			report.Missing("less than bun"),
+			report.AtMost(true, "at most 2 µs", "%.2f µs", 1.5, 2),
+			report.AtMost(false, "less than bun", "%.2f µs", 1, 2),
 		},
 	}
 }
@@ -76,13 +76,14 @@ func TestVerdicts(t *testing.T) {
 		bar  report.Bar
 		want report.Verdict
 	}{
-		{report.AtMost("", "%g", 1, 2), report.Holds},
-		{report.AtMost("", "%g", 2, 2), report.Holds},
-		{report.AtMost("", "%g", 3, 2), report.DoesNotHold},
-		{report.AtLeast("", "%g", 3, 2), report.Holds},
-		{report.AtLeast("", "%g", 2, 2), report.Holds},
-		{report.AtLeast("", "%g", 1, 2), report.DoesNotHold},
-		{report.Missing(""), report.NotMeasured},
+		{report.AtMost(true, "", "%g", 1, 2), report.Holds},
+		{report.AtMost(true, "", "%g", 2, 2), report.Holds},
+		{report.AtMost(true, "", "%g", 3, 2), report.DoesNotHold},
+		{report.AtLeast(true, "", "%g", 3, 2), report.Holds},
+		{report.AtLeast(true, "", "%g", 2, 2), report.Holds},
+		{report.AtLeast(true, "", "%g", 1, 2), report.DoesNotHold},
+		{report.AtMost(false, "", "%g", 1, 2), report.NotMeasured},
+		{report.AtLeast(false, "", "%g", 3, 2), report.NotMeasured},
 	} {
 		if test.bar.Verdict != test.want {
 			t.Errorf("%s: %s, want %s", test.bar.Measured, test.bar.Verdict, test.want)

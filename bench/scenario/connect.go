@@ -94,15 +94,9 @@ func connectBars(all results) []report.Bar {
 		lost, has := all.figure(name, connectsLost)
 		rate, _ := all.figure(name, connectRate)
 		bars = append(bars,
-			atMost(has, fmt.Sprintf("%s: none lost, that is none slower than 10 s", name), "%.0f", lost, 0),
-			atLeast(has && hasBun, fmt.Sprintf("%s: connects per CPU second at least bun's, both ways together", name), "%.0f", rate, bun))
+			report.AtMost(has, fmt.Sprintf("%s: none lost, that is none slower than 10 s", name), "%.0f", lost, 0),
+			report.AtLeast(has && hasBun, fmt.Sprintf("%s: connects per CPU second at least bun's, both ways together", name),
+				"%.0f", rate, bun))
 	}
 	return bars
-}
-
-func atLeast(measured bool, text, format string, value, limit float64) report.Bar {
-	if !measured {
-		return report.Missing(text)
-	}
-	return report.AtLeast(text, format, value, limit)
 }

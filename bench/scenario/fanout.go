@@ -84,16 +84,9 @@ func fanoutBars(all results) []report.Bar {
 	for _, name := range []target.Name{target.Rolecall, target.Engine} {
 		own, has := all.figure(name, cpuPerDelivery)
 		bars = append(bars,
-			atMost(has && hasHub, fmt.Sprintf("%s: CPU at most 1.2 × the hub's", name), "%.2f µs", own, 1.2*hub),
-			atMost(has && hasNode, fmt.Sprintf("%s: CPU at most 0.6 × node's", name), "%.2f µs", own, 0.6*node),
-			atMost(has && hasBun, fmt.Sprintf("%s: CPU less than bun's", name), "%.2f µs", own, bun))
+			report.AtMost(has && hasHub, fmt.Sprintf("%s: CPU at most 1.2 × the hub's", name), "%.2f µs", own, 1.2*hub),
+			report.AtMost(has && hasNode, fmt.Sprintf("%s: CPU at most 0.6 × node's", name), "%.2f µs", own, 0.6*node),
+			report.AtMost(has && hasBun, fmt.Sprintf("%s: CPU less than bun's", name), "%.2f µs", own, bun))
 	}
 	return bars
-}
-
-func atMost(measured bool, text, format string, value, limit float64) report.Bar {
-	if !measured {
-		return report.Missing(text)
-	}
-	return report.AtMost(text, format, value, limit)
 }

@@ -38,7 +38,7 @@ func idle() Scenario {
 			var bars []report.Bar
 			for _, name := range []target.Name{target.Rolecall, target.Engine} {
 				each, has := all.figure(name, memoryEach)
-				bars = append(bars, atMost(has, fmt.Sprintf("%s: at most %d kB a connection, at both readings", name, memoryLimit),
+				bars = append(bars, report.AtMost(has, fmt.Sprintf("%s: at most %d kB a connection, at both readings", name, memoryLimit),
 					"%.1f kB", each, memoryLimit))
 			}
 			return bars

@@ -110,7 +110,7 @@ func TestFailureIsARow(t *testing.T) {
 	}
 	s := Scenario{Name: "test", Servers: []target.Name{target.Engine, target.Node}, columns: []string{"a", "b"},
 		run:  func(context.Context, *Bench, *rig) (result, error) { return result{}, errors.New("unreachable") },
-		bars: func(all results) []report.Bar { return []report.Bar{atMost(len(all) > 0, "bar", "%g", 1, 1)} }}
+		bars: func(all results) []report.Bar { return []report.Bar{report.AtMost(len(all) > 0, "bar", "%g", 1, 1)} }}
 	var progress bytes.Buffer
 	b := &Bench{Workshop: workshop, Window: time.Second, Progress: &progress}
 	section, err := s.Run(t.Context(), b, []target.Name{target.Engine})

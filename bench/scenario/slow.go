@@ -48,8 +48,9 @@ func slow() Scenario {
 				growth, has := all.figure(name, memoryGrowth)
 				ratio, _ := all.figure(name, p99Ratio)
 				bars = append(bars,
-					atMost(has, fmt.Sprintf("%s: grows by less than %d MiB", name, growthLimit), "%.1f MiB", growth, growthLimit),
-					atMost(has, fmt.Sprintf("%s: p99 of those who read at most twice what it is without the others", name), "%.2f ×", ratio, 2))
+					report.AtMost(has, fmt.Sprintf("%s: grows by less than %d MiB", name, growthLimit), "%.1f MiB", growth, growthLimit),
+					report.AtMost(has, fmt.Sprintf("%s: p99 of those who read at most twice what it is without the others", name),
+						"%.2f ×", ratio, 2))
 			}
 			return bars
 		},

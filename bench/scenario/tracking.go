@@ -54,8 +54,8 @@ func fleet() Scenario {
 			node, hasNode := all.figure(target.Node, cpuPerDelivery)
 			latency, _ := all.figure(target.Rolecall, slowestTwo)
 			return []report.Bar{
-				atMost(has && hasNode, "rolecall: CPU per delivered position at most 0.1 × node's", "%.3f µs", own, 0.1*node),
-				atMost(has, "rolecall: p99 at most the flush of 100 ms and 30 ms more", "%.1f ms", latency, fleetLatency),
+				report.AtMost(has && hasNode, "rolecall: CPU per delivered position at most 0.1 × node's", "%.3f µs", own, 0.1*node),
+				report.AtMost(has, "rolecall: p99 at most the flush of 100 ms and 30 ms more", "%.1f ms", latency, fleetLatency),
 			}
 		},
 	}
@@ -93,7 +93,7 @@ func ingest() Scenario {
 				figure := fmt.Sprint(load.drivers)
 				own, has := all.figure(target.Rolecall, figure)
 				node, hasNode := all.figure(target.Node, figure)
-				bars = append(bars, atMost(has && hasNode, fmt.Sprintf("rolecall: CPU per position less than node's, %s drivers", figure),
+				bars = append(bars, report.AtMost(has && hasNode, fmt.Sprintf("rolecall: CPU per position less than node's, %s drivers", figure),
 					"%.1f µs", own, node))
 			}
 			return bars
