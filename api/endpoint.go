@@ -35,7 +35,7 @@ func (a *API) endpoint(route Route) http.Handler {
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := route.handle(w, r.WithContext(auth.WithIdentity(r.Context(), who)), who); err != nil {
+		if err := route.handle(w, r, who); err != nil {
 			a.problem(w, r, err)
 		}
 	})

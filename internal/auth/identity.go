@@ -2,7 +2,6 @@
 package auth
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -39,16 +38,3 @@ var (
 	// ErrRole: the token's role is none of the five.
 	ErrRole = errors.New("unknown role")
 )
-
-type contextKey struct{}
-
-// WithIdentity returns a context that carries who is calling.
-func WithIdentity(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, contextKey{}, id)
-}
-
-// FromContext returns who is calling; false outside an authenticated call.
-func FromContext(ctx context.Context) (Identity, bool) {
-	id, ok := ctx.Value(contextKey{}).(Identity)
-	return id, ok
-}

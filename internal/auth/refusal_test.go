@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -73,16 +72,6 @@ func TestBearer(t *testing.T) {
 	}
 	if !errors.Is(err, auth.ErrRequired) {
 		t.Errorf("a scheme without a token: %v", err)
-	}
-}
-
-func TestContext(t *testing.T) {
-	if id, ok := auth.FromContext(context.Background()); ok || id != (auth.Identity{}) {
-		t.Errorf("a bare context speaks for %+v", id)
-	}
-	want := auth.Identity{UserID: "u1", Role: roles.Vendor}
-	if got, ok := auth.FromContext(auth.WithIdentity(context.Background(), want)); !ok || got != want {
-		t.Errorf("FromContext = %+v, %t", got, ok)
 	}
 }
 
