@@ -32,7 +32,7 @@ func (s *Store) inbox(
 	}
 	start := int64(0)
 	if after != "" {
-		start, err = scanOne[int64](s.sql.selectNoticeSeq.QueryRowContext(ctx, after))
+		start, err = readOne(ctx, s, s.sql.selectNoticeSeq, scanOne[int64], after)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return nil, 0, fault.Invalid("after", "There is no notice of this id to go on after")
@@ -40,16 +40,15 @@ func (s *Store) inbox(
 			return nil, 0, err
 		}
 	}
-	rows, err := s.sql.selectInbox.QueryContext(ctx, rooms, now, reader.UserID, start, max(limit, 0))
-	found, err = collect(rows, err, func(row scanner) (notices.Notice, error) {
+	found, err = readAll(ctx, s, s.sql.selectInbox, func(row scanner) (notices.Notice, error) {
 		numbered, err := scanNotice(row, &unread)
 		return numbered.Notice, err
-	})
+	}, rooms, now, reader.UserID, start, max(limit, 0))
 	if err != nil || len(found) > 0 || start == 0 && limit > 0 {
 		return found, unread, err
 	}
 	// There are none on this page to bring the count with them; there may be some before it.
-	unread, err = scanOne[int](s.sql.countInboxBeside.QueryRowContext(ctx, rooms, now, reader.UserID))
+	unread, err = readOne(ctx, s, s.sql.countInboxBeside, scanOne[int], rooms, now, reader.UserID)
 	return found, unread, err
 }
 

@@ -77,9 +77,11 @@ func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (
 	}
 	found := []chat.Message{message}
 	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.RoomID, message.Seq)
-	if err := fillReaders(found, rows, err); err != nil {
-		return chat.Appended{}, err
+	readers, err := collect(rows, err, scanReader)
+	if err != nil {
+		return chat.Appended{}, fmt.Errorf("read marks: %w", err)
 	}
+	addReaders(found, readers)
 	return chat.Appended{Message: found[0], Replayed: true}, nil
 }
 
@@ -125,8 +127,7 @@ func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]c
 	if backwards {
 		statement = s.sql.selectLatest
 	}
-	rows, err := statement.QueryContext(ctx, roomID, page.After, highest(page.Before), overfetch(page.Limit))
-	messages, err := collect(rows, err, scanMessage)
+	messages, err := readAll(ctx, s, statement, scanMessage, roomID, page.After, highest(page.Before), overfetch(page.Limit))
 	if err != nil {
 		return nil, false, err
 	}
@@ -137,24 +138,18 @@ func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]c
 	if backwards {
 		slices.Reverse(messages)
 	}
-	rows, err = s.sql.selectReadersBeside.QueryContext(ctx, roomID, messages[0].Seq)
-	if err := fillReaders(messages, rows, err); err != nil {
-		return nil, false, err
-	}
-	return messages, more, nil
+	return messages, more, s.fillReaders(ctx, messages)
 }
 
 // MessageByID implements chat.Store.
 func (s *Store) MessageByID(ctx context.Context, roomID, messageID string) (chat.Message, bool, error) {
-	message, err := scanMessage(s.sql.selectMessage.QueryRowContext(ctx, roomID, messageID))
+	message, err := readOne(ctx, s, s.sql.selectMessage, scanMessage, roomID, messageID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return chat.Message{}, false, nil
 	}
 	found := []chat.Message{message}
 	if err == nil {
-		var rows *sql.Rows
-		rows, err = s.sql.selectReadersBeside.QueryContext(ctx, roomID, message.Seq)
-		err = fillReaders(found, rows, err)
+		err = s.fillReaders(ctx, found)
 	}
 	if err != nil {
 		return chat.Message{}, false, fmt.Errorf("find message: %w", err)
@@ -177,18 +172,25 @@ func scanMessage(row scanner) (m chat.Message, err error) {
 	return m, err
 }
 
-// fillReaders sets ReadBy of messages of one room from rows of (user id, seq read up to) in the order of user id.
-func fillReaders(messages []chat.Message, rows *sql.Rows, failed error) error {
-	type reader struct {
-		userID string
-		seq    int64
-	}
-	readers, err := collect(rows, failed, func(row scanner) (r reader, err error) {
-		return r, row.Scan(&r.userID, &r.seq)
-	})
+// reader is how far somebody has read a room.
+type reader struct {
+	userID string
+	seq    int64
+}
+
+func scanReader(row scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
+
+// fillReaders sets ReadBy of messages of one room, which are in the order of seq.
+func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
+	readers, err := readAll(ctx, s, s.sql.selectReadersBeside, scanReader, messages[0].RoomID, messages[0].Seq)
 	if err != nil {
 		return fmt.Errorf("read marks: %w", err)
 	}
+	addReaders(messages, readers)
+	return nil
+}
+
+func addReaders(messages []chat.Message, readers []reader) {
 	for _, r := range readers {
 		for i := range messages {
 			if messages[i].Seq <= r.seq {
@@ -196,5 +198,4 @@ func fillReaders(messages []chat.Message, rows *sql.Rows, failed error) error {
 			}
 		}
 	}
-	return nil
 }

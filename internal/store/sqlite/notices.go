@@ -120,8 +120,7 @@ func (s *Store) Notices(ctx context.Context, page notices.Listing) ([]notices.No
 			return nil, "", fmt.Errorf("list notices: %w", err)
 		}
 	}
-	rows, err := s.sql.selectNotices.QueryContext(ctx, before, overfetch(page.Limit))
-	found, err := collect(rows, err, func(row scanner) (numberedNotice, error) { return scanNotice(row) })
+	found, err := readAll(ctx, s, s.sql.selectNotices, scanNumbered, before, overfetch(page.Limit))
 	if err != nil {
 		return nil, "", fmt.Errorf("list notices: %w", err)
 	}
@@ -134,15 +133,13 @@ func (s *Store) Notices(ctx context.Context, page notices.Listing) ([]notices.No
 
 // NoticeByID implements notices.Store. The rooms are in the order of their names.
 func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Addressed, bool, error) {
-	numbered, err := scanNotice(s.sql.selectNoticeByID.QueryRowContext(ctx, id))
+	numbered, err := readOne(ctx, s, s.sql.selectNoticeByID, scanNumbered, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return notices.Addressed{}, false, nil
 	}
 	found := notices.Addressed{Notice: numbered.Notice}
 	if err == nil {
-		var rows *sql.Rows
-		rows, err = s.sql.selectNoticeRooms.QueryContext(ctx, numbered.seq)
-		found.Rooms, err = collect(rows, err, scanOne[string])
+		found.Rooms, err = readAll(ctx, s, s.sql.selectNoticeRooms, scanOne[string], numbered.seq)
 	}
 	if err != nil {
 		return notices.Addressed{}, false, fmt.Errorf("find notice: %w", err)
@@ -188,6 +185,8 @@ func scanNotice(row scanner, further ...any) (n numberedNotice, err error) {
 	}
 	return n, nil
 }
+
+func scanNumbered(row scanner) (numberedNotice, error) { return scanNotice(row) }
 
 func plain(numbered []numberedNotice) []notices.Notice {
 	found := make([]notices.Notice, 0, len(numbered))

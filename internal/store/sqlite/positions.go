@@ -190,8 +190,7 @@ func digest(p *tracking.Position) int64 {
 
 // Drivers implements tracking.Store.
 func (s *Store) Drivers(ctx context.Context) ([]tracking.Driver, error) {
-	rows, err := s.sql.selectDrivers.QueryContext(ctx)
-	drivers, err := collect(rows, err, scanDriver)
+	drivers, err := readAll(ctx, s, s.sql.selectDrivers, scanDriver)
 	if err != nil {
 		return nil, fmt.Errorf("list drivers: %w", err)
 	}
@@ -226,17 +225,15 @@ func (s *Store) Track(ctx context.Context, query tracking.TrackQuery) ([]trackin
 		}
 	}
 	from, to := max(lowest(query.From), after.ts), highest(query.To)
-	rows, err := s.sql.selectTrack.QueryContext(ctx,
-		query.DriverID, from, to, query.CompanyID, after.ts, after.number, overfetch(query.Limit))
 	type located struct {
 		tracking.Position
 		number int64
 	}
-	found, err := collect(rows, err, func(row scanner) (p located, err error) {
+	found, err := readAll(ctx, s, s.sql.selectTrack, func(row scanner) (p located, err error) {
 		p.DriverID = query.DriverID
 		return p, row.Scan(&p.number, &p.CompanyID, &p.TS, &p.Lat, &p.Lng,
 			&p.Heading, &p.Speed, &p.Accuracy, &p.Altitude, &p.Battery, &p.Seq)
-	})
+	}, query.DriverID, from, to, query.CompanyID, after.ts, after.number, overfetch(query.Limit))
 	if err != nil {
 		return nil, "", fmt.Errorf("read track: %w", err)
 	}

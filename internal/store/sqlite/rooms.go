@@ -50,8 +50,7 @@ func (s *Store) CreateGroup(ctx context.Context, group chat.Group) error {
 
 // Members implements chat.Store.
 func (s *Store) Members(ctx context.Context, roomID string) ([]string, error) {
-	rows, err := s.sql.selectMembers.QueryContext(ctx, roomID)
-	members, err := collect(rows, err, scanOne[string])
+	members, err := readAll(ctx, s, s.sql.selectMembers, scanOne[string], roomID)
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
@@ -60,7 +59,7 @@ func (s *Store) Members(ctx context.Context, roomID string) ([]string, error) {
 
 // LastSeq implements chat.Store. It stays where it is when messages are deleted.
 func (s *Store) LastSeq(ctx context.Context, roomID string) (int64, error) {
-	lastSeq, err := scanOne[int64](s.sql.selectLastSeq.QueryRowContext(ctx, roomID))
+	lastSeq, err := readOne(ctx, s, s.sql.selectLastSeq, scanOne[int64], roomID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("read last seq: %w", err)
 	}
@@ -79,7 +78,7 @@ func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, u
 		return err
 	})
 	if err == nil {
-		unread, err = scanOne[int](s.sql.countUnread.QueryRowContext(ctx, mark.RoomID, mark.UserID))
+		unread, err = readOne(ctx, s, s.sql.countUnread, scanOne[int], mark.RoomID, mark.UserID)
 	}
 	if err != nil {
 		return false, 0, fmt.Errorf("mark room read: %w", err)

@@ -61,6 +61,7 @@ type Store struct {
 	log     *slog.Logger
 	writer  *sql.DB // one connection
 	readers *sql.DB
+	reading chan struct{} // holds an item for each query on readers
 	jobs    *groupcommit.Writer[job, struct{}]
 	drivers driverCache
 	sql     statements
@@ -74,7 +75,7 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{log: options.Logger}
+	s := &Store{log: options.Logger, reading: make(chan struct{}, readers)}
 	if err := s.open(ctx, path); err != nil {
 		return nil, fmt.Errorf("open SQLite store %s: %w", path, errors.Join(err, s.abandon()))
 	}
@@ -136,8 +137,7 @@ func dataSource(path string, query url.Values) string {
 
 // Ping reports whether the file can be read.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.readers.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&one); err != nil {
+	if _, err := readOne(ctx, s, s.sql.selectPing, scanOne[int]); err != nil {
 		return fmt.Errorf("ping SQLite store: %w", err)
 	}
 	return nil

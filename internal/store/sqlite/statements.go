@@ -18,7 +18,7 @@ type statements struct {
 	upsertUser                                                                         *sql.Stmt
 
 	// Reads.
-	selectDrivers, selectTrack                                          *sql.Stmt
+	selectPing, selectDrivers, selectTrack                              *sql.Stmt
 	selectMembers, selectLastSeq, countUnread, selectPeers              *sql.Stmt
 	selectLatest, selectOldest, selectMessage, selectReadersBeside      *sql.Stmt
 	selectNotices, selectNoticeByID, selectNoticeRooms, selectNoticeSeq *sql.Stmt
@@ -106,6 +106,7 @@ func (s *statements) chatWrites() []statement {
 func (s *statements) reads() []statement {
 	const positionColumns = `p.company_id, p.ts, p.lat, p.lng, p.heading, p.speed, p.accuracy, p.altitude, p.battery, p.seq`
 	return []statement{
+		{&s.selectPing, `SELECT max(id) FROM goose_db_version`},
 		{&s.selectDrivers, `SELECT d.driver_id, d.company_id, d.username, ` + positionColumns + `
 			FROM drivers d LEFT JOIN positions p ON p.number = (
 				SELECT number FROM positions WHERE driver = d.number ORDER BY ts DESC, number DESC LIMIT 1)

@@ -35,11 +35,9 @@ func (s *Store) Users(ctx context.Context, query presence.UserQuery) ([]presence
 	if err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
-	rows, err := s.sql.selectUsers[filterOf(query)].QueryContext(ctx, after, string(query.Role), query.CompanyID, ids,
-		strings.ToLower(query.Text), overfetch(query.Limit))
-	users, err := collect(rows, err, func(row scanner) (u presence.User, err error) {
+	users, err := readAll(ctx, s, s.sql.selectUsers[filterOf(query)], func(row scanner) (u presence.User, err error) {
 		return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen)
-	})
+	}, after, string(query.Role), query.CompanyID, ids, strings.ToLower(query.Text), overfetch(query.Limit))
 	if err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
@@ -99,8 +97,7 @@ func (s *statements) userReads() []statement {
 
 // ConversationPeers implements presence.Store. The people are in the order of user id.
 func (s *Store) ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error) {
-	rows, err := s.sql.selectPeers.QueryContext(ctx, userID, max(limit, 0))
-	peers, err := collect(rows, err, scanOne[string])
+	peers, err := readAll(ctx, s, s.sql.selectPeers, scanOne[string], userID, max(limit, 0))
 	if err != nil {
 		return nil, fmt.Errorf("list conversation peers: %w", err)
 	}

@@ -66,36 +66,6 @@ func (s *Store) runJobs(ctx context.Context, jobs []job) ([]struct{}, error) {
 	return make([]struct{}, len(jobs)), err
 }
 
-// scanner is what *sql.Row and *sql.Rows have in common.
-type scanner interface {
-	Scan(into ...any) error
-}
-
-// collect reads all rows. The result is never nil, unless there is an error.
-func collect[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error)) (items []T, err error) {
-	if failed != nil {
-		return nil, failed
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	items = []T{}
-	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		items = append(items, item)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-// scanOne reads the only column of a row.
-func scanOne[T any](row scanner) (value T, err error) {
-	return value, row.Scan(&value)
-}
-
 // list encodes values for json_each, which lets one prepared statement take any number of them.
 func list[T string | int64](values []T) (string, error) {
 	if len(values) == 0 {
