@@ -61,7 +61,7 @@ func (c *Conn) Call(ctx context.Context, event string, payload any) ([]json.RawM
 func (c *Conn) beginCall() (id uint64, answer <-chan []json.RawMessage, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase.Load() != phaseOpen {
+	if !c.IsOpen() {
 		return 0, nil, ErrNotConnected
 	}
 	if c.calls == nil {

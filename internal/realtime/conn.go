@@ -19,7 +19,8 @@ var ErrNotConnected = errors.New("realtime: socket is not connected")
 const (
 	phaseConnecting int32 = iota // what is delivered waits behind the answer to CONNECT
 	phaseOpen
-	phaseGone
+	phaseLeft    // was open once
+	phaseRefused // never was
 )
 
 // Conn is one socket: a client in one namespace. All methods may be called from
@@ -31,9 +32,7 @@ type Conn struct {
 	ctx        context.Context //nolint:containedctx // it is the socket's lifetime
 	cancel     context.CancelFunc
 
-	phase  atomic.Int32 // changes under mu
-	open   atomic.Bool  // the phase is open; changes before anything else is sent
-	opened atomic.Bool  // it was open once
+	phase atomic.Int32 // changes under mu
 
 	mu     sync.Mutex
 	reason string
@@ -124,12 +123,18 @@ func (c *Conn) Emit(event string, payload any) error {
 	return nil
 }
 
+// IsOpen is part of engineio.Gate.
+func (c *Conn) IsOpen() bool { return c.phase.Load() == phaseOpen }
+
+// hasEnded says whether the socket has left its namespace, or will never be in it.
+func (c *Conn) hasEnded() bool { return c.phase.Load() >= phaseLeft }
+
 // Deliver is part of rooms.Outlet.
 func (c *Conn) Deliver(messages []*engineio.Message) bool {
 	for {
 		switch c.phase.Load() {
 		case phaseOpen:
-			err := c.connection.session.SendWhile(&c.open, messages)
+			err := c.connection.session.SendWhile(c, messages)
 			c.connection.sent(err)
 			return err == nil
 		case phaseConnecting:

@@ -187,7 +187,7 @@ func (c *connection) removeLocked(conn *Conn) {
 	if at := slices.Index(c.sockets, conn); at >= 0 {
 		c.sockets = slices.Delete(c.sockets, at, at+1)
 	}
-	if conn.opened.Load() && !slices.Contains(c.left, conn.namespace) {
+	if conn.phase.Load() == phaseLeft && !slices.Contains(c.left, conn.namespace) {
 		c.left = append(c.left, conn.namespace)
 	}
 	if len(c.sockets) == 0 && c.waiting == nil && !c.closed {
@@ -260,7 +260,7 @@ func (c *connection) slowReaderNotices() []*engineio.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.sockets {
-		if conn.phase.Load() != phaseOpen {
+		if !conn.IsOpen() {
 			continue
 		}
 		packet, err := encodeEvent(conn.namespace, event, payload)

@@ -27,10 +27,10 @@ func (c *Conn) handle(p *codec.Packet) {
 func (c *Conn) startEvent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.busy && c.phase.Load() == phaseOpen {
+	for c.busy && c.IsOpen() {
 		c.free.Wait()
 	}
-	if c.phase.Load() != phaseOpen {
+	if !c.IsOpen() {
 		return false
 	}
 	c.busy = true

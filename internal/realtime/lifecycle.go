@@ -34,15 +34,13 @@ func (c *Conn) establish(auth json.RawMessage) {
 // before.
 func (c *Conn) admit() bool {
 	c.mu.Lock()
-	if c.phase.Load() == phaseGone {
+	if c.hasEnded() {
 		c.mu.Unlock()
 		return false
 	}
 	c.connection.session.Known() // before the answer, behind which a long event may come
 	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name)}, c.held...)...)
 	c.held, c.busy = nil, true
-	c.open.Store(true)
-	c.opened.Store(true)
 	c.phase.Store(phaseOpen)
 	c.mu.Unlock()
 	c.connection.arrived(c)
@@ -73,14 +71,16 @@ func (c *Conn) tellEnded(idle bool) {
 // handler knows the socket and is not busy with it.
 func (c *Conn) markEnded(reason string) (first, idle bool) {
 	c.mu.Lock()
-	phase := c.phase.Load()
-	if phase == phaseGone {
+	if c.hasEnded() {
 		c.mu.Unlock()
 		return false, false
 	}
-	idle = phase == phaseOpen && !c.busy
-	c.phase.Store(phaseGone)
-	c.open.Store(false)
+	if c.IsOpen() {
+		idle = !c.busy
+		c.phase.Store(phaseLeft)
+	} else {
+		c.phase.Store(phaseRefused)
+	}
 	c.reason, c.held = reason, nil
 	c.calls.abandon()
 	c.free.Broadcast()
@@ -107,7 +107,7 @@ func (c *Conn) gone() {
 func (c *Conn) finish() {
 	c.mu.Lock()
 	c.busy = false
-	ended := c.phase.Load() == phaseGone
+	ended := c.hasEnded()
 	c.free.Signal()
 	c.mu.Unlock()
 	if ended {

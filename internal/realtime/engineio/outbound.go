@@ -3,7 +3,6 @@ package engineio
 import (
 	"errors"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -25,11 +24,15 @@ const congestedLimit = 64 << 10
 // ErrQueueFull the caller decides what becomes of the session.
 func (s *Session) Send(messages ...*Message) error { return s.SendWhile(nil, messages) }
 
-// SendWhile is Send, unless open is false: then it returns ErrClosed. Once open has
-// become false, whatever is sent next comes after all that was sent while it was true.
-func (s *Session) SendWhile(open *atomic.Bool, messages []*Message) error {
+// Gate says whether more may be sent. It does not block.
+type Gate interface{ IsOpen() bool }
+
+// SendWhile is Send, unless the gate is closed: then it returns ErrClosed. Once the
+// gate has closed, whatever is sent next comes after all that was sent while it was
+// open.
+func (s *Session) SendWhile(gate Gate, messages []*Message) error {
 	s.mu.Lock()
-	if s.state == stateClosed || open != nil && !open.Load() {
+	if s.state == stateClosed || gate != nil && !gate.IsOpen() {
 		s.mu.Unlock()
 		return ErrClosed
 	}
