@@ -15,7 +15,8 @@ install() {
 }
 install "command -v node" nodejs npm
 install "command -v chromium" chromium
-install "/usr/bin/python3 -c 'import socketio, requests, websocket'" python3-socketio python3-requests python3-websocket
+export PYTHON=${PYTHON:-/usr/bin/python3} # the one that apt's packages are for
+install '"$PYTHON" -c "import socketio, requests, websocket"' python3-socketio python3-requests python3-websocket
 export CHROMIUM=${CHROMIUM:-$(command -v chromium)}
 
 for suite in test/node test/browser; do
@@ -35,4 +36,4 @@ trap 'rm -f "$CONTRACT_LOG"' EXIT
 node --test --test-timeout=120000 test/node/*.test.mjs
 go test -count=1 -v ./test/contractlog
 node --test --test-timeout=120000 test/browser/*.test.mjs
-(cd test/python && /usr/bin/python3 -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector
+(cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector
