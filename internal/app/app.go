@@ -250,8 +250,7 @@ func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error 
 	p.log.InfoContext(ctx, "stopping", "connections", p.realtime.Connections())
 	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
 	stopLoops()
-	p.presence.Close(ctx)
-	err = errors.Join(err, p.realtime.Drain(ctx))
+	err = errors.Join(err, p.presence.Close(ctx), p.realtime.Drain(ctx))
 	return errors.Join(err, p.stopHTTP(ctx))
 }
 

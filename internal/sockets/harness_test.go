@@ -109,7 +109,8 @@ func (d *diary) Farewell(who auth.Identity, chatRooms []string) {
 	d.write("farewell %s %v", who.UserID, chatRooms)
 }
 
-func (d *diary) Changed(_ context.Context, who auth.Identity) { d.write("changed %s", who.UserID) }
+func (d *diary) Came(_ context.Context, who auth.Identity) { d.write("came %s", who.UserID) }
+func (d *diary) Went(_ context.Context, who auth.Identity) { d.write("went %s", who.UserID) }
 
 // about lists the entries that end in, or hold, a user's id.
 func (d *diary) about(userID string) []string {

@@ -37,7 +37,8 @@ type Domain interface {
 
 // Presence hears that one of a person's sockets has come or gone.
 type Presence interface {
-	Changed(ctx context.Context, who auth.Identity)
+	Came(ctx context.Context, who auth.Identity)
+	Went(ctx context.Context, who auth.Identity)
 }
 
 // Verifier turns a token into an identity.
@@ -136,7 +137,7 @@ func (n *namespace) Connected(conn *realtime.Conn) {
 	for _, domain := range n.domains {
 		domain.Welcome(conn.Context(), caller)
 	}
-	n.presenceChanged(caller.Who)
+	n.tell(n.presence.Came, caller.Who)
 }
 
 // Event routes an event.
@@ -158,14 +159,14 @@ func (n *namespace) Disconnected(conn *realtime.Conn, _ string) {
 	for _, domain := range n.domains {
 		domain.Farewell(who, chatRooms)
 	}
-	n.presenceChanged(who)
+	n.tell(n.presence.Went, who)
 }
 
-// presenceChanged does not end with the socket: whoever leaves while being announced has to be announced as gone.
-func (n *namespace) presenceChanged(who auth.Identity) {
+// tell does not end with the socket: whoever leaves while being announced has to be announced as gone.
+func (n *namespace) tell(changed func(context.Context, auth.Identity), who auth.Identity) {
 	ctx, cancel := context.WithTimeout(context.Background(), presenceTimeout)
 	defer cancel()
-	n.presence.Changed(ctx, who)
+	changed(ctx, who)
 }
 
 // tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.

@@ -146,7 +146,7 @@ func TestDisconnectedOnce(t *testing.T) {
 				c.ask("test:join", map[string]string{"room": roles.ChatRoom(room)})
 			}
 			end(c)
-			want := []string{"welcome " + name, "changed " + name, "farewell " + name + " [a b]", "changed " + name}
+			want := []string{"welcome " + name, "came " + name, "farewell " + name + " [a b]", "went " + name}
 			if got := d.wait(t, name, 4); !slices.Equal(got, want) {
 				t.Errorf("the diary has %v, want %v", got, want)
 			}
@@ -171,7 +171,7 @@ func TestGoneInWelcome(t *testing.T) {
 		id := "amy-" + string(rune('a'+round))
 		c := s.dial(person(id, roles.Driver))
 		c.Abort()
-		want := []string{"welcome " + id, "changed " + id, "farewell " + id + " []", "changed " + id}
+		want := []string{"welcome " + id, "came " + id, "farewell " + id + " []", "went " + id}
 		if got := d.wait(t, id, 4); !slices.Equal(got, want) {
 			t.Errorf("the diary has %v, want %v", got, want)
 		}

@@ -116,12 +116,12 @@ func newBenchOn(store presence.Store) *bench {
 // come and leave do what the socket door does for one socket.
 func (b *bench) come(t testing.TB, who auth.Identity) {
 	b.sockets.add(who.UserID, 1)
-	b.Changed(t.Context(), who)
+	b.Came(t.Context(), who)
 }
 
 func (b *bench) leave(t testing.TB, who auth.Identity) {
 	b.sockets.add(who.UserID, -1)
-	b.Changed(t.Context(), who)
+	b.Went(t.Context(), who)
 }
 
 // converse makes two people share a group.

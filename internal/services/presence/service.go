@@ -2,7 +2,6 @@ package presence
 
 import (
 	"context"
-	"hash/fnv"
 	"log/slog"
 	"slices"
 	"sync"
@@ -68,15 +67,7 @@ type Service struct {
 	log     *slog.Logger
 
 	stripes [lockStripes]stripe
-	holds   sync.WaitGroup // the timers of recent changes
-}
-
-// stripe holds who was last told to be online among the users whose ids hash to it, and of whom that was told just now.
-type stripe struct {
-	mu     sync.Mutex
-	online map[string]struct{}
-	recent map[string]*recent
-	closed bool
+	holds   sync.WaitGroup // the timers of those of whom something was told just now
 }
 
 // New returns a Service; Close stops it.
@@ -89,88 +80,9 @@ func New(store Store, emit Emitter, rooms Rooms, options Options) *Service {
 	}
 	s := &Service{store: store, emit: emit, rooms: rooms, options: options, log: options.Logger}
 	for i := range s.stripes {
-		s.stripes[i].online, s.stripes[i].recent = make(map[string]struct{}), make(map[string]*recent)
+		s.stripes[i].known = make(map[string]*known)
 	}
 	return s
-}
-
-// Changed is called after each connect and each disconnect of any of a person's sockets. It compares the rooms with
-// what was last told and tells the difference, so that it does not matter in which order the calls arrive. Where the last
-// change was told less than Options.Hold ago, that is done when the time is over.
-func (s *Service) Changed(ctx context.Context, who auth.Identity) {
-	stripe := s.stripeOf(who.UserID)
-	stripe.mu.Lock()
-	defer stripe.mu.Unlock()
-	if held := stripe.recent[who.UserID]; held != nil {
-		held.latest = who
-		return
-	}
-	if s.tellChangeLocked(ctx, stripe, who) {
-		s.holdLocked(stripe, who)
-	}
-}
-
-// tellChangeLocked compares the rooms with what was last told of a person. It reports whether there was anything to tell.
-func (s *Service) tellChangeLocked(ctx context.Context, stripe *stripe, who auth.Identity) bool {
-	_, was := stripe.online[who.UserID]
-	is := s.rooms.SocketCount(roles.UserRoom(who.UserID)) > 0
-	if is == was {
-		return false
-	}
-	s.remember(ctx, who)
-	if is {
-		stripe.online[who.UserID] = struct{}{}
-		s.tell(ctx, EventOnline, who)
-	} else {
-		delete(stripe.online, who.UserID)
-		s.tell(ctx, EventOffline, who)
-	}
-	if who.Role != roles.Driver || s.options.Drivers == nil {
-		return true
-	}
-	if is {
-		s.options.Drivers.CameOnline(ctx, who)
-	} else {
-		s.options.Drivers.WentOffline(ctx, who)
-	}
-	return true
-}
-
-func (s *Service) stripeOf(userID string) *stripe {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(userID))
-	return &s.stripes[h.Sum32()%lockStripes]
-}
-
-func (s *Service) remember(ctx context.Context, who auth.Identity) {
-	err := s.store.SaveUser(ctx, User{
-		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID,
-		LastSeen: s.options.Now().UnixMilli(),
-	})
-	if err != nil {
-		s.log.ErrorContext(ctx, "user not saved", "user", who.UserID, "error", err)
-	}
-}
-
-type userEvent struct {
-	UserID   string `json:"userId"`
-	Username string `json:"username"`
-}
-
-// tell lets admins, the person's company and those who share a conversation know.
-func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
-	to := []string{roles.RoleRoom(roles.Admin)}
-	if who.CompanyID != "" {
-		to = append(to, roles.CompanyRoom(who.CompanyID))
-	}
-	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
-	if err != nil {
-		s.log.ErrorContext(ctx, "conversation peers not found", "user", who.UserID, "error", err)
-	}
-	for _, peer := range peers {
-		to = append(to, roles.UserRoom(peer))
-	}
-	s.emit.Emit(event, userEvent{UserID: who.UserID, Username: who.Username}, to, []string{roles.UserRoom(who.UserID)})
 }
 
 // Person is an entry of the directory as clients see it.
@@ -180,7 +92,8 @@ type Person struct {
 	Role      roles.Role `json:"role"`
 	CompanyID string     `json:"companyId,omitempty"`
 	Online    bool       `json:"online"`
-	// LastSeen is when the person last came or went, Unix milliseconds.
+	// LastSeen is when the person last came or went, Unix milliseconds; who comes and goes within Options.Hold may have
+	// been seen that much later.
 	LastSeen int64 `json:"lastSeen"`
 }
 

@@ -41,7 +41,7 @@ func TestWhoIsTold(t *testing.T) {
 				{func() { b.come(t, test.who) }, "", ""},
 				{func() { b.leave(t, test.who) }, "", ""},
 				{func() { b.leave(t, test.who) }, presence.EventOffline, "-amy"},
-				{func() { b.Changed(t.Context(), test.who) }, "", ""},
+				{func() { b.Went(t.Context(), test.who) }, "", ""},
 				{func() { b.come(t, test.who) }, presence.EventOnline, "+amy"},
 			} {
 				step.do()

@@ -2,11 +2,13 @@ package presence_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +86,13 @@ func newHeld() *held {
 	return h
 }
 
+func closeHeld(t *testing.T, h *held) {
+	t.Helper()
+	if err := h.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // step is the wait of a script. No second is a multiple of it, so that scripts and timers do not meet.
 const step = 90 * time.Millisecond
 
@@ -93,10 +102,10 @@ func (h *held) play(ctx context.Context, who auth.Identity, script string) {
 		switch turn {
 		case '+':
 			h.sockets.add(who.UserID, 1)
-			h.Changed(ctx, who)
+			h.Came(ctx, who)
 		case '-':
 			h.sockets.add(who.UserID, -1)
-			h.Changed(ctx, who)
+			h.Went(ctx, who)
 		default:
 			time.Sleep(step)
 			synctest.Wait()
@@ -139,7 +148,7 @@ func TestQuickChangesAreHeldBack(t *testing.T) {
 				if diff := cmp.Diff(test.want, h.changes()); diff != "" {
 					t.Errorf("told (-want +got):\n%s", diff)
 				}
-				h.Close(t.Context())
+				closeHeld(t, h)
 			})
 		})
 	}
@@ -162,7 +171,7 @@ func TestHoldConcernsOnePerson(t *testing.T) {
 		if n := h.Held(); n != 0 || len(h.told) != 401 {
 			t.Errorf("%d people are still remembered, %d changes were told", n, len(h.told))
 		}
-		h.Close(t.Context())
+		closeHeld(t, h)
 	})
 }
 
@@ -173,9 +182,9 @@ func TestLastWord(t *testing.T) {
 		h := newHeld()
 		amy := person("amy", roles.Driver, "acme")
 		h.play(t.Context(), amy, "+1-")
-		h.Close(t.Context())
+		closeHeld(t, h)
 		h.play(t.Context(), amy, "+-+-")
-		h.Close(t.Context()) // again does no harm
+		closeHeld(t, h) // again does no harm
 		if n := h.Held(); n != 0 {
 			t.Errorf("%d people are still remembered", n)
 		}
@@ -186,26 +195,120 @@ func TestLastWord(t *testing.T) {
 	})
 }
 
-// TestBackWithAnotherToken: whoever heard of the coming hears of the going, and the directory has the newest token's
-// name even where there is nothing to tell.
-func TestBackWithAnotherToken(t *testing.T) {
+// TestAnotherToken: who comes with a token of another company or role has gone from the old one, at once or when the
+// hold ends; whoever heard of a coming hears of the going, and no one else.
+func TestAnotherToken(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h := newHeld()
-		before, after := person("amy", roles.Vendor, "acme"), person("amy", roles.Vendor, "umbra")
-		after.Username = "Amelia"
-		h.play(t.Context(), before, "+-")
-		h.play(t.Context(), after, "+-111111111111")
-		if len(h.told) != 2 || h.told[1].change != "-amy" || h.told[1].rooms != h.told[0].rooms {
-			t.Errorf("told %v", h.told)
-		}
-		h.play(t.Context(), before, "111111111111+1-")
-		h.play(t.Context(), after, "+111111111111")
-		if len(h.told) != 3 || h.saved["amy"].Username != "Amelia" || h.saved["amy"].CompanyID != "umbra" {
-			t.Errorf("told %v, saved %+v", h.told, h.saved["amy"])
-		}
-		h.Close(t.Context())
-	})
+	const second = "111111111111" // and 80 ms
+	acme, umbra := person("amy", roles.Driver, "acme"), person("amy", roles.Driver, "umbra")
+	vendor, renamed := person("amy", roles.Vendor, ""), person("amy", roles.Driver, "acme")
+	renamed.Username = "Amelia"
+	type turn struct {
+		who    auth.Identity
+		script string
+	}
+	for name, test := range map[string]struct {
+		turns  []turn
+		heard  []string // + or - and who, but for the admins
+		driven []string
+		saved  auth.Identity
+	}{
+		"another company, later":      {[]turn{{acme, "+" + second + "-" + second}, {umbra, "+" + second + "-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
+		"another company, at once":    {[]turn{{acme, "+-"}, {umbra, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
+		"another company, and gone":   {[]turn{{acme, "+-"}, {umbra, "+-" + second}}, []string{"+acme", "-acme"}, []string{"+amy", "-amy"}, umbra},
+		"the old socket leaves last":  {[]turn{{acme, "+" + second}, {umbra, "+" + second + "-" + second}, {acme, "-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
+		"the old socket leaves later": {[]turn{{acme, "+"}, {umbra, "+1"}, {acme, "-" + second + second}}, []string{"+acme", "-acme", "+umbra"}, []string{"+amy", "-amy", "+amy"}, umbra},
+		"a driver turned vendor":      {[]turn{{acme, "+-"}, {vendor, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+", "-"}, []string{"+amy", "-amy"}, vendor},
+		"a vendor turned driver":      {[]turn{{vendor, "+-"}, {acme, "+" + second + "1-" + second}}, []string{"+", "-", "+acme", "-acme"}, []string{"+amy", "-amy"}, acme},
+		"another name":                {[]turn{{acme, "+-"}, {renamed, "+" + second + second}}, []string{"+acme"}, []string{"+amy"}, renamed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHeld()
+				for _, turn := range test.turns {
+					h.play(t.Context(), turn.who, turn.script)
+				}
+				heard := []string{}
+				for _, told := range h.told {
+					_, company, _ := strings.Cut(told.rooms, "company:")
+					heard = append(heard, told.change[:1]+company)
+				}
+				if diff := cmp.Diff(test.heard, heard); diff != "" {
+					t.Errorf("heard (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(test.driven, h.driven); diff != "" {
+					t.Errorf("the watcher of drivers heard (-want +got):\n%s", diff)
+				}
+				saved := h.saved["amy"]
+				if saved.Username != test.saved.Username || saved.CompanyID != test.saved.CompanyID || saved.Role != test.saved.Role {
+					t.Errorf("saved %+v", saved)
+				}
+				closeHeld(t, h)
+			})
+		})
+	}
+}
+
+// meeting is a Store. Once it has begun, SaveUser returns when as many calls are under way as there are seats, or with
+// its context.
+type meeting struct {
+	timeline
+	begun atomic.Bool
+	taken atomic.Int32
+	seats int32
+	full  chan struct{}
+}
+
+func (m *meeting) SaveUser(ctx context.Context, _ presence.User) error {
+	if !m.begun.Load() {
+		return nil
+	}
+	if m.taken.Add(1) == m.seats {
+		close(m.full)
+	}
+	select {
+	case <-m.full:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestClose tells many people in the time of a few writes, and keeps to its own time.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	const people = 4 // of different stripes
+	for name, test := range map[string]struct {
+		seats    int32
+		patience time.Duration
+		want     error
+	}{
+		"all are saved together": {people, 10 * time.Second, nil},
+		"the store is stuck":     {people + 1, 50 * time.Millisecond, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &held{}
+			store := &meeting{seats: test.seats, full: make(chan struct{})}
+			h.Service = presence.New(store, &h.timeline, &h.sockets, presence.Options{
+				Logger: slog.New(slog.DiscardHandler), Hold: time.Hour,
+			})
+			for i := range people {
+				h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
+			}
+			store.begun.Store(true)
+			ctx, cancel := context.WithTimeout(t.Context(), test.patience)
+			defer cancel()
+			if err := h.Close(ctx); !errors.Is(err, test.want) {
+				t.Errorf("closed with %v, want %v", err, test.want)
+			}
+			closeHeld(t, h) // what had begun has ended
+			if n := h.Known(); n != 0 {
+				t.Errorf("%d people are still remembered", n)
+			}
+		})
+	}
 }
 
 // TestHoldRule plays any coming and going of a few people, also at the very same time: of nobody two changes are told
@@ -242,7 +345,7 @@ func TestHoldRule(t *testing.T) {
 			}
 			time.Sleep(2 * presence.DefaultHold)
 			synctest.Wait()
-			h.Close(t.Context())
+			closeHeld(t, h)
 		})
 		checkHoldRule(r, h, people)
 	})
