@@ -19,8 +19,8 @@ var ErrNotConnected = errors.New("realtime: socket is not connected")
 const (
 	phaseConnecting int32 = iota // what is delivered waits behind the answer to CONNECT
 	phaseOpen
-	phaseLeft    // was open once
-	phaseRefused // never was
+	phaseLeft   // was open once
+	phaseMissed // ended without having been open
 )
 
 // Conn is one socket: a client in one namespace. All methods may be called from
@@ -102,11 +102,14 @@ func (c *Conn) Rooms() []string {
 	return c.namespace.rooms.RoomsOf(&c.member)
 }
 
-// leaveRooms takes the socket out of all rooms for good.
+// leaveRooms takes the socket out of all rooms for good. When it returns the socket has
+// left, whoever began with it.
 func (c *Conn) leaveRooms() {
 	c.roomsMu.Lock()
 	defer c.roomsMu.Unlock()
-	c.hasLeft, c.lastRooms = true, c.namespace.rooms.LeaveAll(&c.member)
+	if !c.hasLeft {
+		c.hasLeft, c.lastRooms = true, c.namespace.rooms.LeaveAll(&c.member)
+	}
 }
 
 // Emit sends an event. The payload is encoded as JSON; raw JSON is sent as it is,
@@ -123,7 +126,8 @@ func (c *Conn) Emit(event string, payload any) error {
 	return nil
 }
 
-// IsOpen is part of engineio.Gate.
+// IsOpen says whether CONNECT has been answered and the socket has not disconnected
+// since. It implements engineio.Gate.
 func (c *Conn) IsOpen() bool { return c.phase.Load() == phaseOpen }
 
 // hasEnded says whether the socket has left its namespace, or will never be in it.

@@ -371,4 +371,12 @@ func TestTooManyConnects(t *testing.T) {
 	client.Send("40")
 	client.ReadClose()
 	wiretest.Eventually(t, "all have left", func() bool { return h.disconnects.Load() == 10 })
+
+	stranger := f.dial() // namespaces that there are not count as well
+	for range 10 {
+		stranger.Send("40/none,")
+		expectPrefix(t, stranger, `44/none,{"message":"Invalid namespace"`)
+	}
+	stranger.Send("40/none,")
+	stranger.ReadClose()
 }

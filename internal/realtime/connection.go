@@ -118,24 +118,23 @@ func (c *connection) socket(name string, kind codec.Type) (*Conn, error) {
 // the news that the client has left, come by the one that is reading.
 func (c *connection) connect(p *codec.Packet) error {
 	n := c.server.namespace(p.Namespace)
-	if n == nil {
-		c.refuse(p.Namespace, map[string]any{"message": "Invalid namespace"})
-		return nil
-	}
-	conn := newConn(n, c)
 	c.mu.Lock()
-	if c.closed {
+	switch {
+	case c.closed:
 		c.mu.Unlock()
 		return nil
-	}
-	if slices.ContainsFunc(c.sockets, func(other *Conn) bool { return other.namespace == n }) {
+	case !c.mayBeginLocked():
+		c.mu.Unlock()
+		return errTooManyConnects
+	case n == nil:
+		c.mu.Unlock()
+		c.refuse(p.Namespace, map[string]any{"message": "Invalid namespace"})
+		return nil
+	case slices.ContainsFunc(c.sockets, func(other *Conn) bool { return other.namespace == n }):
 		c.mu.Unlock()
 		return errInvalidState
 	}
-	if !c.mayBeginLocked() {
-		c.mu.Unlock()
-		return errTooManyConnects
-	}
+	conn := newConn(n, c)
 	c.sockets = append(c.sockets, conn)
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)

@@ -194,6 +194,64 @@ func TestDisconnectWhileReadingIsHeldBack(t *testing.T) {
 	wiretest.Eventually(t, "Disconnected", func() bool { return h.disconnects.Load() == 1 })
 }
 
+// TestDisconnectedComesBehindTheRooms also where somebody else ends the socket and has not taken it out of its rooms yet.
+func TestDisconnectedComesBehindTheRooms(t *testing.T) {
+	h := newStub(t)
+	h.authenticate = joins("a")
+	inEvent, goOn, counted := make(chan *Conn), make(chan struct{}), make(chan int, 1)
+	var f *fixture
+	h.event = func(conn *Conn, _ Event) {
+		inEvent <- conn
+		<-goOn
+	}
+	h.disconnected = func(*Conn, string) { counted <- f.server.SocketCount("a") }
+	f = start(t, Options{}, map[string]Handler{"/": h})
+	for range 20 {
+		client, _ := f.connect(h)
+		client.Send(`42["x"]`)
+		conn := wiretest.Receive(t, "Event", inEvent)
+		conn.roomsMu.Lock() // holds up whoever ends the socket
+		go conn.Disconnect(false)
+		wiretest.Eventually(t, "the end", conn.hasEnded)
+		goOn <- struct{}{}
+		wiretest.Eventually(t, "the end of Event", func() bool {
+			conn.mu.Lock()
+			defer conn.mu.Unlock()
+			return !conn.busy
+		})
+		conn.roomsMu.Unlock()
+		if n := wiretest.Receive(t, "Disconnected", counted); n != 0 {
+			t.Fatalf("Disconnected was called while %d sockets stood in the room", n)
+		}
+	}
+}
+
+// TestHasOpenSocket: a socket counts from the answer to CONNECT to its end, though it stands in its rooms for longer.
+func TestHasOpenSocket(t *testing.T) {
+	h := newStub(t)
+	var f *fixture
+	during := make(chan bool, 1)
+	h.authenticate = func(_ context.Context, conn *Conn, _ Handshake) error {
+		conn.Join("a")
+		during <- f.server.HasOpenSocket("a") || f.server.SocketCount("a") != 1
+		return nil
+	}
+	h.connected = func(*Conn) { during <- !f.server.HasOpenSocket("a") || f.server.HasOpenSocket("b") }
+	h.disconnected = func(*Conn, string) { during <- f.server.HasOpenSocket("a") }
+	f = start(t, Options{}, map[string]Handler{"/": h})
+	client := f.dial()
+	client.Send("40")
+	for _, moment := range []string{"authenticated", "connected"} {
+		if wiretest.Receive(t, moment, during) {
+			t.Errorf("wrong while being %s", moment)
+		}
+	}
+	client.Cut()
+	if wiretest.Receive(t, "disconnected", during) {
+		t.Error("open at its end")
+	}
+}
+
 func TestDisconnectedSeesTheRoomsLeft(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("a", "b")

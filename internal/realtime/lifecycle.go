@@ -79,7 +79,7 @@ func (c *Conn) markEnded(reason string) (first, idle bool) {
 		idle = !c.busy
 		c.phase.Store(phaseLeft)
 	} else {
-		c.phase.Store(phaseRefused)
+		c.phase.Store(phaseMissed)
 	}
 	c.reason, c.held = reason, nil
 	c.calls.abandon()
@@ -94,6 +94,7 @@ func (c *Conn) markEnded(reason string) (first, idle bool) {
 func (c *Conn) disconnected() {
 	defer c.gone()
 	defer c.recoverFrom("disconnect")
+	c.leaveRooms() // who has ended the socket may not have come to it yet
 	c.namespace.handler.Disconnected(c, c.reason)
 }
 

@@ -92,13 +92,37 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // SocketCount is the number of sockets, over all namespaces, that stand in all of
-// the rooms.
+// the rooms, those among them that are still being authenticated.
 func (s *Server) SocketCount(names ...string) int {
 	count := 0
 	for _, n := range s.allNamespaces() {
 		count += n.rooms.Count(names...)
 	}
 	return count
+}
+
+// HasOpenSocket says whether a socket whose CONNECT has been answered stands in the
+// room, in any namespace. Unlike SocketCount it does not count those that are about
+// to come, or to leave their rooms.
+func (s *Server) HasOpenSocket(room string) bool {
+	for _, conn := range s.socketsIn(room) {
+		if conn.IsOpen() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) socketsIn(room string) []*Conn {
+	var found []*Conn
+	for _, n := range s.allNamespaces() {
+		for _, member := range n.rooms.Select([]string{room}, nil) {
+			if conn, ok := member.Outlet.(*Conn); ok {
+				found = append(found, conn)
+			}
+		}
+	}
+	return found
 }
 
 // Connections is the number of open connections, each of which may have a socket
@@ -108,12 +132,8 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // DisconnectRoom closes every connection that has a socket in the room, also one
 // that is still being authenticated.
 func (s *Server) DisconnectRoom(room string) {
-	for _, n := range s.allNamespaces() {
-		for _, member := range n.rooms.Select([]string{room}, nil) {
-			if conn, ok := member.Outlet.(*Conn); ok {
-				conn.Disconnect(true)
-			}
-		}
+	for _, conn := range s.socketsIn(room) {
+		conn.Disconnect(true)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -323,6 +324,50 @@ func TestDrainAnswersTheNextPoll(t *testing.T) {
 	drained := make(chan error, 1)
 	go func() { drained <- f.server.Drain(t.Context()) }()
 	session.expectClosed(t, engineio.ReasonStopping)
+	client.Expect("4last words\x1e1")
+	if err := wiretest.Receive(t, "the end of Drain", drained); err != nil {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+// slowAnswer is the answer to a request of a client that reads nothing until it is told to.
+type slowAnswer struct {
+	*httptest.ResponseRecorder
+	begun, read chan struct{}
+}
+
+func (a *slowAnswer) Write(p []byte) (int, error) {
+	close(a.begun)
+	<-a.read
+	return a.ResponseRecorder.Write(p)
+}
+
+// TestDrainLetsSlowClientsRead: the wait for a client's next poll begins when it has read the answer to the one before.
+func TestDrainLetsSlowClientsRead(t *testing.T) {
+	const grace = 500 * time.Millisecond
+	f := start(t, config(func(c *engineio.Config) { c.CloseTimeout, c.PollGrace = time.Hour, grace }))
+	client, session := f.polling()
+	session.send(t, "first")
+	answer := &slowAnswer{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	address := strings.Replace(client.WebSocketURL(), "transport=websocket", "transport=polling", 1)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		f.server.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, address, nil))
+	}()
+	wiretest.Receive(t, "the answer to the poll", answer.begun)
+	session.send(t, "last words")
+	drained := make(chan error, 1)
+	go func() { drained <- f.server.Drain(t.Context()) }()
+	session.expectClosed(t, engineio.ReasonStopping)
+
+	other := start(t, config(func(c *engineio.Config) { c.CloseTimeout, c.PollGrace = time.Hour, grace }))
+	other.polling()
+	if err := other.server.Drain(t.Context()); err != nil { // takes as long as the grace
+		t.Errorf("drain of the other server: %v", err)
+	}
+	close(answer.read)
+	wiretest.Receive(t, "the end of the answer", answered)
 	client.Expect("4last words\x1e1")
 	if err := wiretest.Receive(t, "the end of Drain", drained); err != nil {
 		t.Errorf("drain: %v", err)

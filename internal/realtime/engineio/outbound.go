@@ -313,8 +313,15 @@ func (s *Session) cut() {
 func (s *Session) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	moves := s.candidate != nil && s.probed // to a WebSocket, where it is told
-	if s.polls && s.socket == nil && !moves && s.timer != nil && s.timer.Stop() {
+	s.hurried = true
+	s.hurryLocked()
+}
+
+// hurryLocked begins with the wait, unless the client is still being answered or is
+// about to move to a WebSocket, where it is told.
+func (s *Session) hurryLocked() {
+	moves := s.candidate != nil && s.probed
+	if s.hurried && s.polls && s.socket == nil && s.poll == nil && !moves && s.timer != nil && s.timer.Stop() {
 		s.timer.Reset(min(s.server.config.PollGrace, s.server.config.CloseTimeout))
 	}
 }

@@ -62,6 +62,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			s.answerPoll(w, append(taken.messages(), last...))
 			s.mu.Lock()
 			s.poll = nil // now: the client cannot have read the whole answer yet
+			s.hurryLocked()
 			s.out.release(taken)
 			s.mu.Unlock()
 			if ended {

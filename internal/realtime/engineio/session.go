@@ -104,6 +104,8 @@ type Session struct {
 	poll   *poll      // the GET request that waits for something to send
 	posts  bool       // a POST request is being handled
 
+	hurried bool // the server is stopping: not to wait long for another poll
+
 	upgrading bool       // a WebSocket is trying to take over
 	candidate *webSocket // that WebSocket, once there is one
 	probed    bool       // it has been probed: polls are answered at once, so that the client can stop polling

@@ -12,15 +12,30 @@ import (
 // openWebSocket opens a session on a WebSocket. It is read on a goroutine of its
 // own, so that the HTTP server's is let go with its buffers.
 func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
+	s.running.Begin() // for the reader, before anybody can end the session
+	session, socket := s.acceptWebSocket(w, r)
+	if socket == nil {
+		s.running.End()
+		return
+	}
+	go func() {
+		defer s.running.End()
+		session.readLoop(socket)
+	}()
+}
+
+// acceptWebSocket answers the request with the open packet. The WebSocket is nil where
+// that has failed.
+func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request) (*Session, *webSocket) {
 	session, opening := s.newSession(r, `[]`)
 	if refused := s.admit(session, r); refused != nil {
 		refused.write(w)
-		return
+		return nil, nil
 	}
 	socket, answer, ok := session.takeOver(w, r)
 	if !ok {
 		session.end(ending{reason: ReasonTransportError, code: ws.StatusProtocolError, drop: true})
-		return
+		return nil, nil
 	}
 	// Whoever has read the open packet may send any request about the session: it must be ready by then.
 	session.mu.Lock()
@@ -32,20 +47,16 @@ func (s *Server) openWebSocket(w http.ResponseWriter, r *http.Request) {
 	if err := socket.writeAll(append(answer, opening.frame...)); err != nil {
 		session.Abort(ReasonTransportError)
 		session.gone()
-		return
+		return nil, nil
 	}
 	session.mu.Lock()
+	defer session.mu.Unlock()
 	socket.draining = false
 	if endedEarly {
 		session.out.add(closeFrame(session.code, session.reason))
 	}
 	session.flushOrCutLocked()
-	session.mu.Unlock()
-	s.running.Begin()
-	go func() {
-		defer s.running.End()
-		session.readLoop(socket)
-	}()
+	return session, socket
 }
 
 // attachLocked makes the WebSocket the session's transport.
@@ -171,12 +182,14 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.candidate = socket
 	ended := s.state == stateClosed
+	if !ended {
+		s.server.running.Begin() // as long as the session counts
+	}
 	s.mu.Unlock()
 	if ended {
 		socket.cut()
 		return
 	}
-	s.server.running.Begin()
 	go func() {
 		defer s.server.running.End()
 		if !s.probe(socket) {

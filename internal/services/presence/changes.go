@@ -70,7 +70,7 @@ func (s *Service) stripeOf(userID string) *stripe {
 
 // settleLocked tells what has changed about a person, and forgets who is not there.
 func (s *Service) settleLocked(ctx context.Context, stripe *stripe, k *known) {
-	is := s.rooms.SocketCount(roles.UserRoom(k.latest.UserID)) > 0
+	is := s.rooms.HasOpenSocket(roles.UserRoom(k.latest.UserID))
 	switch {
 	case is != k.online || is && (k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID):
 		s.remember(ctx, k)

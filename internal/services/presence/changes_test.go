@@ -371,7 +371,7 @@ func checkHoldRule(r *rapid.T, h *held, people []string) {
 		if !slices.Equal(told, driven) {
 			r.Fatalf("people heard %v, the watcher of drivers %v", told, driven)
 		}
-		is := h.sockets.SocketCount(roles.UserRoom(id)) > 0
+		is := h.sockets.HasOpenSocket(roles.UserRoom(id))
 		if toldOnline := strings.HasPrefix(last.change, "+"); toldOnline != is {
 			r.Fatalf("%s: told %q last, is online: %v", id, last.change, is)
 		}

@@ -36,13 +36,10 @@ func (s *sockets) add(userID string, change int) {
 	s.count[roles.UserRoom(userID)] += change
 }
 
-func (s *sockets) SocketCount(rooms ...string) int {
+func (s *sockets) HasOpenSocket(room string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(rooms) != 1 {
-		return 0
-	}
-	return s.count[rooms[0]]
+	return s.count[room] > 0
 }
 
 type emission servicetest.Emission

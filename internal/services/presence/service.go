@@ -24,9 +24,9 @@ type Emitter interface {
 	Emit(event string, payload any, to, except []string)
 }
 
-// Rooms counts who stands where. It is the only source of who is online: nothing is counted twice.
+// Rooms knows who stands where. It is the only source of who is online: nothing is counted twice.
 type Rooms interface {
-	SocketCount(rooms ...string) int
+	HasOpenSocket(room string) bool
 }
 
 // Watcher is told when a person comes online and goes offline, each time in turn.
@@ -190,6 +190,6 @@ func (s *Service) appendOnline(ctx context.Context, people []Person, but string,
 func (s *Service) person(user User) Person {
 	return Person{
 		UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID,
-		Online: s.rooms.SocketCount(roles.UserRoom(user.UserID)) > 0, LastSeen: user.LastSeen,
+		Online: s.rooms.HasOpenSocket(roles.UserRoom(user.UserID)), LastSeen: user.LastSeen,
 	}
 }
