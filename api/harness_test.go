@@ -56,6 +56,7 @@ func (silence) EmitLatest(string, []string, []json.RawMessage, func([]json.RawMe
 }
 
 func (silence) SocketCount(...string) int { return 0 }
+func (silence) HasOpenSocket(string) bool { return false }
 
 // server is the HTTP door on services and a store of its own.
 type server struct {

@@ -66,7 +66,6 @@ func TestPages(t *testing.T) {
 			if got := s.as(who, "POST", "/positions", body); got.Code != http.StatusOK {
 				t.Fatalf("position: %d %s", got.Code, got.Body)
 			}
-			s.presence.Changed(t.Context(), who)
 		}
 	}
 	for _, limit := range []int{1, 2, 3, n, n + 1} {

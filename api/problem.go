@@ -95,6 +95,9 @@ func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 func methodsOf(r *http.Request) []string {
 	routes := chi.RouteContext(r.Context()).Routes
 	path := cmp.Or(r.URL.RawPath, r.URL.Path)
+	if strings.TrimSuffix(path, "/") == Prefix { // where chi, which mounts the API here, matches every method
+		return nil
+	}
 	var methods []string
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		if !routes.Match(chi.NewRouteContext(), method, path) {

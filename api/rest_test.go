@@ -199,6 +199,8 @@ func TestMethods(t *testing.T) {
 		api.Prefix + "/rooms/dm%3Aamy%3Abob/messages": "GET, HEAD, POST, OPTIONS",
 		"/healthz":                           "GET, HEAD, OPTIONS",
 		"/docs":                              "GET, HEAD, OPTIONS",
+		api.Prefix:                           "",
+		api.Prefix + "/":                     "",
 		api.Prefix + "/nothing":              "",
 		api.Prefix + "/notices/none/nothing": "",
 		"/nothing":                           "",

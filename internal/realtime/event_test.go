@@ -3,11 +3,13 @@ package realtime
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -343,6 +345,22 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	}
 	if n := f.server.SocketCount("room"); n != 1 {
 		t.Errorf("%d sockets are left in the room", n)
+	}
+}
+
+// TestDrainCutsTheSilent in time: whoever does not say goodbye is no failure of the server's.
+func TestDrainCutsTheSilent(t *testing.T) {
+	h := newStub(t)
+	f := start(t, Options{}, map[string]Handler{"/": h})
+	client, _ := f.connect(h) // does not answer the Close frame
+	defer runtime.KeepAlive(client)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := f.server.Drain(ctx); err != nil || ctx.Err() != nil {
+		t.Errorf("drained with %v, the context with %v", err, ctx.Err())
+	}
+	if n := h.disconnects.Load(); n != 1 {
+		t.Errorf("%d times Disconnected", n)
 	}
 }
 

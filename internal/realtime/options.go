@@ -47,7 +47,7 @@ type Options struct {
 }
 
 // How long one write of up to 64 KiB, and the farewell of a closed connection,
-// may take, and what Drain grants a client that has no poll open.
+// may take, and what Drain grants a client for its next poll.
 const (
 	writeTimeout = 10 * time.Second
 	closeTimeout = 5 * time.Second

@@ -5,7 +5,6 @@ package realtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rolecall/internal/realtime/engineio"
 	"rolecall/internal/realtime/inflight"
@@ -138,12 +138,20 @@ func (s *Server) DisconnectRoom(room string) {
 }
 
 // Drain refuses new connections with 503, closes all there are, and returns when
-// every Handler.Disconnected has. When the context ends first, what is left of
-// the connections is cut and an error returned.
+// every Handler.Disconnected has. Clients that have not said goodbye when nine tenths
+// of the context's time are over are cut off. Drain fails when the context ends before
+// the handlers have.
 func (s *Server) Drain(ctx context.Context) error {
-	err := s.engine.Drain(ctx)
-	if waited := s.handlers.Wait(ctx); waited != nil {
-		err = errors.Join(err, fmt.Errorf("realtime: handlers are still running: %w", waited))
+	patience, cancel := ctx, context.CancelFunc(func() {})
+	if deadline, ok := ctx.Deadline(); ok {
+		patience, cancel = context.WithTimeout(ctx, time.Until(deadline)*9/10)
 	}
-	return err
+	defer cancel()
+	if err := s.engine.Drain(patience); err != nil {
+		s.log.Info("connections cut off", "error", err)
+	}
+	if err := s.handlers.Wait(ctx); err != nil {
+		return fmt.Errorf("realtime: handlers are still running: %w", err)
+	}
+	return nil
 }

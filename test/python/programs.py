@@ -1,11 +1,11 @@
 """The built programs as child processes."""
 
+import atexit
 import itertools
 import json
 import os
 import pathlib
 import queue
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -34,25 +34,26 @@ class Program:
         address = self.url.removeprefix("http://") if self.url else "127.0.0.1:0"
         self._process = subprocess.Popen(
             [self.binary, "-addr", address, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True)
+        atexit.register(self._process.kill)
         serving = queue.Queue()
         self._reader = threading.Thread(target=self._read_log, args=(self._process.stderr, serving), daemon=True)
         self._reader.start()
-        url = serving.get(timeout=DEADLINE)
-        if url is None:
-            raise AssertionError(f"{self.binary} ended: {self.log[-5:]}")
-        self.url = url
+        try:
+            self.url = serving.get(timeout=DEADLINE)
+        except queue.Empty:
+            self._process.kill()
+            raise AssertionError(f"{self.binary} does not serve: {self.log[-5:]}") from None
 
     def _read_log(self, lines, serving):
         with lines:
             for line in lines:
                 try:
-                    entry = json.loads(line)
-                except ValueError:
-                    entry = {"level": "ERROR", "msg": line}  # a panic or a data race
+                    entry = dict(json.loads(line))
+                except (TypeError, ValueError):
+                    entry = {"level": "ERROR", "msg": line}  # a panic
                 self.log.append(entry)
-                if entry["msg"] == "serving":
-                    serving.put(entry["url"])
-        serving.put(None)
+                if entry.get("msg") == "serving":
+                    serving.put(entry.get("url"))
 
     def stop(self):
         """Ends the process as an operator would, and holds it to a clean end."""
@@ -61,8 +62,9 @@ class Program:
             status = self._process.wait(DEADLINE)
         finally:
             self._process.kill()
+            atexit.unregister(self._process.kill)
             self._reader.join(DEADLINE)
-        complaints = [entry for entry in self.log if entry["level"] == "ERROR"]
+        complaints = [entry for entry in self.log if entry.get("level") == "ERROR"]
         if status != 0 or complaints:
             raise AssertionError(f"{self.binary} ended with {status}: {complaints[:5]}")
 
@@ -80,12 +82,12 @@ class Rolecall(Program):
 
     def __init__(self):
         super().__init__("./cmd/server", {"ROLECALL_JWT_SECRET": SECRET, **NO_LIMITS})
-        self._data = tempfile.mkdtemp(prefix="rolecall-python-")
+        self._data = tempfile.TemporaryDirectory(prefix="rolecall-python-")
         self._people = itertools.count(1)
         self._start()
 
     def _start(self):
-        self.start("-data-dir", self._data, "-log-format", "json")
+        self.start("-data-dir", self._data.name, "-log-format", "json")
 
     def restart(self):
         super().stop()
@@ -95,7 +97,7 @@ class Rolecall(Program):
         try:
             super().stop()
         finally:
-            shutil.rmtree(self._data)
+            self._data.cleanup()
 
     def person(self, role, company=None):
         """Somebody nobody has met: { id, token }."""

@@ -33,7 +33,7 @@ type Config struct {
 	UpgradeTimeout time.Duration // how long an upgrade may take
 	WriteTimeout   time.Duration // how long one write of up to 64 KiB may take
 	CloseTimeout   time.Duration // how long a closed session may take to say goodbye
-	PollGrace      time.Duration // how long Drain waits for the next poll of a client that has none open
+	PollGrace      time.Duration // how long Drain waits for a client's next poll
 	MaxPayload     int64         // bytes of one incoming message or POST body
 	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
 	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB

@@ -33,9 +33,10 @@ func readOne[T any](
 	return scan(query.QueryRowContext(ctx, args...))
 }
 
-// beginRead waits for one of the reading connections as long as ctx lasts. What is begun is finished: the driver closes
-// a connection on which a query was interrupted, and opening and preparing it again costs more than most queries, so
-// that a crowd of clients who have left would slow down those who stay.
+// beginRead waits for one of the reading connections as long as ctx lasts. What is begun is finished, which takes as long
+// as its LIMIT, or the size of the directory that it searches, makes it: the driver closes a connection on which a query
+// was interrupted, and opening and preparing it again costs more than most queries, so that a crowd of clients who have
+// left would slow down those who stay.
 func (s *Store) beginRead(ctx context.Context) (begun context.Context, done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err

@@ -48,6 +48,9 @@ func TestReadWaitsForItsTurn(t *testing.T) {
 		}
 		turns = append(turns, done)
 	}
+	if err := store.Ping(t.Context()); err != nil {
+		t.Errorf("ping beside %d queries: %v", readers, err)
+	}
 	ctx, leave := context.WithCancel(t.Context())
 	refused := make(chan error, 1)
 	go func() {

@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	// readers is how many connections read at a time; further reads wait for one of them.
+	// readers is how many queries read at a time; further reads wait for one of them to end.
 	readers = 4
 	// busyTimeout is how long a lock held by another process is waited for, in milliseconds.
 	busyTimeout = "busy_timeout(5000)"
@@ -107,8 +107,8 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	})); err != nil {
 		return err
 	}
-	s.readers.SetMaxOpenConns(readers)
-	s.readers.SetMaxIdleConns(readers)
+	s.readers.SetMaxOpenConns(readers + 1) // one for Ping, which is not to wait for others
+	s.readers.SetMaxIdleConns(readers + 1)
 	return s.sql.prepare(ctx, s.writer, s.readers)
 }
 
@@ -135,15 +135,15 @@ func dataSource(path string, query url.Values) string {
 	return uri.String()
 }
 
-// Ping reports whether the file can be read.
+// Ping reports whether the file can be read. It does not wait for other reads.
 func (s *Store) Ping(ctx context.Context) error {
-	if _, err := readOne(ctx, s, s.sql.selectPing, scanOne[int]); err != nil {
+	if _, err := scanOne[int](s.sql.selectPing.QueryRowContext(context.WithoutCancel(ctx))); err != nil {
 		return fmt.Errorf("ping SQLite store: %w", err)
 	}
 	return nil
 }
 
-// Close finishes the writes under way, moves the write-ahead log into the file and closes it. What is called
+// Close finishes what is being written and read, moves the write-ahead log into the file and closes it. What is called
 // afterwards fails. A second Close returns what the first did.
 func (s *Store) Close() error { return s.closeOnce() }
 
