@@ -6,6 +6,7 @@ package realtime
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -105,7 +106,7 @@ func (s *Server) SocketCount(names ...string) int {
 // room, in any namespace. Unlike SocketCount it does not count those that are about
 // to come, or to leave their rooms.
 func (s *Server) HasOpenSocket(room string) bool {
-	for _, conn := range s.socketsIn(room) {
+	for conn := range s.socketsIn(room) {
 		if conn.IsOpen() {
 			return true
 		}
@@ -113,16 +114,16 @@ func (s *Server) HasOpenSocket(room string) bool {
 	return false
 }
 
-func (s *Server) socketsIn(room string) []*Conn {
-	var found []*Conn
-	for _, n := range s.allNamespaces() {
-		for _, member := range n.rooms.Select([]string{room}, nil) {
-			if conn, ok := member.Outlet.(*Conn); ok {
-				found = append(found, conn)
+func (s *Server) socketsIn(room string) iter.Seq[*Conn] {
+	return func(yield func(*Conn) bool) {
+		for _, n := range s.allNamespaces() {
+			for _, member := range n.rooms.Select([]string{room}, nil) {
+				if conn, ok := member.Outlet.(*Conn); ok && !yield(conn) {
+					return
+				}
 			}
 		}
 	}
-	return found
 }
 
 // Connections is the number of open connections, each of which may have a socket
@@ -132,7 +133,7 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // DisconnectRoom closes every connection that has a socket in the room, also one
 // that is still being authenticated.
 func (s *Server) DisconnectRoom(room string) {
-	for _, conn := range s.socketsIn(room) {
+	for conn := range s.socketsIn(room) {
 		conn.Disconnect(true)
 	}
 }
