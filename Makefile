@@ -39,7 +39,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 	go run ./bench
 
 soak: ## the hard tests of the realtime layer in their whole size, some minutes
-	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/soak
+	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/native/soak
 
 # Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each

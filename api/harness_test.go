@@ -21,7 +21,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/sqlite"
 )
@@ -63,7 +63,7 @@ type server struct {
 	*api.API
 	http.Handler
 	t        *testing.T
-	presence *presence.Service
+	presence *people.Service
 }
 
 // newServer makes a door with rates so high that no test meets them by accident; change may set anything.
@@ -86,7 +86,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := presence.New(store, silence{}, silence{}, presence.Options{Logger: log})
+	people := people.New(store, silence{}, silence{}, people.Options{Logger: log})
 	rooms := chat.New(store, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
 	t.Cleanup(func() {
 		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background()), store.Close()); err != nil {

@@ -6,7 +6,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 )
 
 type meDocument struct {
@@ -25,7 +25,7 @@ func (a *API) me(w http.ResponseWriter, _ *http.Request, who auth.Identity) erro
 }
 
 func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := presence.UserQuery{Text: r.URL.Query().Get("q"), Cursor: r.URL.Query().Get("cursor")}
+	query := people.UserQuery{Text: r.URL.Query().Get("q"), Cursor: r.URL.Query().Get("cursor")}
 	if name := r.URL.Query().Get("role"); name != "" {
 		role, err := roles.Parse(name)
 		if err != nil {
@@ -34,7 +34,7 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identit
 		query.Role = role
 	}
 	var err error
-	if query.Limit, err = limitParam(r, presence.MaxPage); err != nil {
+	if query.Limit, err = limitParam(r, people.MaxPage); err != nil {
 		return err
 	}
 	people, next, err := a.Presence.Directory(r.Context(), who, query)

@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 )
 
@@ -36,7 +36,7 @@ type Options struct {
 	Chat     *chat.Service
 	Tracking *tracking.Service
 	Notices  *notices.Service
-	Presence *presence.Service
+	Presence *people.Service
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 )
 
 const (
@@ -24,25 +24,25 @@ const (
 // relay sends every "say" to the rooms of whom it stands among, and acks it, unless it is told to refuse.
 type relay struct {
 	verifier *auth.Verifier
-	server   *realtime.Server
+	server   *native.Server
 	refuse   atomic.Bool
 	gone     chan struct{}
 }
 
-func (r *relay) Authenticate(_ context.Context, _ *realtime.Conn, hs realtime.Handshake) error {
+func (r *relay) Authenticate(_ context.Context, _ *native.Conn, hs native.Handshake) error {
 	var sent struct{ Token string }
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 		return err
 	}
 	if _, err := r.verifier.Verify(sent.Token); err != nil {
-		return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
+		return &native.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 	}
 	return nil
 }
 
-func (r *relay) Connected(*realtime.Conn) {}
+func (r *relay) Connected(*native.Conn) {}
 
-func (r *relay) Event(conn *realtime.Conn, event realtime.Event) {
+func (r *relay) Event(conn *native.Conn, event native.Event) {
 	if event.Name == "room:join" {
 		conn.Join("room")
 	} else if len(event.Args) > 0 {
@@ -55,7 +55,7 @@ func (r *relay) Event(conn *realtime.Conn, event realtime.Event) {
 	event.Ack(map[string]string{"status": status})
 }
 
-func (r *relay) Disconnected(*realtime.Conn, string) { r.gone <- struct{}{} }
+func (r *relay) Disconnected(*native.Conn, string) { r.gone <- struct{}{} }
 
 // serve starts a relay and returns its address.
 func serve(t *testing.T) (*relay, string) {
@@ -64,7 +64,7 @@ func serve(t *testing.T) (*relay, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{verifier: verifier, gone: make(chan struct{}, 100), server: realtime.New(realtime.Options{})}
+	r := &relay{verifier: verifier, gone: make(chan struct{}, 100), server: native.New(native.Options{})}
 	r.server.Namespace("/", r)
 	web := httptest.NewServer(r.server)
 	t.Cleanup(func() {

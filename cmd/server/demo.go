@@ -12,8 +12,8 @@ import (
 
 	"rolecall/internal/app"
 	"rolecall/internal/config"
-	"rolecall/internal/demo"
-	"rolecall/internal/fleet"
+	"rolecall/internal/simulation/demo"
+	"rolecall/internal/simulation/fleet"
 )
 
 // serveDemo serves a folder of its own, which it removes at the end, with a fleet that drives around the made-up town.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fleet"
 	"rolecall/internal/roles"
-	"rolecall/internal/traces"
+	"rolecall/internal/simulation/fleet"
+	"rolecall/internal/simulation/traces"
 )
 
 // simulation is the settings of a simulated fleet.

@@ -23,10 +23,10 @@ import (
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets/event"
 	"rolecall/internal/store/sqlite"
@@ -52,11 +52,11 @@ type Program struct {
 	secret   []byte
 	listener net.Listener
 	http     *http.Server
-	realtime *realtime.Server
+	realtime *native.Server
 	store    *sqlite.Store
 	chat     *chat.Service
 	tracking *tracking.Service
-	presence *presence.Service
+	people   *people.Service
 	buckets  *limit.Buckets
 	origins  origin.Policy
 	// handshakes is nil where they are not limited.
@@ -141,7 +141,7 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
 		})
 	}
-	p.realtime = realtime.New(p.realtimeOptions())
+	p.realtime = native.New(p.realtimeOptions())
 
 	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
 		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
@@ -149,17 +149,17 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 	if err != nil {
 		return err
 	}
-	p.presence = presence.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
-		presence.Options{Drivers: p.tracking, Logger: p.log})
-	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), p.presence, p.realtime, chat.Options{
+	p.people = people.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
+		people.Options{Drivers: p.tracking, Logger: p.log})
+	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), p.people, p.realtime, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
 	inbox := notices.New(p.store, p.realtime.Emitter("/", "/system"), nil, p.log)
 
-	p.mountSockets(verifier, decoder, p.presence, inbox)
+	p.mountSockets(verifier, decoder, p.people, inbox)
 	p.api = api.New(api.Options{
 		Verifier: verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: p.presence,
+		Chat: p.chat, Tracking: p.tracking, Notices: inbox, Presence: p.people,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady,
 	})
 	p.http = &http.Server{
@@ -173,8 +173,8 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 	return nil
 }
 
-func (p *Program) realtimeOptions() realtime.Options {
-	o := realtime.Options{
+func (p *Program) realtimeOptions() native.Options {
+	o := native.Options{
 		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), MaxPayload: maxPayload,
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
@@ -250,7 +250,7 @@ func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error 
 	p.log.InfoContext(ctx, "stopping", "connections", p.realtime.Connections())
 	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
 	stopLoops()
-	err = errors.Join(err, p.presence.Close(ctx), p.realtime.Drain(ctx))
+	err = errors.Join(err, p.people.Close(ctx), p.realtime.Drain(ctx))
 	return errors.Join(err, p.stopHTTP(ctx))
 }
 

@@ -7,17 +7,17 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
-	"rolecall/internal/demo"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
+	"rolecall/internal/simulation/demo"
+	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/chat"
 	"rolecall/internal/sockets/event"
 	"rolecall/internal/sockets/system"
 	"rolecall/internal/sockets/tracking"
-	"rolecall/internal/town"
 	"rolecall/web"
 )
 
@@ -31,12 +31,12 @@ const maxPayload = 1_000_000
 // Rule is who may send a socket event.
 type Rule = event.Rule
 
-func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, people *presence.Service, inbox *notices.Service) {
+func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, directory *people.Service, inbox *notices.Service) {
 	mount := sockets.New(sockets.Options{
-		Server: p.realtime, Verifier: verifier, Presence: people,
+		Server: p.realtime, Verifier: verifier, Presence: directory,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
-	talk := chat.New(p.chat, people, p.log)
+	talk := chat.New(p.chat, directory, p.log)
 	track := tracking.New(p.tracking, p.log)
 	notify := system.New(inbox, p.log)
 	p.events = make(map[string]map[string]Rule)

@@ -12,11 +12,11 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets"
 	chatdoor "rolecall/internal/sockets/chat"
@@ -38,21 +38,21 @@ func withServices(t *testing.T) *server {
 		}
 	})
 	log := slog.New(slog.DiscardHandler)
-	var people *presence.Service
+	var directory *people.Service
 	var positions *tracking.Service
-	return newServer(t, func(rt *realtime.Server) sockets.Presence {
+	return newServer(t, func(rt *native.Server) sockets.Presence {
 		positions, err = tracking.New(context.Background(), store, rt.Emitter("/"), tracking.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)
 		}
-		people = presence.New(store, rt.Emitter("/"), rt, presence.Options{Logger: log, Drivers: positions})
-		return people
+		directory = people.New(store, rt.Emitter("/"), rt, people.Options{Logger: log, Drivers: positions})
+		return directory
 	}, func(s *server) {
-		rooms := chat.New(store, s.Emitter("/"), people, s.Server, chat.Options{OpenRooms: true, Logger: log})
+		rooms := chat.New(store, s.Emitter("/"), directory, s.Server, chat.Options{OpenRooms: true, Logger: log})
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
-			people.Close(ctx)
+			directory.Close(ctx)
 			for name, err := range map[string]error{"chat": rooms.Close(ctx), "tracking": positions.Close(ctx)} {
 				if err != nil {
 					t.Errorf("close %s: %v", name, err)
@@ -60,7 +60,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions, log),
-			systemdoor.New(notices.New(store, s.Emitter("/"), nil, log), log), chatdoor.New(rooms, people, log))
+			systemdoor.New(notices.New(store, s.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
 	})
 }
 
@@ -257,7 +257,7 @@ func TestGreetings(t *testing.T) {
 				t.Errorf("inbox %+v", inbox)
 			}
 			around := []string{}
-			for _, p := range decode[[]presence.Person](t, c.hears("presence:list")) {
+			for _, p := range decode[[]people.Person](t, c.hears("presence:list")) {
 				around = append(around, p.UserID)
 			}
 			if slices.Sort(around); !slices.Equal(around, test.around) {
@@ -310,7 +310,7 @@ func TestPresenceList(t *testing.T) {
 		// A greeting is sent before its socket is announced, so the first answers may come too early.
 		root.until(func() bool {
 			got = []string{}
-			users := must[struct{ Users []presence.Person }](root, "presence:list", test.payload).Users
+			users := must[struct{ Users []people.Person }](root, "presence:list", test.payload).Users
 			for _, p := range users {
 				got = append(got, p.UserID)
 			}

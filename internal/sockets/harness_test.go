@@ -14,13 +14,13 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
-	"rolecall/internal/services/servicetest"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/event"
-	"rolecall/internal/sockets/socketstest"
+	"rolecall/test/servicetest"
+	"rolecall/test/socketstest"
 )
 
 const deadline = socketstest.Deadline
@@ -150,17 +150,17 @@ func (d *diary) wait(t *testing.T, userID string, n int) []string {
 
 // server is a mounted server.
 type server struct {
-	*realtime.Server
+	*native.Server
 	t     *testing.T
 	url   string
 	mount *sockets.Mount
 }
 
 // newServer serves the namespaces that fill mounts until the test ends.
-func newServer(t *testing.T, presence func(*realtime.Server) sockets.Presence, fill func(s *server)) *server {
+func newServer(t *testing.T, presence func(*native.Server) sockets.Presence, fill func(s *server)) *server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s := &server{Server: realtime.New(realtime.Options{MaxPayload: 1_000_000, Logger: log}), t: t}
+	s := &server{Server: native.New(native.Options{MaxPayload: 1_000_000, Logger: log}), t: t}
 	s.mount = sockets.New(sockets.Options{
 		Server: s.Server, Verifier: verifier{}, Presence: presence(s.Server),
 		Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(socketstest.Rates(), nil), Logger: log,
@@ -174,7 +174,7 @@ func newServer(t *testing.T, presence func(*realtime.Server) sockets.Presence, f
 func withDiary(t *testing.T) (*server, *diary) {
 	t.Helper()
 	d := &diary{}
-	s := newServer(t, func(*realtime.Server) sockets.Presence { return d }, func(s *server) {
+	s := newServer(t, func(*native.Server) sockets.Presence { return d }, func(s *server) {
 		s.mount.Namespace("/", d)
 		s.mount.Namespace("/second", d)
 	})

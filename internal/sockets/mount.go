@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 	"rolecall/internal/sockets/event"
 )
@@ -48,7 +48,7 @@ type Verifier interface {
 
 // Mount is what all namespaces share.
 type Mount struct {
-	server   *realtime.Server
+	server   *native.Server
 	verifier Verifier
 	presence Presence
 	decoder  *payload.Decoder
@@ -64,7 +64,7 @@ type Mount struct {
 
 // Options is what the socket door needs.
 type Options struct {
-	Server   *realtime.Server
+	Server   *native.Server
 	Verifier Verifier
 	Presence Presence
 	Decoder  *payload.Decoder
@@ -100,7 +100,7 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 	return router
 }
 
-// namespace implements realtime.Handler.
+// namespace implements native.Handler.
 type namespace struct {
 	*Mount
 	router  *event.Router
@@ -108,7 +108,7 @@ type namespace struct {
 }
 
 // Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
-func (n *namespace) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+func (n *namespace) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
 		return refuse(err)
@@ -123,14 +123,14 @@ func (n *namespace) Authenticate(_ context.Context, conn *realtime.Conn, hs real
 	lock.Lock()
 	defer lock.Unlock()
 	if n.server.SocketCount(roles.UserRoom(who.UserID)) >= n.maxPerUser {
-		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
+		return &native.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
 	conn.Join(who.Rooms()...)
 	return nil
 }
 
 // Connected greets a socket.
-func (n *namespace) Connected(conn *realtime.Conn) {
+func (n *namespace) Connected(conn *native.Conn) {
 	s := sessionOf(conn)
 	s.watch() // first, since what follows may wait for the store
 	caller := &event.Caller{Conn: conn, Who: s.identity()}
@@ -141,12 +141,12 @@ func (n *namespace) Connected(conn *realtime.Conn) {
 }
 
 // Event routes an event.
-func (n *namespace) Event(conn *realtime.Conn, ev realtime.Event) {
+func (n *namespace) Event(conn *native.Conn, ev native.Event) {
 	n.router.Route(&event.Caller{Conn: conn, Who: sessionOf(conn).identity()}, ev)
 }
 
 // Disconnected cleans up after a socket.
-func (n *namespace) Disconnected(conn *realtime.Conn, _ string) {
+func (n *namespace) Disconnected(conn *native.Conn, _ string) {
 	s := sessionOf(conn)
 	s.stop()
 	who := s.identity()
@@ -170,7 +170,7 @@ func (n *namespace) tell(changed func(context.Context, auth.Identity), who auth.
 }
 
 // tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.
-func tokenOf(hs realtime.Handshake) (string, error) {
+func tokenOf(hs native.Handshake) (string, error) {
 	var token string
 	var sent map[string]json.RawMessage // a struct would take other spellings of the name as well
 	if len(hs.Auth) > 0 {
@@ -189,9 +189,9 @@ func tokenOf(hs realtime.Handshake) (string, error) {
 	return auth.Bearer(hs.Header().Get("Authorization"))
 }
 
-func refuse(err error) *realtime.Refusal {
+func refuse(err error) *native.Refusal {
 	refusal := auth.Refusal(err)
-	return &realtime.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
+	return &native.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
 }
 
 func stripe(userID string, stripes int) int {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets"
 )
 

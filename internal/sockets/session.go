@@ -7,7 +7,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/sockets/event"
 )
 
@@ -23,7 +23,7 @@ const (
 
 // session is one socket's identity and the end of its token. It holds nothing by which a socket could be found.
 type session struct {
-	conn *realtime.Conn
+	conn *native.Conn
 	now  func() time.Time
 
 	mu     sync.Mutex
@@ -122,7 +122,7 @@ func (m *Mount) refresh(_ context.Context, caller *event.Caller, in refresh) (an
 	return expiry{ExpiresAt: renewed.ExpiresAt.UnixMilli()}, nil
 }
 
-func sessionOf(conn *realtime.Conn) *session {
+func sessionOf(conn *native.Conn) *session {
 	s, _ := conn.Data().(*session)
 	return s
 }

@@ -8,7 +8,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets/event"
 )
 

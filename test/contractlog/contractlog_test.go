@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/contracttest"
+	"rolecall/test/contracttest"
 )
 
 // entry is an event or an ack with its payload, or a REST answer.

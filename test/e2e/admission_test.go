@@ -15,7 +15,7 @@ import (
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
 )
 

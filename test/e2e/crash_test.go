@@ -14,7 +14,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
 )
 

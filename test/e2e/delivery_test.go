@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
 )
 

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fleet"
 	"rolecall/internal/roles"
-	"rolecall/internal/traces"
+	"rolecall/internal/simulation/fleet"
+	"rolecall/internal/simulation/traces"
 	"rolecall/test/harness"
 )
 

@@ -17,10 +17,10 @@ import (
 	"rolecall/internal/app"
 	"rolecall/internal/auth"
 	"rolecall/internal/config"
-	"rolecall/internal/contracttest"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/contracttest"
 )
 
 // Deadline is how long a test waits for what must happen. It only runs out when something is broken.

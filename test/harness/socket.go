@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/contracttest"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/contracttest"
 )
 
 // Socket is a connected client. Every event it receives and every ack asked for is held against the AsyncAPI document.

@@ -12,7 +12,7 @@ import (
 
 	"rolecall/bench/servers/serve"
 	"rolecall/internal/auth"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 )
 
@@ -23,7 +23,7 @@ func newHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := realtime.New(realtime.Options{})
+	server := native.New(native.Options{})
 	server.Namespace("/", &handlers{verifier: verifier, emitter: server.Emitter("/")})
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
@@ -32,21 +32,21 @@ func newHandler() (http.Handler, error) {
 
 type handlers struct {
 	verifier *auth.Verifier
-	emitter  *realtime.Emitter
+	emitter  *native.Emitter
 	sent     atomic.Int64
 }
 
 // Authenticate lets in whoever has a token.
-func (h *handlers) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+func (h *handlers) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
 	var sent struct {
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
-		return &realtime.Refusal{Message: "Invalid token"}
+		return &native.Refusal{Message: "Invalid token"}
 	}
 	who, err := h.verifier.Verify(sent.Token)
 	if err != nil {
-		return &realtime.Refusal{Message: "Invalid token"}
+		return &native.Refusal{Message: "Invalid token"}
 	}
 	conn.SetData(who)
 	conn.Join(who.Rooms()...)
@@ -54,13 +54,13 @@ func (h *handlers) Authenticate(_ context.Context, conn *realtime.Conn, hs realt
 }
 
 // Connected does nothing.
-func (h *handlers) Connected(*realtime.Conn) {}
+func (h *handlers) Connected(*native.Conn) {}
 
 // Disconnected does nothing.
-func (h *handlers) Disconnected(*realtime.Conn, string) {}
+func (h *handlers) Disconnected(*native.Conn, string) {}
 
 // Event relays.
-func (h *handlers) Event(conn *realtime.Conn, event realtime.Event) {
+func (h *handlers) Event(conn *native.Conn, event native.Event) {
 	who, _ := conn.Data().(auth.Identity)
 	answer := map[string]any{"status": "error"}
 	if len(event.Args) > 0 {
@@ -78,7 +78,7 @@ func (h *handlers) Event(conn *realtime.Conn, event realtime.Event) {
 	}
 }
 
-func (h *handlers) join(conn *realtime.Conn, payload json.RawMessage) map[string]any {
+func (h *handlers) join(conn *native.Conn, payload json.RawMessage) map[string]any {
 	var roomID string
 	if err := json.Unmarshal(payload, &roomID); err != nil {
 		return map[string]any{"status": "error", "error": err.Error()}

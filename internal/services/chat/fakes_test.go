@@ -13,9 +13,9 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
-	"rolecall/internal/services/servicetest"
 	"rolecall/internal/store/sqlite"
-	"rolecall/internal/store/sqlitetest"
+	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
 )
 
 const (

@@ -12,8 +12,8 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/servicetest"
-	"rolecall/internal/store/sqlitetest"
+	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
 )
 
 // noon is where a test's clock starts, Unix milliseconds.

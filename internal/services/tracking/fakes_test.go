@@ -12,10 +12,10 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
-	"rolecall/internal/services/servicetest"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/sqlite"
-	"rolecall/internal/store/sqlitetest"
+	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
 )
 
 const (

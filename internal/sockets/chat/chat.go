@@ -12,20 +12,20 @@ import (
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/sockets/event"
 )
 
 // Handlers answers the chat events of one namespace.
 type Handlers struct {
-	chat     *chat.Service
-	presence *presence.Service
-	log      *slog.Logger
+	chat   *chat.Service
+	people *people.Service
+	log    *slog.Logger
 }
 
 // New returns the handlers of the chat domain.
-func New(rooms *chat.Service, people *presence.Service, log *slog.Logger) *Handlers {
-	return &Handlers{chat: rooms, presence: people, log: log}
+func New(rooms *chat.Service, directory *people.Service, log *slog.Logger) *Handlers {
+	return &Handlers{chat: rooms, people: directory, log: log}
 }
 
 // Register implements the sockets package's Domain.
@@ -37,12 +37,12 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "chat:history", event.For(limit.Read, roles.Chat), h.history)
 	event.On(r, "chat:typing", event.For(limit.Typing, roles.Chat), h.typing)
 	event.On(r, "chat:read", event.For(limit.Read, roles.Chat), h.read)
-	event.On(r, "presence:list", event.For(limit.Other, roles.ReadDirectory), h.people)
+	event.On(r, "presence:list", event.For(limit.Other, roles.ReadDirectory), h.listPeople)
 }
 
 // Welcome tells a new socket who else is there.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	people, err := h.presence.Around(ctx, caller.Who)
+	around, err := h.people.Around(ctx, caller.Who)
 	if ctx.Err() != nil {
 		return // gone already
 	}
@@ -50,7 +50,7 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
 		return
 	}
-	if err := caller.Emit(presence.EventList, people); err != nil {
+	if err := caller.Emit(people.EventList, around); err != nil {
 		h.log.DebugContext(ctx, "presence list not sent", "user", caller.Who.UserID, "error", err)
 	}
 }
@@ -148,17 +148,17 @@ type peopleQuery struct {
 }
 
 type peopleList struct {
-	Users []presence.Person `json:"users"`
+	Users []people.Person `json:"users"`
 }
 
-func (h *Handlers) people(ctx context.Context, caller *event.Caller, in peopleQuery) (any, error) {
-	people := []presence.Person{}
+func (h *Handlers) listPeople(ctx context.Context, caller *event.Caller, in peopleQuery) (any, error) {
+	found := []people.Person{}
 	var err error
 	switch {
 	case in.UserIDs == nil:
-		people, err = h.presence.Around(ctx, caller.Who)
+		found, err = h.people.Around(ctx, caller.Who)
 	case len(in.UserIDs) > 0: // an empty list asks for nobody
-		people, _, err = h.presence.Directory(ctx, caller.Who, presence.UserQuery{IDs: in.UserIDs, Limit: len(in.UserIDs)})
+		found, _, err = h.people.Directory(ctx, caller.Who, people.UserQuery{IDs: in.UserIDs, Limit: len(in.UserIDs)})
 	}
-	return peopleList{Users: people}, err
+	return peopleList{Users: found}, err
 }

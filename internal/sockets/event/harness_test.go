@@ -11,11 +11,11 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/limit"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets/event"
-	"rolecall/internal/sockets/socketstest"
+	"rolecall/test/socketstest"
 )
 
 const deadline = socketstest.Deadline
@@ -28,7 +28,7 @@ type door struct {
 	t   *testing.T
 }
 
-func (d *door) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+func (d *door) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
 	var who auth.Identity
 	if err := json.Unmarshal(hs.Auth, &who); err != nil {
 		return err
@@ -37,14 +37,14 @@ func (d *door) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.
 	return nil
 }
 
-func (d *door) Connected(*realtime.Conn) {}
+func (d *door) Connected(*native.Conn) {}
 
-func (d *door) Event(conn *realtime.Conn, ev realtime.Event) {
+func (d *door) Event(conn *native.Conn, ev native.Event) {
 	who, _ := conn.Data().(auth.Identity)
 	d.Route(&event.Caller{Conn: conn, Who: who}, ev)
 }
 
-func (d *door) Disconnected(*realtime.Conn, string) {}
+func (d *door) Disconnected(*native.Conn, string) {}
 
 // logBuffer keeps the log for the test to read.
 type logBuffer struct {
@@ -73,7 +73,7 @@ func newDoor(t *testing.T, buckets *limit.Buckets, register func(r *event.Router
 	log := slog.New(slog.NewTextHandler(d.log, nil))
 	d.Router = event.NewRouter(socketstest.Decoder(t), buckets, log)
 	register(d.Router)
-	server := realtime.New(realtime.Options{MaxPayload: 1_000_000, Logger: log})
+	server := native.New(native.Options{MaxPayload: 1_000_000, Logger: log})
 	server.Namespace("/", d)
 	d.url = socketstest.Serve(t, server)
 	return d

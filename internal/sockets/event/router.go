@@ -12,7 +12,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 )
 
@@ -21,7 +21,7 @@ const ErrorEvent = "error:event"
 
 // Caller is a socket and whom it speaks for.
 type Caller struct {
-	*realtime.Conn
+	*native.Conn
 	// Who is the identity at the moment of the event.
 	Who auth.Identity
 }
@@ -104,7 +104,7 @@ func (r *Router) Rules() map[string]Rule {
 }
 
 // Route runs the handler of an event and answers it; a panic is answered like an outage.
-func (r *Router) Route(caller *Caller, ev realtime.Event) {
+func (r *Router) Route(caller *Caller, ev native.Event) {
 	ctx := caller.Context()
 	defer r.answerPanic(ctx, caller, ev)
 	h, err := r.admit(caller, ev)
@@ -131,14 +131,14 @@ func (r *Router) Route(caller *Caller, ev realtime.Event) {
 }
 
 // answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.
-func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev realtime.Event) {
+func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev native.Event) {
 	if cause := recover(); cause != nil {
 		r.fail(ctx, caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
 	}
 }
 
 // admit finds the handler of an event that may be run now.
-func (r *Router) admit(caller *Caller, ev realtime.Event) (handler, error) {
+func (r *Router) admit(caller *Caller, ev native.Event) (handler, error) {
 	h, known := r.handlers[ev.Name]
 	if !known {
 		h.rule.Limit = limit.Other
@@ -163,7 +163,7 @@ func (r *Router) admit(caller *Caller, ev realtime.Event) (handler, error) {
 	return h, nil
 }
 
-func size(ev realtime.Event) int {
+func size(ev native.Event) int {
 	total := 0
 	for _, argument := range ev.Args {
 		total += len(argument)
@@ -175,14 +175,14 @@ func size(ev realtime.Event) int {
 }
 
 // firstArgument is an event's payload; an event without one is taken as one with an empty object.
-func firstArgument(ev realtime.Event) []byte {
+func firstArgument(ev native.Event) []byte {
 	if len(ev.Args) == 0 {
 		return []byte("{}")
 	}
 	return ev.Args[0]
 }
 
-func (r *Router) succeed(ctx context.Context, caller *Caller, ev realtime.Event, result any) {
+func (r *Router) succeed(ctx context.Context, caller *Caller, ev native.Event, result any) {
 	if ev.Ack == nil {
 		return
 	}
@@ -195,7 +195,7 @@ func (r *Router) succeed(ctx context.Context, caller *Caller, ev realtime.Event,
 }
 
 // fail answers with a fault. Who fails on and on is told so and disconnected.
-func (r *Router) fail(ctx context.Context, caller *Caller, ev realtime.Event, err error) {
+func (r *Router) fail(ctx context.Context, caller *Caller, ev native.Event, err error) {
 	if ctx.Err() != nil {
 		return // the socket is gone, and with it whoever would read the answer
 	}

@@ -15,7 +15,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
-	"rolecall/internal/sioclient"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets/event"
 )
 

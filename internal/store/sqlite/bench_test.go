@@ -8,7 +8,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 )
 
@@ -106,14 +106,14 @@ func BenchmarkInbox(b *testing.B) {
 func BenchmarkUsers(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 1000 {
-		user := presence.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
+		user := people.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
 		if err := store.SaveUser(b.Context(), user); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		users, _, err := store.Users(b.Context(), presence.UserQuery{CompanyID: "7", Limit: 500})
+		users, _, err := store.Users(b.Context(), people.UserQuery{CompanyID: "7", Limit: 500})
 		if err != nil || len(users) != 10 {
 			b.Fatalf("%d users, error %v", len(users), err)
 		}
@@ -145,7 +145,7 @@ func BenchmarkSaveUser(b *testing.B) {
 	b.SetParallelism(32)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			user := presence.User{UserID: fmt.Sprint(n.Add(1)), Username: "Ann", Role: roles.Driver, CompanyID: "acme"}
+			user := people.User{UserID: fmt.Sprint(n.Add(1)), Username: "Ann", Role: roles.Driver, CompanyID: "acme"}
 			if err := store.SaveUser(b.Context(), user); err != nil {
 				b.Error(err)
 			}

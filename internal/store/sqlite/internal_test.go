@@ -17,7 +17,7 @@ import (
 
 	"rolecall/internal/fault"
 	"rolecall/internal/services/chat"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/migrations"
 )
@@ -119,7 +119,7 @@ func TestTransactionEndsWhateverHappens(t *testing.T) {
 			if rows, err := scanOne[int](store.readers.QueryRow("SELECT count(*) FROM notice_reads")); err != nil || rows != 0 {
 				t.Fatalf("%d rows are left, error %v", rows, err)
 			}
-			if err := store.SaveUser(t.Context(), presence.User{UserID: "u"}); err != nil {
+			if err := store.SaveUser(t.Context(), people.User{UserID: "u"}); err != nil {
 				t.Fatalf("the next write: %v", err)
 			}
 		})

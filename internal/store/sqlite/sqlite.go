@@ -23,7 +23,7 @@ import (
 	"rolecall/internal/groupcommit"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 )
 
@@ -46,7 +46,7 @@ const (
 var (
 	_ chat.Store     = (*Store)(nil)
 	_ notices.Store  = (*Store)(nil)
-	_ presence.Store = (*Store)(nil)
+	_ people.Store   = (*Store)(nil)
 	_ tracking.Store = (*Store)(nil)
 )
 

@@ -13,10 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"rolecall/internal/services/chat"
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/sqlite"
-	"rolecall/internal/store/storetest"
+	"rolecall/test/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -135,7 +135,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	path := file(t)
 	store := open(t, path)
-	if err := store.SaveUser(t.Context(), presence.User{UserID: "u1"}); err != nil {
+	if err := store.SaveUser(t.Context(), people.User{UserID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -160,7 +160,7 @@ func TestClosed(t *testing.T) {
 	_, read := store.LastSeq(t.Context(), "r")
 	for name, err := range map[string]error{
 		"ping": store.Ping(t.Context()), "append": sent, "read": read,
-		"shared write": store.SaveUser(t.Context(), presence.User{UserID: "u1"}),
+		"shared write": store.SaveUser(t.Context(), people.User{UserID: "u1"}),
 	} {
 		if err == nil {
 			t.Errorf("%s: a closed store has answered", name)

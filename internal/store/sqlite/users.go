@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	"rolecall/internal/services/presence"
+	"rolecall/internal/services/people"
 )
 
-// SaveUser implements presence.Store.
-func (s *Store) SaveUser(ctx context.Context, user presence.User) error {
+// SaveUser implements people.Store.
+func (s *Store) SaveUser(ctx context.Context, user people.User) error {
 	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.StmtContext(ctx, s.sql.upsertUser).ExecContext(ctx, user.UserID, user.Username,
 			strings.ToLower(user.Username), string(user.Role), user.CompanyID, user.LastSeen)
@@ -22,8 +22,8 @@ func (s *Store) SaveUser(ctx context.Context, user presence.User) error {
 	return nil
 }
 
-// Users implements presence.Store. It fails with invalid_payload for a malformed cursor.
-func (s *Store) Users(ctx context.Context, query presence.UserQuery) ([]presence.User, string, error) {
+// Users implements people.Store. It fails with invalid_payload for a malformed cursor.
+func (s *Store) Users(ctx context.Context, query people.UserQuery) ([]people.User, string, error) {
 	after := ""
 	if query.Cursor != "" {
 		var err error
@@ -35,7 +35,7 @@ func (s *Store) Users(ctx context.Context, query presence.UserQuery) ([]presence
 	if err != nil {
 		return nil, "", fmt.Errorf("list users: %w", err)
 	}
-	users, err := readAll(ctx, s, s.sql.selectUsers[filterOf(query)], func(row scanner) (u presence.User, err error) {
+	users, err := readAll(ctx, s, s.sql.selectUsers[filterOf(query)], func(row scanner) (u people.User, err error) {
 		return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen)
 	}, after, string(query.Role), query.CompanyID, ids, strings.ToLower(query.Text), overfetch(query.Limit))
 	if err != nil {
@@ -60,7 +60,7 @@ const (
 )
 
 // filterOf returns the conditions that are asked for.
-func filterOf(query presence.UserQuery) (filter userFilter) {
+func filterOf(query people.UserQuery) (filter userFilter) {
 	for i, asked := range [userFilters]bool{query.Role != "", query.CompanyID != "", len(query.IDs) > 0, query.Text != ""} {
 		if asked {
 			filter |= 1 << i
@@ -95,7 +95,7 @@ func (s *statements) userReads() []statement {
 	return all
 }
 
-// ConversationPeers implements presence.Store. The people are in the order of user id.
+// ConversationPeers implements people.Store. The people are in the order of user id.
 func (s *Store) ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error) {
 	peers, err := readAll(ctx, s, s.sql.selectPeers, scanOne[string], userID, max(limit, 0))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 )
 
 const (
@@ -58,7 +58,7 @@ type content struct {
 	Binary [][]byte          `json:"binary"`
 }
 
-func contentOf(ev realtime.Event) content {
+func contentOf(ev native.Event) content {
 	attachments := make([][]byte, len(ev.Binary))
 	for i, bytes := range ev.Binary {
 		attachments[i] = append([]byte{}, bytes...) // an empty one may be nil, which JSON would tell from ""
@@ -67,7 +67,7 @@ func contentOf(ev realtime.Event) content {
 }
 
 // Authenticate lets everybody in.
-func (echo) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Handshake) error {
+func (echo) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
 	conn.SetData(&session{handshake: handshake{
 		Auth: hs.Auth, Query: hs.Query(), Authorization: hs.Header().Get("Authorization"),
 	}})
@@ -75,17 +75,17 @@ func (echo) Authenticate(_ context.Context, conn *realtime.Conn, hs realtime.Han
 }
 
 // Connected greets.
-func (e echo) Connected(conn *realtime.Conn) {
+func (e echo) Connected(conn *native.Conn) {
 	for n := range greetings {
 		e.emit(conn, "hello", n)
 	}
 }
 
 // Disconnected has nothing to do: ticks end with the socket's context.
-func (echo) Disconnected(*realtime.Conn, string) {}
+func (echo) Disconnected(*native.Conn, string) {}
 
 // Event does what the table above says.
-func (e echo) Event(conn *realtime.Conn, ev realtime.Event) {
+func (e echo) Event(conn *native.Conn, ev native.Event) {
 	s, ok := conn.Data().(*session)
 	if !ok { // Authenticate sets it
 		return
@@ -132,23 +132,23 @@ func (e echo) Event(conn *realtime.Conn, ev realtime.Event) {
 	}
 }
 
-func (e echo) emit(conn *realtime.Conn, event string, payload any) {
+func (e echo) emit(conn *native.Conn, event string, payload any) {
 	if err := conn.Emit(event, payload); err != nil && conn.Context().Err() == nil {
 		e.log.Error("cannot emit", "event", event, "error", err)
 	}
 }
 
 // mirrored is what came with an event, attachments as such.
-func mirrored(ev realtime.Event) any {
+func mirrored(ev native.Event) any {
 	args, err := json.Marshal(ev.Args)
 	if err != nil {
 		return err.Error()
 	}
-	return realtime.Payload{JSON: args, Attachments: ev.Binary}
+	return native.Payload{JSON: args, Attachments: ev.Binary}
 }
 
 // askBack sends the arguments back as a question and acks with the arguments of the client's answer.
-func (e echo) askBack(conn *realtime.Conn, ev realtime.Event, ack func(any)) {
+func (e echo) askBack(conn *native.Conn, ev native.Event, ack func(any)) {
 	answer, err := conn.Call(conn.Context(), "question", mirrored(ev))
 	if err != nil {
 		ack(err.Error())
@@ -172,7 +172,7 @@ func (s *session) release() {
 	s.held = nil
 }
 
-func (s *session) deaf(ev realtime.Event, ack func(any)) {
+func (s *session) deaf(ev native.Event, ack func(any)) {
 	times := 0
 	if len(ev.Args) == 0 || json.Unmarshal(ev.Args[0], &times) != nil {
 		ack("the first argument must be a number")
@@ -184,7 +184,7 @@ func (s *session) deaf(ev realtime.Event, ack func(any)) {
 	}
 }
 
-func (s *session) startTicks(conn *realtime.Conn, e echo) {
+func (s *session) startTicks(conn *native.Conn, e echo) {
 	s.countTicks()
 	ctx, cancel := context.WithCancel(conn.Context())
 	count := make(chan int, 1)

@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
 )
 
 const (
@@ -42,7 +42,7 @@ func main() {
 // run serves until ctx ends. Its log, JSON as the product's, says where: msg "serving", url.
 func run(ctx context.Context, args []string, logs io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(logs, nil))
-	options := realtime.Options{Logger: log}
+	options := native.Options{Logger: log}
 	flags := flag.NewFlagSet("echoserver", flag.ContinueOnError)
 	address := flags.String("addr", "127.0.0.1:0", "the `address` to listen on")
 	flags.DurationVar(&options.PingInterval, "ping-interval", 0, "from a pong to the next ping; 0 is the default")
@@ -51,7 +51,7 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("arguments: %w", err)
 	}
-	sockets := realtime.New(options)
+	sockets := native.New(options)
 	for _, name := range []string{"/", "/custom"} {
 		sockets.Namespace(name, echo{log: log})
 	}
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	return err
 }
 
-func handler(sockets *realtime.Server) http.Handler {
+func handler(sockets *native.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, sockets.Connections()) // the reader may go away

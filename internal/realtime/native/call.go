@@ -1,0 +1,97 @@
+package native
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"rolecall/internal/realtime/native/codec"
+)
+
+// maxCalls is how many calls of one socket may wait for their answers.
+const maxCalls = 100
+
+// ErrTooManyCalls is returned for a call to a client that leaves too many others
+// unanswered.
+var ErrTooManyCalls = errors.New("native: too many calls are waiting for an answer")
+
+// calls are the events of one socket that wait for the client's ack. They are
+// guarded by the socket's lock. A nil *calls has none.
+type calls struct {
+	last    uint64
+	waiting map[uint64]chan []json.RawMessage
+}
+
+// abandon ends all calls without an answer.
+func (c *calls) abandon() {
+	if c == nil {
+		return
+	}
+	for _, answer := range c.waiting {
+		close(answer)
+	}
+	c.waiting = nil
+}
+
+// Call sends an event and waits for the client's ack, whose arguments it returns.
+// It fails when ctx ends first, with ErrNotConnected when the socket does, and with
+// ErrTooManyCalls when 100 others are waiting.
+func (c *Conn) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
+	raw, err := encodePayload(event, payload)
+	if err != nil {
+		return nil, err
+	}
+	id, answer, err := c.beginCall()
+	if err != nil {
+		return nil, err
+	}
+	defer c.endCall(id)
+	c.Deliver(eventPacket(c.namespace, event, &id, raw))
+	select {
+	case args, ok := <-answer:
+		if !ok {
+			return nil, ErrNotConnected
+		}
+		return args, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Conn) beginCall() (id uint64, answer <-chan []json.RawMessage, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.IsOpen() {
+		return 0, nil, ErrNotConnected
+	}
+	if c.calls == nil {
+		c.calls = &calls{waiting: make(map[uint64]chan []json.RawMessage)}
+	}
+	if len(c.calls.waiting) >= maxCalls {
+		return 0, nil, ErrTooManyCalls
+	}
+	c.calls.last++
+	channel := make(chan []json.RawMessage, 1)
+	c.calls.waiting[c.calls.last] = channel
+	return c.calls.last, channel, nil
+}
+
+func (c *Conn) endCall(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls.waiting, id)
+}
+
+// takeAnswer gives an ack to the call that waits for it. One that nobody waits for
+// is ignored.
+func (c *Conn) takeAnswer(p *codec.Packet) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls == nil {
+		return
+	}
+	if answer, waits := c.calls.waiting[*p.ID]; waits {
+		answer <- p.Args // it has room for one
+		delete(c.calls.waiting, *p.ID)
+	}
+}

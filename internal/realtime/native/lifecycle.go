@@ -1,0 +1,124 @@
+package native
+
+import (
+	"encoding/json"
+	"runtime/debug"
+
+	"rolecall/internal/realtime/native/engineio"
+)
+
+// The life of a socket: establish, admit, handle (see event.go) and end. Handler is
+// called from here alone.
+
+// establish authenticates the socket, answers CONNECT and tells the handler.
+func (c *Conn) establish(auth json.RawMessage) {
+	if err := c.namespace.authenticate(c.ctx, c, c.connection.handshake(auth)); err != nil {
+		if first, _ := c.markEnded(""); first { // else the client has gone, and needs no answer
+			c.connection.remove(c)
+			c.connection.refuse(c.namespace.name, refusalOf(err))
+		}
+		c.gone()
+		return
+	}
+	if !c.admit() {
+		c.gone()
+		return
+	}
+	defer c.finish()
+	defer c.recoverFrom("connect")
+	c.namespace.handler.Connected(c)
+}
+
+// admit answers CONNECT, sends what has been held behind the answer, and makes the
+// socket busy with Handler.Connected. It reports false when the socket has ended
+// before.
+func (c *Conn) admit() bool {
+	c.mu.Lock()
+	if c.hasEnded() {
+		c.mu.Unlock()
+		return false
+	}
+	c.connection.session.Known() // before the answer, behind which a long event may come
+	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name)}, c.held...)...)
+	c.held, c.busy = nil, true
+	c.phase.Store(phaseOpen)
+	c.mu.Unlock()
+	c.connection.arrived(c)
+	c.connection.sent(err)
+	return true
+}
+
+// end ends the socket once. Where Connected had been called, Disconnected will be;
+// where Authenticate is running, its goroutine finds out.
+func (c *Conn) end(reason string) {
+	if first, idle := c.markEnded(reason); first {
+		c.connection.remove(c)
+		c.tellEnded(idle)
+	}
+}
+
+// tellEnded tells the handler of an ended socket, unless it is busy with the socket
+// or has never heard of it.
+func (c *Conn) tellEnded(idle bool) {
+	if idle {
+		// On a goroutine of its own: whoever ended the socket may be delivering to
+		// a whole room, or hold a lock which the handler wants.
+		go c.disconnected()
+	}
+}
+
+// markEnded reports whether it was the first to end the socket, and whether the
+// handler knows the socket and is not busy with it.
+func (c *Conn) markEnded(reason string) (first, idle bool) {
+	c.mu.Lock()
+	if c.hasEnded() {
+		c.mu.Unlock()
+		return false, false
+	}
+	if c.IsOpen() {
+		idle = !c.busy
+		c.phase.Store(phaseLeft)
+	} else {
+		c.phase.Store(phaseMissed)
+	}
+	c.reason, c.held = reason, nil
+	c.calls.abandon()
+	c.free.Broadcast()
+	c.mu.Unlock()
+	c.leaveRooms()
+	c.cancel()
+	return true, idle
+}
+
+// disconnected tells the handler.
+func (c *Conn) disconnected() {
+	defer c.gone()
+	defer c.recoverFrom("disconnect")
+	c.leaveRooms() // who has ended the socket may not have come to it yet
+	c.namespace.handler.Disconnected(c, c.reason)
+}
+
+// gone lets go of a socket that its handler will not hear of again.
+func (c *Conn) gone() {
+	c.namespace.counters.sockets.Add(-1)
+	c.namespace.server.handlers.End()
+}
+
+// finish frees a socket that admit or startEvent has made busy.
+func (c *Conn) finish() {
+	c.mu.Lock()
+	c.busy = false
+	ended := c.hasEnded()
+	c.free.Signal()
+	c.mu.Unlock()
+	if ended {
+		c.disconnected()
+	}
+}
+
+func (c *Conn) recoverFrom(event string) {
+	if p := recover(); p != nil {
+		c.namespace.server.log.Error("handler panicked",
+			"namespace", c.namespace.name, "event", event, "panic", p, "stack", string(debug.Stack()))
+	}
+}

@@ -1,0 +1,78 @@
+package native
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Options is what a Server is made of. Zero values mean the defaults.
+type Options struct {
+	Path           string        // of the endpoint; default "/socket.io/"
+	PingInterval   time.Duration // from a pong to the next ping; default 25 s
+	PingTimeout    time.Duration // how long a pong may take; default 20 s
+	UpgradeTimeout time.Duration // how long the upgrade to WebSocket may take; default 10 s
+	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
+
+	// MaxConnects is how many sockets one connection may begin in 10 s before it is closed: each costs an authentication;
+	// default 50.
+	MaxConnects int
+
+	// MaxPayload is the size of one incoming message, event or POST body, in bytes; default 128 KiB. Until one of its
+	// sockets has been let in, a client may send no more than 64 KiB.
+	MaxPayload     int64
+	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 1 MiB
+	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 64 KiB;
+	// default 256 MiB.
+	MaxQueuedTotal int64
+	// CompressFrom is the size in bytes from which messages are compressed for WebSocket clients that offer
+	// permessage-deflate; default 0, which compresses nothing.
+	CompressFrom int
+
+	// SlowReader makes the event with which a client that does not read is sent off, in each namespace that it is in.
+	// It may be the last thing that the client hears of the connection. Nil sends none.
+	SlowReader func() (event string, payload any)
+
+	// Admit, if set, decides on each request for a new connection before there is one. The release that it returns is
+	// called once, when the connection has ended.
+	Admit func(r *http.Request) (release func(), ok bool)
+
+	// AllowOrigin decides on requests of pages. Nil allows those of the server's own origin, by host and port.
+	AllowOrigin func(r *http.Request) bool
+	// AllowCredentials lets the pages of other origins that are allowed send cookies, such as a load balancer's.
+	AllowCredentials bool
+	// Logger gets what goes wrong; default slog.DiscardHandler.
+	Logger *slog.Logger
+}
+
+// How long one write of up to 64 KiB, and the farewell of a closed connection,
+// may take, and what Drain grants a client for its next poll.
+const (
+	writeTimeout = 10 * time.Second
+	closeTimeout = 5 * time.Second
+	pollGrace    = time.Second
+)
+
+func (o *Options) setDefaults() {
+	setDefault(&o.Path, "/socket.io/")
+	setDefault(&o.PingInterval, 25*time.Second)
+	setDefault(&o.PingTimeout, 20*time.Second)
+	setDefault(&o.UpgradeTimeout, 10*time.Second)
+	setDefault(&o.ConnectTimeout, 45*time.Second)
+	setDefault(&o.MaxConnects, 50)
+	setDefault(&o.MaxPayload, 128<<10)
+	setDefault(&o.MaxQueuedBytes, 1<<20)
+	setDefault(&o.MaxQueuedTotal, 256<<20)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Path = strings.TrimRight(o.Path, "/")
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

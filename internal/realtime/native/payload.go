@@ -1,0 +1,70 @@
+package native
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"rolecall/internal/realtime/native/codec"
+	"rolecall/internal/realtime/native/engineio"
+)
+
+// Payload is a payload with binary attachments. In its JSON each stands as
+// {"_placeholder":true,"num":i}, i being its index.
+// https://socket.io/docs/v4/socket-io-protocol/#binary-event
+type Payload struct {
+	JSON        json.RawMessage
+	Attachments [][]byte
+}
+
+// encodePayload checks the event's name and encodes what is not JSON yet.
+func encodePayload(event string, payload any) (Payload, error) {
+	if !codec.ValidEventName(event) {
+		return Payload{}, fmt.Errorf("native: %q cannot be the name of an event", event)
+	}
+	encoded, err := marshal(payload)
+	if err != nil {
+		return Payload{}, fmt.Errorf("native: encode %s: %w", event, err)
+	}
+	return encoded, nil
+}
+
+func marshal(payload any) (Payload, error) {
+	if ready, ok := payload.(Payload); ok {
+		return ready, nil
+	}
+	raw, err := codec.Marshal(payload)
+	return Payload{JSON: raw}, err
+}
+
+func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {
+	encoded, err := encodePayload(event, payload)
+	if err != nil {
+		return nil, err
+	}
+	return eventPacket(n, event, nil, encoded), nil
+}
+
+// eventPacket is an event, with an id if it is to be answered.
+func eventPacket(n *namespace, event string, id *uint64, payload Payload) []*engineio.Message {
+	size := codec.EventSize(n.name, event, payload.JSON)
+	return n.packet(payload.Attachments, engineio.BuildText(size, func(dst []byte) []byte {
+		return codec.AppendEvent(dst, n.name, event, id, payload.JSON, len(payload.Attachments))
+	}))
+}
+
+// ackPacket is the answer to an event.
+func ackPacket(n *namespace, id uint64, payload Payload) []*engineio.Message {
+	size := codec.AckSize(n.name, payload.JSON)
+	return n.packet(payload.Attachments, engineio.BuildText(size, func(dst []byte) []byte {
+		return codec.AppendAck(dst, n.name, id, payload.JSON, len(payload.Attachments))
+	}))
+}
+
+func (n *namespace) packet(attachments [][]byte, head *engineio.Message) []*engineio.Message {
+	messages := make([]*engineio.Message, 1, 1+len(attachments))
+	messages[0] = head.Metered(&n.counters.queued)
+	for _, attachment := range attachments {
+		messages = append(messages, engineio.BinaryMessage(attachment).Metered(&n.counters.queued))
+	}
+	return messages
+}

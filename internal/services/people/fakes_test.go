@@ -1,0 +1,148 @@
+package people_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/people"
+	"rolecall/internal/store/sqlite"
+	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
+)
+
+const noon = servicetest.Noon
+
+// sockets counts each user's sockets. It is the service's Rooms.
+type sockets struct {
+	mu    sync.Mutex
+	count map[string]int // by the name of the user's room
+}
+
+// add changes how many sockets a user has.
+func (s *sockets) add(userID string, change int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == nil {
+		s.count = make(map[string]int)
+	}
+	s.count[roles.UserRoom(userID)] += change
+}
+
+func (s *sockets) HasOpenSocket(room string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count[room] > 0
+}
+
+type emission servicetest.Emission
+
+// recorder is the Emitter, and the Watcher of drivers.
+type recorder struct {
+	servicetest.Recorder
+	mu      sync.Mutex
+	drivers []string
+}
+
+func (r *recorder) CameOnline(_ context.Context, who auth.Identity)  { r.driver("+" + who.UserID) }
+func (r *recorder) WentOffline(_ context.Context, who auth.Identity) { r.driver("-" + who.UserID) }
+
+func (r *recorder) driver(change string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drivers = append(r.drivers, change)
+}
+
+// take returns what was told since the last call.
+func (r *recorder) take() (emitted []emission, drivers []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.Take() {
+		emitted = append(emitted, emission(e))
+	}
+	drivers, r.drivers = r.drivers, nil
+	return emitted, drivers
+}
+
+var errBroken = errors.New("disk full")
+
+// broken is a Store in which every call fails.
+type broken struct{}
+
+func (broken) SaveUser(context.Context, people.User) error { return errBroken }
+
+func (broken) Users(context.Context, people.UserQuery) ([]people.User, string, error) {
+	return nil, "", errBroken
+}
+
+func (broken) ConversationPeers(context.Context, string, int) ([]string, error) {
+	return nil, errBroken
+}
+
+// bench is a service with its surroundings, which tells each change at once.
+type bench struct {
+	*people.Service
+	store   *sqlite.Store
+	sockets *sockets
+	told    *recorder
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	store := sqlitetest.Open(t)
+	b := newBenchOn(store)
+	b.store = store
+	return b
+}
+
+func newBenchOn(store people.Store) *bench {
+	b := &bench{sockets: &sockets{}, told: &recorder{}}
+	b.Service = people.New(store, b.told, b.sockets, people.Options{
+		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1,
+	})
+	return b
+}
+
+// come and leave do what the socket door does for one socket.
+func (b *bench) come(t testing.TB, who auth.Identity) {
+	b.sockets.add(who.UserID, 1)
+	b.Came(t.Context(), who)
+}
+
+func (b *bench) leave(t testing.TB, who auth.Identity) {
+	b.sockets.add(who.UserID, -1)
+	b.Went(t.Context(), who)
+}
+
+// converse makes two people share a group.
+func (b *bench) converse(t testing.TB, first, second string) {
+	t.Helper()
+	err := b.store.CreateGroup(context.Background(), chat.Group{
+		RoomID: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func person(id string, role roles.Role, company string) auth.Identity {
+	return servicetest.PersonOf(id, role, company)
+}
+
+func code(err error) fault.Code { return servicetest.Code(err) }
+
+func ids(people []people.Person) []string {
+	found := []string{}
+	for _, p := range people {
+		found = append(found, p.UserID)
+	}
+	slices.Sort(found)
+	return found
+}

@@ -1,0 +1,195 @@
+package people
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// The events about who is there.
+const (
+	EventOnline  = "presence:online"
+	EventOffline = "presence:offline"
+	EventList    = "presence:list"
+)
+
+// Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
+type Emitter interface {
+	Emit(event string, payload any, to, except []string)
+}
+
+// Rooms knows who stands where. It is the only source of who is online: nothing is counted twice.
+type Rooms interface {
+	HasOpenSocket(room string) bool
+}
+
+// Watcher is told when a person comes online and goes offline, each time in turn.
+type Watcher interface {
+	CameOnline(ctx context.Context, who auth.Identity)
+	WentOffline(ctx context.Context, who auth.Identity)
+}
+
+// Options shapes a Service.
+type Options struct {
+	Now    func() time.Time
+	Logger *slog.Logger
+	// Drivers hears of the drivers among those who come and go.
+	Drivers Watcher
+	// Hold is how long further changes of a person are held back after one was told. What is true then is told, where
+	// that is not what was told last. 0 stands for DefaultHold; a negative one holds nothing back.
+	Hold time.Duration
+}
+
+const (
+	lockStripes = 64
+	// maxPeers bounds how many conversation partners hear that someone has come or gone.
+	maxPeers = 500
+	// maxListed bounds presence:list and one page of the directory.
+	maxListed = MaxPage
+	// DefaultPage is the size of a directory page, in people.
+	DefaultPage = 50
+	// MaxPage is the largest directory page, in people.
+	MaxPage = 500
+)
+
+// Service knows who is who and who is online.
+type Service struct {
+	store   Store
+	emit    Emitter
+	rooms   Rooms
+	options Options
+	log     *slog.Logger
+
+	stripes [lockStripes]stripe
+	holds   sync.WaitGroup // the timers of those of whom something was told just now
+}
+
+// New returns a Service; Close stops it.
+func New(store Store, emit Emitter, rooms Rooms, options Options) *Service {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Hold == 0 {
+		options.Hold = DefaultHold
+	}
+	s := &Service{store: store, emit: emit, rooms: rooms, options: options, log: options.Logger}
+	for i := range s.stripes {
+		s.stripes[i].known = make(map[string]*known)
+	}
+	return s
+}
+
+// Person is an entry of the directory as clients see it.
+type Person struct {
+	UserID    string     `json:"userId"`
+	Username  string     `json:"username"`
+	Role      roles.Role `json:"role"`
+	CompanyID string     `json:"companyId,omitempty"`
+	Online    bool       `json:"online"`
+	// LastSeen is when the person last came or went, Unix milliseconds; who comes and goes within Options.Hold may have
+	// been seen that much later.
+	LastSeen int64 `json:"lastSeen"`
+}
+
+// Directory returns a page of people and the cursor of the next page or "".
+func (s *Service) Directory(ctx context.Context, who auth.Identity, query UserQuery) ([]Person, string, error) {
+	if !who.Can(roles.ReadDirectory) {
+		return nil, "", fault.New(fault.Forbidden, "This role cannot look people up")
+	}
+	switch {
+	case query.Limit <= 0:
+		query.Limit = DefaultPage
+	case query.Limit > maxListed:
+		query.Limit = maxListed
+	}
+	users, next, err := s.store.Users(ctx, query)
+	if err != nil {
+		return nil, "", err
+	}
+	people := make([]Person, 0, len(users))
+	for _, user := range users {
+		people = append(people, s.person(user))
+	}
+	return people, next, nil
+}
+
+// Lookup returns one person.
+func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) (Person, error) {
+	people, _, err := s.Directory(ctx, who, UserQuery{IDs: []string{userID}, Limit: 1})
+	switch {
+	case err != nil:
+		return Person{}, err
+	case len(people) == 0:
+		return Person{}, fault.New(fault.NotFound, "There is no such person")
+	}
+	return people[0], nil
+}
+
+// RoleOf returns a person's role; known is false for someone the server has never seen.
+func (s *Service) RoleOf(ctx context.Context, userID string) (roles.Role, bool, error) {
+	users, _, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}, Limit: 1})
+	if err != nil || len(users) == 0 {
+		return "", false, err
+	}
+	return users[0].Role, true, nil
+}
+
+// Around lists those whose coming and going the caller is told of: for admins everyone, for others their company and
+// their conversations; online people only, at most 500.
+func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, error) {
+	if !who.Can(roles.ReadDirectory) {
+		return nil, fault.New(fault.Forbidden, "This role cannot look people up")
+	}
+	if who.Role == roles.Admin {
+		return s.appendOnline(ctx, []Person{}, who.UserID, UserQuery{})
+	}
+	people := []Person{}
+	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+	if err == nil && len(peers) > 0 {
+		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{IDs: peers})
+	}
+	if err == nil && who.CompanyID != "" {
+		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{CompanyID: who.CompanyID})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return people, nil
+}
+
+// appendOnline adds the online people a query finds, on any of its pages, until there are maxListed.
+func (s *Service) appendOnline(ctx context.Context, people []Person, but string, query UserQuery) ([]Person, error) {
+	query.Limit = maxListed
+	for {
+		users, next, err := s.store.Users(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		for _, user := range users {
+			person := s.person(user)
+			if !person.Online || user.UserID == but || len(people) == maxListed {
+				continue
+			}
+			if !slices.ContainsFunc(people, func(p Person) bool { return p.UserID == user.UserID }) {
+				people = append(people, person)
+			}
+		}
+		if next == "" || len(people) == maxListed {
+			return people, nil
+		}
+		query.Cursor = next
+	}
+}
+
+func (s *Service) person(user User) Person {
+	return Person{
+		UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID,
+		Online: s.rooms.HasOpenSocket(roles.UserRoom(user.UserID)), LastSeen: user.LastSeen,
+	}
+}

@@ -1,0 +1,295 @@
+package people_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/people"
+)
+
+func TestWhoIsTold(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		who auth.Identity
+		to  []string
+	}{
+		"driver":   {person("amy", roles.Driver, "acme"), []string{"company:acme", "role:admin", "user:bob", "user:cem"}},
+		"company":  {person("amy", roles.Company, "acme"), []string{"company:acme", "role:admin", "user:bob", "user:cem"}},
+		"provider": {person("amy", roles.Provider, ""), []string{"role:admin", "user:bob", "user:cem"}},
+		"admin":    {person("amy", roles.Admin, ""), []string{"role:admin", "user:bob", "user:cem"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.converse(t, "amy", "bob")
+			b.converse(t, "cem", "amy")
+			b.converse(t, "bob", "eve") // none of amy's
+			for _, step := range []struct {
+				do     func()
+				event  string
+				driver string
+			}{
+				{func() { b.come(t, test.who) }, people.EventOnline, "+amy"},
+				{func() { b.come(t, test.who) }, "", ""},
+				{func() { b.leave(t, test.who) }, "", ""},
+				{func() { b.leave(t, test.who) }, people.EventOffline, "-amy"},
+				{func() { b.Went(t.Context(), test.who) }, "", ""},
+				{func() { b.come(t, test.who) }, people.EventOnline, "+amy"},
+			} {
+				step.do()
+				emitted, drivers := b.told.take()
+				if step.event == "" {
+					if len(emitted)+len(drivers) > 0 {
+						t.Fatalf("told %v %v, though nothing changed", emitted, drivers)
+					}
+					continue
+				}
+				for _, e := range emitted {
+					slices.Sort(e.To)
+				}
+				want := []emission{{step.event, `{"userId":"amy","username":"name of amy"}`, test.to, []string{"user:amy"}}}
+				if diff := cmp.Diff(want, emitted); diff != "" {
+					t.Fatalf("told (-want +got):\n%s", diff)
+				}
+				if isDriver := test.who.Role == roles.Driver; isDriver != slices.Equal(drivers, []string{step.driver}) {
+					t.Errorf("the watcher of drivers was told %v", drivers)
+				}
+			}
+		})
+	}
+}
+
+// TestChangesAreToldInTurn lets many sockets come and go together. Whatever the order of the calls, online and offline
+// alternate, and the last one told is what holds.
+func TestChangesAreToldInTurn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	amy := person("amy", roles.Driver, "acme")
+	online := false
+	rapid.Check(t, func(r *rapid.T) {
+		stays := rapid.IntRange(0, 2).Draw(r, "stay")
+		var together sync.WaitGroup
+		for i := range rapid.IntRange(2, 6).Draw(r, "sockets") {
+			together.Go(func() {
+				b.come(t, amy)
+				if i >= stays {
+					b.leave(t, amy)
+				}
+			})
+		}
+		together.Wait()
+		check := func(want bool) {
+			emitted, drivers := b.told.take()
+			if len(emitted) != len(drivers) {
+				r.Fatalf("people heard %d changes, the watcher of drivers %d", len(emitted), len(drivers))
+			}
+			for i, e := range emitted {
+				online = !online
+				event, change := people.EventOffline, "-amy"
+				if online {
+					event, change = people.EventOnline, "+amy"
+				}
+				if e.Event != event || drivers[i] != change {
+					r.Fatalf("told %s and %s where %s was due", e.Event, drivers[i], event)
+				}
+			}
+			if online != want {
+				r.Fatalf("told online %v, is %v", online, want)
+			}
+		}
+		check(stays > 0)
+		for range stays {
+			together.Go(func() { b.leave(t, amy) })
+		}
+		together.Wait()
+		check(false)
+	})
+}
+
+// TestStoreFailureKeepsPresence: who comes and goes is told all the same.
+func TestStoreFailureKeepsPresence(t *testing.T) {
+	t.Parallel()
+	b := newBenchOn(broken{})
+	amy := person("amy", roles.Driver, "acme")
+	b.come(t, amy)
+	b.leave(t, amy)
+	emitted, drivers := b.told.take()
+	if len(emitted) != 2 || len(drivers) != 2 {
+		t.Errorf("told %v %v", emitted, drivers)
+	}
+	_, around := b.Around(t.Context(), amy)
+	_, _, list := b.Directory(t.Context(), amy, people.UserQuery{})
+	_, lookup := b.Lookup(t.Context(), amy, "amy")
+	for what, err := range map[string]error{"around": around, "directory": list, "lookup": lookup} {
+		if code(err) != fault.Unavailable {
+			t.Errorf("%s: %v, want unavailable", what, err)
+		}
+	}
+	if _, _, err := b.RoleOf(t.Context(), "amy"); err == nil {
+		t.Error("the role of somebody was made up")
+	}
+}
+
+func TestAround(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	everyone := []auth.Identity{
+		person("root", roles.Admin, ""), person("boss", roles.Admin, ""),
+		person("dora", roles.Driver, "acme"), person("dan", roles.Driver, "acme"), person("cleo", roles.Company, "acme"),
+		person("eve", roles.Driver, "umbra"), person("pia", roles.Provider, ""), person("vic", roles.Vendor, ""),
+	}
+	away := person("away", roles.Driver, "acme")
+	for _, who := range append(everyone, away) {
+		b.come(t, who)
+	}
+	b.leave(t, away)
+	b.converse(t, "pia", "dora")
+	b.converse(t, "pia", "away")
+	b.converse(t, "cleo", "dora") // a colleague and a peer: listed once
+	b.converse(t, "vic", "never-seen")
+	for who, want := range map[string][]string{
+		"root": {"boss", "cleo", "dan", "dora", "eve", "pia", "vic"},
+		"dora": {"cleo", "dan", "pia"},
+		"cleo": {"dan", "dora"},
+		"eve":  {},
+		"pia":  {"dora"},
+		"vic":  {},
+	} {
+		i := slices.IndexFunc(everyone, func(id auth.Identity) bool { return id.UserID == who })
+		people, err := b.Around(t.Context(), everyone[i])
+		if diff := cmp.Diff(want, ids(people)); diff != "" || err != nil || people == nil {
+			t.Errorf("around %s: %v (-want +got):\n%s", who, err, diff)
+		}
+		for _, p := range people {
+			if !p.Online || p.LastSeen != noon || p.Username != "name of "+p.UserID {
+				t.Errorf("around %s: %+v", who, p)
+			}
+		}
+	}
+	if _, err := b.Around(t.Context(), auth.Identity{UserID: "x", Role: "visitor"}); code(err) != fault.Forbidden {
+		t.Errorf("without a role: %v, want forbidden", err)
+	}
+}
+
+// TestAroundFindsOnlinePeopleAnywhere: the few who are online used to be missed where more than a page of others came
+// before them in the directory.
+func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var saved sync.WaitGroup
+	for i := range 2*people.MaxPage + 10 {
+		saved.Go(func() {
+			err := b.store.SaveUser(t.Context(), people.User{
+				UserID: fmt.Sprintf("a%04d", i), Username: "x", Role: roles.Driver, CompanyID: "acme", LastSeen: noon})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	saved.Wait()
+	b.come(t, person("zoe", roles.Driver, "acme"))
+	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
+		people, err := b.Around(t.Context(), who)
+		if err != nil || !slices.Equal(ids(people), []string{"zoe"}) {
+			t.Errorf("around %s: %v, %v", who.UserID, ids(people), err)
+		}
+	}
+	for i := range 2 * people.MaxPage {
+		b.sockets.add(fmt.Sprintf("a%04d", i), 1)
+	}
+	people, err := b.Around(t.Context(), person("root", roles.Admin, ""))
+	if err != nil || len(people) != people.MaxPage {
+		t.Errorf("with more online than fit: %d people, %v", len(people), err)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, who := range []auth.Identity{
+		person("dan", roles.Driver, "acme"), person("Eve", roles.Driver, "umbra"), person("vic", roles.Vendor, ""), person("root", roles.Admin, ""),
+	} {
+		b.come(t, who)
+	}
+	b.leave(t, person("vic", roles.Vendor, ""))
+	for name, test := range map[string]struct {
+		query people.UserQuery
+		want  []string
+	}{
+		"everybody":       {people.UserQuery{}, []string{"Eve", "dan", "root", "vic"}},
+		"a role":          {people.UserQuery{Role: roles.Driver}, []string{"Eve", "dan"}},
+		"a company":       {people.UserQuery{CompanyID: "umbra"}, []string{"Eve"}},
+		"ids":             {people.UserQuery{IDs: []string{"vic", "nobody", "dan"}}, []string{"dan", "vic"}},
+		"text, any case":  {people.UserQuery{Text: "eVE"}, []string{"Eve"}},
+		"all of them":     {people.UserQuery{Role: roles.Driver, CompanyID: "acme", Text: "name"}, []string{"dan"}},
+		"none of them":    {people.UserQuery{Role: roles.Vendor, CompanyID: "acme"}, []string{}},
+		"wildcards quote": {people.UserQuery{Text: "%"}, []string{}},
+	} {
+		for _, role := range roles.All() {
+			people, next, err := b.Directory(t.Context(), person("me", role, ""), test.query)
+			if diff := cmp.Diff(test.want, ids(people)); diff != "" || err != nil || next != "" {
+				t.Errorf("%s, asked by a %s: %v, cursor %q (-want +got):\n%s", name, role, err, next, diff)
+			}
+		}
+	}
+	var seen []string
+	query := people.UserQuery{Limit: 3}
+	for {
+		people, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, ids(people)...)
+		if query.Cursor = next; next == "" {
+			break
+		}
+	}
+	if !slices.Equal(seen, []string{"Eve", "dan", "root", "vic"}) {
+		t.Errorf("the pages hold %v", seen)
+	}
+	if _, _, err := b.Directory(t.Context(), auth.Identity{Role: "visitor"}, people.UserQuery{}); code(err) != fault.Forbidden {
+		t.Errorf("without a role: %v, want forbidden", err)
+	}
+	vic, err := b.Lookup(t.Context(), person("me", roles.Vendor, ""), "vic")
+	want := people.Person{UserID: "vic", Username: "name of vic", Role: roles.Vendor, LastSeen: noon}
+	if diff := cmp.Diff(want, vic); diff != "" || err != nil {
+		t.Errorf("lookup: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := b.Lookup(t.Context(), person("me", roles.Vendor, ""), "nobody"); code(err) != fault.NotFound {
+		t.Errorf("looking up nobody: %v, want not_found", err)
+	}
+	if role, known, err := b.RoleOf(t.Context(), "dan"); role != roles.Driver || !known || err != nil {
+		t.Errorf("role of dan: %q, %v, %v", role, known, err)
+	}
+	if role, known, err := b.RoleOf(t.Context(), "nobody"); role != "" || known || err != nil {
+		t.Errorf("role of nobody: %q, %v, %v", role, known, err)
+	}
+}
+
+func TestDirectoryPageSizes(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var saved sync.WaitGroup
+	for i := range people.MaxPage + 1 {
+		saved.Go(func() {
+			if err := b.store.SaveUser(t.Context(), people.User{UserID: fmt.Sprintf("u%d", i), Role: roles.Vendor}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	saved.Wait()
+	for limit, want := range map[int]int{0: people.DefaultPage, -1: people.DefaultPage, 7: 7, people.MaxPage: people.MaxPage, people.MaxPage + 1: people.MaxPage} {
+		people, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{Limit: limit})
+		if err != nil || len(people) != want || next == "" {
+			t.Errorf("limit %d: %d people, cursor %q, %v", limit, len(people), next, err)
+		}
+	}
+}

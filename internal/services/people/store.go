@@ -1,0 +1,41 @@
+// Package people knows who is who and who is online.
+package people
+
+import (
+	"context"
+
+	"rolecall/internal/roles"
+)
+
+// User is a person the server has seen.
+type User struct {
+	UserID    string
+	Username  string
+	Role      roles.Role
+	CompanyID string
+	// LastSeen is when the person last came or went, Unix milliseconds.
+	LastSeen int64
+}
+
+// UserQuery asks for a page of the directory, in the order of user id.
+type UserQuery struct {
+	// Role, CompanyID and IDs narrow the page down where they are set.
+	Role      roles.Role
+	CompanyID string
+	IDs       []string
+	// Text is a part of the name or id, any case.
+	Text string
+	// Cursor continues after the previous page; "" starts.
+	Cursor string
+	Limit  int
+}
+
+// Store keeps the directory of people.
+type Store interface {
+	// SaveUser remembers who a person is and when they were seen.
+	SaveUser(ctx context.Context, user User) error
+	// Users returns a page of the directory and the cursor of the next one or "".
+	Users(ctx context.Context, query UserQuery) (users []User, next string, err error)
+	// ConversationPeers returns up to limit people who share a direct room or a group with a user.
+	ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error)
+}

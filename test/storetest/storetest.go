@@ -1,0 +1,140 @@
+// Package storetest holds every store to the promises of the services' store interfaces. A store's own tests call Run
+// and RunReopened; nothing in the suite knows a database.
+package storetest
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rolecall/internal/fault"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/people"
+	"rolecall/internal/services/tracking"
+)
+
+// Store is what one database keeps for all services.
+type Store interface {
+	tracking.Store
+	chat.Store
+	notices.Store
+	people.Store
+}
+
+// tester is what the helpers need of *testing.T and *rapid.T.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// promise is one sub-test, run against a new and empty store.
+type promise struct {
+	name string
+	test func(t *testing.T, store Store)
+}
+
+// Run checks every promise. Each call of open returns a new and empty store, closed at the end of t.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	t.Helper()
+	for _, domain := range []struct {
+		name     string
+		promises []promise
+	}{
+		{"positions", positionPromises()},
+		{"messages", messagePromises()},
+		{"rooms", roomPromises()},
+		{"notices", noticePromises()},
+		{"inbox", inboxPromises()},
+		{"users", userPromises()},
+		{"concurrency", concurrencyPromises()},
+	} {
+		t.Run(domain.name, func(t *testing.T) {
+			for _, p := range domain.promises {
+				t.Run(p.name, func(t *testing.T) { p.test(t, open(t)) })
+			}
+		})
+	}
+}
+
+// hostileTexts are what people and attackers send; each must come back byte for byte.
+func hostileTexts() map[string]string {
+	return map[string]string{
+		"plain":          "On my way",
+		"nul":            "before\x00after\x00",
+		"controls":       "\a\b\t\r\n\x1b[31m\x7f",
+		"astral":         "🚚🧑🏽‍✈️𝕏 𐍈 \U0010FFFF",
+		"stacked marks":  "Z" + strings.Repeat("\u0337\u0352\u0489", 60) + "algo",
+		"bidi":           "\u202Eevoba\u202C \u2066\u05E9\u05DC\u05D5\u05DD\u2069 \u200F\u061C",
+		"zero width":     "a\u200Bb\u200Dc\uFEFFd",
+		"line breaks":    "a\u2028b\u2029c\u0085d",
+		"not normalised": "e\u0301 \u00E9 \u212B",
+		"SQL":            `'); DROP TABLE messages; -- "quoted" ? ?1 :a @b $c %s %_\`,
+		"markup":         `<script>alert("&amp;")</script>`,
+		"spaces":         " \t leading and trailing \u00A0 ",
+		"noncharacters":  "\uFFFD\uFFFE\uFFFF",
+		"longest":        strings.Repeat("𝄞", 5000),
+	}
+}
+
+// bitEqual compares floats by their bits, so that 0 and -0 differ.
+func bitEqual() cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) })
+}
+
+func check(t tester, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// same fails the test where got differs from want.
+func same(t tester, what string, want, got any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, bitEqual()); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// invalid fails the test where err is not invalid_payload at the field.
+func invalid(t tester, what, field string, err error) {
+	t.Helper()
+	if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != field {
+		t.Fatalf("%s: error %v, want invalid_payload at %s", what, err, field)
+	}
+}
+
+// allPages is a listing from a cursor on, put together from its pages. It fails the test where a page is longer than the
+// limit, or a cursor leads nowhere.
+func allPages[T any](t tester, what string, limit int, cursor string, list func(cursor string) ([]T, string, error)) []T {
+	t.Helper()
+	all := []T{}
+	for {
+		page, next, err := list(cursor)
+		check(t, what, err)
+		if len(page) > limit {
+			t.Fatalf("%s: a page of %d, asked for %d", what, len(page), limit)
+		}
+		all = append(all, page...)
+		if next == "" {
+			return all
+		}
+		if len(page) == 0 || next == cursor {
+			t.Fatalf("%s: a cursor that leads nowhere", what)
+		}
+		cursor = next
+	}
+}
+
+// strangeCursors are texts that no listing has returned.
+func strangeCursors() []string {
+	return []string{"x", "!", "AAAA", "dA", "bg", "dQ", "dQ==", "1.1", "%00", "t1.1", strings.Repeat("A", 4096), "dDEuMQ\n"}
+}
+
+func ptr[T any](value T) *T { return &value }
