@@ -351,8 +351,8 @@ func TestHoldRule(t *testing.T) {
 	})
 }
 
-func checkHoldRule(r *rapid.T, h *held, people []string) {
-	for _, id := range people {
+func checkHoldRule(r *rapid.T, h *held, names []string) {
+	for _, id := range names {
 		var last telling // - at the beginning, without being told
 		var told []string
 		for _, t := range h.told {

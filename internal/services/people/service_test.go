@@ -164,11 +164,11 @@ func TestAround(t *testing.T) {
 		"vic":  {},
 	} {
 		i := slices.IndexFunc(everyone, func(id auth.Identity) bool { return id.UserID == who })
-		people, err := b.Around(t.Context(), everyone[i])
-		if diff := cmp.Diff(want, ids(people)); diff != "" || err != nil || people == nil {
+		found, err := b.Around(t.Context(), everyone[i])
+		if diff := cmp.Diff(want, ids(found)); diff != "" || err != nil || found == nil {
 			t.Errorf("around %s: %v (-want +got):\n%s", who, err, diff)
 		}
-		for _, p := range people {
+		for _, p := range found {
 			if !p.Online || p.LastSeen != noon || p.Username != "name of "+p.UserID {
 				t.Errorf("around %s: %+v", who, p)
 			}
@@ -197,17 +197,17 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 	saved.Wait()
 	b.come(t, person("zoe", roles.Driver, "acme"))
 	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
-		people, err := b.Around(t.Context(), who)
-		if err != nil || !slices.Equal(ids(people), []string{"zoe"}) {
-			t.Errorf("around %s: %v, %v", who.UserID, ids(people), err)
+		found, err := b.Around(t.Context(), who)
+		if err != nil || !slices.Equal(ids(found), []string{"zoe"}) {
+			t.Errorf("around %s: %v, %v", who.UserID, ids(found), err)
 		}
 	}
 	for i := range 2 * people.MaxPage {
 		b.sockets.add(fmt.Sprintf("a%04d", i), 1)
 	}
-	people, err := b.Around(t.Context(), person("root", roles.Admin, ""))
-	if err != nil || len(people) != people.MaxPage {
-		t.Errorf("with more online than fit: %d people, %v", len(people), err)
+	found, err := b.Around(t.Context(), person("root", roles.Admin, ""))
+	if err != nil || len(found) != people.MaxPage {
+		t.Errorf("with more online than fit: %d people, %v", len(found), err)
 	}
 }
 
@@ -234,8 +234,8 @@ func TestDirectory(t *testing.T) {
 		"wildcards quote": {people.UserQuery{Text: "%"}, []string{}},
 	} {
 		for _, role := range roles.All() {
-			people, next, err := b.Directory(t.Context(), person("me", role, ""), test.query)
-			if diff := cmp.Diff(test.want, ids(people)); diff != "" || err != nil || next != "" {
+			found, next, err := b.Directory(t.Context(), person("me", role, ""), test.query)
+			if diff := cmp.Diff(test.want, ids(found)); diff != "" || err != nil || next != "" {
 				t.Errorf("%s, asked by a %s: %v, cursor %q (-want +got):\n%s", name, role, err, next, diff)
 			}
 		}
@@ -243,11 +243,11 @@ func TestDirectory(t *testing.T) {
 	var seen []string
 	query := people.UserQuery{Limit: 3}
 	for {
-		people, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), query)
+		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), query)
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen = append(seen, ids(people)...)
+		seen = append(seen, ids(found)...)
 		if query.Cursor = next; next == "" {
 			break
 		}
@@ -287,9 +287,9 @@ func TestDirectoryPageSizes(t *testing.T) {
 	}
 	saved.Wait()
 	for limit, want := range map[int]int{0: people.DefaultPage, -1: people.DefaultPage, 7: 7, people.MaxPage: people.MaxPage, people.MaxPage + 1: people.MaxPage} {
-		people, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{Limit: limit})
-		if err != nil || len(people) != want || next == "" {
-			t.Errorf("limit %d: %d people, cursor %q, %v", limit, len(people), next, err)
+		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{Limit: limit})
+		if err != nil || len(found) != want || next == "" {
+			t.Errorf("limit %d: %d people, cursor %q, %v", limit, len(found), next, err)
 		}
 	}
 }
