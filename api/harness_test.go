@@ -15,6 +15,7 @@ import (
 
 	"rolecall/api"
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
@@ -50,13 +51,13 @@ func (tokens) Verify(token string) (auth.Identity, error) {
 // silence is the realtime server of a test in which nobody is connected.
 type silence struct{}
 
-func (silence) Emit(string, any, []string, []string) {}
+func (silence) Emit(context.Context, string, any, []roles.Room, ...roles.Room) {}
 
-func (silence) EmitLatest(string, []string, []json.RawMessage, func([]json.RawMessage) any, []string) {
-}
+func (silence) EmitNewest(context.Context, string, bus.Newest, ...roles.Room) {}
 
-func (silence) SocketCount(...string) int { return 0 }
-func (silence) HasOpenSocket(string) bool { return false }
+func (silence) SocketCount(context.Context, ...roles.Room) (int, error) { return 0, nil }
+
+func (silence) Online(context.Context, ...string) (map[string]bool, error) { return nil, nil }
 
 // server is the HTTP door on services and a store of its own.
 type server struct {

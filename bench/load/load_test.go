@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 )
 
@@ -29,20 +30,20 @@ type relay struct {
 	gone     chan struct{}
 }
 
-func (r *relay) Authenticate(_ context.Context, _ *native.Conn, hs native.Handshake) error {
+func (r *relay) Authenticate(_ context.Context, _ realtime.Socket, hs realtime.Handshake) error {
 	var sent struct{ Token string }
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 		return err
 	}
 	if _, err := r.verifier.Verify(sent.Token); err != nil {
-		return &native.Refusal{Message: "Invalid token", Code: "auth_invalid"}
+		return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 	}
 	return nil
 }
 
-func (r *relay) Connected(*native.Conn) {}
+func (r *relay) Connected(realtime.Socket) {}
 
-func (r *relay) Event(conn *native.Conn, event native.Event) {
+func (r *relay) Event(conn realtime.Socket, event realtime.Event) {
 	if event.Name == "room:join" {
 		conn.Join("room")
 	} else if len(event.Args) > 0 {
@@ -55,7 +56,7 @@ func (r *relay) Event(conn *native.Conn, event native.Event) {
 	event.Ack(map[string]string{"status": status})
 }
 
-func (r *relay) Disconnected(*native.Conn, string) { r.gone <- struct{}{} }
+func (r *relay) Disconnected(realtime.Socket, string) { r.gone <- struct{}{} }
 
 // serve starts a relay and returns its address.
 func serve(t *testing.T) (*relay, string) {
@@ -64,7 +65,7 @@ func serve(t *testing.T) (*relay, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{verifier: verifier, gone: make(chan struct{}, 100), server: native.New(native.Options{})}
+	r := &relay{verifier: verifier, gone: make(chan struct{}, 100), server: native.New(realtime.Options{})}
 	r.server.Namespace("/", r)
 	web := httptest.NewServer(r.server)
 	t.Cleanup(func() {

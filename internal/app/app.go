@@ -19,10 +19,12 @@ import (
 	"rolecall/api"
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
+	"rolecall/internal/bus/local"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -52,7 +54,7 @@ type Program struct {
 	secret   []byte
 	listener net.Listener
 	http     *http.Server
-	realtime *native.Server
+	engine   realtime.Engine
 	store    *sqlite.Store
 	chat     *chat.Service
 	tracking *tracking.Service
@@ -141,20 +143,21 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
 		})
 	}
-	p.realtime = native.New(p.realtimeOptions())
+	p.engine = native.New(p.engineOptions())
+	sockets := local.New(p.engine)
 
-	p.tracking, err = tracking.New(ctx, p.store, p.realtime.Emitter("/", "/tracking"), tracking.Options{
+	p.tracking, err = tracking.New(ctx, p.store, sockets.Emitter("/", "/tracking"), tracking.Options{
 		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
 	})
 	if err != nil {
 		return err
 	}
-	p.people = people.New(p.store, p.realtime.Emitter("/", "/chat"), p.realtime,
+	p.people = people.New(p.store, sockets.Emitter("/", "/chat"), sockets,
 		people.Options{Drivers: p.tracking, Logger: p.log})
-	p.chat = chat.New(p.store, p.realtime.Emitter("/", "/chat"), p.people, p.realtime, chat.Options{
+	p.chat = chat.New(p.store, sockets.Emitter("/", "/chat"), p.people, sockets, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
-	inbox := notices.New(p.store, p.realtime.Emitter("/", "/system"), nil, p.log)
+	inbox := notices.New(p.store, sockets.Emitter("/", "/system"), nil, p.log)
 
 	p.mountSockets(verifier, decoder, p.people, inbox)
 	p.api = api.New(api.Options{
@@ -173,8 +176,8 @@ func (p *Program) wire(ctx context.Context, verifier *auth.Verifier) error {
 	return nil
 }
 
-func (p *Program) realtimeOptions() native.Options {
-	o := native.Options{
+func (p *Program) engineOptions() realtime.Options {
+	o := realtime.Options{
 		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), MaxPayload: maxPayload,
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
@@ -247,10 +250,10 @@ func (p *Program) loops() []func(context.Context) {
 // last positions and who has come or gone are shown, and only then the connections are closed.
 func (p *Program) stop(ctx context.Context, stopLoops context.CancelFunc) error {
 	p.ready.Store(false)
-	p.log.InfoContext(ctx, "stopping", "connections", p.realtime.Connections())
+	p.log.InfoContext(ctx, "stopping", "connections", p.engine.Connections())
 	err := errors.Join(p.chat.Close(ctx), p.tracking.Close(ctx))
 	stopLoops()
-	err = errors.Join(err, p.people.Close(ctx), p.realtime.Drain(ctx))
+	err = errors.Join(err, p.people.Close(ctx), p.engine.Drain(ctx))
 	return errors.Join(err, p.stopHTTP(ctx))
 }
 

@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/clientip"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
+	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/simulation/demo"
@@ -33,7 +34,7 @@ type Rule = event.Rule
 
 func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, directory *people.Service, inbox *notices.Service) {
 	mount := sockets.New(sockets.Options{
-		Server: p.realtime, Verifier: verifier, Presence: directory,
+		Engine: p.engine, Verifier: verifier, Presence: directory,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
 	talk := chat.New(p.chat, directory, p.log)
@@ -74,9 +75,9 @@ func (p *Program) handler() http.Handler {
 // socketDoor is the Engine.IO endpoint behind its limits.
 func (p *Program) socketDoor() http.Handler {
 	if p.handshakes == nil {
-		return p.realtime
+		return p.engine
 	}
-	return p.handshakes.Middleware(p.realtime)
+	return p.handshakes.Middleware(p.engine)
 }
 
 // serveStreets gives the page a map of the demo's made-up town to draw.
@@ -86,4 +87,6 @@ func serveStreets(w http.ResponseWriter, _ *http.Request) {
 }
 
 // SocketCount counts the sockets that stand in all of the rooms.
-func (p *Program) SocketCount(rooms ...string) int { return p.realtime.SocketCount(rooms...) }
+func (p *Program) SocketCount(rooms ...roles.Room) int {
+	return p.engine.SocketCount(roles.Names(rooms)...)
+}

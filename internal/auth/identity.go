@@ -22,7 +22,7 @@ type Identity struct {
 }
 
 // Rooms names the rooms in which the identity stands on every connection.
-func (id Identity) Rooms() []string { return roles.Standing(id.UserID, id.Role, id.CompanyID) }
+func (id Identity) Rooms() []roles.Room { return roles.Standing(id.UserID, id.Role, id.CompanyID) }
 
 // Can reports whether the identity's role holds the permission.
 func (id Identity) Can(p roles.Permission) bool { return id.Role.Can(p) }

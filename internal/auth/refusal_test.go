@@ -77,7 +77,7 @@ func TestBearer(t *testing.T) {
 
 func TestIdentityStandsInItsRooms(t *testing.T) {
 	id := auth.Identity{UserID: "u1", Role: roles.Company, CompanyID: "acme"}
-	want := []string{"user:u1", "role:company", "company:acme", "company:acme:company", "fleet:acme"}
+	want := []roles.Room{"user:u1", "role:company", "company:acme", "company:acme:company", "fleet:acme"}
 	if diff := cmp.Diff(want, id.Rooms()); diff != "" {
 		t.Error(diff)
 	}

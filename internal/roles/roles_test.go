@@ -78,13 +78,13 @@ func TestStanding(t *testing.T) {
 	for _, tc := range []struct {
 		role    roles.Role
 		company string
-		want    []string
+		want    []roles.Room
 	}{
-		{roles.Admin, "", []string{"user:u1", "role:admin", "fleet:*"}},
-		{roles.Company, "acme", []string{"user:u1", "role:company", "company:acme", "company:acme:company", "fleet:acme"}},
-		{roles.Driver, "acme", []string{"user:u1", "role:driver", "company:acme", "company:acme:driver"}},
-		{roles.Provider, "", []string{"user:u1", "role:provider"}},
-		{roles.Vendor, "", []string{"user:u1", "role:vendor"}},
+		{roles.Admin, "", []roles.Room{"user:u1", "role:admin", "fleet:*"}},
+		{roles.Company, "acme", []roles.Room{"user:u1", "role:company", "company:acme", "company:acme:company", "fleet:acme"}},
+		{roles.Driver, "acme", []roles.Room{"user:u1", "role:driver", "company:acme", "company:acme:driver"}},
+		{roles.Provider, "", []roles.Room{"user:u1", "role:provider"}},
+		{roles.Vendor, "", []roles.Room{"user:u1", "role:vendor"}},
 	} {
 		if diff := cmp.Diff(tc.want, roles.Standing("u1", tc.role, tc.company)); diff != "" {
 			t.Errorf("%s: %s", tc.role, diff)

@@ -26,6 +26,38 @@ const (
 	groupPrefix   = "group:"
 )
 
+// Room names a set of sockets of the whole server. Rooms are made by the functions of this package alone, from verified
+// identities and checked ids.
+type Room string
+
+// Names are rooms as the engine knows them.
+func Names(rooms []Room) []string {
+	names := make([]string, len(rooms))
+	for i, room := range rooms {
+		names[i] = string(room)
+	}
+	return names
+}
+
+// Rooms are names that Names has made, where they were kept elsewhere.
+func Rooms(names []string) []Room {
+	rooms := make([]Room, len(names))
+	for i, name := range names {
+		rooms[i] = Room(name)
+	}
+	return rooms
+}
+
+// UserAmong returns whose rooms these are: the id of the UserRoom among them.
+func UserAmong(names []string) (userID string, found bool) {
+	for _, name := range names {
+		if userID, found = strings.CutPrefix(name, userPrefix); found {
+			return userID, true
+		}
+	}
+	return "", false
+}
+
 // Failures of CheckChatRoom.
 var (
 	// ErrRoomInvalid: the id is not [A-Za-z0-9][A-Za-z0-9_.:-]{0,127}, or is a malformed dm: or group: id.
@@ -35,38 +67,40 @@ var (
 )
 
 // UserRoom holds all sockets of one user: tabs, phones.
-func UserRoom(userID string) string { return userPrefix + userID }
+func UserRoom(userID string) Room { return Room(userPrefix + userID) }
 
 // RoleRoom holds all sockets of one role.
-func RoleRoom(role Role) string { return rolePrefix + string(role) }
+func RoleRoom(role Role) Room { return Room(rolePrefix + string(role)) }
 
 // CompanyRoom holds all sockets of one company, any role.
-func CompanyRoom(companyID string) string { return companyPrefix + companyID }
+func CompanyRoom(companyID string) Room { return Room(companyPrefix + companyID) }
 
 // CompanyRoleRoom holds all sockets of one role within one company.
-func CompanyRoleRoom(companyID string, role Role) string {
-	return companyPrefix + companyID + ":" + string(role)
+func CompanyRoleRoom(companyID string, role Role) Room {
+	return Room(companyPrefix + companyID + ":" + string(role))
 }
 
 // AllFleetsRoom holds who watches the drivers of every company.
-func AllFleetsRoom() string { return fleetPrefix + "*" }
+func AllFleetsRoom() Room { return Room(fleetPrefix + "*") }
 
 // FleetRoom holds who watches the drivers of one company.
-func FleetRoom(companyID string) string { return fleetPrefix + companyID }
+func FleetRoom(companyID string) Room { return Room(fleetPrefix + companyID) }
 
 // ChatRoom holds the sockets that have joined a chat room. The prefix keeps names chosen by clients apart from
 // every name chosen by the server.
-func ChatRoom(roomID string) string { return chatPrefix + roomID }
+func ChatRoom(roomID string) Room { return Room(chatPrefix + roomID) }
 
 // IsChatRoom reports whether a room name is ChatRoom of some id.
-func IsChatRoom(room string) bool { return strings.HasPrefix(room, chatPrefix) }
+func IsChatRoom(room Room) bool { return strings.HasPrefix(string(room), chatPrefix) }
 
 // ChatRoomID returns the id of a ChatRoom.
-func ChatRoomID(room string) (roomID string, ok bool) { return strings.CutPrefix(room, chatPrefix) }
+func ChatRoomID(room Room) (roomID string, ok bool) {
+	return strings.CutPrefix(string(room), chatPrefix)
+}
 
 // Everyone names the rooms that hold every socket: one a role.
-func Everyone() []string {
-	rooms := make([]string, 0, len(All()))
+func Everyone() []Room {
+	rooms := make([]Room, 0, len(All()))
 	for _, role := range All() {
 		rooms = append(rooms, RoleRoom(role))
 	}
@@ -75,8 +109,8 @@ func Everyone() []string {
 
 // Standing names the rooms in which a person stands, worked out from their verified identity alone.
 // A companyID of "" means no tenant.
-func Standing(userID string, role Role, companyID string) []string {
-	rooms := []string{UserRoom(userID), RoleRoom(role)}
+func Standing(userID string, role Role, companyID string) []Room {
+	rooms := []Room{UserRoom(userID), RoleRoom(role)}
 	if companyID != "" {
 		rooms = append(rooms, CompanyRoom(companyID), CompanyRoleRoom(companyID, role))
 	}

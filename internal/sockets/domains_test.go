@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus/local"
 	"rolecall/internal/fault"
-	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -40,15 +40,15 @@ func withServices(t *testing.T) *server {
 	log := slog.New(slog.DiscardHandler)
 	var directory *people.Service
 	var positions *tracking.Service
-	return newServer(t, func(rt *native.Server) sockets.Presence {
-		positions, err = tracking.New(context.Background(), store, rt.Emitter("/"), tracking.Options{Logger: log})
+	return newServer(t, func(nodes *local.Bus) sockets.Presence {
+		positions, err = tracking.New(context.Background(), store, nodes.Emitter("/"), tracking.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)
 		}
-		directory = people.New(store, rt.Emitter("/"), rt, people.Options{Logger: log, Drivers: positions})
+		directory = people.New(store, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
 		return directory
 	}, func(s *server) {
-		rooms := chat.New(store, s.Emitter("/"), directory, s.Server, chat.Options{OpenRooms: true, Logger: log})
+		rooms := chat.New(store, s.Bus.Emitter("/"), directory, s.Bus, chat.Options{OpenRooms: true, Logger: log})
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
@@ -60,7 +60,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions, log),
-			systemdoor.New(notices.New(store, s.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
+			systemdoor.New(notices.New(store, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
 	})
 }
 
@@ -282,7 +282,7 @@ func TestGreetings(t *testing.T) {
 				t.Errorf("the inbox after reading: %+v", got)
 			}
 			c.Close()
-			root.until(func() bool { return s.SocketCount(roles.UserRoom(test.who.UserID)) == 0 })
+			root.until(func() bool { return s.Engine.SocketCount(string(roles.UserRoom(test.who.UserID))) == 0 })
 		})
 	}
 }

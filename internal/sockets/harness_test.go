@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus/local"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
@@ -82,7 +84,7 @@ func (d *diary) write(format string, args ...any) {
 
 func (d *diary) Register(r *event.Router) {
 	type room struct {
-		Room string `json:"room"`
+		Room roles.Room `json:"room"`
 	}
 	event.On(r, "test:join", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, in room) (any, error) {
 		c.Join(in.Room)
@@ -104,7 +106,7 @@ func (d *diary) Welcome(_ context.Context, caller *event.Caller) {
 	d.write("welcome %s", caller.Who.UserID)
 }
 
-func (d *diary) Farewell(who auth.Identity, chatRooms []string) {
+func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []string) {
 	slices.Sort(chatRooms)
 	d.write("farewell %s %v", who.UserID, chatRooms)
 }
@@ -150,23 +152,25 @@ func (d *diary) wait(t *testing.T, userID string, n int) []string {
 
 // server is a mounted server.
 type server struct {
-	*native.Server
+	realtime.Engine
+	*local.Bus
 	t     *testing.T
 	url   string
 	mount *sockets.Mount
 }
 
 // newServer serves the namespaces that fill mounts until the test ends.
-func newServer(t *testing.T, presence func(*native.Server) sockets.Presence, fill func(s *server)) *server {
+func newServer(t *testing.T, presence func(*local.Bus) sockets.Presence, fill func(s *server)) *server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s := &server{Server: native.New(native.Options{MaxPayload: 1_000_000, Logger: log}), t: t}
+	engine := native.New(realtime.Options{MaxPayload: 1_000_000, Logger: log})
+	s := &server{Engine: engine, Bus: local.New(engine), t: t}
 	s.mount = sockets.New(sockets.Options{
-		Server: s.Server, Verifier: verifier{}, Presence: presence(s.Server),
+		Engine: s.Engine, Verifier: verifier{}, Presence: presence(s.Bus),
 		Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(socketstest.Rates(), nil), Logger: log,
 	})
 	fill(s)
-	s.url = socketstest.Serve(t, s.Server)
+	s.url = socketstest.Serve(t, s.Engine)
 	return s
 }
 
@@ -174,7 +178,7 @@ func newServer(t *testing.T, presence func(*native.Server) sockets.Presence, fil
 func withDiary(t *testing.T) (*server, *diary) {
 	t.Helper()
 	d := &diary{}
-	s := newServer(t, func(*native.Server) sockets.Presence { return d }, func(s *server) {
+	s := newServer(t, func(*local.Bus) sockets.Presence { return d }, func(s *server) {
 		s.mount.Namespace("/", d)
 		s.mount.Namespace("/second", d)
 	})

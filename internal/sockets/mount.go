@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/sockets/event"
 )
@@ -32,7 +32,7 @@ type Domain interface {
 	// Welcome sends a new socket what it should know first.
 	Welcome(ctx context.Context, caller *event.Caller)
 	// Farewell follows a socket's end; chatRooms are the chat rooms it had joined.
-	Farewell(who auth.Identity, chatRooms []string)
+	Farewell(ctx context.Context, who auth.Identity, chatRooms []string)
 }
 
 // Presence hears that one of a person's sockets has come or gone.
@@ -48,7 +48,7 @@ type Verifier interface {
 
 // Mount is what all namespaces share.
 type Mount struct {
-	server   *native.Server
+	engine   realtime.Engine
 	verifier Verifier
 	presence Presence
 	decoder  *payload.Decoder
@@ -64,7 +64,7 @@ type Mount struct {
 
 // Options is what the socket door needs.
 type Options struct {
-	Server   *native.Server
+	Engine   realtime.Engine
 	Verifier Verifier
 	Presence Presence
 	Decoder  *payload.Decoder
@@ -84,7 +84,7 @@ func New(o Options) *Mount {
 		o.MaxSocketsPerUser = DefaultMaxSocketsPerUser
 	}
 	return &Mount{
-		server: o.Server, verifier: o.Verifier, presence: o.Presence,
+		engine: o.Engine, verifier: o.Verifier, presence: o.Presence,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
 	}
 }
@@ -96,11 +96,11 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 	for _, domain := range domains {
 		domain.Register(router)
 	}
-	m.server.Namespace(name, &namespace{Mount: m, router: router, domains: domains})
+	m.engine.Namespace(name, &namespace{Mount: m, router: router, domains: domains})
 	return router
 }
 
-// namespace implements native.Handler.
+// namespace implements realtime.Handler.
 type namespace struct {
 	*Mount
 	router  *event.Router
@@ -108,7 +108,7 @@ type namespace struct {
 }
 
 // Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
-func (n *namespace) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+func (n *namespace) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
 		return refuse(err)
@@ -122,55 +122,57 @@ func (n *namespace) Authenticate(_ context.Context, conn *native.Conn, hs native
 	lock := &n.admission[stripe(who.UserID, len(n.admission))]
 	lock.Lock()
 	defer lock.Unlock()
-	if n.server.SocketCount(roles.UserRoom(who.UserID)) >= n.maxPerUser {
-		return &native.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
+	if n.engine.SocketCount(string(roles.UserRoom(who.UserID))) >= n.maxPerUser {
+		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
-	conn.Join(who.Rooms()...)
+	conn.Join(roles.Names(who.Rooms())...)
 	return nil
 }
 
 // Connected greets a socket.
-func (n *namespace) Connected(conn *native.Conn) {
+func (n *namespace) Connected(conn realtime.Socket) {
 	s := sessionOf(conn)
 	s.watch() // first, since what follows may wait for the store
-	caller := &event.Caller{Conn: conn, Who: s.identity()}
+	caller := &event.Caller{Socket: conn, Who: s.identity()}
 	for _, domain := range n.domains {
 		domain.Welcome(conn.Context(), caller)
 	}
-	n.tell(n.presence.Came, caller.Who)
+	n.after(func(ctx context.Context) { n.presence.Came(ctx, caller.Who) })
 }
 
 // Event routes an event.
-func (n *namespace) Event(conn *native.Conn, ev native.Event) {
-	n.router.Route(&event.Caller{Conn: conn, Who: sessionOf(conn).identity()}, ev)
+func (n *namespace) Event(conn realtime.Socket, ev realtime.Event) {
+	n.router.Route(&event.Caller{Socket: conn, Who: sessionOf(conn).identity()}, ev)
 }
 
 // Disconnected cleans up after a socket.
-func (n *namespace) Disconnected(conn *native.Conn, _ string) {
+func (n *namespace) Disconnected(conn realtime.Socket, _ string) {
 	s := sessionOf(conn)
 	s.stop()
 	who := s.identity()
 	var chatRooms []string
-	for _, room := range conn.Rooms() {
+	for _, room := range roles.Rooms(conn.Rooms()) {
 		if id, ok := roles.ChatRoomID(room); ok {
 			chatRooms = append(chatRooms, id)
 		}
 	}
-	for _, domain := range n.domains {
-		domain.Farewell(who, chatRooms)
-	}
-	n.tell(n.presence.Went, who)
+	n.after(func(ctx context.Context) {
+		for _, domain := range n.domains {
+			domain.Farewell(ctx, who, chatRooms)
+		}
+		n.presence.Went(ctx, who)
+	})
 }
 
-// tell does not end with the socket: whoever leaves while being announced has to be announced as gone.
-func (n *namespace) tell(changed func(context.Context, auth.Identity), who auth.Identity) {
+// after does what does not end with the socket: whoever leaves while being announced has to be announced as gone.
+func (n *namespace) after(tell func(ctx context.Context)) {
 	ctx, cancel := context.WithTimeout(context.Background(), presenceTimeout)
 	defer cancel()
-	changed(ctx, who)
+	tell(ctx)
 }
 
 // tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.
-func tokenOf(hs native.Handshake) (string, error) {
+func tokenOf(hs realtime.Handshake) (string, error) {
 	var token string
 	var sent map[string]json.RawMessage // a struct would take other spellings of the name as well
 	if len(hs.Auth) > 0 {
@@ -186,12 +188,12 @@ func tokenOf(hs native.Handshake) (string, error) {
 	if token != "" {
 		return token, nil
 	}
-	return auth.Bearer(hs.Header().Get("Authorization"))
+	return auth.Bearer(hs.Authorization)
 }
 
-func refuse(err error) *native.Refusal {
+func refuse(err error) *realtime.Refusal {
 	refusal := auth.Refusal(err)
-	return &native.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
+	return &realtime.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
 }
 
 func stripe(userID string, stripes int) int {

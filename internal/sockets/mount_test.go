@@ -80,7 +80,7 @@ func TestStandingRooms(t *testing.T) {
 	for _, role := range roles.All() {
 		who := person("u-"+string(role), role)
 		got := s.dial(who).ask("test:who").Rooms
-		want := who.Rooms()
+		want := roles.Names(who.Rooms())
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
@@ -143,14 +143,14 @@ func TestDisconnectedOnce(t *testing.T) {
 			}
 			c := s.dial(who)
 			for _, room := range []string{"a", "b"} {
-				c.ask("test:join", map[string]string{"room": roles.ChatRoom(room)})
+				c.ask("test:join", map[string]roles.Room{"room": roles.ChatRoom(room)})
 			}
 			end(c)
 			want := []string{"welcome " + name, "came " + name, "farewell " + name + " [a b]", "went " + name}
 			if got := d.wait(t, name, 4); !slices.Equal(got, want) {
 				t.Errorf("the diary has %v, want %v", got, want)
 			}
-			if left := s.SocketCount(roles.UserRoom(name)); left != 0 {
+			if left := s.Engine.SocketCount(string(roles.UserRoom(name))); left != 0 {
 				t.Errorf("%d sockets stay in the user's room", left)
 			}
 		})

@@ -7,7 +7,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/internal/sockets/event"
 )
 
@@ -23,7 +23,7 @@ const (
 
 // session is one socket's identity and the end of its token. It holds nothing by which a socket could be found.
 type session struct {
-	conn *native.Conn
+	conn realtime.Socket
 	now  func() time.Time
 
 	mu     sync.Mutex
@@ -111,7 +111,7 @@ func (m *Mount) refresh(_ context.Context, caller *event.Caller, in refresh) (an
 		refusal.Field = "token"
 		return nil, refusal
 	}
-	s := sessionOf(caller.Conn)
+	s := sessionOf(caller.Socket)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if renewed.UserID != s.who.UserID || renewed.Role != s.who.Role || renewed.CompanyID != s.who.CompanyID {
@@ -122,7 +122,7 @@ func (m *Mount) refresh(_ context.Context, caller *event.Caller, in refresh) (an
 	return expiry{ExpiresAt: renewed.ExpiresAt.UnixMilli()}, nil
 }
 
-func sessionOf(conn *native.Conn) *session {
+func sessionOf(conn realtime.Socket) *session {
 	s, _ := conn.Data().(*session)
 	return s
 }

@@ -54,7 +54,7 @@ func TestRoomsAfterAThousandConnects(t *testing.T) {
 	}
 	workers.Wait()
 
-	expected := make(map[string]int)
+	expected := make(map[roles.Room]int)
 	for _, who := range people {
 		for _, room := range who.Rooms() {
 			expected[room] += len(open[who.UserID])

@@ -1,16 +1,20 @@
 package servicetest
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
 )
 
 // Emission is one call of Emit, its payload encoded as a client would see it.
 type Emission struct {
 	Event      string
 	Payload    string
-	To, Except []string // rooms
+	To, Except []roles.Room
 }
 
 // Recorder is an Emitter that remembers what it was given. Its zero value is ready, and it may be used by several
@@ -21,16 +25,32 @@ type Recorder struct {
 }
 
 // Emit keeps an event. It encodes the payload and copies the rooms at once, so that later changes to them do not show.
-func (r *Recorder) Emit(event string, payload any, to, except []string) {
+func (r *Recorder) Emit(_ context.Context, event string, payload any, to []roles.Room, except ...roles.Room) {
 	emission := Emission{event, Encode(payload), slices.Clone(to), slices.Clone(except)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, emission)
 }
 
-// EmitLatest keeps an event of newest values as Emit does.
-func (r *Recorder) EmitLatest(event string, _ []string, values []json.RawMessage, payload func([]json.RawMessage) any, to []string) {
-	r.Emit(event, payload(values), to, nil)
+// EmitNewest keeps an event of newest values as Emit does.
+func (r *Recorder) EmitNewest(ctx context.Context, event string, newest bus.Newest, to ...roles.Room) {
+	r.Emit(ctx, event, newestPayload(newest), to)
+}
+
+// newestPayload is what a client that reads in time is sent.
+func newestPayload(newest bus.Newest) map[string]json.RawMessage {
+	payload := make(map[string]json.RawMessage)
+	if len(newest.Fields) > 0 {
+		if err := json.Unmarshal(newest.Fields, &payload); err != nil {
+			panic(err)
+		}
+	}
+	values := make([]json.RawMessage, len(newest.Values))
+	for i, value := range newest.Values {
+		values[i] = value.JSON
+	}
+	payload[newest.Member] = json.RawMessage(Encode(values))
+	return payload
 }
 
 // Take returns what was emitted since the last call, in order.

@@ -10,7 +10,7 @@ import (
 
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/internal/simulation/sioclient"
 )
 
@@ -37,7 +37,7 @@ func Decoder(t testing.TB) *payload.Decoder {
 }
 
 // Serve serves a realtime server until the test ends, drains it then, and returns its URL.
-func Serve(t testing.TB, server *native.Server) (url string) {
+func Serve(t testing.TB, server realtime.Engine) (url string) {
 	t.Helper()
 	web := httptest.NewServer(server)
 	t.Cleanup(func() {

@@ -193,7 +193,7 @@ func concurrentMixture(t *testing.T, store Store) {
 		for i := range rounds {
 			n := g*rounds + i
 			_, sent := store.AppendMessages(ctx, []chat.Draft{draft("room", user, n)})
-			_, _, told := store.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), "user:"+user), notices.Idempotency{})
+			_, _, told := store.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
 			_, _, read := store.History(ctx, "room", chat.Page{Limit: 10})
 			_, _, inbox := store.Inbox(ctx, standing(user), 0, "", 10)
 			_, drivers := store.Drivers(ctx)

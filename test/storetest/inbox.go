@@ -56,15 +56,15 @@ func inboxAddressed(t *testing.T, store Store) {
 	reader := standing("u1")
 	for _, n := range []struct {
 		id    string
-		rooms []string
+		rooms []roles.Room
 	}{
-		{"to me", []string{roles.UserRoom("u1")}},
-		{"to another", []string{roles.UserRoom("u2")}},
-		{"to my role", []string{roles.RoleRoom(roles.Driver)}},
-		{"to another role", []string{roles.RoleRoom(roles.Vendor)}},
-		{"to my company", []string{roles.CompanyRoom("acme")}},
-		{"to another company", []string{roles.CompanyRoom("acme2")}},
-		{"to my role here", []string{roles.CompanyRoleRoom("acme", roles.Driver)}},
+		{"to me", []roles.Room{roles.UserRoom("u1")}},
+		{"to another", []roles.Room{roles.UserRoom("u2")}},
+		{"to my role", []roles.Room{roles.RoleRoom(roles.Driver)}},
+		{"to another role", []roles.Room{roles.RoleRoom(roles.Vendor)}},
+		{"to my company", []roles.Room{roles.CompanyRoom("acme")}},
+		{"to another company", []roles.Room{roles.CompanyRoom("acme2")}},
+		{"to my role here", []roles.Room{roles.CompanyRoleRoom("acme", roles.Driver)}},
 		{"in every way", reader.Rooms},
 		{"to everyone", roles.Everyone()},
 		{"to nobody", nil},

@@ -26,7 +26,7 @@ func noticePromises() []promise {
 }
 
 // addressed returns a notice to the rooms.
-func addressed(id string, rooms ...string) notices.Addressed {
+func addressed(id string, rooms ...roles.Room) notices.Addressed {
 	return notices.Addressed{
 		Notice: notices.Notice{
 			ID: id, Title: "title of " + id, Severity: notices.Info, CreatedAt: 1_700_000_000_000,
@@ -90,7 +90,7 @@ func noticesComeBack(t *testing.T, store Store) {
 	}
 	twice := addressed("n3", "user:u1", "user:u1")
 	create(t, store, twice)
-	same(t, "a room named twice", []string{"user:u1"}, noticeByID(t, store, "n3").Rooms)
+	same(t, "a room named twice", []roles.Room{"user:u1"}, noticeByID(t, store, "n3").Rooms)
 }
 
 func noticeTextsComeBack(t *testing.T, store Store) {
@@ -249,12 +249,12 @@ func noticeKeyExpired(t *testing.T, store Store) {
 func wideAudience(t *testing.T, store Store) {
 	n := addressed("n1")
 	for i := range 4000 {
-		n.Rooms = append(n.Rooms, fmt.Sprintf("company:c%04d", i))
+		n.Rooms = append(n.Rooms, roles.CompanyRoom(fmt.Sprintf("c%04d", i)))
 	}
 	create(t, store, n)
 	same(t, "rooms", n.Rooms, noticeByID(t, store, "n1").Rooms)
-	for _, room := range []string{n.Rooms[0], n.Rooms[3999]} {
-		if _, unread := inbox(t, store, notices.Reader{UserID: room, Rooms: []string{room}}, 0, "", 1); unread != 1 {
+	for _, room := range []roles.Room{n.Rooms[0], n.Rooms[3999]} {
+		if _, unread := inbox(t, store, notices.Reader{UserID: string(room), Rooms: []roles.Room{room}}, 0, "", 1); unread != 1 {
 			t.Fatalf("%d unread in %s, want 1", unread, room)
 		}
 	}

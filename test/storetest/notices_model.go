@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
 
@@ -42,18 +43,20 @@ type modelNotice struct {
 
 func (m *inboxModel) name(kind, of string) string { return fmt.Sprintf("%s-%d-%s", kind, m.run, of) }
 
+func (m *inboxModel) room(kind, of string) roles.Room { return roles.Room(m.name(kind, of)) }
+
 // reader stands in a room of one's own and in one shared with another reader.
 func (m *inboxModel) reader(rt *rapid.T) notices.Reader {
 	of := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "reader")
 	shared := map[string]string{"a": "ab", "b": "ab", "c": "c"}[of]
-	return notices.Reader{UserID: m.name("reader", of), Rooms: []string{m.name("room", of), m.name("shared", shared)}}
+	return notices.Reader{UserID: m.name("reader", of), Rooms: []roles.Room{m.room("room", of), m.room("shared", shared)}}
 }
 
 func (m *inboxModel) create(rt *rapid.T) {
 	n := addressed(m.name("n", fmt.Sprint(len(m.notices))))
 	for _, room := range [][2]string{{"room", "a"}, {"room", "b"}, {"room", "c"}, {"shared", "ab"}, {"shared", "c"}} {
 		if rapid.Bool().Draw(rt, room[0]+" "+room[1]) {
-			n.Rooms = append(n.Rooms, m.name(room[0], room[1]))
+			n.Rooms = append(n.Rooms, m.room(room[0], room[1]))
 		}
 	}
 	if rapid.Bool().Draw(rt, "expires") {
@@ -95,7 +98,7 @@ func (m *inboxModel) retract(rt *rapid.T) {
 }
 
 func (n *modelNotice) reaches(reader notices.Reader) bool {
-	return !n.retracted && slices.ContainsFunc(reader.Rooms, func(room string) bool { return slices.Contains(n.Rooms, room) })
+	return !n.retracted && slices.ContainsFunc(reader.Rooms, func(room roles.Room) bool { return slices.Contains(n.Rooms, room) })
 }
 
 func (m *inboxModel) unread(reader notices.Reader) []notices.Notice {

@@ -12,6 +12,7 @@ import (
 
 	"rolecall/bench/servers/serve"
 	"rolecall/internal/auth"
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 )
@@ -23,7 +24,7 @@ func newHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := native.New(native.Options{})
+	server := native.New(realtime.Options{})
 	server.Namespace("/", &handlers{verifier: verifier, emitter: server.Emitter("/")})
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
@@ -32,35 +33,35 @@ func newHandler() (http.Handler, error) {
 
 type handlers struct {
 	verifier *auth.Verifier
-	emitter  *native.Emitter
+	emitter  realtime.Emitter
 	sent     atomic.Int64
 }
 
 // Authenticate lets in whoever has a token.
-func (h *handlers) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+func (h *handlers) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	var sent struct {
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
-		return &native.Refusal{Message: "Invalid token"}
+		return &realtime.Refusal{Message: "Invalid token"}
 	}
 	who, err := h.verifier.Verify(sent.Token)
 	if err != nil {
-		return &native.Refusal{Message: "Invalid token"}
+		return &realtime.Refusal{Message: "Invalid token"}
 	}
 	conn.SetData(who)
-	conn.Join(who.Rooms()...)
+	conn.Join(roles.Names(who.Rooms())...)
 	return nil
 }
 
 // Connected does nothing.
-func (h *handlers) Connected(*native.Conn) {}
+func (h *handlers) Connected(realtime.Socket) {}
 
 // Disconnected does nothing.
-func (h *handlers) Disconnected(*native.Conn, string) {}
+func (h *handlers) Disconnected(realtime.Socket, string) {}
 
 // Event relays.
-func (h *handlers) Event(conn *native.Conn, event native.Event) {
+func (h *handlers) Event(conn realtime.Socket, event realtime.Event) {
 	who, _ := conn.Data().(auth.Identity)
 	answer := map[string]any{"status": "error"}
 	if len(event.Args) > 0 {
@@ -78,12 +79,12 @@ func (h *handlers) Event(conn *native.Conn, event native.Event) {
 	}
 }
 
-func (h *handlers) join(conn *native.Conn, payload json.RawMessage) map[string]any {
+func (h *handlers) join(conn realtime.Socket, payload json.RawMessage) map[string]any {
 	var roomID string
 	if err := json.Unmarshal(payload, &roomID); err != nil {
 		return map[string]any{"status": "error", "error": err.Error()}
 	}
-	conn.Join(roles.ChatRoom(roomID))
+	conn.Join(string(roles.ChatRoom(roomID)))
 	return map[string]any{"status": "ok", "roomId": roomID}
 }
 
@@ -99,7 +100,7 @@ func (h *handlers) message(who auth.Identity, payload json.RawMessage) map[strin
 	h.emitter.Emit("chat:message", map[string]any{
 		"id": id, "roomId": message.RoomID, "userId": who.UserID, "username": who.Username, "role": who.Role,
 		"text": message.Text, "timestamp": timestamp, "readBy": []string{},
-	}, []string{roles.ChatRoom(message.RoomID)}, nil)
+	}, []string{string(roles.ChatRoom(message.RoomID))}, nil)
 	return map[string]any{"status": "ok", "messageId": id, "roomId": message.RoomID, "timestamp": timestamp}
 }
 
@@ -111,6 +112,6 @@ func (h *handlers) update(who auth.Identity, payload json.RawMessage) map[string
 	position["driverId"] = json.RawMessage(strconv.Quote(who.UserID)) // ids are letters, digits, _ and -
 	position["companyId"] = json.RawMessage(strconv.Quote(who.CompanyID))
 	h.emitter.Emit("tracking:positions", map[string]any{"at": time.Now().UnixMilli(), "positions": []any{position}},
-		[]string{roles.FleetRoom(who.CompanyID), roles.AllFleetsRoom()}, nil)
+		roles.Names([]roles.Room{roles.FleetRoom(who.CompanyID), roles.AllFleetsRoom()}), nil)
 	return map[string]any{"status": "ok", "accepted": 1, "rejected": []any{}}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 	"rolecall/internal/simulation/sioclient"
 )
@@ -16,14 +17,14 @@ import (
 // lobby puts every socket into one room.
 type lobby struct{}
 
-func (lobby) Authenticate(_ context.Context, conn *Conn, _ Handshake) error {
+func (lobby) Authenticate(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 	conn.Join("lobby")
 	return nil
 }
 
-func (lobby) Connected(*Conn)            {}
-func (lobby) Event(*Conn, Event)         {}
-func (lobby) Disconnected(*Conn, string) {}
+func (lobby) Connected(realtime.Socket)             {}
+func (lobby) Event(realtime.Socket, realtime.Event) {}
+func (lobby) Disconnected(realtime.Socket, string)  {}
 
 // BenchmarkBroadcast is one event emitted to a room of so many sockets, until the last of them has it. Clients and
 // server share the process, so most of the time and allocations are the clients'.
@@ -32,7 +33,7 @@ func BenchmarkBroadcast(b *testing.B) {
 		"driverId": "d1", "companyId": "acme", "lat": 52.52, "lng": 13.405, "ts": 1_800_000_000_000, "speed": 8.3}}}
 	for _, sockets := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(sockets), func(b *testing.B) {
-			server := New(Options{Logger: slog.New(slog.DiscardHandler)})
+			server := New(realtime.Options{Logger: slog.New(slog.DiscardHandler)})
 			server.Namespace("/", lobby{})
 			web := httptest.NewServer(server)
 			defer web.Close()

@@ -3,17 +3,13 @@ package native
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 )
 
 // maxCalls is how many calls of one socket may wait for their answers.
 const maxCalls = 100
-
-// ErrTooManyCalls is returned for a call to a client that leaves too many others
-// unanswered.
-var ErrTooManyCalls = errors.New("native: too many calls are waiting for an answer")
 
 // calls are the events of one socket that wait for the client's ack. They are
 // guarded by the socket's lock. A nil *calls has none.
@@ -33,10 +29,8 @@ func (c *calls) abandon() {
 	c.waiting = nil
 }
 
-// Call sends an event and waits for the client's ack, whose arguments it returns.
-// It fails when ctx ends first, with ErrNotConnected when the socket does, and with
-// ErrTooManyCalls when 100 others are waiting.
-func (c *Conn) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
+// Call implements realtime.Socket. At most 100 calls wait at a time.
+func (c *Socket) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
 	raw, err := encodePayload(event, payload)
 	if err != nil {
 		return nil, err
@@ -50,7 +44,7 @@ func (c *Conn) Call(ctx context.Context, event string, payload any) ([]json.RawM
 	select {
 	case args, ok := <-answer:
 		if !ok {
-			return nil, ErrNotConnected
+			return nil, realtime.ErrNotConnected
 		}
 		return args, nil
 	case <-ctx.Done():
@@ -58,17 +52,17 @@ func (c *Conn) Call(ctx context.Context, event string, payload any) ([]json.RawM
 	}
 }
 
-func (c *Conn) beginCall() (id uint64, answer <-chan []json.RawMessage, err error) {
+func (c *Socket) beginCall() (id uint64, answer <-chan []json.RawMessage, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.IsOpen() {
-		return 0, nil, ErrNotConnected
+		return 0, nil, realtime.ErrNotConnected
 	}
 	if c.calls == nil {
 		c.calls = &calls{waiting: make(map[uint64]chan []json.RawMessage)}
 	}
 	if len(c.calls.waiting) >= maxCalls {
-		return 0, nil, ErrTooManyCalls
+		return 0, nil, realtime.ErrTooManyCalls
 	}
 	c.calls.last++
 	channel := make(chan []json.RawMessage, 1)
@@ -76,7 +70,7 @@ func (c *Conn) beginCall() (id uint64, answer <-chan []json.RawMessage, err erro
 	return c.calls.last, channel, nil
 }
 
-func (c *Conn) endCall(id uint64) {
+func (c *Socket) endCall(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.calls.waiting, id)
@@ -84,7 +78,7 @@ func (c *Conn) endCall(id uint64) {
 
 // takeAnswer gives an ack to the call that waits for it. One that nobody waits for
 // is ignored.
-func (c *Conn) takeAnswer(p *codec.Packet) {
+func (c *Socket) takeAnswer(p *codec.Packet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.calls == nil {

@@ -10,21 +10,22 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
 func TestHandshakeReachesTheHandler(t *testing.T) {
 	h := newStub(t)
-	seen := make(chan Handshake, 1)
-	h.authenticate = func(_ context.Context, _ *Conn, hs Handshake) error {
+	seen := make(chan realtime.Handshake, 1)
+	h.authenticate = func(_ context.Context, _ realtime.Socket, hs realtime.Handshake) error {
 		seen <- hs
 		return nil
 	}
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket&a=b")
 	client.Send(`40{"token":"<x>"}`)
 	hs := wiretest.Receive(t, "Authenticate", seen)
-	if string(hs.Auth) != `{"token":"<x>"}` || hs.Query().Get("a") != "b" || hs.Header().Get("User-Agent") != "wiretest" ||
+	if string(hs.Auth) != `{"token":"<x>"}` || hs.Query().Get("a") != "b" || hs.UserAgent != "wiretest" ||
 		hs.RemoteAddr != client.Conn().LocalAddr().String() {
 		t.Errorf("handshake: %+v", hs)
 	}
@@ -37,9 +38,11 @@ func TestRefusals(t *testing.T) {
 		want   string
 		logged string
 	}{
-		{"refusal", func() error { return &Refusal{"Invalid token", "auth_invalid"} },
+		{"refusal", func() error { return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"} },
 			`44{"data":{"code":"auth_invalid"},"message":"Invalid token"}`, ""},
-		{"wrapped", func() error { return fmt.Errorf("because: %w", &Refusal{"Token expired", "auth_expired"}) },
+		{"wrapped", func() error {
+			return fmt.Errorf("because: %w", &realtime.Refusal{Message: "Token expired", Code: "auth_expired"})
+		},
 			`44{"data":{"code":"auth_expired"},"message":"Token expired"}`, ""},
 		{"other error", func() error { return errors.New("database password wrong") },
 			`44{"data":{"code":"unavailable"},"message":"Service unavailable"}`, "database password wrong"},
@@ -49,7 +52,7 @@ func TestRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newStub(t)
 			refuse := true
-			h.authenticate = func(_ context.Context, conn *Conn, _ Handshake) error {
+			h.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 				conn.Join("room")
 				if refuse {
 					refuse = false
@@ -57,7 +60,7 @@ func TestRefusals(t *testing.T) {
 				}
 				return nil
 			}
-			f := start(t, Options{}, map[string]Handler{"/": h})
+			f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 			client := f.dial()
 			client.Send("40")
 			client.Expect(tt.want)
@@ -77,7 +80,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestUnknownNamespace(t *testing.T) {
-	f := start(t, Options{}, map[string]Handler{"/chat": newStub(t)})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/chat": newStub(t)})
 	client := f.dial()
 	for _, name := range []string{"", "/nope,", "/chat/x,"} {
 		client.Send("40" + name)
@@ -101,10 +104,10 @@ func TestProtocolViolationsCloseTheConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newStub(t)
-			h.event = func(*Conn, Event) { t.Error("the handler got an event") }
+			h.event = func(realtime.Socket, realtime.Event) { t.Error("the handler got an event") }
 			other := newStub(t)
 			other.event = echo
-			f := start(t, Options{}, map[string]Handler{"/": h, "/chat": newStub(t), "/other": other})
+			f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": newStub(t), "/other": other})
 			bystander := f.dial()
 			bystander.Send("40/other,")
 			expectPrefix(t, bystander, "40/other,{")
@@ -127,13 +130,13 @@ func TestProtocolViolationsCloseTheConnection(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
-	f := start(t, Options{ConnectTimeout: 20 * time.Millisecond}, map[string]Handler{"/": newStub(t)})
+	f := start(t, realtime.Options{ConnectTimeout: 20 * time.Millisecond}, map[string]realtime.Handler{"/": newStub(t)})
 	f.dial().ReadClose()
 	wiretest.Eventually(t, "the connection is gone", func() bool { return f.server.Connections() == 0 })
 }
 
 func TestOtherPathsAreNotFound(t *testing.T) {
-	f := start(t, Options{Path: "/live"}, nil)
+	f := start(t, realtime.Options{Path: "/live"}, nil)
 	for path, want := range map[string]int{
 		"/live/": 200, "/live": 200, "/socket.io/": 404, "/live/x": 404, "/": 404,
 	} {
@@ -150,13 +153,13 @@ func TestFastConnects(t *testing.T) {
 	const clients = 2000
 	h := newStub(t)
 	h.authenticate = joins("room")
-	h.connected = func(conn *Conn) {
+	h.connected = func(conn realtime.Socket) {
 		if err := conn.Emit("hello", 1); err != nil {
 			t.Error(err)
 		}
 	}
 	h.event = echo
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	inParallel(clients, func(i int) {
 		client, err := wiretest.TryDial(t, f.endpoint+"?EIO=4&transport=websocket")
 		if err != nil {
@@ -189,7 +192,7 @@ func TestLeavingDuringConnect(t *testing.T) {
 	const clients = 2000
 	h := newStub(t)
 	h.authenticate = joins("room")
-	f := start(t, Options{}, map[string]Handler{"/": h, "/chat": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": h})
 	inParallel(clients, func(i int) {
 		client, err := wiretest.TryDial(t, f.endpoint+"?EIO=4&transport=websocket")
 		if err != nil {
@@ -237,7 +240,7 @@ func inParallel(n int, do func(i int)) {
 func TestNothingIsDeliveredBeforeTheAnswer(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("room")
-	f := start(t, Options{MaxQueuedBytes: 1 << 30}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{MaxQueuedBytes: 1 << 30}, map[string]realtime.Handler{"/": h})
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -272,22 +275,22 @@ func TestNothingIsDeliveredBeforeTheAnswer(t *testing.T) {
 
 func TestClientLeavesDuringAuthentication(t *testing.T) {
 	h := newStub(t)
-	entered, left := make(chan *Conn, 1), make(chan struct{})
-	h.authenticate = func(ctx context.Context, conn *Conn, _ Handshake) error {
+	entered, left := make(chan realtime.Socket, 1), make(chan struct{})
+	h.authenticate = func(ctx context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 		conn.Join("room")
 		entered <- conn
 		waitFor(t, "the context's end", ctx.Done())
 		close(left)
 		return nil
 	}
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client := f.dial()
 	client.Send("40")
 	conn := wiretest.Receive(t, "Authenticate", entered)
 	if n := f.server.SocketCount("room"); n != 1 {
 		t.Errorf("%d sockets stand in the room", n)
 	}
-	if err := conn.Emit("early", 1); !errors.Is(err, ErrNotConnected) {
+	if err := conn.Emit("early", 1); !errors.Is(err, realtime.ErrNotConnected) {
 		t.Errorf("emit before CONNECT is answered: %v", err)
 	}
 	client.Cut()
@@ -305,12 +308,12 @@ func TestClientLeavesDuringAuthentication(t *testing.T) {
 func TestSlowAuthenticationDelaysNobody(t *testing.T) {
 	slow, quick := newStub(t), newStub(t)
 	release := make(chan struct{})
-	slow.authenticate = func(context.Context, *Conn, Handshake) error {
+	slow.authenticate = func(context.Context, realtime.Socket, realtime.Handshake) error {
 		<-release
 		return nil
 	}
 	quick.event = echo
-	f := start(t, Options{}, map[string]Handler{"/slow": slow, "/": quick})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/slow": slow, "/": quick})
 	client := f.dial()
 	client.Send("40/slow,")
 	client.Send("40")
@@ -324,7 +327,7 @@ func TestSlowAuthenticationDelaysNobody(t *testing.T) {
 func TestConnectingAnew(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("room")
-	f := start(t, Options{MaxConnects: 1000}, map[string]Handler{"/": h, "/chat": newStub(t)})
+	f := start(t, realtime.Options{MaxConnects: 1000}, map[string]realtime.Handler{"/": h, "/chat": newStub(t)})
 	client := f.dial()
 	client.Send("40/chat,") // keeps the connection in use
 	expectPrefix(t, client, "40/chat,{")
@@ -346,7 +349,7 @@ func TestConnectingAnew(t *testing.T) {
 func TestEventsOnTheWayWhenTheServerDisconnects(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	chat.event = echo
-	f := start(t, Options{}, map[string]Handler{"/": h, "/chat": chat})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
 	client, conn := f.connect(h)
 	client.Send("40/chat,")
 	expectPrefix(t, client, "40/chat,{")
@@ -361,7 +364,7 @@ func TestEventsOnTheWayWhenTheServerDisconnects(t *testing.T) {
 // TestTooManyConnects: a client that keeps entering a namespace is sent away.
 func TestTooManyConnects(t *testing.T) {
 	h := newStub(t)
-	f := start(t, Options{MaxConnects: 10}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{MaxConnects: 10}, map[string]realtime.Handler{"/": h})
 	client := f.dial()
 	for range 10 {
 		client.Send("40")

@@ -32,7 +32,7 @@ type connection struct {
 	decoder codec.Decoder // used by one goroutine at a time, as Message is called
 
 	mu      sync.Mutex
-	sockets []*Conn      // at most one in each namespace
+	sockets []*Socket    // at most one in each namespace
 	left    []*namespace // those that the client has been in
 	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil while it is in one
 	recent  int          // sockets begun since the time below
@@ -79,34 +79,34 @@ func (c *connection) Message(data []byte, binary bool) error {
 	case p.Type == codec.Connect:
 		return c.connect(p)
 	}
-	conn, err := c.socket(p.Namespace, p.Type)
-	if err != nil || conn == nil {
+	socket, err := c.socket(p.Namespace, p.Type)
+	if err != nil || socket == nil {
 		return err
 	}
 	switch p.Type {
 	case codec.Event, codec.BinaryEvent:
-		conn.handle(p)
+		socket.handle(p)
 	case codec.Ack, codec.BinaryAck:
-		conn.takeAnswer(p)
+		socket.takeAnswer(p)
 	case codec.Disconnect:
-		conn.end(reasonClientLeft)
+		socket.end(reasonClientLeft)
 	}
 	return nil
 }
 
 // socket finds the socket that a packet is for; nil for one that has left its
 // namespace while the packet was on its way.
-func (c *connection) socket(name string, kind codec.Type) (*Conn, error) {
+func (c *connection) socket(name string, kind codec.Type) (*Socket, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, conn := range c.sockets {
-		if conn.namespace.name != name {
+	for _, socket := range c.sockets {
+		if socket.namespace.name != name {
 			continue
 		}
-		if kind != codec.Disconnect && conn.isConnecting() {
+		if kind != codec.Disconnect && socket.isConnecting() {
 			return nil, errInvalidState
 		}
-		return conn, nil
+		return socket, nil
 	}
 	if c.closed || slices.ContainsFunc(c.left, func(n *namespace) bool { return n.name == name }) {
 		return nil, nil
@@ -130,16 +130,16 @@ func (c *connection) connect(p *codec.Packet) error {
 		c.mu.Unlock()
 		c.refuse(p.Namespace, map[string]any{"message": "Invalid namespace"})
 		return nil
-	case slices.ContainsFunc(c.sockets, func(other *Conn) bool { return other.namespace == n }):
+	case slices.ContainsFunc(c.sockets, func(other *Socket) bool { return other.namespace == n }):
 		c.mu.Unlock()
 		return errInvalidState
 	}
-	conn := newConn(n, c)
-	c.sockets = append(c.sockets, conn)
+	socket := newSocket(n, c)
+	c.sockets = append(c.sockets, socket)
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)
 	c.mu.Unlock()
-	go conn.establish(p.Auth)
+	go socket.establish(p.Auth)
 	return nil
 }
 
@@ -166,28 +166,28 @@ func (c *connection) refuse(namespace string, reason any) {
 }
 
 // arrived notes that a socket has been let in, which may have left again.
-func (c *connection) arrived(conn *Conn) {
+func (c *connection) arrived(socket *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting != nil && slices.Contains(c.sockets, conn) {
+	if c.waiting != nil && slices.Contains(c.sockets, socket) {
 		c.waiting.Stop()
 		c.waiting = nil
 	}
 }
 
 // remove forgets a socket, after which the client may connect to its namespace anew.
-func (c *connection) remove(conn *Conn) {
+func (c *connection) remove(socket *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.removeLocked(conn)
+	c.removeLocked(socket)
 }
 
-func (c *connection) removeLocked(conn *Conn) {
-	if at := slices.Index(c.sockets, conn); at >= 0 {
+func (c *connection) removeLocked(socket *Socket) {
+	if at := slices.Index(c.sockets, socket); at >= 0 {
 		c.sockets = slices.Delete(c.sockets, at, at+1)
 	}
-	if conn.phase.Load() == phaseLeft && !slices.Contains(c.left, conn.namespace) {
-		c.left = append(c.left, conn.namespace)
+	if socket.phase.Load() == phaseLeft && !slices.Contains(c.left, socket.namespace) {
+		c.left = append(c.left, socket.namespace)
 	}
 	if len(c.sockets) == 0 && c.waiting == nil && !c.closed {
 		c.awaitLocked()
@@ -196,10 +196,10 @@ func (c *connection) removeLocked(conn *Conn) {
 
 // putOut tells the client that it is out of the namespace. No CONNECT is taken
 // before it is told, and any after.
-func (c *connection) putOut(conn *Conn) {
+func (c *connection) putOut(socket *Socket) {
 	c.mu.Lock()
-	err := c.session.Send(engineio.TextMessage(codec.EncodeDisconnect(conn.namespace.name)))
-	c.removeLocked(conn)
+	err := c.session.Send(engineio.TextMessage(codec.EncodeDisconnect(socket.namespace.name)))
+	c.removeLocked(socket)
 	c.mu.Unlock()
 	c.sent(err)
 }
@@ -209,8 +209,8 @@ func (c *connection) disconnect() {
 	c.mu.Lock()
 	sockets := slices.Clone(c.sockets)
 	c.mu.Unlock()
-	for _, conn := range sockets {
-		conn.Disconnect(false)
+	for _, socket := range sockets {
+		socket.Disconnect(false)
 	}
 	c.session.Close(engineio.ReasonForcedClose)
 }
@@ -225,11 +225,11 @@ func (c *connection) Closed(reason engineio.Reason) {
 		c.waiting.Stop()
 	}
 	c.mu.Unlock()
-	for _, conn := range sockets {
+	for _, socket := range sockets {
 		if reason == engineio.ReasonSlowReader {
-			conn.namespace.counters.slow.Add(1)
+			socket.namespace.counters.slow.Add(1)
 		}
-		conn.end(string(reason))
+		socket.end(string(reason))
 	}
 }
 
@@ -258,11 +258,11 @@ func (c *connection) slowReaderNotices() []*engineio.Message {
 	var notices []*engineio.Message
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, conn := range c.sockets {
-		if !conn.IsOpen() {
+	for _, socket := range c.sockets {
+		if !socket.IsOpen() {
 			continue
 		}
-		packet, err := encodeEvent(conn.namespace, event, payload)
+		packet, err := encodeEvent(socket.namespace, event, payload)
 		if err != nil {
 			c.server.log.Error("cannot encode event", "event", event, "error", err)
 			return nil

@@ -1,29 +1,28 @@
 package native
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 	"rolecall/internal/realtime/native/engineio"
 )
 
-// Emitter sends events to rooms.
-type Emitter struct {
+// emitter implements realtime.Emitter.
+type emitter struct {
 	server     *Server
 	namespaces []string
 }
 
-// Emitter sends to the sockets of these namespaces, which may still be without a
-// handler.
-func (s *Server) Emitter(namespaces ...string) *Emitter {
-	return &Emitter{server: s, namespaces: namespaces}
+// Emitter implements realtime.Engine.
+func (s *Server) Emitter(namespaces ...string) realtime.Emitter {
+	return &emitter{server: s, namespaces: namespaces}
 }
 
-// Emit sends an event to each socket that stands in any of the rooms to and in
-// none of except, once. The payload is encoded once, as JSON; raw JSON is sent as
-// it is. Without rooms to send to it reaches nobody and logs an error, as it does
-// when the event cannot be encoded. It never waits for a client.
-func (e *Emitter) Emit(event string, payload any, to, except []string) {
+// Emit implements realtime.Emitter.
+func (e *emitter) Emit(event string, payload any, to, except []string) {
 	log := e.server.log
 	if len(to) == 0 {
 		log.Error("an event without rooms reaches nobody", "event", event)
@@ -33,7 +32,7 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 		log.Error("an event cannot have this name", "event", event)
 		return
 	}
-	var encoded *Payload // made for the first who hears it
+	var encoded *realtime.Payload // made for the first who hears it
 	for _, n := range e.targets() {
 		n.deliver(to, except, func() []*engineio.Message {
 			if encoded == nil {
@@ -49,46 +48,74 @@ func (e *Emitter) Emit(event string, payload any, to, except []string) {
 	}
 }
 
-// EmitLatest sends an event that tells the newest values of several things, such as
-// the positions of drivers: payload makes what is sent of values, of which each has
-// its key. A client that is slow to read is not sent every such event: while it does
-// not read, newer values replace older ones of the same key, over all events of this
-// name, and payload may be called with what is left. In all else it is Emit.
-func (e *Emitter) EmitLatest(event string, keys []string, values []json.RawMessage, payload func(values []json.RawMessage) any, to []string) {
-	if len(to) == 0 || len(keys) != len(values) || !codec.ValidEventName(event) {
-		e.server.log.Error("an event without rooms, with another number of keys than values, or with a name it cannot have", "event", event)
+// EmitNewest implements realtime.Emitter.
+func (e *emitter) EmitNewest(event string, newest realtime.Newest, to []string) {
+	shape, err := shapeOf(event, newest)
+	if err != nil || len(to) == 0 {
+		e.server.log.Error("an event cannot be told", "event", event, "rooms", len(to), "error", err)
 		return
 	}
-	keyed := make([]engineio.Value, len(keys))
-	for i, key := range keys {
-		keyed[i] = engineio.Value{Key: key, JSON: values[i]}
+	values := make([]engineio.Value, len(newest.Values))
+	for i, value := range newest.Values {
+		values[i] = engineio.Value{Key: value.Key, JSON: value.JSON}
 	}
 	for _, n := range e.targets() {
 		n.deliver(to, nil, func() []*engineio.Message {
 			return []*engineio.Message{engineio.LatestMessage(&engineio.Latest{
 				Stream: n.name + "," + event,
-				Values: keyed,
-				Encode: func(values []engineio.Value) []byte { return n.encodeLatest(event, values, payload) },
+				Values: values,
+				Encode: func(values []engineio.Value) []byte { return shape.encode(n.name, values) },
 			}).Metered(&n.counters.queued)}
 		})
 	}
 }
 
-func (n *namespace) encodeLatest(event string, values []engineio.Value, payload func([]json.RawMessage) any) []byte {
-	list := make([]json.RawMessage, len(values))
-	for i, value := range values {
-		list[i] = value.JSON
+// newestShape is what stands around the values of an event that tells newest values.
+type newestShape struct {
+	event string
+	// before is the payload up to its first value.
+	before []byte
+}
+
+func shapeOf(event string, newest realtime.Newest) (newestShape, error) {
+	if !codec.ValidEventName(event) {
+		return newestShape{}, errEventName
 	}
-	raw, err := codec.Marshal(payload(list))
+	before := []byte("{")
+	if fields := bytes.TrimSpace(newest.Fields); len(fields) > 0 {
+		if fields[0] != '{' || !json.Valid(fields) {
+			return newestShape{}, errors.New("native: the fields of newest values are no JSON object")
+		}
+		if before = bytes.TrimSpace(fields[: len(fields)-1 : len(fields)-1]); len(before) > 1 {
+			before = append(before, ',')
+		}
+	}
+	member, err := codec.Marshal(newest.Member)
 	if err != nil {
-		n.server.log.Error("cannot encode event", "namespace", n.name, "event", event, "error", err)
-		raw = json.RawMessage("null")
+		return newestShape{}, err
 	}
-	return codec.AppendEvent(make([]byte, 0, codec.EventSize(n.name, event, raw)), n.name, event, nil, raw, 0)
+	return newestShape{event: event, before: append(append(before, member...), ":["...)}, nil
+}
+
+// encode writes the event with these values.
+func (s newestShape) encode(namespace string, values []engineio.Value) []byte {
+	size := len(s.before) + len("]}")
+	for i := range values {
+		size += len(values[i].JSON) + 1
+	}
+	payload := append(make([]byte, 0, size), s.before...)
+	for i := range values {
+		if i > 0 {
+			payload = append(payload, ',')
+		}
+		payload = append(payload, values[i].JSON...)
+	}
+	payload = append(payload, "]}"...)
+	return codec.AppendEvent(make([]byte, 0, codec.EventSize(namespace, s.event, payload)), namespace, s.event, nil, payload, 0)
 }
 
 // targets are the emitter's namespaces that have a handler.
-func (e *Emitter) targets() []*namespace {
+func (e *emitter) targets() []*namespace {
 	targets := make([]*namespace, 0, len(e.namespaces))
 	for _, name := range e.namespaces {
 		if n := e.server.namespace(name); n != nil {

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
 func TestEmitter(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
-	byToken := func(_ context.Context, conn *Conn, hs Handshake) error {
+	byToken := func(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 		conn.Join("everybody")
 		for _, room := range []string{"red", "green", "blue"} {
 			if strings.Contains(string(hs.Auth), room) {
@@ -21,7 +22,7 @@ func TestEmitter(t *testing.T) {
 		return nil
 	}
 	h.authenticate, chat.authenticate = byToken, byToken
-	f := start(t, Options{}, map[string]Handler{"/": h, "/chat": chat})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
 	dial := func(namespace, rooms string) *wiretest.Socket {
 		client := f.dial()
 		client.Send(fmt.Sprintf(`40%s{"rooms":"%s"}`, namespace, rooms))
@@ -92,7 +93,7 @@ func TestEmitter(t *testing.T) {
 func TestDisconnectRoom(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	entered := make(chan struct{}, 1)
-	h.authenticate = func(ctx context.Context, conn *Conn, hs Handshake) error {
+	h.authenticate = func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 		conn.Join("user:1")
 		if strings.Contains(string(hs.Auth), "slow") {
 			entered <- struct{}{}
@@ -100,7 +101,7 @@ func TestDisconnectRoom(t *testing.T) {
 		}
 		return nil
 	}
-	f := start(t, Options{}, map[string]Handler{"/": h, "/chat": chat})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
 	client, _ := f.connect(h)
 	client.Send("40/chat,")
 	expectPrefix(t, client, "40/chat,{")

@@ -4,18 +4,19 @@ import (
 	"encoding/json"
 	"sync/atomic"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 )
 
 // handle gives an event to the handler, in the goroutine that reads from the
 // connection: nothing more is read from a client whose event is not finished.
-func (c *Conn) handle(p *codec.Packet) {
+func (c *Socket) handle(p *codec.Packet) {
 	if !c.startEvent() {
 		return
 	}
 	defer c.finish()
 	defer c.recoverFrom(p.Name)
-	ev := Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep}
+	ev := realtime.Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep}
 	if p.ID != nil {
 		ev.Ack = c.ack(p.Name, *p.ID)
 	}
@@ -24,7 +25,7 @@ func (c *Conn) handle(p *codec.Packet) {
 
 // startEvent makes the socket busy, unless it has ended. It waits for
 // Handler.Connected, which may still be running.
-func (c *Conn) startEvent() bool {
+func (c *Socket) startEvent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.busy && c.IsOpen() {
@@ -39,7 +40,7 @@ func (c *Conn) startEvent() bool {
 
 // ack answers an event. The first call counts; one for a socket that has gone
 // reaches nobody.
-func (c *Conn) ack(event string, id uint64) func(any) {
+func (c *Socket) ack(event string, id uint64) func(any) {
 	answered := new(atomic.Bool)
 	return func(payload any) {
 		if answered.Swap(true) {

@@ -13,15 +13,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
 	"rolecall/test/wiretest"
 )
 
 func TestEventArguments(t *testing.T) {
 	h := newStub(t)
-	events := make(chan Event, 3)
-	h.event = func(_ *Conn, ev Event) { events <- ev }
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	events := make(chan realtime.Event, 3)
+	h.event = func(_ realtime.Socket, ev realtime.Event) { events <- ev }
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, _ := f.connect(h)
 	client.Send(`42["plain",{"a" : "<&>"},null]`)
 	client.Send(`452-9["file",{"f":{"_placeholder":true,"num":0}},{"_placeholder":true,"num":1}]`)
@@ -43,7 +44,7 @@ func TestEventArguments(t *testing.T) {
 
 func TestAckExactlyOnce(t *testing.T) {
 	h := newStub(t)
-	h.event = func(_ *Conn, ev Event) {
+	h.event = func(_ realtime.Socket, ev realtime.Event) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() { ev.Ack("once") })
@@ -51,7 +52,7 @@ func TestAckExactlyOnce(t *testing.T) {
 		all.Wait()
 		ev.Ack("more")
 	}
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, conn := f.connect(h)
 	for i := range 100 {
 		client.Send(fmt.Sprintf(`42%d["e"]`, i))
@@ -65,8 +66,8 @@ func TestAckExactlyOnce(t *testing.T) {
 
 func TestAckThatCannotBeEncoded(t *testing.T) {
 	h := newStub(t)
-	h.event = func(_ *Conn, ev Event) { ev.Ack(func() {}) }
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	h.event = func(_ realtime.Socket, ev realtime.Event) { ev.Ack(func() {}) }
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, _ := f.connect(h)
 	client.Send(`421["odd"]`)
 	client.Expect("431[null]")
@@ -79,9 +80,9 @@ func TestAckThatCannotBeEncoded(t *testing.T) {
 func TestOrder(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("room")
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	emitter := f.server.Emitter("/")
-	h.event = func(conn *Conn, ev Event) {
+	h.event = func(conn realtime.Socket, ev realtime.Event) {
 		for i := range 100 {
 			if err := conn.Emit("direct", i); err != nil {
 				t.Error(err)
@@ -101,15 +102,15 @@ func TestOrder(t *testing.T) {
 
 func TestPanicsAreLoggedAndSurvived(t *testing.T) {
 	h := newStub(t)
-	h.connected = func(*Conn) { panic("in connected") }
-	h.event = func(_ *Conn, ev Event) {
+	h.connected = func(realtime.Socket) { panic("in connected") }
+	h.event = func(_ realtime.Socket, ev realtime.Event) {
 		if ev.Name == "bad" {
 			panic("in event")
 		}
 		echo(nil, ev)
 	}
-	h.disconnected = func(*Conn, string) { panic("in disconnected") }
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	h.disconnected = func(realtime.Socket, string) { panic("in disconnected") }
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client := f.dial()
 	client.Send("40")
 	expectPrefix(t, client, "40{")
@@ -135,7 +136,7 @@ func TestBackpressure(t *testing.T) {
 	var entered atomic.Int64
 	var handled []string
 	done := make(chan struct{})
-	h.event = func(_ *Conn, ev Event) {
+	h.event = func(_ realtime.Socket, ev realtime.Event) {
 		entered.Add(1)
 		<-release
 		handled = append(handled, string(ev.Args[0]))
@@ -144,7 +145,7 @@ func TestBackpressure(t *testing.T) {
 		}
 	}
 	other.event = echo
-	f := start(t, Options{}, map[string]Handler{"/": h, "/other": other})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/other": other})
 	client, _ := f.connect(h)
 	sent := make(chan struct{})
 	go func() {
@@ -179,11 +180,11 @@ func TestBackpressure(t *testing.T) {
 func TestDisconnectWhileReadingIsHeldBack(t *testing.T) {
 	h := newStub(t)
 	entered, release := make(chan struct{}, 1), make(chan struct{})
-	h.event = func(*Conn, Event) {
+	h.event = func(realtime.Socket, realtime.Event) {
 		entered <- struct{}{}
 		<-release
 	}
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, conn := f.connect(h)
 	client.Send(`42["e"]`)
 	wiretest.Receive(t, "the event", entered)
@@ -200,14 +201,14 @@ func TestDisconnectWhileReadingIsHeldBack(t *testing.T) {
 func TestDisconnectedComesBehindTheRooms(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("a")
-	inEvent, goOn, counted := make(chan *Conn), make(chan struct{}), make(chan int, 1)
+	inEvent, goOn, counted := make(chan *Socket), make(chan struct{}), make(chan int, 1)
 	var f *fixture
-	h.event = func(conn *Conn, _ Event) {
-		inEvent <- conn
+	h.event = func(socket realtime.Socket, _ realtime.Event) {
+		inEvent <- socket.(*Socket)
 		<-goOn
 	}
-	h.disconnected = func(*Conn, string) { counted <- f.server.SocketCount("a") }
-	f = start(t, Options{}, map[string]Handler{"/": h})
+	h.disconnected = func(realtime.Socket, string) { counted <- f.server.SocketCount("a") }
+	f = start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	for range 20 {
 		client, _ := f.connect(h)
 		client.Send(`42["x"]`)
@@ -228,19 +229,25 @@ func TestDisconnectedComesBehindTheRooms(t *testing.T) {
 	}
 }
 
-// TestHasOpenSocket: a socket counts from the answer to CONNECT to its end, though it stands in its rooms for longer.
-func TestHasOpenSocket(t *testing.T) {
+// TestOpenSockets: a socket counts from the answer to CONNECT to its end, though it stands in its rooms for longer.
+func TestOpenSockets(t *testing.T) {
 	h := newStub(t)
 	var f *fixture
 	during := make(chan bool, 1)
-	h.authenticate = func(_ context.Context, conn *Conn, _ Handshake) error {
+	hasOpen := func(room string) bool {
+		for range f.server.OpenSockets(room) {
+			return true
+		}
+		return false
+	}
+	h.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 		conn.Join("a")
-		during <- f.server.HasOpenSocket("a") || f.server.SocketCount("a") != 1
+		during <- hasOpen("a") || f.server.SocketCount("a") != 1
 		return nil
 	}
-	h.connected = func(*Conn) { during <- !f.server.HasOpenSocket("a") || f.server.HasOpenSocket("b") }
-	h.disconnected = func(*Conn, string) { during <- f.server.HasOpenSocket("a") }
-	f = start(t, Options{}, map[string]Handler{"/": h})
+	h.connected = func(realtime.Socket) { during <- !hasOpen("a") || hasOpen("b") }
+	h.disconnected = func(realtime.Socket, string) { during <- hasOpen("a") }
+	f = start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client := f.dial()
 	client.Send("40")
 	for _, moment := range []string{"authenticated", "connected"} {
@@ -265,17 +272,17 @@ func TestDisconnectedSeesTheRoomsLeft(t *testing.T) {
 	}
 	ends := make(chan seen, 10)
 	var f *fixture
-	h.disconnected = func(conn *Conn, reason string) {
+	h.disconnected = func(conn realtime.Socket, reason string) {
 		rooms := conn.Rooms()
 		slices.Sort(rooms)
 		ends <- seen{rooms, f.server.SocketCount("a"), reason, conn.Data()}
 	}
-	f = start(t, Options{}, map[string]Handler{"/": h})
-	for reason, leave := range map[string]func(*wiretest.Socket, *Conn){
-		"transport close":             func(s *wiretest.Socket, _ *Conn) { s.Cut() },
-		"client namespace disconnect": func(s *wiretest.Socket, _ *Conn) { s.Send("41") },
-		"server namespace disconnect": func(_ *wiretest.Socket, c *Conn) { c.Disconnect(false) },
-		"parse error":                 func(s *wiretest.Socket, _ *Conn) { s.Send("4x") },
+	f = start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
+	for reason, leave := range map[string]func(*wiretest.Socket, realtime.Socket){
+		"transport close":             func(s *wiretest.Socket, _ realtime.Socket) { s.Cut() },
+		"client namespace disconnect": func(s *wiretest.Socket, _ realtime.Socket) { s.Send("41") },
+		"server namespace disconnect": func(_ *wiretest.Socket, c realtime.Socket) { c.Disconnect(false) },
+		"parse error":                 func(s *wiretest.Socket, _ realtime.Socket) { s.Send("4x") },
 	} {
 		client, conn := f.connect(h)
 		conn.SetData(reason)
@@ -297,13 +304,13 @@ func TestDisconnectedSeesTheRoomsLeft(t *testing.T) {
 
 func TestDisconnectFromInsideTheHandler(t *testing.T) {
 	for name, hook := range map[string]func(*stub){
-		"connected": func(h *stub) { h.connected = func(conn *Conn) { conn.Disconnect(true) } },
-		"event":     func(h *stub) { h.event = func(conn *Conn, _ Event) { conn.Disconnect(true) } },
+		"connected": func(h *stub) { h.connected = func(conn realtime.Socket) { conn.Disconnect(true) } },
+		"event":     func(h *stub) { h.event = func(conn realtime.Socket, _ realtime.Event) { conn.Disconnect(true) } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newStub(t)
 			hook(h)
-			f := start(t, Options{}, map[string]Handler{"/": h})
+			f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 			client := f.dial()
 			client.Send("40")
 			client.Send("6")
@@ -322,13 +329,13 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("room")
 	reasons := make(chan string, 1)
-	h.disconnected = func(_ *Conn, reason string) {
+	h.disconnected = func(_ realtime.Socket, reason string) {
 		select {
 		case reasons <- reason:
 		default:
 		}
 	}
-	f := start(t, Options{MaxQueuedBytes: 300_000}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{MaxQueuedBytes: 300_000}, map[string]realtime.Handler{"/": h})
 	_, _ = f.connect(h) // reads no more
 	reader, _ := f.connect(h)
 	payload := strings.Repeat("x", 10_000)
@@ -351,7 +358,7 @@ func TestSlowReaderIsCutOff(t *testing.T) {
 // TestDrainCutsTheSilent in time: whoever does not say goodbye is no failure of the server's.
 func TestDrainCutsTheSilent(t *testing.T) {
 	h := newStub(t)
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, _ := f.connect(h) // does not answer the Close frame
 	defer runtime.KeepAlive(client)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -367,8 +374,8 @@ func TestDrainCutsTheSilent(t *testing.T) {
 func TestDrainWaitsForDisconnected(t *testing.T) {
 	h := newStub(t)
 	release := make(chan struct{})
-	h.disconnected = func(*Conn, string) { <-release }
-	f := start(t, Options{}, map[string]Handler{"/": h})
+	h.disconnected = func(realtime.Socket, string) { <-release }
+	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client, conn := f.connect(h)
 	drained := make(chan error, 1)
 	go func() { drained <- f.server.Drain(context.WithoutCancel(t.Context())) }()

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -23,26 +24,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // every Handler is promised.
 type stub struct {
 	t            *testing.T
-	authenticate func(ctx context.Context, conn *Conn, hs Handshake) error
-	connected    func(conn *Conn)
-	event        func(conn *Conn, ev Event)
-	disconnected func(conn *Conn, reason string)
+	authenticate func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error
+	connected    func(conn realtime.Socket)
+	event        func(conn realtime.Socket, ev realtime.Event)
+	disconnected func(conn realtime.Socket, reason string)
 
-	conns       chan *Conn
+	conns       chan realtime.Socket
 	connects    atomic.Int64
 	disconnects atomic.Int64
 
 	mu    sync.Mutex
-	seen  map[*Conn]string // the last call that began
-	calls map[*Conn]bool   // one is running
+	seen  map[realtime.Socket]string // the last call that began
+	calls map[realtime.Socket]bool   // one is running
 }
 
 func newStub(t *testing.T) *stub {
-	return &stub{t: t, conns: make(chan *Conn, 10_000), seen: map[*Conn]string{}, calls: map[*Conn]bool{}}
+	return &stub{t: t, conns: make(chan realtime.Socket, 10_000), seen: map[realtime.Socket]string{}, calls: map[realtime.Socket]bool{}}
 }
 
 // enter checks that calls for one socket neither overlap nor come out of turn.
-func (h *stub) enter(conn *Conn, call string, after ...string) func() {
+func (h *stub) enter(conn realtime.Socket, call string, after ...string) func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.calls[conn] {
@@ -59,14 +60,14 @@ func (h *stub) enter(conn *Conn, call string, after ...string) func() {
 	}
 }
 
-func (h *stub) Authenticate(ctx context.Context, conn *Conn, hs Handshake) error {
+func (h *stub) Authenticate(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	if h.authenticate != nil {
 		return h.authenticate(ctx, conn, hs)
 	}
 	return nil
 }
 
-func (h *stub) Connected(conn *Conn) {
+func (h *stub) Connected(conn realtime.Socket) {
 	defer h.enter(conn, "Connected", "")()
 	h.connects.Add(1)
 	if h.connected != nil {
@@ -75,14 +76,14 @@ func (h *stub) Connected(conn *Conn) {
 	h.conns <- conn
 }
 
-func (h *stub) Event(conn *Conn, ev Event) {
+func (h *stub) Event(conn realtime.Socket, ev realtime.Event) {
 	defer h.enter(conn, "Event", "Connected", "Event")()
 	if h.event != nil {
 		h.event(conn, ev)
 	}
 }
 
-func (h *stub) Disconnected(conn *Conn, reason string) {
+func (h *stub) Disconnected(conn realtime.Socket, reason string) {
 	defer h.enter(conn, "Disconnected", "Connected", "Event")()
 	h.disconnects.Add(1)
 	if h.disconnected != nil {
@@ -116,7 +117,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-func start(t *testing.T, options Options, handlers map[string]Handler) *fixture {
+func start(t *testing.T, options realtime.Options, handlers map[string]realtime.Handler) *fixture {
 	t.Helper()
 	f := &fixture{t: t, log: &logBuffer{}}
 	options.Logger = slog.New(slog.NewTextHandler(f.log, nil))
@@ -159,7 +160,7 @@ func (f *fixture) dial() *wiretest.Socket {
 }
 
 // connect opens a connection and connects to "/".
-func (f *fixture) connect(h *stub) (*wiretest.Socket, *Conn) {
+func (f *fixture) connect(h *stub) (*wiretest.Socket, realtime.Socket) {
 	f.t.Helper()
 	client := f.dial()
 	client.Send("40")
@@ -177,15 +178,15 @@ func expectPrefix(t *testing.T, client *wiretest.Socket, want string) string {
 }
 
 // echo acks each event with its arguments.
-func echo(_ *Conn, ev Event) {
+func echo(_ realtime.Socket, ev realtime.Event) {
 	if ev.Ack != nil {
 		ev.Ack(ev.Args)
 	}
 }
 
 // joins makes an Authenticate that joins rooms.
-func joins(rooms ...string) func(context.Context, *Conn, Handshake) error {
-	return func(_ context.Context, conn *Conn, _ Handshake) error {
+func joins(rooms ...string) func(context.Context, realtime.Socket, realtime.Handshake) error {
+	return func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 		conn.Join(rooms...)
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 // called from here alone.
 
 // establish authenticates the socket, answers CONNECT and tells the handler.
-func (c *Conn) establish(auth json.RawMessage) {
+func (c *Socket) establish(auth json.RawMessage) {
 	if err := c.namespace.authenticate(c.ctx, c, c.connection.handshake(auth)); err != nil {
 		if first, _ := c.markEnded(""); first { // else the client has gone, and needs no answer
 			c.connection.remove(c)
@@ -32,7 +32,7 @@ func (c *Conn) establish(auth json.RawMessage) {
 // admit answers CONNECT, sends what has been held behind the answer, and makes the
 // socket busy with Handler.Connected. It reports false when the socket has ended
 // before.
-func (c *Conn) admit() bool {
+func (c *Socket) admit() bool {
 	c.mu.Lock()
 	if c.hasEnded() {
 		c.mu.Unlock()
@@ -50,7 +50,7 @@ func (c *Conn) admit() bool {
 
 // end ends the socket once. Where Connected had been called, Disconnected will be;
 // where Authenticate is running, its goroutine finds out.
-func (c *Conn) end(reason string) {
+func (c *Socket) end(reason string) {
 	if first, idle := c.markEnded(reason); first {
 		c.connection.remove(c)
 		c.tellEnded(idle)
@@ -59,7 +59,7 @@ func (c *Conn) end(reason string) {
 
 // tellEnded tells the handler of an ended socket, unless it is busy with the socket
 // or has never heard of it.
-func (c *Conn) tellEnded(idle bool) {
+func (c *Socket) tellEnded(idle bool) {
 	if idle {
 		// On a goroutine of its own: whoever ended the socket may be delivering to
 		// a whole room, or hold a lock which the handler wants.
@@ -69,7 +69,7 @@ func (c *Conn) tellEnded(idle bool) {
 
 // markEnded reports whether it was the first to end the socket, and whether the
 // handler knows the socket and is not busy with it.
-func (c *Conn) markEnded(reason string) (first, idle bool) {
+func (c *Socket) markEnded(reason string) (first, idle bool) {
 	c.mu.Lock()
 	if c.hasEnded() {
 		c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *Conn) markEnded(reason string) (first, idle bool) {
 }
 
 // disconnected tells the handler.
-func (c *Conn) disconnected() {
+func (c *Socket) disconnected() {
 	defer c.gone()
 	defer c.recoverFrom("disconnect")
 	c.leaveRooms() // who has ended the socket may not have come to it yet
@@ -99,13 +99,13 @@ func (c *Conn) disconnected() {
 }
 
 // gone lets go of a socket that its handler will not hear of again.
-func (c *Conn) gone() {
+func (c *Socket) gone() {
 	c.namespace.counters.sockets.Add(-1)
 	c.namespace.server.handlers.End()
 }
 
 // finish frees a socket that admit or startEvent has made busy.
-func (c *Conn) finish() {
+func (c *Socket) finish() {
 	c.mu.Lock()
 	c.busy = false
 	ended := c.hasEnded()
@@ -116,7 +116,7 @@ func (c *Conn) finish() {
 	}
 }
 
-func (c *Conn) recoverFrom(event string) {
+func (c *Socket) recoverFrom(event string) {
 	if p := recover(); p != nil {
 		c.namespace.server.log.Error("handler panicked",
 			"namespace", c.namespace.name, "event", event, "panic", p, "stack", string(debug.Stack()))

@@ -7,35 +7,36 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
 	"rolecall/internal/realtime/native/rooms"
 )
 
-// namespace is a Handler with its sockets.
+// namespace is a handler with its sockets.
 type namespace struct {
 	server   *Server
 	name     string
-	handler  Handler
+	handler  realtime.Handler
 	rooms    rooms.Table
 	counters counters
 }
 
 // authenticate asks the handler. A panic refuses the socket.
-func (n *namespace) authenticate(ctx context.Context, conn *Conn, hs Handshake) (err error) {
+func (n *namespace) authenticate(ctx context.Context, socket *Socket, hs realtime.Handshake) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		if refusal := (*Refusal)(nil); err != nil && !errors.As(err, &refusal) && ctx.Err() == nil {
+		if refusal := (*realtime.Refusal)(nil); err != nil && !errors.As(err, &refusal) && ctx.Err() == nil {
 			n.server.log.Error("authentication failed", "namespace", n.name, "error", err)
 		}
 	}()
-	return n.handler.Authenticate(ctx, conn, hs)
+	return n.handler.Authenticate(ctx, socket, hs)
 }
 
 // refusalOf is what the client is told of an error.
 func refusalOf(err error) any {
-	refusal := &Refusal{Message: "Service unavailable", Code: "unavailable"}
+	refusal := &realtime.Refusal{Message: "Service unavailable", Code: "unavailable"}
 	_ = errors.As(err, &refusal) // any other error keeps its text to itself
 	return map[string]any{"message": refusal.Message, "data": map[string]any{"code": refusal.Code}}
 }
@@ -53,7 +54,10 @@ func (n *namespace) deliver(to, except []string, packet func() []*engineio.Messa
 }
 
 // handshake is what the client presented.
-func (c *connection) handshake(auth json.RawMessage) Handshake {
+func (c *connection) handshake(auth json.RawMessage) realtime.Handshake {
 	request := c.session.Request()
-	return Handshake{Auth: auth, RemoteAddr: request.RemoteAddr, request: request}
+	return realtime.Handshake{
+		Auth: auth, RemoteAddr: request.RemoteAddr, Authorization: request.Authorization,
+		Origin: request.Origin, UserAgent: request.UserAgent, RawQuery: request.RawQuery,
+	}
 }

@@ -1,39 +1,35 @@
 package native
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 	"rolecall/internal/realtime/native/engineio"
 )
 
-// Payload is a payload with binary attachments. In its JSON each stands as
-// {"_placeholder":true,"num":i}, i being its index.
-// https://socket.io/docs/v4/socket-io-protocol/#binary-event
-type Payload struct {
-	JSON        json.RawMessage
-	Attachments [][]byte
-}
+// errEventName is for events that Socket.IO itself uses, or that have no name.
+var errEventName = errors.New("native: not the name of an event")
 
 // encodePayload checks the event's name and encodes what is not JSON yet.
-func encodePayload(event string, payload any) (Payload, error) {
+func encodePayload(event string, payload any) (realtime.Payload, error) {
 	if !codec.ValidEventName(event) {
-		return Payload{}, fmt.Errorf("native: %q cannot be the name of an event", event)
+		return realtime.Payload{}, fmt.Errorf("%w: %q", errEventName, event)
 	}
 	encoded, err := marshal(payload)
 	if err != nil {
-		return Payload{}, fmt.Errorf("native: encode %s: %w", event, err)
+		return realtime.Payload{}, fmt.Errorf("native: encode %s: %w", event, err)
 	}
 	return encoded, nil
 }
 
-func marshal(payload any) (Payload, error) {
-	if ready, ok := payload.(Payload); ok {
+func marshal(payload any) (realtime.Payload, error) {
+	if ready, ok := payload.(realtime.Payload); ok {
 		return ready, nil
 	}
 	raw, err := codec.Marshal(payload)
-	return Payload{JSON: raw}, err
+	return realtime.Payload{JSON: raw}, err
 }
 
 func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {
@@ -45,7 +41,7 @@ func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, 
 }
 
 // eventPacket is an event, with an id if it is to be answered.
-func eventPacket(n *namespace, event string, id *uint64, payload Payload) []*engineio.Message {
+func eventPacket(n *namespace, event string, id *uint64, payload realtime.Payload) []*engineio.Message {
 	size := codec.EventSize(n.name, event, payload.JSON)
 	return n.packet(payload.Attachments, engineio.BuildText(size, func(dst []byte) []byte {
 		return codec.AppendEvent(dst, n.name, event, id, payload.JSON, len(payload.Attachments))
@@ -53,7 +49,7 @@ func eventPacket(n *namespace, event string, id *uint64, payload Payload) []*eng
 }
 
 // ackPacket is the answer to an event.
-func ackPacket(n *namespace, id uint64, payload Payload) []*engineio.Message {
+func ackPacket(n *namespace, id uint64, payload realtime.Payload) []*engineio.Message {
 	size := codec.AckSize(n.name, payload.JSON)
 	return n.packet(payload.Attachments, engineio.BuildText(size, func(dst []byte) []byte {
 		return codec.AppendAck(dst, n.name, id, payload.JSON, len(payload.Attachments))

@@ -16,13 +16,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
 	"rolecall/internal/realtime/native/inflight"
 )
 
-// Server is one Socket.IO server.
+// Server is one Socket.IO server. It implements realtime.Engine.
 type Server struct {
-	options Options
+	options realtime.Options
 	log     *slog.Logger
 	engine  *engineio.Server
 
@@ -35,9 +36,17 @@ type Server struct {
 	namespaces map[string]*namespace
 }
 
+// How long one write of up to 64 KiB, and the farewell of a closed connection,
+// may take, and what Drain grants a client for its next poll.
+const (
+	writeTimeout = 10 * time.Second
+	closeTimeout = 5 * time.Second
+	pollGrace    = time.Second
+)
+
 // New makes a server.
-func New(options Options) *Server {
-	options.setDefaults()
+func New(options realtime.Options) *Server {
+	options = options.WithDefaults()
 	s := &Server{
 		options:    options,
 		log:        options.Logger,
@@ -62,9 +71,8 @@ func New(options Options) *Server {
 	return s
 }
 
-// Namespace sets the handler of a namespace: "/", "/chat". Clients can connect
-// only to namespaces that have one. It must be called before serving.
-func (s *Server) Namespace(name string, h Handler) {
+// Namespace implements realtime.Engine.
+func (s *Server) Namespace(name string, h realtime.Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.namespaces[name] = &namespace{server: s, name: name, handler: h}
@@ -92,8 +100,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.engine.ServeHTTP(w, r)
 }
 
-// SocketCount is the number of sockets, over all namespaces, that stand in all of
-// the rooms, those among them that are still being authenticated.
+// SocketCount implements realtime.Engine.
 func (s *Server) SocketCount(names ...string) int {
 	count := 0
 	for _, n := range s.allNamespaces() {
@@ -102,23 +109,23 @@ func (s *Server) SocketCount(names ...string) int {
 	return count
 }
 
-// HasOpenSocket says whether a socket whose CONNECT has been answered stands in the
-// room, in any namespace. Unlike SocketCount it does not count those that are about
-// to come, or to leave their rooms.
-func (s *Server) HasOpenSocket(room string) bool {
-	for conn := range s.socketsIn(room) {
-		if conn.IsOpen() {
-			return true
+// OpenSockets implements realtime.Engine. Unlike SocketCount it leaves out the sockets that are about to come, or to leave
+// their rooms.
+func (s *Server) OpenSockets(room string) iter.Seq[realtime.Socket] {
+	return func(yield func(realtime.Socket) bool) {
+		for socket := range s.socketsIn(room) {
+			if socket.IsOpen() && !yield(socket) {
+				return
+			}
 		}
 	}
-	return false
 }
 
-func (s *Server) socketsIn(room string) iter.Seq[*Conn] {
-	return func(yield func(*Conn) bool) {
+func (s *Server) socketsIn(room string) iter.Seq[*Socket] {
+	return func(yield func(*Socket) bool) {
 		for _, n := range s.allNamespaces() {
 			for _, member := range n.rooms.Select([]string{room}, nil) {
-				if conn, ok := member.Outlet.(*Conn); ok && !yield(conn) {
+				if socket, ok := member.Outlet.(*Socket); ok && !yield(socket) {
 					return
 				}
 			}
@@ -126,22 +133,18 @@ func (s *Server) socketsIn(room string) iter.Seq[*Conn] {
 	}
 }
 
-// Connections is the number of open connections, each of which may have a socket
-// in several namespaces.
+// Connections implements realtime.Engine.
 func (s *Server) Connections() int { return s.engine.Len() }
 
-// DisconnectRoom closes every connection that has a socket in the room, also one
-// that is still being authenticated.
+// DisconnectRoom implements realtime.Engine.
 func (s *Server) DisconnectRoom(room string) {
-	for conn := range s.socketsIn(room) {
-		conn.Disconnect(true)
+	for socket := range s.socketsIn(room) {
+		socket.Disconnect(true)
 	}
 }
 
-// Drain refuses new connections with 503, closes all there are, and returns when
-// every Handler.Disconnected has. Clients that have not said goodbye when nine tenths
-// of the context's time are over are cut off. Drain fails when the context ends before
-// the handlers have.
+// Drain implements realtime.Engine. Clients that have not said goodbye when nine tenths of the context's time are over are
+// cut off.
 func (s *Server) Drain(ctx context.Context) error {
 	patience, cancel := ctx, context.CancelFunc(func() {})
 	if deadline, ok := ctx.Deadline(); ok {

@@ -38,7 +38,7 @@ type hub struct {
 // socket is one connected client.
 type socket struct {
 	hub   *hub
-	rooms []string
+	rooms []roles.Room
 	heard []event
 	gone  bool
 	// onEmit, where set, is called with each event sent to this socket alone; its error is the send's.
@@ -72,7 +72,7 @@ func (h *hub) disconnect(s *socket) (chatRooms []string) {
 	return chatRooms
 }
 
-func (h *hub) Emit(name string, payload any, to, except []string) {
+func (h *hub) Emit(_ context.Context, name string, payload any, to []roles.Room, except ...roles.Room) {
 	encoded := servicetest.Encode(payload)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,16 +84,16 @@ func (h *hub) Emit(name string, payload any, to, except []string) {
 	}
 }
 
-func (h *hub) SocketCount(rooms ...string) int {
+func (h *hub) SocketCount(_ context.Context, rooms ...roles.Room) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	count := 0
 	for _, s := range h.sockets {
-		if !slices.ContainsFunc(rooms, func(room string) bool { return !slices.Contains(s.rooms, room) }) {
+		if !slices.ContainsFunc(rooms, func(room roles.Room) bool { return !slices.Contains(s.rooms, room) }) {
 			count++
 		}
 	}
-	return count
+	return count, nil
 }
 
 // names lists the events emitted to rooms, in order.
@@ -103,11 +103,11 @@ func (h *hub) names() []string {
 	return slices.Clone(h.emitted)
 }
 
-func (s *socket) inAny(rooms []string) bool {
-	return slices.ContainsFunc(rooms, func(room string) bool { return slices.Contains(s.rooms, room) })
+func (s *socket) inAny(rooms []roles.Room) bool {
+	return slices.ContainsFunc(rooms, func(room roles.Room) bool { return slices.Contains(s.rooms, room) })
 }
 
-func (s *socket) Join(rooms ...string) {
+func (s *socket) Join(rooms ...roles.Room) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	if s.gone {
@@ -120,13 +120,13 @@ func (s *socket) Join(rooms ...string) {
 	}
 }
 
-func (s *socket) Leave(rooms ...string) {
+func (s *socket) Leave(rooms ...roles.Room) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
-	s.rooms = slices.DeleteFunc(s.rooms, func(room string) bool { return slices.Contains(rooms, room) })
+	s.rooms = slices.DeleteFunc(s.rooms, func(room roles.Room) bool { return slices.Contains(rooms, room) })
 }
 
-func (s *socket) Rooms() []string {
+func (s *socket) Rooms() []roles.Room {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	return slices.Clone(s.rooms)

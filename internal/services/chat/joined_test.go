@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -29,7 +30,7 @@ func TestComingAndGoingIsToldOncePerUser(t *testing.T) {
 	enter(t, service, amy, "lobby", tab)
 	leave := func(s *socket) {
 		t.Helper()
-		if err := service.Leave(amy, "lobby", s); err != nil {
+		if err := service.Leave(t.Context(), amy, "lobby", s); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,7 +40,7 @@ func TestComingAndGoingIsToldOncePerUser(t *testing.T) {
 	if heard := watcher.take(); len(heard) > 0 {
 		t.Fatalf("while one of the user's sockets stays others heard %v", heard)
 	}
-	service.Left(amy, h.disconnect(phone))
+	mustLeave(t, service, amy, h.disconnect(phone))
 	heard = watcher.take()
 	if len(heard) != 1 || heard[0] != (event{chat.EventUserLeft, `{"roomId":"lobby","userId":"amy","username":"name of amy"}`}) {
 		t.Fatalf("on the last leave others heard %v", heard)
@@ -52,7 +53,7 @@ func TestComingAndGoingIsToldOncePerUser(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "user:amy", "no good", "dm:x"} {
-		if err := service.Leave(amy, bad, tab); !fault.Is(err, fault.RoomInvalid) || fault.From(err).Field != "roomId" {
+		if err := service.Leave(t.Context(), amy, bad, tab); !fault.Is(err, fault.RoomInvalid) || fault.From(err).Field != "roomId" {
 			t.Errorf("leaving %q: %v", bad, err)
 		}
 	}
@@ -69,12 +70,12 @@ func TestDirectAndGroupRoomsTellNothing(t *testing.T) {
 	for _, room := range []string{roomID, "dm:amy:bob"} {
 		enter(t, service, bob, room, watcher)
 		enter(t, service, amy, room, s)
-		if err := service.Leave(amy, room, s); err != nil {
+		if err := service.Leave(t.Context(), amy, room, s); err != nil {
 			t.Fatal(err)
 		}
 		enter(t, service, amy, room, s)
 	}
-	service.Left(amy, h.disconnect(s))
+	mustLeave(t, service, amy, h.disconnect(s))
 	if names := h.names(); len(names) > 0 {
 		t.Errorf("told: %v", names)
 	}
@@ -102,16 +103,24 @@ func TestJoiningTogether(t *testing.T) {
 		}
 		late := h.connect(amy)
 		for _, s := range sockets {
-			together.Go(func() { service.Left(amy, h.disconnect(s)) })
+			together.Go(func() { mustLeave(t, service, amy, h.disconnect(s)) })
 		}
 		together.Go(func() { enter(t, service, amy, "lobby", late) })
 		together.Wait()
 		if names := watcher.heardNames(); len(names) > 0 && names[len(names)-1] != chat.EventUserJoined {
 			t.Fatalf("round %d: others last heard %v of a user who is there", round, names)
 		}
-		service.Left(amy, h.disconnect(late))
+		mustLeave(t, service, amy, h.disconnect(late))
 		if names := watcher.heardNames(); !slices.Equal(names, []string{chat.EventUserLeft}) {
 			t.Fatalf("round %d: on the last leave others heard %v", round, names)
 		}
+	}
+}
+
+// mustLeave tells that a socket has gone which was in these chat rooms.
+func mustLeave(t *testing.T, service *chat.Service, who auth.Identity, roomIDs []string) {
+	t.Helper()
+	if err := service.Left(t.Context(), who, roomIDs); err != nil {
+		t.Errorf("left %v: %v", roomIDs, err)
 	}
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,9 +23,9 @@ const MaxJoinedRooms = 100
 // Member is a socket, as far as chat is concerned.
 type Member interface {
 	// Join and Leave enter and leave a room; Rooms names those the socket is in.
-	Join(rooms ...string)
-	Leave(rooms ...string)
-	Rooms() []string
+	Join(rooms ...roles.Room)
+	Leave(rooms ...roles.Room)
+	Rooms() []roles.Room
 	// Emit sends an event to this socket alone.
 	Emit(event string, payload any) error
 }
@@ -65,7 +66,7 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 		return Entered{}, err
 	}
 	room := roles.ChatRoom(entry.RoomID)
-	joined := slices.DeleteFunc(socket.Rooms(), func(name string) bool { return !roles.IsChatRoom(name) })
+	joined := slices.DeleteFunc(socket.Rooms(), func(room roles.Room) bool { return !roles.IsChatRoom(room) })
 	again := slices.Contains(joined, room)
 	if !again && len(joined) >= MaxJoinedRooms {
 		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
@@ -74,24 +75,39 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 	lock := &s.stripes[stripe(entry.RoomID)]
 	lock.Lock()
 	defer lock.Unlock()
-	first := s.present(who, entry.RoomID) == 0
+	before, err := s.present(ctx, who, entry.RoomID)
+	if err != nil {
+		return Entered{}, err
+	}
 	lastSeq, err := s.enterLocked(ctx, entry, socket, room)
 	if err != nil {
 		return Entered{}, err
 	}
-	if first && len(members) == 0 && s.present(who, entry.RoomID) > 0 { // a socket that has gone meanwhile joins nothing
-		s.emit.Emit(EventUserJoined, userEvent(entry.RoomID, who), []string{room}, []string{roles.UserRoom(who.UserID)})
+	if before == 0 && len(members) == 0 {
+		if err := s.tellJoined(ctx, who, entry.RoomID); err != nil {
+			return Entered{}, err
+		}
 	}
 	return Entered{RoomID: entry.RoomID, LastSeq: lastSeq, Members: members}, nil
 }
 
+// tellJoined tells an open room who has come, unless the socket has gone meanwhile and so joins nothing.
+func (s *Service) tellJoined(ctx context.Context, who auth.Identity, roomID string) error {
+	now, err := s.present(ctx, who, roomID)
+	if err != nil || now == 0 {
+		return err
+	}
+	s.emit.Emit(ctx, EventUserJoined, userEvent(roomID, who), []roles.Room{roles.ChatRoom(roomID)}, roles.UserRoom(who.UserID))
+	return nil
+}
+
 // present counts a user's sockets in a chat room.
-func (s *Service) present(who auth.Identity, roomID string) int {
-	return s.rooms.SocketCount(roles.ChatRoom(roomID), roles.UserRoom(who.UserID))
+func (s *Service) present(ctx context.Context, who auth.Identity, roomID string) (int, error) {
+	return s.rooms.SocketCount(ctx, roles.ChatRoom(roomID), roles.UserRoom(who.UserID))
 }
 
 // enterLocked reads, sends and joins.
-func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, room string) (int64, error) {
+func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, room roles.Room) (int64, error) {
 	lastSeq, err := s.store.LastSeq(ctx, entry.RoomID)
 	if err != nil {
 		return 0, err
@@ -112,7 +128,7 @@ func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, r
 }
 
 // Leave takes a socket out of a room; leaving a room one is not in succeeds.
-func (s *Service) Leave(who auth.Identity, roomID string, socket Member) error {
+func (s *Service) Leave(ctx context.Context, who auth.Identity, roomID string, socket Member) error {
 	if err := roles.CheckChatRoom(roomID); err != nil {
 		invalid := fault.New(fault.RoomInvalid, "This is no chat room's id")
 		invalid.Field = "roomId"
@@ -123,28 +139,30 @@ func (s *Service) Leave(who auth.Identity, roomID string, socket Member) error {
 		return nil
 	}
 	socket.Leave(room)
-	s.Left(who, []string{roomID})
-	return nil
+	return s.Left(ctx, who, []string{roomID})
 }
 
 // Left tells the open rooms among roomIDs that the user has left them, if that was the user's last socket there.
-func (s *Service) Left(who auth.Identity, roomIDs []string) {
+func (s *Service) Left(ctx context.Context, who auth.Identity, roomIDs []string) error {
+	var failed error
 	for _, roomID := range roomIDs {
 		if !roles.IsDirectRoom(roomID) && !roles.IsGroupRoom(roomID) {
-			s.leftOpen(who, roomID)
+			failed = errors.Join(failed, s.leftOpen(ctx, who, roomID))
 		}
 	}
+	return failed
 }
 
 // leftOpen holds back joins meanwhile, so that who leaves and comes back at once is not told of in the wrong order.
-func (s *Service) leftOpen(who auth.Identity, roomID string) {
+func (s *Service) leftOpen(ctx context.Context, who auth.Identity, roomID string) error {
 	lock := &s.stripes[stripe(roomID)]
 	lock.Lock()
 	defer lock.Unlock()
-	if s.present(who, roomID) == 0 {
-		s.emit.Emit(EventUserLeft, userEvent(roomID, who),
-			[]string{roles.ChatRoom(roomID)}, []string{roles.UserRoom(who.UserID)})
+	left, err := s.present(ctx, who, roomID)
+	if err == nil && left == 0 {
+		s.emit.Emit(ctx, EventUserLeft, userEvent(roomID, who), []roles.Room{roles.ChatRoom(roomID)}, roles.UserRoom(who.UserID))
 	}
+	return err
 }
 
 type roomUser struct {

@@ -128,7 +128,7 @@ func TestTooManyRooms(t *testing.T) {
 		t.Errorf("one more: %v, want too_many_rooms", err)
 	}
 	enter(t, service, amy, "room-0", s) // again, to resync
-	if err := service.Leave(amy, "room-0", s); err != nil {
+	if err := service.Leave(t.Context(), amy, "room-0", s); err != nil {
 		t.Fatal(err)
 	}
 	enter(t, service, amy, "one-more", s)

@@ -28,7 +28,7 @@ const (
 
 // Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
 type Emitter interface {
-	Emit(event string, payload any, to, except []string)
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 }
 
 // Directory knows people's roles.
@@ -37,9 +37,9 @@ type Directory interface {
 	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
 }
 
-// Rooms counts the sockets that stand in all of the rooms.
+// Rooms counts the sockets that stand in all of the rooms, on whichever node.
 type Rooms interface {
-	SocketCount(rooms ...string) int
+	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
 }
 
 // Options shapes a Service.
@@ -190,8 +190,8 @@ func (s *Service) commit(ctx context.Context, drafts []Draft) ([]Appended, error
 	}
 	for i := range appended {
 		if !appended[i].Replayed {
-			s.emit.Emit(EventMessage, appended[i].Message,
-				audience(appended[i].RoomID, drafts[i].Members, appended[i].UserID), nil)
+			s.emit.Emit(ctx, EventMessage, appended[i].Message,
+				audience(appended[i].RoomID, drafts[i].Members, appended[i].UserID))
 		}
 	}
 	return appended, nil
@@ -222,11 +222,11 @@ func stripe(roomID string) int {
 
 // audience names the rooms that hear what happens in a chat room: its members wherever they are, or, for an open room,
 // who has joined it. The actor's own sockets always hear it.
-func audience(roomID string, members []string, actor string) []string {
+func audience(roomID string, members []string, actor string) []roles.Room {
 	if len(members) == 0 {
-		return []string{roles.ChatRoom(roomID), roles.UserRoom(actor)}
+		return []roles.Room{roles.ChatRoom(roomID), roles.UserRoom(actor)}
 	}
-	rooms := make([]string, 0, len(members))
+	rooms := make([]roles.Room, 0, len(members))
 	for _, member := range members {
 		rooms = append(rooms, roles.UserRoom(member))
 	}

@@ -28,8 +28,8 @@ func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing) er
 	if err := s.mayWrite(ctx, who, sign.RoomID); err != nil {
 		return err
 	}
-	s.emit.Emit(EventTyping, typingEvent{roomUser: userEvent(sign.RoomID, who), IsTyping: sign.IsTyping},
-		audience(sign.RoomID, members, who.UserID), []string{roles.UserRoom(who.UserID)})
+	s.emit.Emit(ctx, EventTyping, typingEvent{roomUser: userEvent(sign.RoomID, who), IsTyping: sign.IsTyping},
+		audience(sign.RoomID, members, who.UserID), roles.UserRoom(who.UserID))
 	return nil
 }
 
@@ -64,8 +64,8 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo
 		return 0, err
 	}
 	if moved {
-		s.emit.Emit(EventRead, readEvent{RoomID: read.RoomID, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
-			audience(read.RoomID, members, who.UserID), nil)
+		s.emit.Emit(ctx, EventRead, readEvent{RoomID: read.RoomID, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
+			audience(read.RoomID, members, who.UserID))
 	}
 	return unread, nil
 }

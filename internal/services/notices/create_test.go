@@ -23,19 +23,19 @@ func TestAudienceRooms(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		audience notices.Audience
-		want     []string
+		want     []roles.Room
 	}{
 		"nobody": {notices.Audience{}, nil},
-		"all":    {notices.Audience{All: true}, []string{"role:admin", "role:driver", "role:company", "role:provider", "role:vendor"}},
+		"all":    {notices.Audience{All: true}, []roles.Room{"role:admin", "role:driver", "role:company", "role:provider", "role:vendor"}},
 		"all and more": {notices.Audience{All: true, Users: []string{"amy"}, Companies: []string{"acme"}},
-			[]string{"role:admin", "role:driver", "role:company", "role:provider", "role:vendor"}},
-		"roles":         {notices.Audience{Roles: []roles.Role{roles.Driver, roles.Vendor}}, []string{"role:driver", "role:vendor"}},
-		"users":         {notices.Audience{Users: []string{"amy", "bob"}}, []string{"user:amy", "user:bob"}},
-		"companies":     {notices.Audience{Companies: []string{"acme"}}, []string{"company:acme"}},
-		"company roles": {notices.Audience{CompanyRoles: []notices.CompanyRole{{"acme", roles.Driver}}}, []string{"company:acme:driver"}},
+			[]roles.Room{"role:admin", "role:driver", "role:company", "role:provider", "role:vendor"}},
+		"roles":         {notices.Audience{Roles: []roles.Role{roles.Driver, roles.Vendor}}, []roles.Room{"role:driver", "role:vendor"}},
+		"users":         {notices.Audience{Users: []string{"amy", "bob"}}, []roles.Room{"user:amy", "user:bob"}},
+		"companies":     {notices.Audience{Companies: []string{"acme"}}, []roles.Room{"company:acme"}},
+		"company roles": {notices.Audience{CompanyRoles: []notices.CompanyRole{{"acme", roles.Driver}}}, []roles.Room{"company:acme:driver"}},
 		"a mixture": {notices.Audience{Roles: []roles.Role{roles.Admin}, Users: []string{"amy"}, Companies: []string{"acme"},
 			CompanyRoles: []notices.CompanyRole{{"umbra", roles.Company}}},
-			[]string{"role:admin", "user:amy", "company:acme", "company:umbra:company"}},
+			[]roles.Room{"role:admin", "user:amy", "company:acme", "company:umbra:company"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,7 +59,7 @@ func TestAudienceRooms(t *testing.T) {
 				{UserID: "cem", Role: roles.Company, CompanyID: "umbra"}, {UserID: "dan", Role: roles.Driver, CompanyID: "umbra"}} {
 				inbox, err := b.Inbox(t.Context(), who, notices.InboxQuery{})
 				want := 0
-				if slices.ContainsFunc(who.Rooms(), func(room string) bool { return slices.Contains(test.want, room) }) {
+				if slices.ContainsFunc(who.Rooms(), func(room roles.Room) bool { return slices.Contains(test.want, room) }) {
 					want = 1
 				}
 				if err != nil || inbox.Unread != want || len(inbox.Notices) != want {
@@ -267,7 +267,7 @@ func TestRetract(t *testing.T) {
 		t.Fatalf("told %+v", sent)
 	}
 	slices.Sort(sent[0].To)
-	if want := []string{"company:acme", "user:amy"}; !slices.Equal(sent[0].To, want) {
+	if want := []roles.Room{"company:acme", "user:amy"}; !slices.Equal(sent[0].To, want) {
 		t.Errorf("told to %v, want %v", sent[0].To, want)
 	}
 	inbox, err := b.Inbox(t.Context(), person("amy", roles.Driver), notices.InboxQuery{})

@@ -34,11 +34,11 @@ type CompanyRole struct {
 }
 
 // Rooms names the rooms that hold the audience, without repeats; empty for an audience of nobody.
-func (a Audience) Rooms() []string {
+func (a Audience) Rooms() []roles.Room {
 	if a.All {
 		return roles.Everyone()
 	}
-	var rooms []string
+	var rooms []roles.Room
 	for _, role := range a.Roles {
 		rooms = append(rooms, roles.RoleRoom(role))
 	}

@@ -39,7 +39,7 @@ const (
 
 // Emitter sends an event to every socket in any of the rooms, once each.
 type Emitter interface {
-	Emit(event string, payload any, to, except []string)
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 }
 
 // Service takes notices, delivers them and keeps inboxes.
@@ -133,7 +133,7 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 		return Notice{}, false, keyFault(err)
 	}
 	if !replayed {
-		s.emit.Emit(EventNotice, stored, rooms, nil)
+		s.emit.Emit(ctx, EventNotice, stored, rooms)
 	}
 	return stored, replayed, nil
 }
@@ -244,7 +244,7 @@ func (s *Service) Retract(ctx context.Context, who auth.Identity, id string) err
 	case !done:
 		return unknownNotice()
 	}
-	s.emit.Emit(EventRetract, retractEvent{ID: id}, notice.Rooms, nil)
+	s.emit.Emit(ctx, EventRetract, retractEvent{ID: id}, notice.Rooms)
 	return nil
 }
 
@@ -317,7 +317,9 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, ids []string)
 	return unread, nil
 }
 
-func reader(who auth.Identity) Reader { return Reader{UserID: who.UserID, Rooms: who.Rooms()} }
+func reader(who auth.Identity) Reader {
+	return Reader{UserID: who.UserID, Rooms: who.Rooms()}
+}
 
 func pageSize(limit int) int {
 	if limit <= 0 {

@@ -3,12 +3,14 @@ package notices
 import (
 	"context"
 	"slices"
+
+	"rolecall/internal/roles"
 )
 
 // Addressed is a notice with the rooms that hold its audience.
 type Addressed struct {
 	Notice
-	Rooms []string
+	Rooms []roles.Room
 }
 
 // Idempotency ties a request to its first outcome; the zero value ties nothing.
@@ -25,7 +27,7 @@ type Idempotency struct {
 // Reader is whose inbox is meant: a user and the rooms they stand in.
 type Reader struct {
 	UserID string
-	Rooms  []string
+	Rooms  []roles.Room
 }
 
 // ReadMark is a user's read state over all notices: everything up to UpTo is read, and beyond it what Ahead lists.

@@ -70,8 +70,11 @@ func (s *Service) stripeOf(userID string) *stripe {
 
 // settleLocked tells what has changed about a person, and forgets who is not there.
 func (s *Service) settleLocked(ctx context.Context, stripe *stripe, k *known) {
-	is := s.rooms.HasOpenSocket(roles.UserRoom(k.latest.UserID))
+	is, err := s.isOnline(ctx, k.latest.UserID)
 	switch {
+	case err != nil: // asked again when the hold is over
+		s.log.ErrorContext(ctx, "presence not known", "user", k.latest.UserID, "error", err)
+		s.holdLocked(stripe, k)
 	case is != k.online || is && (k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID):
 		s.remember(ctx, k)
 		s.tellChange(ctx, k, is)
@@ -83,6 +86,11 @@ func (s *Service) settleLocked(ctx context.Context, stripe *stripe, k *known) {
 	if !k.online && k.hold == nil {
 		delete(stripe.known, k.latest.UserID)
 	}
+}
+
+func (s *Service) isOnline(ctx context.Context, userID string) (bool, error) {
+	online, err := s.sockets.Online(ctx, userID)
+	return online[userID], err
 }
 
 func (s *Service) tellChange(ctx context.Context, k *known, is bool) {
@@ -181,7 +189,7 @@ type userEvent struct {
 
 // tell lets admins, the person's company and those who share a conversation know.
 func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
-	to := []string{roles.RoleRoom(roles.Admin)}
+	to := []roles.Room{roles.RoleRoom(roles.Admin)}
 	if who.CompanyID != "" {
 		to = append(to, roles.CompanyRoom(who.CompanyID))
 	}
@@ -192,5 +200,5 @@ func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
 	for _, peer := range peers {
 		to = append(to, roles.UserRoom(peer))
 	}
-	s.emit.Emit(event, userEvent{UserID: who.UserID, Username: who.Username}, to, []string{roles.UserRoom(who.UserID)})
+	s.emit.Emit(ctx, event, userEvent{UserID: who.UserID, Username: who.Username}, to, roles.UserRoom(who.UserID))
 }

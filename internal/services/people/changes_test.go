@@ -39,7 +39,7 @@ type telling struct {
 	rooms  string
 }
 
-func (l *timeline) Emit(event string, payload any, to, _ []string) {
+func (l *timeline) Emit(_ context.Context, event string, payload any, to []roles.Room, _ ...roles.Room) {
 	sign := "+"
 	if event == people.EventOffline {
 		sign = "-"
@@ -47,7 +47,7 @@ func (l *timeline) Emit(event string, payload any, to, _ []string) {
 	id, _, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(payload), "{"), " ")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, telling{time.Since(l.began), sign + id, strings.Join(to, " ")})
+	l.told = append(l.told, telling{time.Since(l.began), sign + id, strings.Join(roles.Names(to), " ")})
 }
 
 func (l *timeline) CameOnline(_ context.Context, who auth.Identity)  { l.drove("+" + who.UserID) }
@@ -371,7 +371,7 @@ func checkHoldRule(r *rapid.T, h *held, names []string) {
 		if !slices.Equal(told, driven) {
 			r.Fatalf("people heard %v, the watcher of drivers %v", told, driven)
 		}
-		is := h.sockets.HasOpenSocket(roles.UserRoom(id))
+		is := h.sockets.has(id)
 		if toldOnline := strings.HasPrefix(last.change, "+"); toldOnline != is {
 			r.Fatalf("%s: told %q last, is online: %v", id, last.change, is)
 		}

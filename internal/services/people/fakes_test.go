@@ -33,13 +33,21 @@ func (s *sockets) add(userID string, change int) {
 	if s.count == nil {
 		s.count = make(map[string]int)
 	}
-	s.count[roles.UserRoom(userID)] += change
+	s.count[userID] += change
 }
 
-func (s *sockets) HasOpenSocket(room string) bool {
+func (s *sockets) has(userID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.count[room] > 0
+	return s.count[userID] > 0
+}
+
+func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool, error) {
+	online := make(map[string]bool)
+	for _, userID := range userIDs {
+		online[userID] = s.has(userID)
+	}
+	return online, nil
 }
 
 type emission servicetest.Emission

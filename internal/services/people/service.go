@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -21,12 +22,12 @@ const (
 
 // Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
 type Emitter interface {
-	Emit(event string, payload any, to, except []string)
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 }
 
-// Rooms knows who stands where. It is the only source of who is online: nothing is counted twice.
-type Rooms interface {
-	HasOpenSocket(room string) bool
+// Sockets knows who is online, on whichever node. It is the only source of that: nothing is counted twice.
+type Sockets interface {
+	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
 }
 
 // Watcher is told when a person comes online and goes offline, each time in turn.
@@ -62,7 +63,7 @@ const (
 type Service struct {
 	store   Store
 	emit    Emitter
-	rooms   Rooms
+	sockets Sockets
 	options Options
 	log     *slog.Logger
 
@@ -71,14 +72,14 @@ type Service struct {
 }
 
 // New returns a Service; Close stops it.
-func New(store Store, emit Emitter, rooms Rooms, options Options) *Service {
+func New(store Store, emit Emitter, sockets Sockets, options Options) *Service {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
 	if options.Hold == 0 {
 		options.Hold = DefaultHold
 	}
-	s := &Service{store: store, emit: emit, rooms: rooms, options: options, log: options.Logger}
+	s := &Service{store: store, emit: emit, sockets: sockets, options: options, log: options.Logger}
 	for i := range s.stripes {
 		s.stripes[i].known = make(map[string]*known)
 	}
@@ -112,9 +113,9 @@ func (s *Service) Directory(ctx context.Context, who auth.Identity, query UserQu
 	if err != nil {
 		return nil, "", err
 	}
-	people := make([]Person, 0, len(users))
-	for _, user := range users {
-		people = append(people, s.person(user))
+	people, err := s.persons(ctx, users)
+	if err != nil {
+		return nil, "", err
 	}
 	return people, next, nil
 }
@@ -171,12 +172,15 @@ func (s *Service) appendOnline(ctx context.Context, people []Person, but string,
 		if err != nil {
 			return nil, err
 		}
-		for _, user := range users {
-			person := s.person(user)
-			if !person.Online || user.UserID == but || len(people) == maxListed {
+		found, err := s.persons(ctx, users)
+		if err != nil {
+			return nil, err
+		}
+		for _, person := range found {
+			if !person.Online || person.UserID == but || len(people) == maxListed {
 				continue
 			}
-			if !slices.ContainsFunc(people, func(p Person) bool { return p.UserID == user.UserID }) {
+			if !slices.ContainsFunc(people, func(p Person) bool { return p.UserID == person.UserID }) {
 				people = append(people, person)
 			}
 		}
@@ -187,9 +191,22 @@ func (s *Service) appendOnline(ctx context.Context, people []Person, but string,
 	}
 }
 
-func (s *Service) person(user User) Person {
-	return Person{
-		UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID,
-		Online: s.rooms.HasOpenSocket(roles.UserRoom(user.UserID)), LastSeen: user.LastSeen,
+// persons are users as clients see them.
+func (s *Service) persons(ctx context.Context, users []User) ([]Person, error) {
+	ids := make([]string, len(users))
+	for i, user := range users {
+		ids[i] = user.UserID
 	}
+	online, err := s.sockets.Online(ctx, ids...)
+	if err != nil {
+		return nil, fmt.Errorf("who is online: %w", err)
+	}
+	people := make([]Person, 0, len(users))
+	for _, user := range users {
+		people = append(people, Person{
+			UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID,
+			Online: online[user.UserID], LastSeen: user.LastSeen,
+		})
+	}
+	return people, nil
 }

@@ -19,12 +19,12 @@ func TestWhoIsTold(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		who auth.Identity
-		to  []string
+		to  []roles.Room
 	}{
-		"driver":   {person("amy", roles.Driver, "acme"), []string{"company:acme", "role:admin", "user:bob", "user:cem"}},
-		"company":  {person("amy", roles.Company, "acme"), []string{"company:acme", "role:admin", "user:bob", "user:cem"}},
-		"provider": {person("amy", roles.Provider, ""), []string{"role:admin", "user:bob", "user:cem"}},
-		"admin":    {person("amy", roles.Admin, ""), []string{"role:admin", "user:bob", "user:cem"}},
+		"driver":   {person("amy", roles.Driver, "acme"), []roles.Room{"company:acme", "role:admin", "user:bob", "user:cem"}},
+		"company":  {person("amy", roles.Company, "acme"), []roles.Room{"company:acme", "role:admin", "user:bob", "user:cem"}},
+		"provider": {person("amy", roles.Provider, ""), []roles.Room{"role:admin", "user:bob", "user:cem"}},
+		"admin":    {person("amy", roles.Admin, ""), []roles.Room{"role:admin", "user:bob", "user:cem"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +55,7 @@ func TestWhoIsTold(t *testing.T) {
 				for _, e := range emitted {
 					slices.Sort(e.To)
 				}
-				want := []emission{{step.event, `{"userId":"amy","username":"name of amy"}`, test.to, []string{"user:amy"}}}
+				want := []emission{{step.event, `{"userId":"amy","username":"name of amy"}`, test.to, []roles.Room{"user:amy"}}}
 				if diff := cmp.Diff(want, emitted); diff != "" {
 					t.Fatalf("told (-want +got):\n%s", diff)
 				}

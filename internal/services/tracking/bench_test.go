@@ -8,17 +8,17 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 )
 
 // deaf hears every event and keeps none.
 type deaf struct{}
 
-func (deaf) Emit(string, any, []string, []string) {}
+func (deaf) Emit(context.Context, string, any, []roles.Room, ...roles.Room) {}
 
-func (deaf) EmitLatest(_ string, _ []string, values []json.RawMessage, payload func([]json.RawMessage) any, _ []string) {
-	payload(values)
-}
+func (deaf) EmitNewest(context.Context, string, bus.Newest, ...roles.Room) {}
 
 // instant is a store that has written before it is asked.
 type instant struct{ tracking.Store }

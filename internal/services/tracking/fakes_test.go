@@ -40,7 +40,7 @@ type recorder struct{ servicetest.Recorder }
 func (r *recorder) take() []servicetest.Emission { return r.Take() }
 
 // positions decodes the tracking:positions of one room, one slice an event.
-func positions(t testing.TB, emitted []servicetest.Emission, room string) [][]tracking.Position {
+func positions(t testing.TB, emitted []servicetest.Emission, room roles.Room) [][]tracking.Position {
 	t.Helper()
 	var events [][]tracking.Position
 	for _, e := range emitted {

@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/retention"
 	"rolecall/internal/roles"
 )
 
 // show makes the newest of the accepted positions the driver's own, if it is newer than what is shown, and has it
 // sent with the next flush. Late positions stay in the history alone.
-func (s *Service) show(who auth.Identity, accepted []Position) {
+func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Position) {
 	newest := &accepted[0]
 	for i := range accepted {
 		if accepted[i].TS >= newest.TS {
@@ -37,12 +39,12 @@ func (s *Service) show(who auth.Identity, accepted []Position) {
 	s.mu.Unlock()
 
 	if changed {
-		s.announce(who.UserID)
+		s.announce(ctx, who.UserID)
 	}
 	switch {
 	case !fresh:
 	case s.options.Flush == 0:
-		s.flush()
+		s.flush(ctx)
 	default:
 		select {
 		case s.wake <- struct{}{}:
@@ -80,14 +82,8 @@ func same[T comparable](a, b *T) bool {
 	return *a == *b
 }
 
-// positionsEvent is tracking:positions. Its positions are encoded once, however many rooms hear of them.
-type positionsEvent struct {
-	At        int64             `json:"at"`
-	Positions []json.RawMessage `json:"positions"`
-}
-
 // flush sends what is pending: to each company its own drivers, to the watchers of all fleets every one.
-func (s *Service) flush() {
+func (s *Service) flush(ctx context.Context) {
 	s.flushing.Lock() // an older flush is sent whole before a newer one begins
 	defer s.flushing.Unlock()
 	s.mu.Lock()
@@ -100,43 +96,29 @@ func (s *Service) flush() {
 	if len(newest) == 0 {
 		return
 	}
-	at := s.options.Now().UnixMilli()
-	everyone := &fleetFlush{at: at}
-	fleets := make(map[string]*fleetFlush)
+	var everyone []bus.Value
+	fleets := make(map[string][]bus.Value)
 	for _, position := range newest {
 		encoded, err := json.Marshal(position)
 		if err != nil {
-			s.log.Error("position not encoded", "driver", position.DriverID, "error", err)
+			s.log.ErrorContext(ctx, "position not encoded", "driver", position.DriverID, "error", err)
 			continue
 		}
-		fleet := fleets[position.CompanyID]
-		if fleet == nil {
-			fleet = &fleetFlush{at: at}
-			fleets[position.CompanyID] = fleet
-		}
-		fleet.add(position.DriverID, encoded)
-		everyone.add(position.DriverID, encoded)
+		value := bus.Value{Key: position.DriverID, JSON: encoded}
+		fleets[position.CompanyID] = append(fleets[position.CompanyID], value)
+		everyone = append(everyone, value)
 	}
+	at := s.options.Now().UnixMilli()
 	for company, fleet := range fleets {
-		s.emitFleet(fleet, roles.FleetRoom(company))
+		s.emitPositions(ctx, at, fleet, roles.FleetRoom(company))
 	}
-	s.emitFleet(everyone, roles.AllFleetsRoom())
+	s.emitPositions(ctx, at, everyone, roles.AllFleetsRoom())
 }
 
-// fleetFlush is what one room hears of a flush.
-type fleetFlush struct {
-	at        int64
-	drivers   []string
-	positions []json.RawMessage
-}
-
-func (f *fleetFlush) add(driver string, position json.RawMessage) {
-	f.drivers, f.positions = append(f.drivers, driver), append(f.positions, position)
-}
-
-func (s *Service) emitFleet(fleet *fleetFlush, room string) {
-	payload := func(positions []json.RawMessage) any { return positionsEvent{At: fleet.at, Positions: positions} }
-	s.emit.EmitLatest(EventPositions, fleet.drivers, fleet.positions, payload, []string{room})
+// emitPositions sends tracking:positions. Each position is encoded once, however many rooms hear of it.
+func (s *Service) emitPositions(ctx context.Context, at int64, positions []bus.Value, room roles.Room) {
+	fields := strconv.AppendInt([]byte(`{"at":`), at, 10)
+	s.emit.EmitNewest(ctx, EventPositions, bus.Newest{Fields: append(fields, '}'), Member: "positions", Values: positions}, room)
 }
 
 // sweepInterval is how often silent drivers are looked for.
@@ -152,22 +134,22 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.flush()
+			s.flush(ctx)
 			return
 		case <-pause.C:
 			wake = s.wake
 		case <-wake:
-			s.flush()
+			s.flush(ctx)
 			wake = nil
 			pause.Reset(s.options.Flush)
 		case <-sweep.C:
-			s.sweep()
+			s.sweep(ctx)
 		}
 	}
 }
 
 // sweep tells of drivers who have gone silent and forgets those of whom nothing is kept any more.
-func (s *Service) sweep() {
+func (s *Service) sweep(ctx context.Context) {
 	now := s.options.Now()
 	var silent []string
 	s.mu.Lock()
@@ -183,7 +165,7 @@ func (s *Service) sweep() {
 	}
 	s.mu.Unlock()
 	for _, id := range silent {
-		s.announce(id)
+		s.announce(ctx, id)
 	}
 }
 
@@ -204,17 +186,17 @@ func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 	if err := s.store.SaveDriver(ctx, saved); err != nil {
 		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
 	}
-	s.announce(who.UserID)
+	s.announce(ctx, who.UserID)
 }
 
 // WentOffline notes that a driver's last socket is gone.
-func (s *Service) WentOffline(_ context.Context, who auth.Identity) {
+func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
 	s.mu.Lock()
 	if driver, known := s.drivers[who.UserID]; known {
 		driver.status = Offline
 	}
 	s.mu.Unlock()
-	s.announce(who.UserID)
+	s.announce(ctx, who.UserID)
 }
 
 type statusEvent struct {
@@ -225,7 +207,7 @@ type statusEvent struct {
 
 // announce tells a driver's present status, unless it has been told. Changes told from several goroutines cannot
 // overtake each other: each tells what holds at its turn.
-func (s *Service) announce(driverID string) {
+func (s *Service) announce(ctx context.Context, driverID string) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
 	s.mu.Lock()
@@ -237,8 +219,8 @@ func (s *Service) announce(driverID string) {
 	driver.told = driver.status
 	status, companyID := driver.status, driver.CompanyID
 	s.mu.Unlock()
-	s.emit.Emit(EventStatus, statusEvent{DriverID: driverID, Status: status, At: s.options.Now().UnixMilli()},
-		[]string{roles.FleetRoom(companyID), roles.AllFleetsRoom()}, nil)
+	s.emit.Emit(ctx, EventStatus, statusEvent{DriverID: driverID, Status: status, At: s.options.Now().UnixMilli()},
+		[]roles.Room{roles.FleetRoom(companyID), roles.AllFleetsRoom()})
 }
 
 // Greet hands a watcher's snapshot to send. No older position is shown behind what send emits.

@@ -84,7 +84,7 @@ func TestFlushGathersNewestOfEachDriver(t *testing.T) {
 		}
 		pass(10 * time.Millisecond)
 		sent := emitted.take()
-		for room, want := range map[string][]string{
+		for room, want := range map[roles.Room][]string{
 			roles.AllFleetsRoom():    {"dan", "dora", "eve"},
 			roles.FleetRoom("acme"):  {"dan", "dora"},
 			roles.FleetRoom("umbra"): {"eve"},
@@ -133,7 +133,7 @@ func TestNoFlushInterval(t *testing.T) {
 	}
 	submit(t, service, driver("dora", "acme"), `[{"lat":7,"lng":0,"ts":%d},{"lat":8,"lng":0},{"lat":9,"lng":0,"ts":%d}]`, noon-9, noon-5)
 	sent := emitted.take()
-	for _, room := range []string{roles.AllFleetsRoom(), roles.FleetRoom("acme")} {
+	for _, room := range []roles.Room{roles.AllFleetsRoom(), roles.FleetRoom("acme")} {
 		if got := lats(positions(t, sent, room), "dora"); !slices.Equal(got, []float64{0, 1, 2, 8}) {
 			t.Errorf("%s heard %v", room, got)
 		}

@@ -230,7 +230,7 @@ func TestManyDriversAtOnce(t *testing.T) {
 	}
 	senders.Wait()
 	sent := emitted.take()
-	for room, want := range map[string]int{roles.AllFleetsRoom(): drivers, roles.FleetRoom("company-0"): drivers / 2} {
+	for room, want := range map[roles.Room]int{roles.AllFleetsRoom(): drivers, roles.FleetRoom("company-0"): drivers / 2} {
 		last := make(map[string]float64)
 		for _, event := range positions(t, sent, room) {
 			for _, p := range event {

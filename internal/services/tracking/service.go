@@ -2,13 +2,13 @@ package tracking
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/groupcommit"
 	"rolecall/internal/roles"
@@ -36,10 +36,10 @@ const (
 
 // Emitter sends an event to every socket in any of the rooms, once each.
 type Emitter interface {
-	Emit(event string, payload any, to, except []string)
-	// EmitLatest sends the event that payload makes of values, the newest ones of their keys. A client that does not
-	// read may be sent fewer such events, with the newest value of each key in them.
-	EmitLatest(event string, keys []string, values []json.RawMessage, payload func([]json.RawMessage) any, to []string)
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
+	// EmitNewest sends an event that tells newest values. A client that does not read may be sent fewer such events,
+	// with the newest value of each key in them.
+	EmitNewest(ctx context.Context, event string, newest bus.Newest, to ...roles.Room)
 }
 
 // Options shapes a Service.
@@ -132,7 +132,7 @@ type Pending struct {
 
 // Submit judges an update and shows what is new in it to the watchers. It fails with forbidden for anyone but a driver,
 // with the position's own fault where the update is a single bad position, and with unavailable under overload.
-func (s *Service) Submit(_ context.Context, who auth.Identity, update Update) (*Pending, error) {
+func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) (*Pending, error) {
 	if !who.Can(roles.PublishPosition) {
 		return nil, fault.New(fault.Forbidden, "Only drivers send positions")
 	}
@@ -144,7 +144,7 @@ func (s *Service) Submit(_ context.Context, who auth.Identity, update Update) (*
 	if len(accepted) == 0 {
 		return p, nil
 	}
-	s.show(who, accepted) // watchers see where a driver is even while the disk takes nothing
+	s.show(ctx, who, accepted) // watchers see where a driver is even while the disk takes nothing
 	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log

@@ -1,6 +1,7 @@
 package tracking_test
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func TestStatusOverTime(t *testing.T) {
 				t.Errorf("%s: told %v, want %v", what, got, want)
 			}
 			for _, e := range sent {
-				if e.Event == tracking.EventStatus && !slices.Equal(e.To, []string{roles.FleetRoom("acme"), roles.AllFleetsRoom()}) {
+				if e.Event == tracking.EventStatus && !slices.Equal(e.To, []roles.Room{roles.FleetRoom("acme"), roles.AllFleetsRoom()}) {
 					t.Errorf("%s: told to %v", what, e.To)
 				}
 			}
@@ -79,13 +80,13 @@ type meddler struct {
 	meddle func()
 }
 
-func (m *meddler) Emit(event string, payload any, to, except []string) {
+func (m *meddler) Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room) {
 	var told recorder
-	told.Emit(event, payload, to, except)
+	told.Emit(ctx, event, payload, to, except...)
 	if strings.Contains(told.take()[0].Payload, `"status":"stale"`) {
 		m.once.Do(m.meddle)
 	}
-	m.recorder.Emit(event, payload, to, except)
+	m.recorder.Emit(ctx, event, payload, to, except...)
 }
 
 // TestLastStatusToldHolds: while a silent driver is being told stale it sends a sign of life, or disconnects. The newer

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/simulation/traces"
@@ -26,20 +27,20 @@ type troubled struct {
 	kept     map[string][]json.RawMessage // by token
 }
 
-func (s *troubled) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+func (s *troubled) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	var auth struct{ Token string }
 	if err := json.Unmarshal(hs.Auth, &auth); err != nil || auth.Token == "refused" {
-		return &native.Refusal{Message: "Invalid token", Code: "auth_invalid"}
+		return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 	}
 	conn.SetData(auth.Token)
 	return nil
 }
 
-func (s *troubled) Connected(*native.Conn) {}
+func (s *troubled) Connected(realtime.Socket) {}
 
-func (s *troubled) Disconnected(*native.Conn, string) {}
+func (s *troubled) Disconnected(realtime.Socket, string) {}
 
-func (s *troubled) Event(conn *native.Conn, ev native.Event) {
+func (s *troubled) Event(conn realtime.Socket, ev realtime.Event) {
 	s.mu.Lock()
 	trouble := ""
 	if len(s.troubles) > 0 {
@@ -67,7 +68,7 @@ func (s *troubled) Event(conn *native.Conn, ev native.Event) {
 	}
 }
 
-func (s *troubled) keep(conn *native.Conn, ev native.Event) {
+func (s *troubled) keep(conn realtime.Socket, ev realtime.Event) {
 	token, _ := conn.Data().(string)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +92,7 @@ func (s *troubled) positions(token string) []json.RawMessage {
 func run(t *testing.T, n int, troubles ...string) (Summary, *troubled, []string) {
 	t.Helper()
 	handler := &troubled{troubles: troubles, kept: make(map[string][]json.RawMessage)}
-	server := native.New(native.Options{Logger: slog.New(slog.DiscardHandler)})
+	server := native.New(realtime.Options{Logger: slog.New(slog.DiscardHandler)})
 	server.Namespace("/tracking", handler)
 	web := httptest.NewServer(server)
 	t.Cleanup(func() {
@@ -157,7 +158,7 @@ func TestLongBatchesAreCut(t *testing.T) {
 }
 
 func TestRefusedDriverEndsTheRun(t *testing.T) {
-	server := native.New(native.Options{Logger: slog.New(slog.DiscardHandler)})
+	server := native.New(realtime.Options{Logger: slog.New(slog.DiscardHandler)})
 	server.Namespace("/tracking", &troubled{})
 	web := httptest.NewServer(server)
 	defer web.Close()
@@ -173,7 +174,7 @@ func TestRefusedDriverEndsTheRun(t *testing.T) {
 
 func TestMadeUpFleetDrivesUntilItsTimeIsOver(t *testing.T) {
 	handler := &troubled{kept: make(map[string][]json.RawMessage)}
-	server := native.New(native.Options{Logger: slog.New(slog.DiscardHandler)})
+	server := native.New(realtime.Options{Logger: slog.New(slog.DiscardHandler)})
 	server.Namespace("/tracking", handler)
 	web := httptest.NewServer(server)
 	defer web.Close()

@@ -56,7 +56,11 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 }
 
 // Farewell tells the rooms a socket was in that it has gone.
-func (h *Handlers) Farewell(who auth.Identity, chatRooms []string) { h.chat.Left(who, chatRooms) }
+func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []string) {
+	if err := h.chat.Left(ctx, who, chatRooms); err != nil {
+		h.log.ErrorContext(ctx, "rooms not told who has left", "user", who.UserID, "error", err)
+	}
+}
 
 // roomRef is a room id, bare or as { roomId }.
 type roomRef struct {
@@ -105,8 +109,8 @@ func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (an
 	return h.chat.Join(ctx, caller.Who, chat.Entry(in), caller)
 }
 
-func (h *Handlers) leave(_ context.Context, caller *event.Caller, in roomRef) (any, error) {
-	return nil, h.chat.Leave(caller.Who, in.RoomID, caller)
+func (h *Handlers) leave(ctx context.Context, caller *event.Caller, in roomRef) (any, error) {
+	return nil, h.chat.Leave(ctx, caller.Who, in.RoomID, caller)
 }
 
 type created struct {

@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/limit"
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
@@ -28,7 +29,7 @@ type door struct {
 	t   *testing.T
 }
 
-func (d *door) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+func (d *door) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	var who auth.Identity
 	if err := json.Unmarshal(hs.Auth, &who); err != nil {
 		return err
@@ -37,14 +38,14 @@ func (d *door) Authenticate(_ context.Context, conn *native.Conn, hs native.Hand
 	return nil
 }
 
-func (d *door) Connected(*native.Conn) {}
+func (d *door) Connected(realtime.Socket) {}
 
-func (d *door) Event(conn *native.Conn, ev native.Event) {
+func (d *door) Event(conn realtime.Socket, ev realtime.Event) {
 	who, _ := conn.Data().(auth.Identity)
-	d.Route(&event.Caller{Conn: conn, Who: who}, ev)
+	d.Route(&event.Caller{Socket: conn, Who: who}, ev)
 }
 
-func (d *door) Disconnected(*native.Conn, string) {}
+func (d *door) Disconnected(realtime.Socket, string) {}
 
 // logBuffer keeps the log for the test to read.
 type logBuffer struct {
@@ -73,7 +74,7 @@ func newDoor(t *testing.T, buckets *limit.Buckets, register func(r *event.Router
 	log := slog.New(slog.NewTextHandler(d.log, nil))
 	d.Router = event.NewRouter(socketstest.Decoder(t), buckets, log)
 	register(d.Router)
-	server := native.New(native.Options{MaxPayload: 1_000_000, Logger: log})
+	server := native.New(realtime.Options{MaxPayload: 1_000_000, Logger: log})
 	server.Namespace("/", d)
 	d.url = socketstest.Serve(t, server)
 	return d

@@ -12,7 +12,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 )
 
@@ -21,10 +21,19 @@ const ErrorEvent = "error:event"
 
 // Caller is a socket and whom it speaks for.
 type Caller struct {
-	*native.Conn
+	realtime.Socket
 	// Who is the identity at the moment of the event.
 	Who auth.Identity
 }
+
+// Join puts the socket into rooms.
+func (c *Caller) Join(rooms ...roles.Room) { c.Socket.Join(roles.Names(rooms)...) }
+
+// Leave takes the socket out of rooms.
+func (c *Caller) Leave(rooms ...roles.Room) { c.Socket.Leave(roles.Names(rooms)...) }
+
+// Rooms lists the rooms the socket stands in.
+func (c *Caller) Rooms() []roles.Room { return roles.Rooms(c.Socket.Rooms()) }
 
 // Router knows the handlers of one namespace's events.
 type Router struct {
@@ -104,7 +113,7 @@ func (r *Router) Rules() map[string]Rule {
 }
 
 // Route runs the handler of an event and answers it; a panic is answered like an outage.
-func (r *Router) Route(caller *Caller, ev native.Event) {
+func (r *Router) Route(caller *Caller, ev realtime.Event) {
 	ctx := caller.Context()
 	defer r.answerPanic(ctx, caller, ev)
 	h, err := r.admit(caller, ev)
@@ -131,14 +140,14 @@ func (r *Router) Route(caller *Caller, ev native.Event) {
 }
 
 // answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.
-func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev native.Event) {
+func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev realtime.Event) {
 	if cause := recover(); cause != nil {
 		r.fail(ctx, caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
 	}
 }
 
 // admit finds the handler of an event that may be run now.
-func (r *Router) admit(caller *Caller, ev native.Event) (handler, error) {
+func (r *Router) admit(caller *Caller, ev realtime.Event) (handler, error) {
 	h, known := r.handlers[ev.Name]
 	if !known {
 		h.rule.Limit = limit.Other
@@ -163,7 +172,7 @@ func (r *Router) admit(caller *Caller, ev native.Event) (handler, error) {
 	return h, nil
 }
 
-func size(ev native.Event) int {
+func size(ev realtime.Event) int {
 	total := 0
 	for _, argument := range ev.Args {
 		total += len(argument)
@@ -175,14 +184,14 @@ func size(ev native.Event) int {
 }
 
 // firstArgument is an event's payload; an event without one is taken as one with an empty object.
-func firstArgument(ev native.Event) []byte {
+func firstArgument(ev realtime.Event) []byte {
 	if len(ev.Args) == 0 {
 		return []byte("{}")
 	}
 	return ev.Args[0]
 }
 
-func (r *Router) succeed(ctx context.Context, caller *Caller, ev native.Event, result any) {
+func (r *Router) succeed(ctx context.Context, caller *Caller, ev realtime.Event, result any) {
 	if ev.Ack == nil {
 		return
 	}
@@ -195,7 +204,7 @@ func (r *Router) succeed(ctx context.Context, caller *Caller, ev native.Event, r
 }
 
 // fail answers with a fault. Who fails on and on is told so and disconnected.
-func (r *Router) fail(ctx context.Context, caller *Caller, ev native.Event, err error) {
+func (r *Router) fail(ctx context.Context, caller *Caller, ev realtime.Event, err error) {
 	if ctx.Err() != nil {
 		return // the socket is gone, and with it whoever would read the answer
 	}

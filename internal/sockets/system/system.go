@@ -44,7 +44,7 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 }
 
 // Farewell implements the sockets package's Domain.
-func (h *Handlers) Farewell(auth.Identity, []string) {}
+func (h *Handlers) Farewell(context.Context, auth.Identity, []string) {}
 
 type broadcastAck struct {
 	Notice notices.Notice `json:"notice"`

@@ -43,7 +43,7 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 }
 
 // Farewell implements the sockets package's Domain.
-func (h *Handlers) Farewell(auth.Identity, []string) {}
+func (h *Handlers) Farewell(context.Context, auth.Identity, []string) {}
 
 func (h *Handlers) update(ctx context.Context, caller *event.Caller, in tracking.Update) (event.Later, error) {
 	pending, err := h.tracking.Submit(ctx, caller.Who, in)

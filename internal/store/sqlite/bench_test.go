@@ -82,7 +82,7 @@ func BenchmarkInbox(b *testing.B) {
 				ids[i] = fmt.Sprintf("n%d", i)
 				notice := notices.Addressed{
 					Notice: notices.Notice{ID: ids[i], Title: "Road closed", Body: "Take the bridge"},
-					Rooms:  []string{reader.Rooms[i%4]},
+					Rooms:  []roles.Room{reader.Rooms[i%4]},
 				}
 				if _, _, err := store.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
 					b.Fatal(err)

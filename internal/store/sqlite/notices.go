@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 
+	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
 
@@ -139,7 +140,7 @@ func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Addressed, b
 	}
 	found := notices.Addressed{Notice: numbered.Notice}
 	if err == nil {
-		found.Rooms, err = readAll(ctx, s, s.sql.selectNoticeRooms, scanOne[string], numbered.seq)
+		found.Rooms, err = readAll(ctx, s, s.sql.selectNoticeRooms, scanOne[roles.Room], numbered.seq)
 	}
 	if err != nil {
 		return notices.Addressed{}, false, fmt.Errorf("find notice: %w", err)

@@ -67,7 +67,7 @@ func (s *Store) runJobs(ctx context.Context, jobs []job) ([]struct{}, error) {
 }
 
 // list encodes values for json_each, which lets one prepared statement take any number of them.
-func list[T string | int64](values []T) (string, error) {
+func list[T ~string | ~int64](values []T) (string, error) {
 	if len(values) == 0 {
 		return "[]", nil
 	}

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 const (
@@ -58,7 +58,7 @@ type content struct {
 	Binary [][]byte          `json:"binary"`
 }
 
-func contentOf(ev native.Event) content {
+func contentOf(ev realtime.Event) content {
 	attachments := make([][]byte, len(ev.Binary))
 	for i, bytes := range ev.Binary {
 		attachments[i] = append([]byte{}, bytes...) // an empty one may be nil, which JSON would tell from ""
@@ -67,25 +67,25 @@ func contentOf(ev native.Event) content {
 }
 
 // Authenticate lets everybody in.
-func (echo) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+func (echo) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	conn.SetData(&session{handshake: handshake{
-		Auth: hs.Auth, Query: hs.Query(), Authorization: hs.Header().Get("Authorization"),
+		Auth: hs.Auth, Query: hs.Query(), Authorization: hs.Authorization,
 	}})
 	return nil
 }
 
 // Connected greets.
-func (e echo) Connected(conn *native.Conn) {
+func (e echo) Connected(conn realtime.Socket) {
 	for n := range greetings {
 		e.emit(conn, "hello", n)
 	}
 }
 
 // Disconnected has nothing to do: ticks end with the socket's context.
-func (echo) Disconnected(*native.Conn, string) {}
+func (echo) Disconnected(realtime.Socket, string) {}
 
 // Event does what the table above says.
-func (e echo) Event(conn *native.Conn, ev native.Event) {
+func (e echo) Event(conn realtime.Socket, ev realtime.Event) {
 	s, ok := conn.Data().(*session)
 	if !ok { // Authenticate sets it
 		return
@@ -132,23 +132,23 @@ func (e echo) Event(conn *native.Conn, ev native.Event) {
 	}
 }
 
-func (e echo) emit(conn *native.Conn, event string, payload any) {
+func (e echo) emit(conn realtime.Socket, event string, payload any) {
 	if err := conn.Emit(event, payload); err != nil && conn.Context().Err() == nil {
 		e.log.Error("cannot emit", "event", event, "error", err)
 	}
 }
 
 // mirrored is what came with an event, attachments as such.
-func mirrored(ev native.Event) any {
+func mirrored(ev realtime.Event) any {
 	args, err := json.Marshal(ev.Args)
 	if err != nil {
 		return err.Error()
 	}
-	return native.Payload{JSON: args, Attachments: ev.Binary}
+	return realtime.Payload{JSON: args, Attachments: ev.Binary}
 }
 
 // askBack sends the arguments back as a question and acks with the arguments of the client's answer.
-func (e echo) askBack(conn *native.Conn, ev native.Event, ack func(any)) {
+func (e echo) askBack(conn realtime.Socket, ev realtime.Event, ack func(any)) {
 	answer, err := conn.Call(conn.Context(), "question", mirrored(ev))
 	if err != nil {
 		ack(err.Error())
@@ -172,7 +172,7 @@ func (s *session) release() {
 	s.held = nil
 }
 
-func (s *session) deaf(ev native.Event, ack func(any)) {
+func (s *session) deaf(ev realtime.Event, ack func(any)) {
 	times := 0
 	if len(ev.Args) == 0 || json.Unmarshal(ev.Args[0], &times) != nil {
 		ack("the first argument must be a number")
@@ -184,7 +184,7 @@ func (s *session) deaf(ev native.Event, ack func(any)) {
 	}
 }
 
-func (s *session) startTicks(conn *native.Conn, e echo) {
+func (s *session) startTicks(conn realtime.Socket, e echo) {
 	s.countTicks()
 	ctx, cancel := context.WithCancel(conn.Context())
 	count := make(chan int, 1)

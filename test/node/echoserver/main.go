@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 )
 
@@ -42,7 +43,7 @@ func main() {
 // run serves until ctx ends. Its log, JSON as the product's, says where: msg "serving", url.
 func run(ctx context.Context, args []string, logs io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(logs, nil))
-	options := native.Options{Logger: log}
+	options := realtime.Options{Logger: log}
 	flags := flag.NewFlagSet("echoserver", flag.ContinueOnError)
 	address := flags.String("addr", "127.0.0.1:0", "the `address` to listen on")
 	flags.DurationVar(&options.PingInterval, "ping-interval", 0, "from a pong to the next ping; 0 is the default")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -19,7 +19,7 @@ func placeholder(num int) string { return fmt.Sprintf(`{"_placeholder":true,"num
 // arguments refer to, in any order.
 func TestBinaryEvents(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	client.Send("40/chat,")
 	expectPrefix(t, client, `40/chat,{"sid":"`)
@@ -68,7 +68,7 @@ func TestBinaryEvents(t *testing.T) {
 
 func TestBinaryEventsOverPolling(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	client.MustPost(`452-["file",` + placeholder(0) + `,` + placeholder(1) + `]`)
 	client.MustPost("b")
@@ -84,7 +84,7 @@ func TestBinaryEventsOverPolling(t *testing.T) {
 // TestBinaryEventsAcrossAnUpgrade: the header may come over polling and the attachment over the WebSocket.
 func TestBinaryEventsAcrossAnUpgrade(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	socket := probe(t, client)
 	client.MustPost(`451-["file",` + placeholder(0) + `]`)
@@ -99,7 +99,7 @@ func TestBinaryEventsAcrossAnUpgrade(t *testing.T) {
 // placeholder that refers to nothing. It gets what came, and the connection lives.
 func TestOddPlaceholders(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	for _, args := range [][]string{
 		{placeholder(1)}, {placeholder(-1)}, {`{"_placeholder":true,"num":"0"}`}, {`{"_placeholder":true}`},
@@ -151,7 +151,7 @@ func TestBrokenAttachments(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{MaxPayload: smallPayload})
+			f := start(t, realtime.Options{MaxPayload: smallPayload})
 			client, _ := f.connect(t)
 			for _, do := range tt.steps {
 				do(client)
@@ -170,7 +170,7 @@ func TestBrokenAttachments(t *testing.T) {
 // TestUnfinishedBinaryEvent is forgotten with its connection.
 func TestUnfinishedBinaryEvent(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	client.Send(`452-["file",` + placeholder(0) + `]`)
 	client.SendBinary([]byte{1})
@@ -184,12 +184,12 @@ func TestUnfinishedBinaryEvent(t *testing.T) {
 // TestBytesFromTheServer: attachments follow their event or ack in order; other bytes go as base64 text.
 func TestBytesFromTheServer(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
-	payload := native.Payload{
+	f := start(t, realtime.Options{})
+	payload := realtime.Payload{
 		JSON:        json.RawMessage(`{"nested":[` + placeholder(1) + `,` + placeholder(0) + `]}`),
 		Attachments: [][]byte{{1, 2, 3, 4}, {}},
 	}
-	f.root.onEvent = func(_ *native.Conn, ev native.Event) {
+	f.root.onEvent = func(_ realtime.Socket, ev realtime.Event) {
 		if len(ev.Binary) == 0 {
 			ev.Ack(payload)
 			return
@@ -199,7 +199,7 @@ func TestBytesFromTheServer(t *testing.T) {
 	socket := f.webSocket(t)
 	conn := wiretest.Receive(t, "Connected", f.root.connected)
 	poller, polled := f.connectPolling(t)
-	for _, c := range []*native.Conn{conn, polled} {
+	for _, c := range []realtime.Socket{conn, polled} {
 		if err := c.Emit("file", payload); err != nil {
 			t.Fatal(err)
 		}

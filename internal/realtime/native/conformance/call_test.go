@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -17,7 +17,7 @@ type outcome struct {
 }
 
 // call makes a call in the background and returns the id that the client has got.
-func call(t *testing.T, ctx context.Context, client *wiretest.Socket, conn *native.Conn) (id uint64, done <-chan outcome) {
+func call(t *testing.T, ctx context.Context, client *wiretest.Socket, conn realtime.Socket) (id uint64, done <-chan outcome) {
 	t.Helper()
 	results := make(chan outcome, 1)
 	go func() {
@@ -34,7 +34,7 @@ func call(t *testing.T, ctx context.Context, client *wiretest.Socket, conn *nati
 // TestCalls: the server may ask for an ack, which the client gives by the id, in any order.
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connect(t)
 	ids := make(map[uint64]bool)
 	for _, tt := range []struct{ answer, want string }{
@@ -68,7 +68,7 @@ func TestCalls(t *testing.T) {
 // TestBinaryAck: an answer may have attachments; it is complete when they are.
 func TestBinaryAck(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connect(t)
 	id, done := call(t, t.Context(), client, conn)
 	client.Send(fmt.Sprintf(`461-%d[%s]`, id, placeholder(0)))
@@ -82,7 +82,7 @@ func TestBinaryAck(t *testing.T) {
 // TestAckInAnotherNamespace answers nothing: ids belong to the socket of a namespace.
 func TestAckInAnotherNamespace(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connect(t)
 	client.Send("40/chat,")
 	expectPrefix(t, client, `40/chat,{"sid":"`)
@@ -101,7 +101,7 @@ func TestAckInAnotherNamespace(t *testing.T) {
 // TestCallsThatAreNotAnswered end with the caller's patience or with the socket.
 func TestCallsThatAreNotAnswered(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for name, end := range map[string]func(client *wiretest.Socket, cancel func()){
 		"cancelled":  func(_ *wiretest.Socket, cancel func()) { cancel() },
 		"cut":        func(client *wiretest.Socket, _ func()) { client.Cut() },
@@ -114,7 +114,7 @@ func TestCallsThatAreNotAnswered(t *testing.T) {
 			defer cancel()
 			id, done := call(t, ctx, client, conn)
 			end(client, cancel)
-			want := native.ErrNotConnected
+			want := realtime.ErrNotConnected
 			if name == "cancelled" {
 				want = context.Canceled
 			}

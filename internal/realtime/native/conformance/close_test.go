@@ -11,7 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -19,7 +19,7 @@ func TestClosePacket(t *testing.T) {
 	t.Parallel()
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		s := f.webSocket(t)
 		s.write(text("1"))
 		s.expectClose(1000)
@@ -28,7 +28,7 @@ func TestClosePacket(t *testing.T) {
 	})
 	t.Run("websocket, with packets behind it", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connect(t)
 		client.Send("1")
 		client.Send(`42["late"]`)
@@ -40,7 +40,7 @@ func TestClosePacket(t *testing.T) {
 	})
 	t.Run("polling", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connectPolling(t)
 		client.MustPost("1")
 		f.root.expectGone(t, "transport close")
@@ -49,7 +49,7 @@ func TestClosePacket(t *testing.T) {
 	})
 	t.Run("polling, in the middle of a payload", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connectPolling(t)
 		client.MustPost("42[\"first\"]\x1e1\x1e42[\"late\"]")
 		// The socket's end overtakes events that are still queued for it; none may come from behind the packet.
@@ -62,7 +62,7 @@ func TestClosePacket(t *testing.T) {
 	})
 	t.Run("waiting poll", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connectPolling(t)
 		pending := f.waitingPoll(t, client)
 		client.MustPost("1")
@@ -80,7 +80,7 @@ func TestClosePacket(t *testing.T) {
 // TestCloseFrames: whatever its code, a Close frame ends the session, and is answered with one (RFC 6455, section 5.5.1).
 func TestCloseFrames(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	bodies := map[string]string{"no body": "", "reason": closeFrame(1000, "see you"), "longest": closeFrame(4000, strings.Repeat("x", 123))}
 	for _, code := range []int{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 3000, 3999, 4000, 4999} {
 		bodies[fmt.Sprint(code)] = closeFrame(code, "")
@@ -126,7 +126,7 @@ func closeWith(body string) []byte { return masked(ws.NewCloseFrame([]byte(body)
 // TestMalformedCloseFrames end the session as well.
 func TestMalformedCloseFrames(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for name, tt := range malformedCloseFrames() {
 		t.Run(name, func(t *testing.T) {
 			s := f.webSocket(t)
@@ -142,7 +142,7 @@ func TestMalformedCloseFrames(t *testing.T) {
 
 func TestCutConnections(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	t.Run("end of stream", func(t *testing.T) {
 		client, _ := f.connect(t)
 		client.Cut()
@@ -191,7 +191,7 @@ func TestServerDisconnectsTheNamespace(t *testing.T) {
 	t.Parallel()
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, conn := f.connect(t)
 		client.Send("40/chat,")
 		expectPrefix(t, client, `40/chat,{"sid":"`)
@@ -206,7 +206,7 @@ func TestServerDisconnectsTheNamespace(t *testing.T) {
 	})
 	t.Run("polling", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, conn := f.connectPolling(t)
 		pending := f.waitingPoll(t, client)
 		conn.Disconnect(false)
@@ -225,7 +225,7 @@ func TestServerClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		s := f.webSocket(t)
 		conn := wiretest.Receive(t, "Connected", f.root.connected)
 		for i := range 300 {
@@ -244,7 +244,7 @@ func TestServerClosesTheConnection(t *testing.T) {
 	})
 	t.Run("waiting poll", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, conn := f.connectPolling(t)
 		pending := f.waitingPoll(t, client)
 		conn.Disconnect(true)
@@ -261,7 +261,7 @@ func TestServerClosesTheConnection(t *testing.T) {
 	})
 	t.Run("next poll", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, conn := f.connectPolling(t)
 		if err := conn.Emit("last", "words"); err != nil {
 			t.Fatal(err)
@@ -274,7 +274,7 @@ func TestServerClosesTheConnection(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	socket := f.webSocket(t)
 	poller, _ := f.connectPolling(t)
 	pending := f.waitingPoll(t, poller)
@@ -316,7 +316,7 @@ func TestDrain(t *testing.T) {
 // TestCloseDuringUpgrade ends the session between probe and upgrade, from either side.
 func TestCloseDuringUpgrade(t *testing.T) {
 	t.Parallel()
-	probing := func(t *testing.T, f *fixture) (*wiretest.Poller, *wiretest.Socket, *native.Conn) {
+	probing := func(t *testing.T, f *fixture) (*wiretest.Poller, *wiretest.Socket, realtime.Socket) {
 		poller, conn := f.connectPolling(t)
 		socket := wiretest.Dial(t, poller.WebSocketURL())
 		socket.Send("2probe")
@@ -326,7 +326,7 @@ func TestCloseDuringUpgrade(t *testing.T) {
 	}
 	t.Run("client closes over polling", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		poller, socket, _ := probing(t, f)
 		poller.MustPost("1")
 		f.root.expectGone(t, "transport close")
@@ -335,7 +335,7 @@ func TestCloseDuringUpgrade(t *testing.T) {
 	})
 	t.Run("client closes on the WebSocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		poller, socket, conn := probing(t, f)
 		socket.Send("1") // closes that transport, which is not the session's
 		socket.ReadClose()
@@ -346,7 +346,7 @@ func TestCloseDuringUpgrade(t *testing.T) {
 	})
 	t.Run("server, the client still polling", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		poller, _, conn := probing(t, f)
 		conn.Disconnect(true)
 		poller.Expect("41\x1e1")
@@ -354,7 +354,7 @@ func TestCloseDuringUpgrade(t *testing.T) {
 	})
 	t.Run("server, the client moving", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		_, socket, conn := probing(t, f)
 		conn.Disconnect(true)
 		socket.Send("5")

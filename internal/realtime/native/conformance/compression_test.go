@@ -10,7 +10,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // Compression by permessage-deflate, RFC 7692.
@@ -53,7 +53,7 @@ func compressedFrame(op ws.OpCode, fin bool, payload []byte) []byte {
 }
 
 // compressing opens a connection to "/" on which compression has been agreed.
-func compressing(t *testing.T, options native.Options) (*fixture, *rawSocket) {
+func compressing(t *testing.T, options realtime.Options) (*fixture, *rawSocket) {
 	t.Helper()
 	f := start(t, options)
 	s := f.dialRaw(t)
@@ -69,7 +69,7 @@ func compressing(t *testing.T, options native.Options) (*fixture, *rawSocket) {
 
 func TestCompressionIsOffered(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{CompressFrom: 100})
+	f := start(t, realtime.Options{CompressFrom: 100})
 	for offer, agreed := range map[string]bool{
 		"":                            false,
 		"permessage-deflate":          true,
@@ -93,7 +93,7 @@ func TestCompressionIsOffered(t *testing.T) {
 
 func TestCompressedMessages(t *testing.T) {
 	t.Parallel()
-	f, s := compressing(t, native.Options{CompressFrom: 100})
+	f, s := compressing(t, realtime.Options{CompressFrom: 100})
 	long := strings.Repeat("long ", 100)
 	packet := compressed(t, `421["e","`+long+`"]`)
 	s.write(compressedFrame(ws.OpText, true, packet))
@@ -136,7 +136,7 @@ func TestBrokenCompression(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, s := compressing(t, native.Options{CompressFrom: 100, MaxPayload: smallPayload})
+			_, s := compressing(t, realtime.Options{CompressFrom: 100, MaxPayload: smallPayload})
 			s.write(tt.data)
 			s.expectClose(tt.code)
 		})

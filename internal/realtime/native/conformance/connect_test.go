@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -20,7 +20,7 @@ const noNamespace = `{"message":"Invalid namespace"}`
 
 func TestConnect(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for _, tt := range []struct {
 		packet string
 		answer string // up to the payload
@@ -59,7 +59,7 @@ func TestConnect(t *testing.T) {
 // TestSocketIDs: each socket has an id of its own, which is not the connection's, a secret.
 func TestSocketIDs(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	poller := f.poll(t)
 	seen := map[string]bool{poller.Open.SID: true}
 	for _, namespace := range []string{"", "/chat,"} {
@@ -78,7 +78,7 @@ func TestSocketIDs(t *testing.T) {
 
 func TestHandshakeData(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.dialRaw(t)
 	header := upgradeHeader(map[string]string{"Authorization": "Bearer x"})
 	if got := s.request(http.MethodGet, "?EIO=4&transport=websocket&a=1&a=2", header, text(`40{"b":3}`)); got.status != 101 {
@@ -88,20 +88,20 @@ func TestHandshakeData(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "2"}, hs.Query()["a"]); diff != "" {
 		t.Error(diff)
 	}
-	if hs.Header().Get("Authorization") != "Bearer x" || string(hs.Auth) != `{"b":3}` || hs.RemoteAddr != s.conn.LocalAddr().String() {
+	if hs.Authorization != "Bearer x" || string(hs.Auth) != `{"b":3}` || hs.RemoteAddr != s.conn.LocalAddr().String() {
 		t.Errorf("handshake: %+v", hs)
 	}
 }
 
 func TestRefusedConnect(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
-	f.root.authenticate = func(_ context.Context, _ *native.Conn, hs native.Handshake) error {
+	f := start(t, realtime.Options{})
+	f.root.authenticate = func(_ context.Context, _ realtime.Socket, hs realtime.Handshake) error {
 		switch string(hs.Auth) {
 		case `{"token":"good"}`:
 			return nil
 		case `{"token":"bad"}`:
-			return &native.Refusal{Message: "Invalid token", Code: "auth_invalid"}
+			return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 		default:
 			return errors.New("the database's password is wrong")
 		}
@@ -149,7 +149,7 @@ func TestRefusedConnect(t *testing.T) {
 
 func TestUnknownNamespace(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client := f.dial(t)
 	for packet, answer := range map[string]string{
 		`40/nope`:           `44/nope,` + noNamespace,
@@ -188,7 +188,7 @@ func TestBrokenConnects(t *testing.T) {
 	} {
 		t.Run(packet[:min(len(packet), 20)], func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client := f.dial(t)
 			client.Send(packet)
 			expectClose(t, client, 1002)
@@ -224,7 +224,7 @@ func TestPacketsOutOfTurn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client := f.dial(t)
 			for _, packet := range tt.packets {
 				client.Send(packet)
@@ -262,8 +262,8 @@ func expectParseError(t *testing.T, reason string) {
 // TestConnectTwiceAtOnce: also a CONNECT that is still being decided on bars a second.
 func TestConnectTwiceAtOnce(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
-	f.root.authenticate = func(ctx context.Context, _ *native.Conn, _ native.Handshake) error {
+	f := start(t, realtime.Options{})
+	f.root.authenticate = func(ctx context.Context, _ realtime.Socket, _ realtime.Handshake) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -278,7 +278,7 @@ func TestConnectTwiceAtOnce(t *testing.T) {
 
 func TestConnectTimeout(t *testing.T) {
 	t.Parallel()
-	options := native.Options{ConnectTimeout: 100 * time.Millisecond}
+	options := realtime.Options{ConnectTimeout: 100 * time.Millisecond}
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, options)
@@ -307,8 +307,8 @@ func TestConnectTimeout(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, options)
-		f.root.authenticate = func(context.Context, *native.Conn, native.Handshake) error {
-			return &native.Refusal{Message: "no", Code: "no"}
+		f.root.authenticate = func(context.Context, realtime.Socket, realtime.Handshake) error {
+			return &realtime.Refusal{Message: "no", Code: "no"}
 		}
 		client := f.dial(t)
 		client.Send("40")
@@ -317,7 +317,7 @@ func TestConnectTimeout(t *testing.T) {
 	})
 	t.Run("connected in time", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{ConnectTimeout: time.Second, PingInterval: 100 * time.Millisecond, PingTimeout: 5 * time.Second})
+		f := start(t, realtime.Options{ConnectTimeout: time.Second, PingInterval: 100 * time.Millisecond, PingTimeout: 5 * time.Second})
 		client, _ := f.connect(t)
 		for began := time.Now(); time.Since(began) < 1200*time.Millisecond; {
 			if data, _, err := client.TryRead(); data != "2" || err != nil {
@@ -332,16 +332,16 @@ func TestConnectTimeout(t *testing.T) {
 // TestAnswerComesFirst: nothing of a namespace precedes the answer to CONNECT, and what Connected sends follows it.
 func TestAnswerComesFirst(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
-	f.root.authenticate = func(_ context.Context, conn *native.Conn, _ native.Handshake) error {
+	f := start(t, realtime.Options{})
+	f.root.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 		conn.Join("room")
 		f.server.Emitter("/").Emit("early", 1, []string{"room"}, nil)
-		if err := conn.Emit("earlier", 1); !errors.Is(err, native.ErrNotConnected) {
+		if err := conn.Emit("earlier", 1); !errors.Is(err, realtime.ErrNotConnected) {
 			t.Errorf("emit before CONNECT is answered: %v", err)
 		}
 		return nil
 	}
-	f.root.onConnected = func(conn *native.Conn) {
+	f.root.onConnected = func(conn realtime.Socket) {
 		for i := range 3 {
 			if err := conn.Emit("welcome", i); err != nil {
 				t.Error(err)

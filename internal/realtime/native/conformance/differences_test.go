@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -18,7 +18,7 @@ import (
 // waits for up to five seconds, and Drain with it.
 func TestMovedClientIsLetGoAtOnce(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	socket := probe(t, client)
 	client.Expect("6")
@@ -39,7 +39,7 @@ func TestMovedClientIsLetGoAtOnce(t *testing.T) {
 // UTF-8 breaks the protocol (RFC 6455, sections 5.5.1, 7.4 and 8.1). The server takes it for a correct one.
 func TestMalformedCloseFramesAreErrors(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for name, tt := range malformedCloseFrames() {
 		t.Run(name, func(t *testing.T) {
 			s := f.webSocket(t)
@@ -54,7 +54,7 @@ func TestMalformedCloseFramesAreErrors(t *testing.T) {
 // count as part of their event. For attachments that are too large together it is 1002.
 func TestLargePacketIsTooBig(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{MaxPayload: smallPayload})
+	f := start(t, realtime.Options{MaxPayload: smallPayload})
 	client, _ := f.connect(t)
 	client.Send(`452-["file",` + placeholder(0) + `,` + placeholder(1) + `]`)
 	client.SendBinary(make([]byte, smallPayload/2))
@@ -66,7 +66,7 @@ func TestLargePacketIsTooBig(t *testing.T) {
 // for a client that has left all it was in.
 func TestLeavingTheLastNamespace(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{ConnectTimeout: time.Second})
+	f := start(t, realtime.Options{ConnectTimeout: time.Second})
 	client, _ := f.connect(t)
 	client.Send("41")
 	f.root.expectGone(t, "client namespace disconnect")
@@ -78,7 +78,7 @@ func TestLeavingTheLastNamespace(t *testing.T) {
 // without what it had to say. This happened to 5 of 100 clients.
 func TestEndInTheInstantOfTheProbe(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for range 200 {
 		client, conn := f.connectPolling(t)
 		socket := probe(t, client)
@@ -97,7 +97,7 @@ func TestEndInTheInstantOfTheProbe(t *testing.T) {
 // server's goroutine panic.
 func TestPollingOnAFreshWebSocketSession(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for range 300 {
 		for method, body := range map[string]string{http.MethodPost: "40", http.MethodGet: ""} {
 			socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")

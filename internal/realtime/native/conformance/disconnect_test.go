@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // TestDisconnectPacket leaves one namespace; the connection and the others go on, and the namespace may be entered anew.
@@ -12,7 +12,7 @@ func TestDisconnectPacket(t *testing.T) {
 	t.Parallel()
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connect(t)
 		client.Send("40/chat,")
 		first := expectPrefix(t, client, `40/chat,{"sid":"`)
@@ -35,7 +35,7 @@ func TestDisconnectPacket(t *testing.T) {
 	})
 	t.Run("only namespace", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connect(t)
 		client.Send("41")
 		f.root.expectGone(t, "client namespace disconnect")
@@ -45,7 +45,7 @@ func TestDisconnectPacket(t *testing.T) {
 	})
 	t.Run("in one breath", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{MaxConnects: 1000})
+		f := start(t, realtime.Options{MaxConnects: 1000})
 		client, _ := f.connect(t)
 		for range 50 {
 			client.Send("41")
@@ -59,7 +59,7 @@ func TestDisconnectPacket(t *testing.T) {
 	})
 	t.Run("polling", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connectPolling(t)
 		client.MustPost("41\x1e40")
 		f.root.expectGone(t, "client namespace disconnect")
@@ -69,7 +69,7 @@ func TestDisconnectPacket(t *testing.T) {
 	})
 	t.Run("event behind it", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		client, _ := f.connect(t)
 		client.Send("41")
 		client.Send(`42["late"]`) // dropped, or a breach: the documents say neither

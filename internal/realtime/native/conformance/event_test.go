@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
 // TestArguments: every type of JSON comes through as it was written, and goes back so in the ack.
 func TestArguments(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	socket, _ := f.connect(t)
 	poller, _ := f.connectPolling(t)
 	for i, args := range [][]string{
@@ -42,7 +42,7 @@ func TestArguments(t *testing.T) {
 // TestBlanks between the parts of the payload mean nothing.
 func TestBlanks(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	client.Send("421[ \"e\" ,\t1\n,\r[ 2 ] ]\n")
 	f.root.expectEvent(t, "e", `1`, `[ 2 ]`)
@@ -51,7 +51,7 @@ func TestBlanks(t *testing.T) {
 
 func TestEventNames(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	for written, name := range map[string]string{
 		`"message"`: "message", `""`: "", `" "`: " ", `"chat:message"`: "chat:message", `"ü"`: "ü", `"\u0061b"`: "ab",
@@ -72,7 +72,7 @@ func TestReservedEventNames(t *testing.T) {
 		for _, packet := range []string{`42[` + name + `]`, `421[` + name + `,{}]`, `450-[` + name + `]`} {
 			t.Run(packet, func(t *testing.T) {
 				t.Parallel()
-				f := start(t, native.Options{})
+				f := start(t, realtime.Options{})
 				client, _ := f.connect(t)
 				client.Send(packet)
 				expectClose(t, client, 1002)
@@ -87,7 +87,7 @@ func TestReservedEventNames(t *testing.T) {
 
 func TestNamespaceOfEvents(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connect(t)
 	client.Send("40/chat,")
 	expectPrefix(t, client, `40/chat,{"sid":"`)
@@ -113,7 +113,7 @@ func TestNamespaceOfEvents(t *testing.T) {
 
 func TestAckIDs(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	for written, want := range map[string]string{
 		"0": "0", "1": "1", "4294967296": "4294967296", "9007199254740991": "9007199254740991",
@@ -138,7 +138,7 @@ func TestImpossibleAckIDs(t *testing.T) {
 	} {
 		t.Run(packet[:min(len(packet), 30)], func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client, _ := f.connect(t)
 			client.Send(packet)
 			expectClose(t, client, 1002)
@@ -153,9 +153,9 @@ func TestImpossibleAckIDs(t *testing.T) {
 // TestAcks: one answer to each event that wants one, whenever and from wherever it comes.
 func TestAcks(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	acks := make(chan func(any), 10)
-	f.root.onEvent = func(_ *native.Conn, ev native.Event) { acks <- ev.Ack }
+	f.root.onEvent = func(_ realtime.Socket, ev realtime.Event) { acks <- ev.Ack }
 	client, conn := f.connect(t)
 	client.Send(`421["first"]`)
 	client.Send(`422["second"]`)
@@ -187,7 +187,7 @@ func TestAcks(t *testing.T) {
 // TestAcksForUnknownIDs: acks that the server has not asked for are ignored.
 func TestAcksForUnknownIDs(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	for _, packet := range []string{
 		`430[]`, `431[]`, `431["again",{"a":[null]}]`, `4318446744073709551615[1]`, `43/,1[]`, `460-1[]`, `431[ ]`,
@@ -206,8 +206,8 @@ func TestAcksForUnknownIDs(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	const events = 1000
-	f := start(t, native.Options{})
-	f.root.onEvent = func(conn *native.Conn, ev native.Event) {
+	f := start(t, realtime.Options{})
+	f.root.onEvent = func(conn realtime.Socket, ev realtime.Event) {
 		if err := conn.Emit("echo", ev.Args[0]); err != nil {
 			t.Error(err)
 		}
@@ -226,7 +226,7 @@ func TestOrder(t *testing.T) {
 // TestEmittedPayloads: what the server sends is one event packet with one argument, of any type of JSON.
 func TestEmittedPayloads(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connect(t)
 	for _, tt := range []struct {
 		payload any
@@ -279,7 +279,7 @@ func TestMalformedPackets(t *testing.T) {
 	} {
 		t.Run(packet[:min(len(packet), 40)], func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client, _ := f.connect(t)
 			client.Send(packet)
 			client.Send(`42["late"]`)
@@ -295,7 +295,7 @@ func TestMalformedPackets(t *testing.T) {
 // TestDeepNesting is no breach of the protocol: the event comes without its arguments, to be answered.
 func TestDeepNesting(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	nested := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	client.Send(`42["deep",` + nested(63) + `]`)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -48,7 +48,7 @@ func TestBrokenPackets(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{MaxPayload: smallPayload})
+			f := start(t, realtime.Options{MaxPayload: smallPayload})
 			client, _ := f.connect(t)
 			client.Send(tt.packet)
 			client.Send(`42["late"]`)
@@ -63,7 +63,7 @@ func TestBrokenPackets(t *testing.T) {
 
 func TestPacketsThatSayNothing(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connect(t)
 	client.Send("6")
 	client.Send("6ignored")
@@ -73,7 +73,7 @@ func TestPacketsThatSayNothing(t *testing.T) {
 
 func TestLargestMessage(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{MaxPayload: smallPayload})
+	f := start(t, realtime.Options{MaxPayload: smallPayload})
 	client, _ := f.connect(t)
 	client.Send(event(smallPayload))
 	ev := wiretest.Receive(t, "the event", f.root.events)
@@ -87,7 +87,7 @@ func TestLargestMessage(t *testing.T) {
 // (RFC 6455, section 5.4), and in a frame whose length is written in more bytes than it needs to be read.
 func TestFragments(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.webSocket(t)
 	argument := `"` + strings.Repeat("ü", 200) + `"`
 	packet, answer := `421["grüße",`+argument+`]`, `431[[`+argument+`]]`
@@ -155,7 +155,7 @@ func TestBrokenFrames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{MaxPayload: smallPayload})
+			f := start(t, realtime.Options{MaxPayload: smallPayload})
 			s := f.webSocket(t)
 			s.write(tt.data)
 			s.expectClose(tt.code)
@@ -175,7 +175,7 @@ func TestBrokenFrames(t *testing.T) {
 // TestTruncatedFrames cuts the connection after each byte of a message in two frames.
 func TestTruncatedFrames(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	whole := append(masked(ws.NewFrame(ws.OpText, false, []byte(`42["a`))),
 		masked(ws.NewFrame(ws.OpContinuation, true, bytes.Repeat([]byte(" "), 130)))...)
 	cuts := []int{1, 2, 4, 6, 8, 10, 11, 12, 13, 14, 16, 18, 19, 20, 100, len(whole) - 1}
@@ -196,7 +196,7 @@ func TestTruncatedFrames(t *testing.T) {
 // gets the Close frame.
 func TestNothingIsReadBehindTheEnd(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.webSocket(t)
 	s.write([]byte{0x83, 0x80, 0, 0, 0, 0})
 	for range 100 {
@@ -215,7 +215,7 @@ func TestNothingIsReadBehindTheEnd(t *testing.T) {
 // (RFC 6455, section 5.2).
 func TestServerFrames(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.webSocket(t)
 	conn := wiretest.Receive(t, "Connected", f.root.connected)
 	for _, size := range []int{10, 125, 126, 127, 65_535, 65_536, 200_000} {

@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
 // handshakeOptions differ from the defaults, so that the open packet cannot show the defaults by accident.
-func handshakeOptions() native.Options {
-	return native.Options{PingInterval: 31 * time.Second, PingTimeout: 17 * time.Second, MaxPayload: 12_345}
+func handshakeOptions() realtime.Options {
+	return realtime.Options{PingInterval: 31 * time.Second, PingTimeout: 17 * time.Second, MaxPayload: 12_345}
 }
 
 func checkOpenPacket(t *testing.T, packet string, upgrades []any) (sid string) {
@@ -76,7 +76,7 @@ func TestHandshakeWithForeignParameters(t *testing.T) {
 
 func TestSessionIDsAreUnique(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	seen := make(map[string]bool)
 	for range 50 {
 		client := f.poll(t)
@@ -98,7 +98,7 @@ func TestSessionIDsAreUnique(t *testing.T) {
 
 func TestRefusedHandshakes(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for _, tt := range []struct {
 		name, method, query string
 		body                string
@@ -151,7 +151,7 @@ func TestRefusedHandshakes(t *testing.T) {
 
 func TestOptionsAndHead(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	got := f.do(t, http.MethodOptions, "?EIO=4&transport=polling", nil, "")
 	got.expect(t, http.StatusNoContent, "")
 	if methods := got.header.Get("Access-Control-Allow-Methods"); methods != "GET, POST, OPTIONS" {
@@ -170,7 +170,7 @@ func TestOptionsAndHead(t *testing.T) {
 
 func TestWrongMethodsInASession(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "HEAD", "BREW"} {
 		got := f.do(t, method, "?EIO=4&transport=polling&sid="+client.Open.SID, nil, "41")
@@ -187,7 +187,7 @@ func TestWrongMethodsInASession(t *testing.T) {
 // TestClosedSessionIsUnknown asks for a session after its end, in every way.
 func TestClosedSessionIsUnknown(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	polling := f.poll(t)
 	polling.MustPost("1")
 	socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
@@ -211,7 +211,7 @@ func TestClosedSessionIsUnknown(t *testing.T) {
 // TestSessionThatBeganOnWebSocket has no business with polling, nor with a second WebSocket.
 func TestSessionThatBeganOnWebSocket(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
 	var open wiretest.Open
 	if err := json.Unmarshal([]byte(socket.Read()[1:]), &open); err != nil {
@@ -232,7 +232,7 @@ func TestSessionThatBeganOnWebSocket(t *testing.T) {
 // TestOpeningHandshakes sends WebSocket requests with right and wrong headers (RFC 6455, section 4.2.1).
 func TestOpeningHandshakes(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for _, tt := range []struct {
 		name    string
 		changes map[string]string
@@ -290,7 +290,7 @@ func TestOpeningHandshakes(t *testing.T) {
 // TestVersionIsNamed: a server that refuses a version names the one it speaks (RFC 6455, section 4.4).
 func TestVersionIsNamed(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	got := f.dialRaw(t).request("GET", "?EIO=4&transport=websocket",
 		upgradeHeader(map[string]string{"Sec-Websocket-Version": "7"}), nil)
 	if version := got.header.Get("Sec-Websocket-Version"); got.status != 400 || version != "13" {
@@ -301,7 +301,7 @@ func TestVersionIsNamed(t *testing.T) {
 // TestRefusedUpgradeOfASession: bad WebSocket requests leave the session where it is.
 func TestRefusedUpgradeOfASession(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	for name, changes := range map[string]map[string]string{
 		"no Upgrade": {"Upgrade": ""}, "no key": {"Sec-Websocket-Key": ""}, "version": {"Sec-Websocket-Version": "12"},
@@ -323,7 +323,7 @@ func TestRefusedUpgradeOfASession(t *testing.T) {
 // TestPacketsGluedToTheHandshake: the first packets may come in one piece with the request.
 func TestPacketsGluedToTheHandshake(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.dialRaw(t)
 	glued := append(text("40"), text(`40/chat,`)...)
 	if got := s.request("GET", "?EIO=4&transport=websocket", upgradeHeader(nil), glued); got.status != 101 {
@@ -341,7 +341,7 @@ func TestPacketsGluedToTheHandshake(t *testing.T) {
 
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
-	f := startServer(t, native.Options{}, (*httptest.Server).StartTLS)
+	f := startServer(t, realtime.Options{}, (*httptest.Server).StartTLS)
 	socket, conn := f.connect(t)
 	expectAlive(t, socket)
 	if err := conn.Emit("hello", "over TLS"); err != nil {
@@ -368,7 +368,7 @@ func TestAdmission(t *testing.T) {
 	t.Parallel()
 	places := make(chan struct{}, 2)
 	released := make(chan struct{}, 10)
-	f := start(t, native.Options{Admit: func(*http.Request) (func(), bool) {
+	f := start(t, realtime.Options{Admit: func(*http.Request) (func(), bool) {
 		select {
 		case places <- struct{}{}:
 			return func() { <-places; released <- struct{}{} }, true

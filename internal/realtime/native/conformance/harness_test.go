@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/test/wiretest"
 )
@@ -23,15 +24,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // recorder is a Handler that notes what it is told. It acknowledges each event with the list of the event's arguments.
 type recorder struct {
 	// authenticate, when set, decides on each CONNECT.
-	authenticate func(ctx context.Context, conn *native.Conn, hs native.Handshake) error
+	authenticate func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error
 	// onConnected, when set, runs before the socket is put into connected.
-	onConnected func(conn *native.Conn)
+	onConnected func(conn realtime.Socket)
 	// onEvent, when set, is called instead of noting the event.
-	onEvent func(conn *native.Conn, ev native.Event)
+	onEvent func(conn realtime.Socket, ev realtime.Event)
 
-	handshakes chan native.Handshake
-	connected  chan *native.Conn
-	events     chan native.Event
+	handshakes chan realtime.Handshake
+	connected  chan realtime.Socket
+	events     chan realtime.Event
 	gone       chan string // why sockets were disconnected
 
 	connects    atomic.Int64
@@ -43,14 +44,14 @@ const noted = 10_000
 
 func newRecorder() *recorder {
 	return &recorder{
-		handshakes: make(chan native.Handshake, noted),
-		connected:  make(chan *native.Conn, noted),
-		events:     make(chan native.Event, noted),
+		handshakes: make(chan realtime.Handshake, noted),
+		connected:  make(chan realtime.Socket, noted),
+		events:     make(chan realtime.Event, noted),
 		gone:       make(chan string, noted),
 	}
 }
 
-func (h *recorder) Authenticate(ctx context.Context, conn *native.Conn, hs native.Handshake) error {
+func (h *recorder) Authenticate(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	h.handshakes <- hs
 	if h.authenticate != nil {
 		return h.authenticate(ctx, conn, hs)
@@ -58,7 +59,7 @@ func (h *recorder) Authenticate(ctx context.Context, conn *native.Conn, hs nativ
 	return nil
 }
 
-func (h *recorder) Connected(conn *native.Conn) {
+func (h *recorder) Connected(conn realtime.Socket) {
 	h.connects.Add(1)
 	if h.onConnected != nil {
 		h.onConnected(conn)
@@ -66,7 +67,7 @@ func (h *recorder) Connected(conn *native.Conn) {
 	h.connected <- conn
 }
 
-func (h *recorder) Event(conn *native.Conn, ev native.Event) {
+func (h *recorder) Event(conn realtime.Socket, ev realtime.Event) {
 	if h.onEvent != nil {
 		h.onEvent(conn, ev)
 		return
@@ -79,13 +80,13 @@ func (h *recorder) Event(conn *native.Conn, ev native.Event) {
 	}
 }
 
-func (h *recorder) Disconnected(_ *native.Conn, reason string) {
+func (h *recorder) Disconnected(_ realtime.Socket, reason string) {
 	h.disconnects.Add(1)
 	h.gone <- reason
 }
 
 // expectEvent fails the test if the next event is another. The arguments are compared as they stood on the wire.
-func (h *recorder) expectEvent(t *testing.T, name string, args ...string) native.Event {
+func (h *recorder) expectEvent(t *testing.T, name string, args ...string) realtime.Event {
 	t.Helper()
 	ev := wiretest.Receive(t, "event "+name, h.events)
 	if got := joined(ev.Args); ev.Name != name || got != strings.Join(args, " ") {
@@ -120,12 +121,12 @@ type fixture struct {
 	polls    pollWatch
 }
 
-func start(t *testing.T, options native.Options) *fixture {
+func start(t *testing.T, options realtime.Options) *fixture {
 	t.Helper()
 	return startServer(t, options, (*httptest.Server).Start)
 }
 
-func startServer(t *testing.T, options native.Options, serve func(*httptest.Server)) *fixture {
+func startServer(t *testing.T, options realtime.Options, serve func(*httptest.Server)) *fixture {
 	t.Helper()
 	f := &fixture{server: native.New(options), root: newRecorder(), chat: newRecorder()}
 	f.polls.waiting = make(map[string]int)
@@ -167,7 +168,7 @@ func (f *fixture) dial(t *testing.T) *wiretest.Socket {
 }
 
 // connect opens a connection over WebSocket and connects to "/".
-func (f *fixture) connect(t *testing.T) (*wiretest.Socket, *native.Conn) {
+func (f *fixture) connect(t *testing.T) (*wiretest.Socket, realtime.Socket) {
 	t.Helper()
 	client := f.dial(t)
 	client.Send("40")
@@ -186,7 +187,7 @@ func (f *fixture) poll(t *testing.T) *wiretest.Poller {
 }
 
 // connectPolling opens a connection over polling and connects to "/". It answers pings.
-func (f *fixture) connectPolling(t *testing.T) (*wiretest.Poller, *native.Conn) {
+func (f *fixture) connectPolling(t *testing.T) (*wiretest.Poller, realtime.Socket) {
 	t.Helper()
 	client := f.poll(t)
 	client.MustPost("40")

@@ -9,7 +9,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -19,7 +19,7 @@ const patient = 2 * time.Second
 func TestPingComesAfterTheInterval(t *testing.T) {
 	t.Parallel()
 	const interval = 100 * time.Millisecond
-	f := start(t, native.Options{PingInterval: interval, PingTimeout: patient})
+	f := start(t, realtime.Options{PingInterval: interval, PingTimeout: patient})
 	t.Run("websocket", func(t *testing.T) {
 		before := time.Now()
 		client := f.dial(t)
@@ -52,7 +52,7 @@ func TestPingComesAfterTheInterval(t *testing.T) {
 // TestPongKeepsTheSessionAlive answers pings for longer than one pong may take.
 func TestPongKeepsTheSessionAlive(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{PingInterval: quick, PingTimeout: patient})
+	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: patient})
 	socket, conn := f.connect(t)
 	poller, polled := f.connectPolling(t)
 	for began := time.Now(); time.Since(began) < patient+20*quick; {
@@ -63,7 +63,7 @@ func TestPongKeepsTheSessionAlive(t *testing.T) {
 		poller.Expect("2")
 		poller.MustPost("3")
 	}
-	for _, c := range []*native.Conn{conn, polled} {
+	for _, c := range []realtime.Socket{conn, polled} {
 		if err := c.Emit("still", "here"); err != nil {
 			t.Error(err)
 		}
@@ -78,7 +78,7 @@ func TestNoPongEndsTheSession(t *testing.T) {
 	t.Parallel()
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: quick, PingTimeout: 300 * time.Millisecond})
+		f := start(t, realtime.Options{PingInterval: quick, PingTimeout: 300 * time.Millisecond})
 		s := f.dialRaw(t)
 		if got := s.request(http.MethodGet, "?EIO=4&transport=websocket", upgradeHeader(nil), text("40")); got.status != 101 {
 			t.Fatalf("opening handshake: %d %s", got.status, got.body)
@@ -101,7 +101,7 @@ func TestNoPongEndsTheSession(t *testing.T) {
 	})
 	t.Run("waiting poll", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: quick, PingTimeout: 300 * time.Millisecond})
+		f := start(t, realtime.Options{PingInterval: quick, PingTimeout: 300 * time.Millisecond})
 		client := f.poll(t)
 		client.MustPost("40")
 		var packets []string
@@ -121,14 +121,14 @@ func TestNoPongEndsTheSession(t *testing.T) {
 	})
 	t.Run("no poll", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: quick, PingTimeout: quick})
+		f := start(t, realtime.Options{PingInterval: quick, PingTimeout: quick})
 		client := f.poll(t)
 		f.expectForgotten(t, client.Open.SID)
 		f.do(t, http.MethodGet, "?EIO=4&transport=polling&sid="+client.Open.SID, nil, "").expect(t, 400, unknownSession)
 	})
 	t.Run("no namespace", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: quick, PingTimeout: quick})
+		f := start(t, realtime.Options{PingInterval: quick, PingTimeout: quick})
 		f.dial(t).ReadClose()
 	})
 }
@@ -136,7 +136,7 @@ func TestNoPongEndsTheSession(t *testing.T) {
 // TestOnlyPongsCount: messages do not stand in for the pong.
 func TestOnlyPongsCount(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{PingInterval: quick, PingTimeout: 200 * time.Millisecond})
+	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: 200 * time.Millisecond})
 	client, _ := f.connect(t)
 	for {
 		client.Send(`42["` + areYouThere + `"]`)
@@ -155,7 +155,7 @@ func TestUnaskedPongs(t *testing.T) {
 	t.Parallel()
 	t.Run("harmless", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{})
+		f := start(t, realtime.Options{})
 		socket, _ := f.connect(t)
 		for range 5 {
 			socket.Send("3")
@@ -170,7 +170,7 @@ func TestUnaskedPongs(t *testing.T) {
 	})
 	t.Run("postpones no ping", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: 200 * time.Millisecond, PingTimeout: patient})
+		f := start(t, realtime.Options{PingInterval: 200 * time.Millisecond, PingTimeout: patient})
 		client := f.dial(t)
 		for began := time.Now(); ; {
 			client.Send("3")
@@ -186,7 +186,7 @@ func TestUnaskedPongs(t *testing.T) {
 	})
 	t.Run("not counted", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{PingInterval: 300 * time.Millisecond, PingTimeout: quick})
+		f := start(t, realtime.Options{PingInterval: 300 * time.Millisecond, PingTimeout: quick})
 		client, _ := f.connect(t)
 		client.Send("3")
 		client.ReadClose()
@@ -198,7 +198,7 @@ func TestUnaskedPongs(t *testing.T) {
 // between the fragments of a message.
 func TestWebSocketPing(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	s := f.webSocket(t)
 	longest := string(make([]byte, 125))
 	for _, payload := range []string{"", "now", "\xff\x00", longest} {
@@ -219,7 +219,7 @@ func TestPingFromTheClient(t *testing.T) {
 	for _, packet := range []string{"2", "2probe"} {
 		t.Run("websocket "+packet, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client, _ := f.connect(t)
 			client.Send(packet)
 			expectClose(t, client, 1002)
@@ -227,7 +227,7 @@ func TestPingFromTheClient(t *testing.T) {
 		})
 		t.Run("polling "+packet, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client, _ := f.connectPolling(t)
 			status, body := client.Post(packet)
 			answer{status: status, body: body}.expect(t, 400, badRequest)

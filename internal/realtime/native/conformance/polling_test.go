@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -17,7 +17,7 @@ func session(client *wiretest.Poller) string {
 // TestPollingPayloads sends several packets in one POST, binary ones as base64 behind a b, and gets as many in one GET.
 func TestPollingPayloads(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	client.MustPost("42[\"one\"]")
 	f.root.expectEvent(t, "one")
@@ -63,7 +63,7 @@ func expectPackets(t *testing.T, client *wiretest.Poller, want ...string) {
 
 func TestPollAnswers(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	if err := conn.Emit("e", "<script>"); err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestPollAnswers(t *testing.T) {
 
 func TestPollWaits(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	for i := range 20 {
 		pending := f.waitingPoll(t, client)
@@ -108,7 +108,7 @@ func TestPollWaits(t *testing.T) {
 // text and application/octet-stream for bytes.
 func TestContentTypes(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	for i, kind := range []string{
 		"text/plain;charset=UTF-8", "text/plain; charset=utf-8", "text/plain", "application/octet-stream",
@@ -155,7 +155,7 @@ func TestBrokenPosts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{MaxPayload: smallPayload})
+			f := start(t, realtime.Options{MaxPayload: smallPayload})
 			client, _ := f.connectPolling(t)
 			pending := f.waitingPoll(t, client)
 			f.do(t, http.MethodPost, session(client), nil, tt.body).expect(t, tt.status, tt.answer)
@@ -173,7 +173,7 @@ func TestBrokenPosts(t *testing.T) {
 
 func TestLargestPost(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{MaxPayload: smallPayload})
+	f := start(t, realtime.Options{MaxPayload: smallPayload})
 	client, _ := f.connectPolling(t)
 	client.MustPost(event(smallPayload))
 	wiretest.Receive(t, "the event", f.root.events)
@@ -185,7 +185,7 @@ func TestLargestPost(t *testing.T) {
 // TestPostOfUnknownLength: a chunked body shows its size only as it is read.
 func TestPostOfUnknownLength(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{MaxPayload: smallPayload})
+	f := start(t, realtime.Options{MaxPayload: smallPayload})
 	client, _ := f.connectPolling(t)
 	chunked := func(body string) answer {
 		half := len(body) / 2
@@ -201,7 +201,7 @@ func TestPostOfUnknownLength(t *testing.T) {
 // TestTwoPollsAtOnce end the session: which of them gets a message would be anybody's guess.
 func TestTwoPollsAtOnce(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	first := f.waitingPoll(t, client)
 	f.do(t, http.MethodGet, session(client), nil, "").expect(t, 400, badRequest)
@@ -215,7 +215,7 @@ func TestTwoPollsAtOnce(t *testing.T) {
 // TestTwoPostsAtOnce end the session: the order of their packets would be anybody's guess.
 func TestTwoPostsAtOnce(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	slow := f.dialRaw(t)
 	slow.write([]byte("POST /socket.io/" + session(client) + " HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n" +
@@ -242,7 +242,7 @@ func TestTwoPostsAtOnce(t *testing.T) {
 // TestManyPosts keeps the order of packets over many POSTs, one after the other, while a poll waits.
 func TestManyPosts(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	for i := range 50 {
 		body := make([]string, 10)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
@@ -25,7 +25,7 @@ func probe(t *testing.T, client *wiretest.Poller) *wiretest.Socket {
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	pending := f.waitingPoll(t, client)
 	socket := probe(t, client)
@@ -62,7 +62,7 @@ func TestUpgrade(t *testing.T) {
 // TestUpgradeInOneBreath: a client may send the probe, the upgrade and messages without waiting for an answer.
 func TestUpgradeInOneBreath(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
 	s := f.dialRaw(t)
 	glued := append(append(text("2probe"), text("5")...), text(`421["e"]`)...)
@@ -77,7 +77,7 @@ func TestUpgradeInOneBreath(t *testing.T) {
 // TestUpgradeBeforeConnect: CONNECT and its answer may be on their way when the transport changes.
 func TestUpgradeBeforeConnect(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	answered := f.poll(t)
 	answered.MustPost("40")
 	socket := probe(t, answered)
@@ -104,7 +104,7 @@ func TestUpgradeBeforeConnect(t *testing.T) {
 // TestUpgradeMovesTheQueue: what waits for a poll when the transport changes is sent over the WebSocket, in order.
 func TestUpgradeMovesTheQueue(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	socket := probe(t, client)
 	for i := range 500 {
@@ -144,7 +144,7 @@ func TestFailedUpgrades(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, native.Options{})
+			f := start(t, realtime.Options{})
 			client, conn := f.connectPolling(t)
 			socket := wiretest.Dial(t, client.WebSocketURL())
 			tt.attempt(socket)
@@ -158,7 +158,7 @@ func TestFailedUpgrades(t *testing.T) {
 }
 
 // expectStillPolling checks both directions over polling, and that an upgrade is possible.
-func (f *fixture) expectStillPolling(t *testing.T, client *wiretest.Poller, conn *native.Conn) {
+func (f *fixture) expectStillPolling(t *testing.T, client *wiretest.Poller, conn realtime.Socket) {
 	t.Helper()
 	if err := conn.Emit("still", "here"); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestUpgradeTimeout(t *testing.T) {
 	t.Parallel()
 	t.Run("silence", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{UpgradeTimeout: 50 * time.Millisecond})
+		f := start(t, realtime.Options{UpgradeTimeout: 50 * time.Millisecond})
 		client, _ := f.connectPolling(t)
 		wiretest.Dial(t, client.WebSocketURL()).ReadClose()
 		client.MustPost(`427["e"]`)
@@ -191,7 +191,7 @@ func TestUpgradeTimeout(t *testing.T) {
 	})
 	t.Run("silence behind the probe", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{UpgradeTimeout: time.Second})
+		f := start(t, realtime.Options{UpgradeTimeout: time.Second})
 		client, conn := f.connectPolling(t)
 		socket := probe(t, client)
 		socket.ReadClose()
@@ -206,7 +206,7 @@ func TestUpgradeTimeout(t *testing.T) {
 	})
 	t.Run("upgrade in time lasts", func(t *testing.T) {
 		t.Parallel()
-		f := start(t, native.Options{UpgradeTimeout: time.Second, PingInterval: 100 * time.Millisecond, PingTimeout: 5 * time.Second})
+		f := start(t, realtime.Options{UpgradeTimeout: time.Second, PingInterval: 100 * time.Millisecond, PingTimeout: 5 * time.Second})
 		client, _ := f.connectPolling(t)
 		socket := probe(t, client)
 		socket.Send("5")
@@ -223,7 +223,7 @@ func TestUpgradeTimeout(t *testing.T) {
 // TestTwoUpgradesAtOnce: one WebSocket may try, a second is refused meanwhile and does not disturb the first.
 func TestTwoUpgradesAtOnce(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for name, probed := range map[string]bool{"before the probe": false, "behind the probe": true} {
 		t.Run(name, func(t *testing.T) {
 			client, _ := f.connectPolling(t)
@@ -248,7 +248,7 @@ func TestTwoUpgradesAtOnce(t *testing.T) {
 
 func TestUpgradeOfAClosedSession(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	client, conn := f.connectPolling(t)
 	conn.Disconnect(true) // the session waits for one poll to say so
 	query := "?EIO=4&transport=websocket&sid=" + client.Open.SID
@@ -263,7 +263,7 @@ func TestUpgradeOfAClosedSession(t *testing.T) {
 // has returned, then says that it upgrades.
 func TestUpgradeUnderTraffic(t *testing.T) {
 	t.Parallel()
-	f := start(t, native.Options{})
+	f := start(t, realtime.Options{})
 	for _, tt := range []struct {
 		name  string
 		ahead int
@@ -292,7 +292,7 @@ const (
 )
 
 // exchange sends numbered events, so many ahead of those that it receives.
-func (h *recorder) exchange(conn *native.Conn, ahead int) error {
+func (h *recorder) exchange(conn realtime.Socket, ahead int) error {
 	for i := range traffic {
 		if err := conn.Emit("n", i); err != nil {
 			return err

@@ -37,37 +37,22 @@ var (
 // ErrTooBig is for a Receiver to refuse a message with that is larger than it takes.
 var ErrTooBig = errors.New("engineio: message too big")
 
-// Request is what is kept of the request that opened a session.
+// Request is what is kept of the request that opened a session: what may matter later. The rest goes, with the buffer of
+// the whole request.
 type Request struct {
 	RemoteAddr string // host:port
 	RawQuery   string
-	headers    []headerLine
+	// Headers, "" where they were not sent.
+	Authorization, Origin, UserAgent string
 }
-
-type headerLine struct{ name, value string }
-
-// keptHeaders are the headers that may matter later. The rest goes, with the buffer
-// of the whole request.
-var keptHeaders = [...]string{"Authorization", "Origin", "User-Agent"} //nolint:gochecknoglobals // a constant
 
 func keep(r *http.Request) Request {
-	kept := Request{RemoteAddr: r.RemoteAddr, RawQuery: strings.Clone(r.URL.RawQuery)}
-	for _, name := range keptHeaders {
-		for _, value := range r.Header[name] {
-			kept.headers = append(kept.headers, headerLine{name, strings.Clone(value)})
-		}
+	return Request{
+		RemoteAddr: r.RemoteAddr, RawQuery: strings.Clone(r.URL.RawQuery),
+		Authorization: strings.Clone(r.Header.Get("Authorization")),
+		Origin:        strings.Clone(r.Header.Get("Origin")),
+		UserAgent:     strings.Clone(r.Header.Get("User-Agent")),
 	}
-	return kept
-}
-
-// Header makes a header of what is kept of the request's: Authorization, Origin
-// and User-Agent.
-func (r *Request) Header() http.Header {
-	header := make(http.Header, len(r.headers))
-	for _, line := range r.headers {
-		header.Add(line.name, line.value)
-	}
-	return header
 }
 
 type sessionState int8

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 const (
@@ -31,7 +31,7 @@ type cycle func(ctx context.Context, f *fixture, n int) error
 // TestChurn lets clients come and go in every way, good and bad, and then takes stock: nothing may be left of them.
 func TestChurn(t *testing.T) {
 	h := &rooms{names: []string{"churn", "everybody"}}
-	f := serve(t, native.Options{
+	f := serve(t, realtime.Options{
 		// Abandoned polls end after these two; clients that are there answer in time.
 		PingInterval: time.Second / 2,
 		PingTimeout:  3 * time.Second,
@@ -205,7 +205,7 @@ func request(ctx context.Context, method, url, body string) (answer string, err 
 	return string(text), err
 }
 
-// rooms is a native.Handler that puts every socket into rooms and acks every event.
+// rooms is a realtime.Handler that puts every socket into rooms and acks every event.
 type rooms struct {
 	names                 []string
 	connects, disconnects atomic.Int64
@@ -214,24 +214,24 @@ type rooms struct {
 	ending     atomic.Bool
 }
 
-// Authenticate is part of native.Handler.
-func (h *rooms) Authenticate(_ context.Context, conn *native.Conn, _ native.Handshake) error {
+// Authenticate is part of realtime.Handler.
+func (h *rooms) Authenticate(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
 	conn.Join(h.names...)
 	return nil
 }
 
-// Connected is part of native.Handler.
-func (h *rooms) Connected(*native.Conn) { h.connects.Add(1) }
+// Connected is part of realtime.Handler.
+func (h *rooms) Connected(realtime.Socket) { h.connects.Add(1) }
 
-// Event is part of native.Handler.
-func (h *rooms) Event(_ *native.Conn, ev native.Event) {
+// Event is part of realtime.Handler.
+func (h *rooms) Event(_ realtime.Socket, ev realtime.Event) {
 	if ev.Ack != nil {
 		ev.Ack(ev.Args)
 	}
 }
 
-// Disconnected is part of native.Handler.
-func (h *rooms) Disconnected(_ *native.Conn, reason string) {
+// Disconnected is part of realtime.Handler.
+func (h *rooms) Disconnected(_ realtime.Socket, reason string) {
 	h.disconnects.Add(1)
 	if h.unexpected != nil && !h.ending.Load() {
 		h.unexpected(reason)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // TestConnectsNoneLost connects again and again, CONNECT leaving in the moment in which the open packet has come, or
@@ -20,7 +20,7 @@ func TestConnectsNoneLost(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := &rooms{names: []string{"room"}}
-			f := serve(t, native.Options{ConnectTimeout: 4 * patience}, h, nil)
+			f := serve(t, realtime.Options{ConnectTimeout: 4 * patience}, h, nil)
 			one, burst, bursts := scaled(500, 10_000), scaled(250, 2000), scaled(2, 5)
 			for n := range one {
 				c, err := connected(f.address, "40", test.pipelined)

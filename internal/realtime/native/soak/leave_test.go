@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // TestNothingBehindDisconnect takes a socket out of the namespace while broadcasts go to its room. The connection
@@ -33,8 +33,8 @@ func TestNothingForTheSocketBefore(t *testing.T) {
 // the events between DISCONNECT and the answer to CONNECT, and those that came to the socket without a room.
 func leaveAmidBroadcasts(t *testing.T, rounds int) (behind, inherited int) {
 	const emitters, beats = 32, 5 // so many wait for each other, and some for long
-	h := &guests{conns: make(chan *native.Conn, 2), left: make(chan struct{}, 2)}
-	f := serve(t, native.Options{}, h, nil)
+	h := &guests{conns: make(chan realtime.Socket, 2), left: make(chan struct{}, 2)}
+	f := serve(t, realtime.Options{}, h, nil)
 	c, err := connected(f.address, `40{"guest":true}`, false)
 	if err != nil {
 		t.Fatal(err)
@@ -94,32 +94,32 @@ func readUntil(t *testing.T, c *client, prefix string) (before int) {
 
 // guests puts sockets into the room, but those that present themselves as guests.
 type guests struct {
-	conns chan *native.Conn
+	conns chan realtime.Socket
 	left  chan struct{}
 }
 
-// Authenticate is part of native.Handler.
-func (h *guests) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+// Authenticate is part of realtime.Handler.
+func (h *guests) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	if !strings.Contains(string(hs.Auth), "guest") {
 		conn.Join("room")
 	}
 	return nil
 }
 
-// Connected is part of native.Handler.
-func (h *guests) Connected(conn *native.Conn) { h.conns <- conn }
+// Connected is part of realtime.Handler.
+func (h *guests) Connected(conn realtime.Socket) { h.conns <- conn }
 
-// Event is part of native.Handler.
-func (h *guests) Event(*native.Conn, native.Event) {}
+// Event is part of realtime.Handler.
+func (h *guests) Event(realtime.Socket, realtime.Event) {}
 
-// Disconnected is part of native.Handler.
-func (h *guests) Disconnected(*native.Conn, string) { h.left <- struct{}{} }
+// Disconnected is part of realtime.Handler.
+func (h *guests) Disconnected(realtime.Socket, string) { h.left <- struct{}{} }
 
 // TestNothingLostAtDisconnect ends connections whose clients have not read for a while. What was sent before the end
 // still reaches them, in order, and then the Close frame.
 func TestNothingLostAtDisconnect(t *testing.T) {
-	h := &guests{conns: make(chan *native.Conn, 1), left: make(chan struct{}, 1)}
-	f := serve(t, native.Options{PingInterval: 4 * patience}, h, smallBuffers)
+	h := &guests{conns: make(chan realtime.Socket, 1), left: make(chan struct{}, 1)}
+	f := serve(t, realtime.Options{PingInterval: 4 * patience}, h, smallBuffers)
 	filling := strings.Repeat("x", newsBytes)
 	for range scaled(20, 200) {
 		c, err := connected(f.address, "40", false)

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 )
 
@@ -82,7 +83,7 @@ type fixture struct {
 
 // serve starts a server whose namespace "/" has the handler, on a listener on the loopback interface which wrap may
 // replace. When the test ends it must drain in peace.
-func serve(t tester, options native.Options, handler native.Handler, wrap func(net.Listener) net.Listener) *fixture {
+func serve(t tester, options realtime.Options, handler realtime.Handler, wrap func(net.Listener) net.Listener) *fixture {
 	t.Helper()
 	watch := &logWatch{t: t}
 	options.Logger = slog.New(watch)

@@ -5,7 +5,7 @@ import (
 	"math"
 	"sync"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // The model has one clock, a counter: each operation reads it before and after. What lies between the two readings
@@ -95,7 +95,7 @@ type life struct {
 	complete chan struct{}
 
 	mu   sync.Mutex
-	conn *native.Conn // set by Handler.Authenticate
+	conn realtime.Socket // set by Handler.Authenticate
 }
 
 func newLife(id int, rooms roomSet, began int64) *life {
@@ -126,14 +126,14 @@ func (l *life) leave(now int64) {
 	}
 }
 
-func (l *life) setConn(conn *native.Conn) {
+func (l *life) setConn(conn realtime.Socket) {
 	l.mu.Lock()
 	l.conn = conn
 	l.mu.Unlock()
 }
 
 // socket is the socket, once CONNECT has been answered.
-func (l *life) socket() *native.Conn {
+func (l *life) socket() realtime.Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.conn

@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 type world struct {
 	*fixture
 	t       *rapid.T
-	emitter *native.Emitter
+	emitter realtime.Emitter
 	clock   atomic.Int64
 	readers sync.WaitGroup
 	workers [workerCount]*worker
@@ -79,7 +79,7 @@ func TestMillionOperations(t *testing.T) {
 
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, lives: make(map[int]*life)}
-	w.fixture = serve(t, native.Options{}, w, nil)
+	w.fixture = serve(t, realtime.Options{}, w, nil)
 	w.emitter = w.server.Emitter("/")
 	for i := range w.workers {
 		k := &worker{world: w, index: i}
@@ -126,8 +126,8 @@ func (w *world) slots() []*slot {
 	return slots
 }
 
-// Authenticate is part of native.Handler.
-func (w *world) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+// Authenticate is part of realtime.Handler.
+func (w *world) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	var auth struct{ Life int }
 	if err := json.Unmarshal(hs.Auth, &auth); err != nil {
 		return err
@@ -139,16 +139,16 @@ func (w *world) Authenticate(_ context.Context, conn *native.Conn, hs native.Han
 	l.setConn(conn)
 	conn.Join(l.rooms.names()...)
 	if l.refused {
-		return &native.Refusal{Message: "No", Code: "no"}
+		return &realtime.Refusal{Message: "No", Code: "no"}
 	}
 	return nil
 }
 
-// Connected is part of native.Handler.
-func (w *world) Connected(*native.Conn) {}
+// Connected is part of realtime.Handler.
+func (w *world) Connected(realtime.Socket) {}
 
-// Event is part of native.Handler.
-func (w *world) Event(conn *native.Conn, ev native.Event) {
+// Event is part of realtime.Handler.
+func (w *world) Event(conn realtime.Socket, ev realtime.Event) {
 	var room string
 	if err := json.Unmarshal(ev.Args[0], &room); err != nil {
 		w.t.Errorf("the argument of %s: %v", ev.Name, err)
@@ -161,8 +161,8 @@ func (w *world) Event(conn *native.Conn, ev native.Event) {
 	ev.Ack(nil)
 }
 
-// Disconnected is part of native.Handler.
-func (w *world) Disconnected(conn *native.Conn, _ string) {
+// Disconnected is part of realtime.Handler.
+func (w *world) Disconnected(conn realtime.Socket, _ string) {
 	l, ok := conn.Data().(*life)
 	if !ok {
 		w.t.Errorf("a socket disconnected that was never authenticated")

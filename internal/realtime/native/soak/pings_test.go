@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 // TestPings answers many pings at once. No connection may be closed: not by a timer that was set for a pong which
 // had come already. The run is longer than PingTimeout, so that such a timer would have its say.
 func TestPings(t *testing.T) {
-	options := native.Options{PingInterval: 100 * time.Millisecond, PingTimeout: 3 * time.Second}
+	options := realtime.Options{PingInterval: 100 * time.Millisecond, PingTimeout: 3 * time.Second}
 	connections, pings := 200, 50
 	if scaled(0, 1) == 1 {
 		options.PingInterval = time.Second
@@ -27,7 +27,7 @@ func TestPings(t *testing.T) {
 
 // TestPongBeforeThePingIsWritten holds each write of a ping until the server has read the answer to it and reads on.
 func TestPongBeforeThePingIsWritten(t *testing.T) {
-	options := native.Options{PingInterval: 50 * time.Millisecond, PingTimeout: 2 * time.Second}
+	options := realtime.Options{PingInterval: 50 * time.Millisecond, PingTimeout: 2 * time.Second}
 	held := &atomic.Int64{}
 	pingPong(t, options, 20, scaled(60, 200), func(l net.Listener) net.Listener { return &holdingListener{l, held} })
 	if held.Load() == 0 {
@@ -37,7 +37,7 @@ func TestPongBeforeThePingIsWritten(t *testing.T) {
 }
 
 // pingPong opens connections, answers so many pings on each, and then finds them open.
-func pingPong(t *testing.T, options native.Options, connections, pings int, wrap func(net.Listener) net.Listener) {
+func pingPong(t *testing.T, options realtime.Options, connections, pings int, wrap func(net.Listener) net.Listener) {
 	t.Helper()
 	h := &rooms{names: []string{"room"}, unexpected: func(reason string) { t.Errorf("a socket ended: %s", reason) }}
 	f := serve(t, options, h, wrap)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 const (
@@ -39,7 +39,7 @@ func TestSlowReaders(t *testing.T) {
 	if scaled(0, 1) == 0 {
 		wrap = smallBuffers
 	}
-	f := serve(t, native.Options{PingInterval: 4 * patience}, h, wrap)
+	f := serve(t, realtime.Options{PingInterval: 4 * patience}, h, wrap)
 	slow := make([]*client, slowReaders)
 	for i := range slow {
 		slow[i] = subscribe(t, f, "slow")
@@ -158,21 +158,21 @@ func (r *newsReader) read(t *testing.T) error {
 	}
 }
 
-// newsroom is a native.Handler that knows why slow readers end.
+// newsroom is a realtime.Handler that knows why slow readers end.
 type newsroom struct {
 	rooms
 	slowEnded atomic.Int64
 }
 
-// Authenticate is part of native.Handler.
-func (h *newsroom) Authenticate(_ context.Context, conn *native.Conn, hs native.Handshake) error {
+// Authenticate is part of realtime.Handler.
+func (h *newsroom) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	conn.SetData(strings.Contains(string(hs.Auth), "slow"))
 	conn.Join("news")
 	return nil
 }
 
-// Disconnected is part of native.Handler.
-func (h *newsroom) Disconnected(conn *native.Conn, reason string) {
+// Disconnected is part of realtime.Handler.
+func (h *newsroom) Disconnected(conn realtime.Socket, reason string) {
 	switch slow := conn.Data().(bool); {
 	case slow && (reason == "slow reader" || reason == "transport error"): // by its queue, or by the time a write took
 		h.slowEnded.Add(1)

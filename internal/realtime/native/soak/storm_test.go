@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime"
 )
 
 const (
@@ -27,7 +27,7 @@ func TestReconnectStorms(t *testing.T) {
 func reconnectStorms(t *testing.T, count, storms int) {
 	t.Helper()
 	h := &rooms{names: []string{"storm"}}
-	f := serve(t, native.Options{}, h, nil)
+	f := serve(t, realtime.Options{}, h, nil)
 	sources := startSources(t, f.server.Emitter("/"))
 	var listeners []*listener
 	for storm := range storms {
@@ -57,7 +57,7 @@ type sources struct {
 	stop  func()                     // ends them
 }
 
-func startSources(t *testing.T, emitter *native.Emitter) *sources {
+func startSources(t *testing.T, emitter realtime.Emitter) *sources {
 	s := &sources{}
 	stopping := make(chan struct{})
 	var group sync.WaitGroup

@@ -1,4 +1,4 @@
-package native
+package realtime
 
 import (
 	"log/slog"
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Options is what a Server is made of. Zero values mean the defaults.
+// Options is what an Engine is made of. Zero values mean the defaults.
 type Options struct {
 	Path           string        // of the endpoint; default "/socket.io/"
 	PingInterval   time.Duration // from a pong to the next ping; default 25 s
@@ -46,15 +46,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// How long one write of up to 64 KiB, and the farewell of a closed connection,
-// may take, and what Drain grants a client for its next poll.
-const (
-	writeTimeout = 10 * time.Second
-	closeTimeout = 5 * time.Second
-	pollGrace    = time.Second
-)
-
-func (o *Options) setDefaults() {
+// WithDefaults returns the options with every zero value replaced.
+func (o Options) WithDefaults() Options {
 	setDefault(&o.Path, "/socket.io/")
 	setDefault(&o.PingInterval, 25*time.Second)
 	setDefault(&o.PingTimeout, 20*time.Second)
@@ -68,6 +61,7 @@ func (o *Options) setDefaults() {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Path = strings.TrimRight(o.Path, "/")
+	return o
 }
 
 func setDefault[T comparable](field *T, value T) {

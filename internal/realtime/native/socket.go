@@ -2,18 +2,14 @@ package native
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
 	"rolecall/internal/realtime/native/rooms"
 )
-
-// ErrNotConnected is returned for events to a socket that is not connected yet,
-// or no longer.
-var ErrNotConnected = errors.New("native: socket is not connected")
 
 // How far a socket has come.
 const (
@@ -23,9 +19,8 @@ const (
 	phaseMissed // ended without having been open
 )
 
-// Conn is one socket: a client in one namespace. All methods may be called from
-// any goroutine. It implements rooms.Outlet.
-type Conn struct {
+// Socket is one client in one namespace. It implements realtime.Socket and rooms.Outlet.
+type Socket struct {
 	namespace  *namespace
 	connection *connection
 	member     rooms.Member
@@ -49,36 +44,36 @@ type Conn struct {
 	hasLeft   bool
 }
 
-func newConn(n *namespace, c *connection) *Conn {
+func newSocket(n *namespace, c *connection) *Socket {
 	ctx, cancel := context.WithCancel(context.Background())
-	conn := &Conn{namespace: n, connection: c, ctx: ctx, cancel: cancel}
-	conn.member.Outlet = conn
-	conn.free.L = &conn.mu
-	return conn
+	socket := &Socket{namespace: n, connection: c, ctx: ctx, cancel: cancel}
+	socket.member.Outlet = socket
+	socket.free.L = &socket.mu
+	return socket
 }
 
-// Namespace is the name of the namespace.
-func (c *Conn) Namespace() string { return c.namespace.name }
+// Namespace implements realtime.Socket.
+func (c *Socket) Namespace() string { return c.namespace.name }
 
-// Context ends when the socket disconnects.
-func (c *Conn) Context() context.Context { return c.ctx }
+// Context implements realtime.Socket.
+func (c *Socket) Context() context.Context { return c.ctx }
 
-// SetData keeps a value with the socket.
-func (c *Conn) SetData(v any) {
+// SetData implements realtime.Socket.
+func (c *Socket) SetData(v any) {
 	c.mu.Lock()
 	c.data = v
 	c.mu.Unlock()
 }
 
-// Data is the value last given to SetData.
-func (c *Conn) Data() any {
+// Data implements realtime.Socket.
+func (c *Socket) Data() any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.data
 }
 
-// Join puts the socket into rooms. On a socket that has disconnected it does nothing.
-func (c *Conn) Join(names ...string) {
+// Join implements realtime.Socket.
+func (c *Socket) Join(names ...string) {
 	c.roomsMu.Lock()
 	defer c.roomsMu.Unlock()
 	if !c.hasLeft {
@@ -86,14 +81,14 @@ func (c *Conn) Join(names ...string) {
 	}
 }
 
-// Leave takes the socket out of rooms.
-func (c *Conn) Leave(names ...string) { c.namespace.rooms.Leave(&c.member, names...) }
+// Leave implements realtime.Socket.
+func (c *Socket) Leave(names ...string) { c.namespace.rooms.Leave(&c.member, names...) }
 
-// InRoom says whether the socket stands in the room.
-func (c *Conn) InRoom(room string) bool { return c.namespace.rooms.Contains(&c.member, room) }
+// InRoom implements realtime.Socket.
+func (c *Socket) InRoom(room string) bool { return c.namespace.rooms.Contains(&c.member, room) }
 
-// Rooms lists the rooms the socket stands in, or stood in when it disconnected.
-func (c *Conn) Rooms() []string {
+// Rooms implements realtime.Socket.
+func (c *Socket) Rooms() []string {
 	c.roomsMu.Lock()
 	defer c.roomsMu.Unlock()
 	if c.hasLeft {
@@ -104,7 +99,7 @@ func (c *Conn) Rooms() []string {
 
 // leaveRooms takes the socket out of all rooms for good. When it returns the socket has
 // left, whoever began with it.
-func (c *Conn) leaveRooms() {
+func (c *Socket) leaveRooms() {
 	c.roomsMu.Lock()
 	defer c.roomsMu.Unlock()
 	if !c.hasLeft {
@@ -112,29 +107,27 @@ func (c *Conn) leaveRooms() {
 	}
 }
 
-// Emit sends an event. The payload is encoded as JSON; raw JSON is sent as it is,
-// a Payload with its attachments. It never waits for the client: one that does not
-// read is disconnected.
-func (c *Conn) Emit(event string, payload any) error {
+// Emit implements realtime.Socket. A client that does not read is disconnected.
+func (c *Socket) Emit(event string, payload any) error {
 	packet, err := encodeEvent(c.namespace, event, payload)
 	if err != nil {
 		return err
 	}
 	if c.isConnecting() || !c.Deliver(packet) {
-		return ErrNotConnected
+		return realtime.ErrNotConnected
 	}
 	return nil
 }
 
 // IsOpen says whether CONNECT has been answered and the socket has not disconnected
 // since. It implements engineio.Gate.
-func (c *Conn) IsOpen() bool { return c.phase.Load() == phaseOpen }
+func (c *Socket) IsOpen() bool { return c.phase.Load() == phaseOpen }
 
 // hasEnded says whether the socket has left its namespace, or will never be in it.
-func (c *Conn) hasEnded() bool { return c.phase.Load() >= phaseLeft }
+func (c *Socket) hasEnded() bool { return c.phase.Load() >= phaseLeft }
 
 // Deliver is part of rooms.Outlet.
-func (c *Conn) Deliver(messages []*engineio.Message) bool {
+func (c *Socket) Deliver(messages []*engineio.Message) bool {
 	for {
 		switch c.phase.Load() {
 		case phaseOpen:
@@ -153,7 +146,7 @@ func (c *Conn) Deliver(messages []*engineio.Message) bool {
 
 // isConnecting says whether CONNECT has not been answered. While it is being answered
 // it waits: the client may be quicker than the goroutine that has sent the answer.
-func (c *Conn) isConnecting() bool {
+func (c *Socket) isConnecting() bool {
 	if c.phase.Load() != phaseConnecting {
 		return false
 	}
@@ -167,7 +160,7 @@ const maxHeld = 1000
 
 // hold keeps messages for a socket whose CONNECT has not been answered. It reports
 // false when it has been by now.
-func (c *Conn) hold(messages []*engineio.Message) bool {
+func (c *Socket) hold(messages []*engineio.Message) bool {
 	c.mu.Lock()
 	if c.phase.Load() != phaseConnecting {
 		c.mu.Unlock()
@@ -184,11 +177,8 @@ func (c *Conn) hold(messages []*engineio.Message) bool {
 	return true
 }
 
-// Disconnect takes the client out of the namespace or, with closeConnection, out
-// of all its namespaces and closes the connection; official clients then stay away
-// until they are told to connect. A socket that is still being
-// authenticated can only be disconnected by closing its connection.
-func (c *Conn) Disconnect(closeConnection bool) {
+// Disconnect implements realtime.Socket.
+func (c *Socket) Disconnect(closeConnection bool) {
 	if closeConnection {
 		c.connection.disconnect()
 		return

@@ -1,0 +1,55 @@
+// Package bus is what nodes tell each other: which events sockets are to hear, wherever they are connected, who is online
+// anywhere, and whose sockets are to be closed. Services declare the part of it that they need; local answers for one
+// process that is all there is.
+//
+// What goes over it is data: event names, JSON, room names. Questions may have to leave the process, so they take a context
+// and may fail.
+package bus
+
+import (
+	"context"
+	"encoding/json"
+
+	"rolecall/internal/roles"
+)
+
+// Bus reaches the sockets of every node.
+type Bus interface {
+	// Emitter sends to sockets of these namespaces.
+	Emitter(namespaces ...string) Emitter
+	// SocketCount is the number of sockets that stand in all of the rooms, those among them that are still being let in.
+	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
+	// Online tells which of the users have a socket that has been let in and has not ended.
+	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
+	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them, in no
+	// particular order.
+	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
+	// Disconnect closes the connections of all sockets in the room.
+	Disconnect(ctx context.Context, room roles.Room) error
+}
+
+// Emitter sends events to rooms. It never waits for a client. Sockets of this process have been sent an event when it
+// returns, in the order of the calls.
+type Emitter interface {
+	// Emit sends an event to every socket in any of the rooms to, once each, but for sockets in one of except. The
+	// payload is encoded once, as JSON.
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
+	// EmitNewest sends an event that tells the newest value of each of several things. A client that does not read may be
+	// sent fewer such events, with the newest value of each key in them.
+	EmitNewest(ctx context.Context, event string, newest Newest, to ...roles.Room)
+}
+
+// Newest is the payload of an event that tells newest values: an object with the values listed under one member.
+type Newest struct {
+	// Fields are the object's other members, as a JSON object; empty for none.
+	Fields json.RawMessage
+	// Member is the name under which the values stand.
+	Member string
+	Values []Value
+}
+
+// Value is the newest value of one thing, as JSON. It must not be changed once it is sent.
+type Value struct {
+	Key  string
+	JSON json.RawMessage
+}

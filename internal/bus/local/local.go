@@ -1,0 +1,78 @@
+// Package local is the bus of a server that runs alone: whoever must hear of something is connected to this process.
+package local
+
+import (
+	"context"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/realtime"
+	"rolecall/internal/roles"
+)
+
+// Bus implements bus.Bus over one engine. Its questions never fail.
+type Bus struct{ engine realtime.Engine }
+
+// New returns the bus of an engine.
+func New(engine realtime.Engine) *Bus { return &Bus{engine: engine} }
+
+// Emitter implements bus.Bus.
+func (b *Bus) Emitter(namespaces ...string) bus.Emitter {
+	return emitter{sockets: b.engine.Emitter(namespaces...)}
+}
+
+// SocketCount implements bus.Bus.
+func (b *Bus) SocketCount(_ context.Context, rooms ...roles.Room) (int, error) {
+	return b.engine.SocketCount(roles.Names(rooms)...), nil
+}
+
+// Online implements bus.Bus.
+func (b *Bus) Online(_ context.Context, userIDs ...string) (map[string]bool, error) {
+	online := make(map[string]bool, len(userIDs))
+	for _, userID := range userIDs {
+		for range b.engine.OpenSockets(string(roles.UserRoom(userID))) {
+			online[userID] = true
+			break
+		}
+	}
+	return online, nil
+}
+
+// UsersIn implements bus.Bus.
+func (b *Bus) UsersIn(_ context.Context, limit int, rooms ...roles.Room) ([]string, error) {
+	users := []string{}
+	seen := make(map[string]bool)
+	for _, room := range rooms {
+		for socket := range b.engine.OpenSockets(string(room)) {
+			if len(users) >= limit {
+				return users, nil
+			}
+			if userID, known := roles.UserAmong(socket.Rooms()); known && !seen[userID] {
+				seen[userID] = true
+				users = append(users, userID)
+			}
+		}
+	}
+	return users, nil
+}
+
+// Disconnect implements bus.Bus.
+func (b *Bus) Disconnect(_ context.Context, room roles.Room) error {
+	b.engine.DisconnectRoom(string(room))
+	return nil
+}
+
+type emitter struct{ sockets realtime.Emitter }
+
+// Emit implements bus.Emitter.
+func (e emitter) Emit(_ context.Context, event string, payload any, to []roles.Room, except ...roles.Room) {
+	e.sockets.Emit(event, payload, roles.Names(to), roles.Names(except))
+}
+
+// EmitNewest implements bus.Emitter.
+func (e emitter) EmitNewest(_ context.Context, event string, newest bus.Newest, to ...roles.Room) {
+	values := make([]realtime.Value, len(newest.Values))
+	for i, value := range newest.Values {
+		values[i] = realtime.Value(value)
+	}
+	e.sockets.EmitNewest(event, realtime.Newest{Fields: newest.Fields, Member: newest.Member, Values: values}, roles.Names(to))
+}

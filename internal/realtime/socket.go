@@ -1,0 +1,103 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+)
+
+// Failures of a socket's methods.
+var (
+	// ErrNotConnected is returned for events to a socket that is not connected yet, or no longer.
+	ErrNotConnected = errors.New("realtime: socket is not connected")
+	// ErrTooManyCalls is returned for a call to a client that leaves too many others unanswered.
+	ErrTooManyCalls = errors.New("realtime: too many calls are waiting for an answer")
+)
+
+// Socket is one client in one namespace. All methods may be called from any goroutine.
+type Socket interface {
+	// Namespace is the name of the namespace.
+	Namespace() string
+	// Context ends when the socket disconnects.
+	Context() context.Context
+	// SetData keeps a value with the socket; Data is the value last given.
+	SetData(value any)
+	Data() any
+	// Join puts the socket into rooms. On a socket that has disconnected it does nothing.
+	Join(rooms ...string)
+	// Leave takes the socket out of rooms.
+	Leave(rooms ...string)
+	// InRoom says whether the socket stands in the room.
+	InRoom(room string) bool
+	// Rooms lists the rooms the socket stands in, or stood in when it disconnected.
+	Rooms() []string
+	// Emit sends an event, encoded like those of an Emitter. It never waits for the client. It fails with
+	// ErrNotConnected.
+	Emit(event string, payload any) error
+	// Call sends an event and waits for the client's ack, whose arguments it returns. It fails when ctx ends first, with
+	// ErrNotConnected when the socket does, and with ErrTooManyCalls.
+	Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error)
+	// Disconnect takes the client out of the namespace with a DISCONNECT packet or, with closeConnection, out of all its
+	// namespaces and closes the connection. Official clients that were sent the packet stay away until they are told to
+	// connect. A socket that is still being authenticated can only be disconnected by closing its connection.
+	Disconnect(closeConnection bool)
+}
+
+// Handler is what a namespace does with its sockets. Connected, Event and Disconnected are called one at a time for each
+// socket, in this order; a panic in any of them is logged and the socket lives on.
+type Handler interface {
+	// Authenticate runs before CONNECT is answered. An error refuses the socket with what a *Refusal says; any other
+	// error is logged and refuses it without saying why. Rooms joined here count at once, but nothing is delivered
+	// before CONNECT has been answered, and a socket that is refused or gone leaves no membership behind. ctx ends when
+	// the client leaves meanwhile.
+	Authenticate(ctx context.Context, socket Socket, handshake Handshake) error
+	// Connected is called when CONNECT has been answered: events emitted here arrive right after the answer.
+	Connected(socket Socket)
+	// Event is called with each event of the client.
+	Event(socket Socket, event Event)
+	// Disconnected is called exactly once for each call of Connected, after the socket has left its rooms; socket.Rooms
+	// still lists those it stood in.
+	Disconnected(socket Socket, reason string)
+}
+
+// Refusal is why a socket may not connect: CONNECT_ERROR { message, data: { code } }.
+type Refusal struct {
+	Message string // a sentence for a person
+	Code    string // for a program
+}
+
+// Error returns the message.
+func (r *Refusal) Error() string { return r.Message }
+
+// Handshake is what a client presents to connect.
+type Handshake struct {
+	// Auth is the CONNECT payload, a JSON object; it may be empty.
+	Auth json.RawMessage
+	// The rest is of the request that opened the connection: the client's host:port, headers, and the query as sent.
+	RemoteAddr    string
+	Authorization string
+	Origin        string
+	UserAgent     string
+	RawQuery      string
+}
+
+// Query is the query of the request that opened the connection. What is malformed in it is left out.
+func (h Handshake) Query() url.Values {
+	query, _ := url.ParseQuery(h.RawQuery)
+	return query
+}
+
+// Event is one event from a client.
+type Event struct {
+	Name string
+	// Args are the raw JSON of each argument. Where one held binary data, its place is taken by
+	// {"_placeholder":true,"num":i} and the data is Binary[i].
+	Args   []json.RawMessage
+	Binary [][]byte
+	// TooDeep tells that the arguments were nested deeper than 64 levels and have been left out.
+	TooDeep bool
+	// Ack answers the event, payload being encoded as JSON. It is nil where the client wants no answer. The first call
+	// wins; it may come from any goroutine.
+	Ack func(payload any)
+}
