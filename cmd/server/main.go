@@ -4,6 +4,8 @@
 //	server -demo      serve throw-away data with people of every role and a simulated fleet
 //	server token      print a development token
 //	server simulate   drive a fleet against any running server
+//	server version    print the version
+//	server help       tell of these
 package main
 
 import (
@@ -12,13 +14,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
-	"rolecall/internal/app"
+	"github.com/alecthomas/kong"
+
 	"rolecall/internal/config"
+	"rolecall/internal/roles"
 )
 
 func main() {
@@ -33,45 +37,46 @@ func main() {
 	}
 }
 
-// run picks the sub-command.
+// commands is the command line.
+type commands struct {
+	Serve    serve    `cmd:"" help:"Serve; this is the command where none is named."`
+	Token    token    `cmd:"" help:"Print a development token."`
+	Simulate simulate `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
+	Version  version  `cmd:"" help:"Print the version."`
+}
+
+// output is where a command prints to.
+type output struct{ out, logs io.Writer }
+
+// run runs the command that args name.
 func run(ctx context.Context, args []string, out, logs io.Writer) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case "token":
-			return printToken(args[1:], out, logs)
-		case "simulate":
-			return simulateFleet(ctx, args[1:], out, logs)
-		}
-	}
-	return serve(ctx, args, out, logs)
-}
-
-func serve(ctx context.Context, args []string, out, logs io.Writer) error {
-	c, warnings, err := config.Parse(args, config.Environ(), logs)
+	chosen, err := config.ParseCommand(&commands{}, named(args), config.Environ(), logs, kong.Name("server"),
+		kong.Description("Rolecall: role-based notification and live tracking over Socket.IO and REST."),
+		kong.Vars{"roles": strings.Join(roleNames(), ","), "company": roles.DefaultCompany})
 	if err != nil {
 		return err
 	}
-	log := newLogger(c, logs)
-	for _, warning := range warnings {
-		log.WarnContext(ctx, string(warning))
-	}
-	managing, stop := context.WithCancel(ctx)
-	defer stop()
-	go manageMemory(managing, log)
-	if c.Demo {
-		return serveDemo(ctx, c, log, out)
-	}
-	program, err := app.New(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	return program.Run(ctx)
+	chosen.BindTo(ctx, (*context.Context)(nil))
+	return chosen.Run(output{out, logs})
 }
 
-func newLogger(c config.Config, out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+// named names the command where args leave it out, and turns the command help into the flag. A default command of kong's
+// would take the misspelt name of another as its own argument, and its flags would be missing from -help.
+func named(args []string) []string {
+	switch {
+	case len(args) == 0 || strings.HasPrefix(args[0], "-"):
+		return append([]string{"serve"}, args...)
+	case args[0] == "help":
+		return append(args[1:len(args):len(args)], "--help")
+	default:
+		return args
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+}
+
+func roleNames() []string {
+	var names []string
+	for _, role := range roles.All() {
+		names = append(names, string(role))
+	}
+	return names
 }

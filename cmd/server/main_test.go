@@ -77,10 +77,14 @@ func TestCommandLineFaults(t *testing.T) {
 		env  string // NAME=value
 		says string
 	}{
-		"unknown argument":      {args: []string{"serve"}, says: `"serve"`},
+		"unknown argument":      {args: []string{"serve", "extra"}, says: "extra"},
+		"unknown command":       {args: []string{"tokn", "-user", "a"}, says: `tokn, did you mean "token"?`},
 		"unknown flag":          {args: []string{"-nope"}, says: "-nope"},
 		"no role":               {args: []string{"token", "-user", "a"}, says: "-role"},
 		"unknown role":          {args: []string{"token", "-user", "a", "-role", "root"}, says: "root"},
+		"the roles there are":   {args: []string{"token", "-user", "a", "-role", "root"}, says: "admin, driver, company, provider, vendor"},
+		"bad validity":          {args: []string{"token", "-user", "a", "-role", "admin", "-for", "soon"}, says: `--for: "soon" is not a time such as`},
+		"a setting elsewhere":   {args: []string{"token", "-user", "a", "-role", "admin", "-demo"}, says: "--demo"},
 		"bad user":              {args: []string{"token", "-user", "a b", "-role", "admin"}, says: "-user"},
 		"bad company":           {args: []string{"token", "-user", "a", "-role", "driver", "-company", "*"}, says: "-company"},
 		"short secret":          {args: nil, env: "ROLECALL_JWT_SECRET=short", says: "ROLECALL_JWT_SECRET"},
@@ -108,6 +112,7 @@ func TestCommandLineFaults(t *testing.T) {
 
 func TestHelpNamesEverySetting(t *testing.T) {
 	for command, wants := range map[string][]string{
+		"serve":    {"-addr", "ROLECALL_DATA_DIR"},
 		"":         {"-addr", "-data-dir", "-jwt-secret", "-tracking-flush", "-demo", "ROLECALL_DATA_DIR", "token", "simulate"},
 		"token":    {"-user", "-role", "-company"},
 		"simulate": {"-url", "-traces", "-drivers", "-speed", "-keep-time"},
@@ -121,6 +126,50 @@ func TestHelpNamesEverySetting(t *testing.T) {
 				t.Errorf("%s -help does not tell of %s", command, want)
 			}
 		}
+	}
+}
+
+func TestHelpCommand(t *testing.T) {
+	for command, wants := range map[string][]string{
+		"help":       {"serve [flags]", "token --user", "simulate [flags]", "version"},
+		"help token": {"-user", "-role", "-company"},
+	} {
+		var help bytes.Buffer
+		if err := run(t.Context(), strings.Fields(command), io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
+			t.Errorf("%s: %v", command, err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(help.String(), want) {
+				t.Errorf("%s does not tell of %s: %s", command, want, help.String())
+			}
+		}
+	}
+}
+
+// Whoever knows flags from Go writes one dash, others write two; with either a value may follow by itself or by "=".
+func TestDashes(t *testing.T) {
+	t.Setenv("ROLECALL_JWT_SECRET", secret)
+	for _, args := range [][]string{
+		{"-user", "d1", "-role", "driver", "-company", "acme"},
+		{"--user", "d1", "--role", "driver", "--company", "acme"},
+		{"-user=d1", "--role=driver", "-company=acme"},
+		{"-user=d1", "--role=driver", "-company=acme", "-name", "-d"},
+	} {
+		var out bytes.Buffer
+		if err := run(t.Context(), append([]string{"token"}, args...), &out, io.Discard); err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		if who := verify(t, []byte(secret), out.String()); who.UserID != "d1" || who.Role != roles.Driver || who.CompanyID != "acme" {
+			t.Errorf("%s: the token speaks for %+v", args, who)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"version"}, &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), "rolecall ") {
+		t.Errorf("version: %q, %v", out.String(), err)
 	}
 }
 

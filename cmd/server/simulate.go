@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -15,68 +13,61 @@ import (
 	"rolecall/internal/simulation/traces"
 )
 
-// simulation is the settings of a simulated fleet.
-type simulation struct {
-	fleet     fleet.Config
-	companies string
-	tracesDir string
-	dataDir   string
+// simulate is the command that drives a fleet.
+type simulate struct {
+	URL         string        `name:"url" default:"http://127.0.0.1:8080" placeholder:"ADDRESS" help:"Address of the server."`
+	Traces      string        `placeholder:"FOLDER" help:"Folder of recorded trips, one a driver (CSV: ts,lat,lng,speed_mps,heading_deg,accuracy_m,altitude_m)."`
+	Drivers     int           `default:"20" placeholder:"NUMBER" help:"Number of made-up cars, where there are no recorded trips."`
+	Speed       float64       `default:"1" placeholder:"TIMES" help:"How many times faster than recorded."`
+	KeepTime    bool          `help:"Send recorded time stamps as they are, instead of ending now."`
+	LongestWait time.Duration `default:"5s" placeholder:"TIME" help:"Cut longer pauses of a recorded trip to this."`
+	Rate        float64       `default:"1" placeholder:"NUMBER" help:"Positions a second of a made-up car."`
+	For         time.Duration `default:"0s" placeholder:"TIME" help:"How long made-up cars drive; 0 until interrupted."`
+	Seed        uint64        `default:"1" placeholder:"NUMBER" help:"Picks the made-up town and its drives."`
+	Companies   string        `default:"${company}" placeholder:"IDS" help:"Companies the drivers work for, in turn, comma-separated."`
+	DataDir     string        `placeholder:"FOLDER" help:"Folder with the server's generated secret; where the server has it unless given."`
 }
 
-// simulateFleet drives recorded trips or made-up cars against any running server that shares a secret with this one.
-func simulateFleet(ctx context.Context, args []string, out, errors io.Writer) error {
-	s, err := parseSimulation(args, errors)
+// Run drives until the trips are at their end, or ctx is.
+func (s *simulate) Run(ctx context.Context, to output) error {
+	c, err := s.fleet()
 	if err != nil {
 		return err
 	}
-	secret, err := sharedSecret(s.dataDir)
+	secret, err := sharedSecret(s.DataDir)
 	if err != nil {
 		return err
 	}
 	expiresAt := time.Now().Add(24 * time.Hour)
-	s.fleet.Token = func(driverID, companyID string) (string, error) {
+	c.Token = func(driverID, companyID string) (string, error) {
 		return auth.Mint(secret, auth.Identity{
 			UserID: driverID, Username: driverID, Role: roles.Driver, CompanyID: companyID, ExpiresAt: expiresAt,
 		})
 	}
-	s.fleet.Progress = out
-	summary, err := fleet.Run(ctx, s.fleet)
-	if _, failed := fmt.Fprint(out, summary); failed != nil {
+	c.Progress = to.out
+	summary, err := fleet.Run(ctx, c)
+	if _, failed := fmt.Fprint(to.out, summary); failed != nil {
 		return failed
 	}
 	return err
 }
 
-func parseSimulation(args []string, errors io.Writer) (simulation, error) {
-	var s simulation
-	flags := flag.NewFlagSet("server simulate", flag.ContinueOnError)
-	flags.SetOutput(errors)
-	flags.StringVar(&s.fleet.URL, "url", "http://127.0.0.1:8080", "`address` of the server")
-	flags.StringVar(&s.tracesDir, "traces", "", "`folder` of recorded trips, one a driver (CSV: ts,lat,lng,speed_mps,heading_deg,accuracy_m,altitude_m)")
-	flags.IntVar(&s.fleet.Drivers, "drivers", 20, "`number` of made-up cars, where there are no recorded trips")
-	flags.Float64Var(&s.fleet.Speed, "speed", 1, "how many `times` faster than recorded")
-	flags.BoolVar(&s.fleet.KeepTime, "keep-time", false, "send recorded time stamps as they are, instead of ending now")
-	flags.DurationVar(&s.fleet.LongestWait, "longest-wait", 5*time.Second, "cut longer pauses of a recorded trip to this `time`")
-	flags.Float64Var(&s.fleet.Rate, "rate", 1, "positions a second of a made-up car")
-	flags.DurationVar(&s.fleet.Duration, "for", 0, "how `long` made-up cars drive; 0 until interrupted")
-	flags.Uint64Var(&s.fleet.Seed, "seed", 1, "`number` that picks the made-up town and its drives")
-	flags.StringVar(&s.companies, "companies", roles.DefaultCompany, "`companies` the drivers work for, in turn, comma-separated")
-	flags.StringVar(&s.dataDir, "data-dir", "", "`folder` with the server's generated secret; default as for the server")
-	if err := flags.Parse(args); err != nil {
-		return s, err
+func (s *simulate) fleet() (fleet.Config, error) {
+	c := fleet.Config{
+		URL: s.URL, Drivers: s.Drivers, Speed: s.Speed, KeepTime: s.KeepTime, LongestWait: s.LongestWait, Rate: s.Rate,
+		Duration: s.For, Seed: s.Seed, Companies: strings.Split(s.Companies, ","),
 	}
-	for company := range strings.SplitSeq(s.companies, ",") {
+	for _, company := range c.Companies {
 		if !roles.ValidUserID(company) {
-			return s, fmt.Errorf("-companies: %q is not 1 to 64 of A-Z a-z 0-9 _ -", company)
+			return c, fmt.Errorf("--companies: %q is not 1 to 64 of A-Z a-z 0-9 _ -", company)
 		}
-		s.fleet.Companies = append(s.fleet.Companies, company)
 	}
-	if s.tracesDir == "" {
-		return s, nil
+	if s.Traces == "" {
+		return c, nil
 	}
 	var err error
-	if s.fleet.Traces, err = traces.Read(os.DirFS(s.tracesDir)); err != nil {
-		return s, fmt.Errorf("-traces: %w", err)
+	if c.Traces, err = traces.Read(os.DirFS(s.Traces)); err != nil {
+		return c, fmt.Errorf("--traces: %w", err)
 	}
-	return s, nil
+	return c, nil
 }

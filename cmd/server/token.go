@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"time"
@@ -11,49 +10,48 @@ import (
 	"rolecall/internal/roles"
 )
 
-// printToken mints a development token with the secret of the server's data folder or environment.
-func printToken(args []string, out, errors io.Writer) error {
-	flags := flag.NewFlagSet("server token", flag.ContinueOnError)
-	flags.SetOutput(errors)
-	user := flags.String("user", "", "user `id`, required")
-	name := flags.String("name", "", "display `name`; default: the id")
-	role := flags.String("role", "", "admin, driver, company, provider or vendor, required")
-	company := flags.String("company", "", "company `id` of a driver or company user")
-	validity := flags.Duration("for", 24*time.Hour, "how `long` the token lasts")
-	dataDir := flags.String("data-dir", "", "`folder` with the server's generated secret; default as for the server")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	who, err := developer(*user, *name, *role, *company, time.Now().Add(*validity))
+// token is the command that mints a development token with the secret of the server's data folder or environment.
+type token struct {
+	User    string        `required:"" placeholder:"ID" help:"User id."`
+	Name    string        `placeholder:"NAME" help:"Display name; the id where there is none."`
+	Role    string        `required:"" enum:"${roles}" placeholder:"ROLE" help:"One of ${enum}."`
+	Company string        `placeholder:"ID" help:"Company id of a driver or company user."`
+	For     time.Duration `default:"24h" placeholder:"TIME" help:"How long the token lasts."`
+	DataDir string        `placeholder:"FOLDER" help:"Folder with the server's generated secret; where the server has it unless given."`
+}
+
+// Run prints the token.
+func (t *token) Run(to output) error {
+	who, err := t.identity(time.Now())
 	if err != nil {
 		return err
 	}
-	secret, err := sharedSecret(*dataDir)
+	secret, err := sharedSecret(t.DataDir)
 	if err != nil {
 		return err
 	}
-	token, err := auth.Mint(secret, who)
+	signed, err := auth.Mint(secret, who)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, token)
+	_, err = fmt.Fprintln(to.out, signed)
 	return err
 }
 
-func developer(user, name, role, company string, expiresAt time.Time) (auth.Identity, error) {
-	parsed, err := roles.Parse(role)
+func (t *token) identity(now time.Time) (auth.Identity, error) {
 	switch {
-	case err != nil:
-		return auth.Identity{}, fmt.Errorf("-role: %w", err)
-	case !roles.ValidUserID(user):
-		return auth.Identity{}, fmt.Errorf("-user: %q is not 1 to 64 of A-Z a-z 0-9 _ -", user)
-	case company != "" && !roles.ValidUserID(company):
-		return auth.Identity{}, fmt.Errorf("-company: %q is not 1 to 64 of A-Z a-z 0-9 _ -", company)
+	case !roles.ValidUserID(t.User):
+		return auth.Identity{}, fmt.Errorf("--user: %q is not 1 to 64 of A-Z a-z 0-9 _ -", t.User)
+	case t.Company != "" && !roles.ValidUserID(t.Company):
+		return auth.Identity{}, fmt.Errorf("--company: %q is not 1 to 64 of A-Z a-z 0-9 _ -", t.Company)
 	}
+	name := t.Name
 	if name == "" {
-		name = user
+		name = t.User
 	}
-	return auth.Identity{UserID: user, Username: name, Role: parsed, CompanyID: company, ExpiresAt: expiresAt}, nil
+	return auth.Identity{
+		UserID: t.User, Username: name, Role: roles.Role(t.Role), CompanyID: t.Company, ExpiresAt: now.Add(t.For),
+	}, nil
 }
 
 // sharedSecret is the secret that a server with the same environment checks tokens with.

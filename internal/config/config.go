@@ -2,7 +2,6 @@
 package config
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
@@ -23,176 +24,134 @@ import (
 // Prefix begins every environment variable of the program.
 const Prefix = "ROLECALL_"
 
-// Config is every setting of the server.
+// Config is every setting of the server. The tags say what kong needs for a flag: its default, its line in the help, and
+// its name where that is not the field's. Besides the flag there is a variable of the same name.
 type Config struct {
 	// Addr is the public listener, host:port.
-	Addr string
+	Addr string `group:"Server:" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Public listener."`
 	// DataDir holds the database file and the generated secret.
-	DataDir string
+	DataDir string `group:"Server:" default:"./data" placeholder:"FOLDER" help:"Folder of the database and the generated secret."`
 
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
-	JWTSecret string
-	JWKSURL   string
+	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
+	JWKSURL   string `group:"Tokens:" name:"jwks-url" placeholder:"URL" help:"URL of an identity provider's keys, instead of a secret."`
 	// JWTAlgorithms pins the accepted algorithms; empty for the default of the kind of key.
-	JWTAlgorithms []string
-	JWTIssuer     string
-	JWTAudience   string
+	JWTAlgorithms []string `group:"Tokens:" name:"jwt-algs" sep:"none" placeholder:"NAMES" help:"Accepted token algorithms, comma-separated."`
+	JWTIssuer     string   `group:"Tokens:" placeholder:"NAME" help:"The issuer a token must name."`
+	JWTAudience   string   `group:"Tokens:" placeholder:"NAME" help:"The audience a token must name."`
 
 	// AllowedOrigins are the origins whose pages may connect, besides the server's own; "*" allows all.
-	AllowedOrigins []string
+	AllowedOrigins []string `group:"Who may connect:" sep:"none" placeholder:"ORIGINS" help:"Origins whose pages may connect besides the server's own, comma-separated."`
 	// TrustedProxies are the peers whose forwarding headers are believed.
-	TrustedProxies []netip.Prefix
+	TrustedProxies []netip.Prefix `group:"Who may connect:" sep:"none" placeholder:"ADDRESSES" help:"Addresses and networks whose forwarding headers are believed, comma-separated."`
 
 	// HandshakesPerIP is how often a client address may open a session; the zero Rate sets no limit.
-	HandshakesPerIP limit.Rate
+	HandshakesPerIP limit.Rate `group:"Who may connect:" type:"rateOrOff" default:"100/1s:1000" placeholder:"RATE" help:"Rate of new sessions a client address: requests/period:burst, or off."`
 	// MaxConnectionsPerIP is how many sessions a client address may have open; 0 sets no limit.
-	MaxConnectionsPerIP int
+	MaxConnectionsPerIP int `group:"Who may connect:" type:"countOrOff" default:"off" placeholder:"NUMBER" help:"Number of open sessions a client address, or off."`
 	// MaxSocketsPerUser is how many sockets a user may have open, over all namespaces.
-	MaxSocketsPerUser int
+	MaxSocketsPerUser int `group:"Who may connect:" default:"20" placeholder:"NUMBER" help:"Number of open sockets a user."`
 
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
-	CompressFrom int
+	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
 
-	TrackingFlush     time.Duration
-	PositionRetention time.Duration
+	TrackingFlush     time.Duration `group:"Tracking and chat:" default:"100ms" placeholder:"TIME" help:"Least time between two position events of a room; 0 sends each at once."`
+	PositionRetention time.Duration `group:"Tracking and chat:" default:"720h" placeholder:"TIME" help:"How long positions are kept; 0 for ever."`
 	// MessageRetention is 0 where messages are kept for ever.
-	MessageRetention time.Duration
-	ChatOpenRooms    bool
-	Rates            map[limit.Kind]limit.Rate
+	MessageRetention time.Duration `group:"Tracking and chat:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long messages are kept: a time, or kept."`
+	ChatOpenRooms    bool          `group:"Tracking and chat:" default:"true" help:"Let every user into rooms that are neither direct nor groups."`
+	// Rates has the rate of every kind; the flags are those of rateFlags.
+	Rates map[limit.Kind]limit.Rate `kong:"-"`
 
-	ShutdownTimeout time.Duration
-	LogLevel        slog.Level
+	ShutdownTimeout time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time for an orderly stop."`
+	LogLevel        slog.Level    `group:"Server:" default:"info" placeholder:"LEVEL" help:"Least level of log lines: debug, info, warn, error."`
 	// LogFormat is text or json.
-	LogFormat string
+	LogFormat string `group:"Server:" enum:"text,json" default:"text" placeholder:"FORM" help:"Form of log lines: text or json."`
 	// Demo runs with throw-away data, ready-made people and a simulated fleet.
-	Demo bool
+	Demo bool `group:"Demo:" help:"Throw-away data, ready-made people of every role, a simulated fleet."`
 	// DemoDrivers is the size of the simulated fleet.
-	DemoDrivers int
+	DemoDrivers int `group:"Demo:" default:"24" placeholder:"NUMBER" help:"Number of simulated drivers in the demo."`
+}
+
+// Settings are the flags of a command that takes all of them; kong fills and checks them.
+type Settings struct {
+	Config    `embed:"" envprefix:"ROLECALL_"`
+	RateFlags rateFlags `embed:"" envprefix:"ROLECALL_" prefix:"rate-" group:"Rates of a user, requests/period:burst:"`
+
+	unknown []Warning
+}
+
+// rateFlags are the rates of the kinds; their defaults are those of the wire contract, given to kong by defaultRates.
+type rateFlags struct {
+	Chat     limit.Rate `default:"${chat}" placeholder:"RATE" help:"Messages."`
+	Typing   limit.Rate `default:"${typing}" placeholder:"RATE" help:"Typing signs."`
+	Join     limit.Rate `default:"${join}" placeholder:"RATE" help:"Rooms joined, left and made."`
+	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Events and requests with positions."`
+	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
+	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
+	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
+}
+
+func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
+	return map[limit.Kind]limit.Rate{
+		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location,
+		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure,
+	}
+}
+
+func defaultRates() kong.Vars {
+	vars := kong.Vars{}
+	for kind, rate := range limit.Defaults() {
+		vars[string(kind)] = rate.String()
+	}
+	return vars
 }
 
 // Default returns the settings of a server with nothing configured.
 func Default() Config {
-	return Config{
-		Addr: "127.0.0.1:8080", DataDir: "./data",
-		HandshakesPerIP:   limit.Rate{Requests: 100, Period: time.Second, Burst: 1000},
-		MaxSocketsPerUser: 20,
-		TrackingFlush:     100 * time.Millisecond, PositionRetention: 720 * time.Hour,
-		ChatOpenRooms: true, Rates: limit.Defaults(),
-		ShutdownTimeout: 20 * time.Second, LogFormat: "text", DemoDrivers: 24,
+	c, _, err := Parse(nil, nil, io.Discard)
+	if err != nil {
+		panic(fmt.Sprintf("config: the defaults: %v", err)) // a tag is wrong: no program gets past its first test
 	}
+	return c
 }
 
 // Warning is a setting that is worth a word at start.
 type Warning string
 
-// Parse reads args and environ (as from os.Environ). A flag goes before the variable of the same name. The error of a
-// bad value names the flag or the variable; flag.ErrHelp tells that help was printed to out.
+// Parse reads args and environ (as from os.Environ), as ParseCommand does, where there are the settings alone.
 func Parse(args, environ []string, out io.Writer) (Config, []Warning, error) {
-	c := Default()
-	flags := c.flags()
-	flags.SetOutput(out)
-	flags.Usage = func() { usage(flags, out) }
-	warnings, err := fromEnvironment(flags, environ)
-	if err != nil {
+	var s Settings
+	if _, err := ParseCommand(&s, args, environ, out); err != nil {
 		return Config{}, nil, err
 	}
-	if err := flags.Parse(args); err != nil {
-		return Config{}, nil, err
-	}
-	if flags.NArg() > 0 {
-		argument := flags.Arg(0)
-		if c.JWTSecret != "" {
-			argument = "…" // it may be a part of the secret, cut off by a blank
-		}
-		return Config{}, nil, fmt.Errorf("unexpected argument %q", argument)
-	}
-	warnings = append(warnings, c.warnings()...)
-	if err := c.check(); err != nil {
-		return Config{}, warnings, err
-	}
-	return c, warnings, nil
+	return s.Config, s.Warnings(), nil
 }
 
-// FlagName is the flag of an environment variable: ROLECALL_DATA_DIR is -data-dir.
-func FlagName(variable string) string {
-	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(variable, Prefix), "_", "-"))
+// Help is what -help says above the flags.
+func (*Settings) Help() string {
+	return "Every flag is also an environment variable: --data-dir is " + Variable("data-dir") + ". A single dash does as well."
 }
 
-// Variable is the environment variable of a flag.
-func Variable(flagName string) string {
-	return Prefix + strings.ToUpper(strings.ReplaceAll(flagName, "-", "_"))
+// Validate makes the settings complete and checks them; kong calls it.
+func (s *Settings) Validate() error {
+	s.Rates = s.RateFlags.byKind()
+	return s.check()
 }
 
-func (c *Config) flags() *flag.FlagSet {
-	f := flag.NewFlagSet("server", flag.ContinueOnError)
-	f.StringVar(&c.Addr, "addr", c.Addr, "public listener, `host:port`")
-	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` of the database and the generated secret")
-	f.StringVar(&c.JWTSecret, "jwt-secret", "", "shared HS256 `secret`, at least 32 bytes; generated into the data folder where not given")
-	f.StringVar(&c.JWKSURL, "jwks-url", "", "`URL` of an identity provider's keys, instead of a secret")
-	f.Var((*list)(&c.JWTAlgorithms), "jwt-algs", "accepted token `algorithms`, comma-separated")
-	f.StringVar(&c.JWTIssuer, "jwt-issuer", "", "the `issuer` a token must name")
-	f.StringVar(&c.JWTAudience, "jwt-audience", "", "the `audience` a token must name")
-	f.Var((*list)(&c.AllowedOrigins), "allowed-origins", "`origins` whose pages may connect, comma-separated; default: the server's own")
-	f.Var((*proxies)(&c.TrustedProxies), "trusted-proxies", "`addresses` and networks whose forwarding headers are believed, comma-separated")
-	f.Var((*optionalRate)(&c.HandshakesPerIP), "handshakes-per-ip", "`rate` of new sessions a client address: requests/period:burst, or off")
-	f.Var((*optionalCount)(&c.MaxConnectionsPerIP), "max-connections-per-ip", "`number` of open sessions a client address, or off (the default)")
-	f.IntVar(&c.MaxSocketsPerUser, "max-sockets-per-user", c.MaxSocketsPerUser, "`number` of open sockets a user")
-	f.IntVar(&c.CompressFrom, "compress-from", c.CompressFrom, "size in `bytes` from which messages are compressed for WebSocket clients that offer it; 0 compresses none")
-	f.DurationVar(&c.TrackingFlush, "tracking-flush", c.TrackingFlush, "least `time` between two position events of a room; 0 sends each at once")
-	f.DurationVar(&c.PositionRetention, "position-retention", c.PositionRetention, "how `long` positions are kept; 0 for ever")
-	f.Var((*retention)(&c.MessageRetention), "message-retention", "how `long` messages are kept: a time, or kept")
-	f.BoolVar(&c.ChatOpenRooms, "chat-open-rooms", c.ChatOpenRooms, "let every user into rooms that are neither direct nor groups")
-	for _, kind := range rateKinds() {
-		f.Var(rateValue{c.Rates, kind}, "rate-"+string(kind), "`rate` of this kind of event a user: requests/period:burst")
-	}
-	f.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", c.ShutdownTimeout, "`time` for an orderly stop")
-	f.TextVar(&c.LogLevel, "log-level", c.LogLevel, "least `level` of log lines: debug, info, warn, error")
-	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`form` of log lines: text or json")
-	f.BoolVar(&c.Demo, "demo", false, "throw-away data, ready-made people of every role, a simulated fleet")
-	f.IntVar(&c.DemoDrivers, "demo-drivers", c.DemoDrivers, "`number` of simulated drivers in the demo")
-	return f
+// AfterApply looks for variables that no setting has; kong calls it.
+func (s *Settings) AfterApply(command *kong.Context, environ environment) error {
+	s.unknown = environ.unknown(command.Flags())
+	return nil
 }
 
-func rateKinds() []limit.Kind {
-	return []limit.Kind{limit.Chat, limit.Typing, limit.Join, limit.Location, limit.Read, limit.Other, limit.Failure}
-}
-
-func usage(flags *flag.FlagSet, out io.Writer) {
-	_, _ = fmt.Fprintf(out, "Usage: server [flags]\n       server token|simulate [flags]   (each with -help)\n\n"+
-		"Every flag is also an environment variable: -data-dir is %s.\n\n", Variable("data-dir"))
-	flags.PrintDefaults()
-}
-
-// fromEnvironment sets flags from their variables and reports variables that no flag has.
-func fromEnvironment(flags *flag.FlagSet, environ []string) ([]Warning, error) {
-	var unknown []Warning
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, Prefix) {
-			continue
-		}
-		flagName := FlagName(name)
-		if flags.Lookup(flagName) == nil || Variable(flagName) != name {
-			unknown = append(unknown, Warning("unknown variable "+name+", see -help"))
-			continue
-		}
-		if err := flags.Set(flagName, value); err != nil {
-			if secretFlag(flagName) {
-				value = "…"
-			}
-			return nil, fmt.Errorf("%s: bad value %q: %w", name, value, err)
-		}
-	}
-	slices.Sort(unknown)
-	return unknown, nil
-}
-
-func secretFlag(name string) bool { return name == "jwt-secret" }
+// Warnings names variables that no setting has, and insecure choices.
+func (s *Settings) Warnings() []Warning { return append(s.unknown, s.insecure()...) }
 
 // check finds values that are well formed and yet unusable.
 func (c *Config) check() error {
 	bad := func(flagName, reason string) error {
-		return fmt.Errorf("%s (-%s): %s", Variable(flagName), flagName, reason)
+		return &refusal{flag: flagName, variable: Variable(flagName), reason: reason}
 	}
 	switch {
 	case !listenAddress(c.Addr):
@@ -215,8 +174,6 @@ func (c *Config) check() error {
 		return bad("position-retention", "must not be negative")
 	case c.ShutdownTimeout <= 0:
 		return bad("shutdown-timeout", "must be longer than nothing")
-	case c.LogFormat != "text" && c.LogFormat != "json":
-		return bad("log-format", "must be text or json")
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
@@ -247,8 +204,7 @@ func httpURL(text string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
-// warnings names insecure choices.
-func (c *Config) warnings() []Warning {
+func (c *Config) insecure() []Warning {
 	var all []Warning
 	if slices.Contains(c.AllowedOrigins, origin.Any) {
 		all = append(all, "pages of every origin may connect (allowed-origins is *)")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"rolecall/internal/config"
 )
 
@@ -22,6 +24,9 @@ func TestSecretIsNeverEchoed(t *testing.T) {
 		"its variable is misspelt": {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWTSECRET=" + secret + short}},
 		"a bad variable beside it": {nil, []string{"ROLECALL_JWT_SECRET=" + secret + short, "ROLECALL_DEMO=maybe"}},
 		"blanks around the =":      {[]string{"-jwt-secret", "=", secret + short}, nil},
+		"cut off by a blank":       {[]string{"-jwt-secret", secret, short}, nil},
+		"behind the end of flags":  {[]string{"-jwt-secret", secret, "--", short}, nil},
+		"no argument for a flag":   {[]string{"-demo", "-jwt-secret=" + secret + short, "-addr"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -39,6 +44,27 @@ func TestSecretIsNeverEchoed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The same of any command line that has the secret somewhere behind its flag.
+func TestSecretIsNeverEchoedWhateverStandsBesideIt(t *testing.T) {
+	words := rapid.SliceOfN(rapid.SampledFrom([]string{
+		"-demo", "--demo", "-addr", "-addr=x", "--data-dir", "-jwt-secret", "--", "=", "-", "", "extra", "-x", "-help", "-rate-chat=1", "-no-such",
+	}), 0, 4)
+	rapid.Check(t, func(t *rapid.T) {
+		short := "hunter2-is-short"
+		args := append(words.Draw(t, "before"), rapid.SampledFrom([]string{"-jwt-secret", "--jwt-secret"}).Draw(t, "flag"))
+		args = append(args, words.Draw(t, "between")...)
+		args = append(append(args, short), words.Draw(t, "after")...)
+		var out bytes.Buffer
+		_, _, err := config.Parse(args, nil, &out)
+		if err == nil {
+			t.Fatalf("%q is taken", args)
+		}
+		if text := out.String() + err.Error(); strings.Contains(text, short) {
+			t.Fatalf("%q: echoed: %s", args, text)
+		}
+	})
 }
 
 // A value that is no secret is shown, so that whoever reads the error finds it.

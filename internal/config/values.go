@@ -1,140 +1,154 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
+	"log/slog"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
 )
 
+// mappers are how the types of flags are read. All are here, also of types that kong knows, so that every error says
+// what is expected in the same words.
+func mappers() []kong.Option {
+	return []kong.Option{
+		kong.TypeMapper(reflect.TypeFor[bool](), toggle{}),
+		kong.TypeMapper(reflect.TypeFor[string](), kong.MapperFunc(decodeString)),
+		kong.TypeMapper(reflect.TypeFor[int](), decoder(parser("a whole number", strconv.Atoi))),
+		kong.TypeMapper(reflect.TypeFor[uint64](), decoder(parser("a whole number from 0", func(text string) (uint64, error) {
+			return strconv.ParseUint(text, 10, 64)
+		}))),
+		kong.TypeMapper(reflect.TypeFor[float64](), decoder(parser("a number", func(text string) (float64, error) {
+			return strconv.ParseFloat(text, 64)
+		}))),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), decoder(parser("a time such as 100ms, 20s or 720h", time.ParseDuration))),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), decoder(parser("debug, info, warn or error", func(text string) (level slog.Level, err error) {
+			return level, level.UnmarshalText([]byte(text))
+		}))),
+		kong.TypeMapper(reflect.TypeFor[[]string](), decoder(parseList)),
+		kong.TypeMapper(reflect.TypeOf(Config{}.TrustedProxies), decoder(clientip.ParseProxies)),
+		kong.TypeMapper(reflect.TypeFor[limit.Rate](), decoder(limit.ParseRate)),
+		kong.NamedMapper("rateOrOff", decoder(parseRateOrOff)),
+		kong.NamedMapper("countOrOff", decoder(parseCountOrOff)),
+		kong.NamedMapper("timeOrKept", decoder(parseTimeOrKept)),
+	}
+}
+
+// decoder makes a mapper of a function that reads a value; its error says what is wrong with the text.
+func decoder[T any](parse func(text string) (T, error)) kong.Mapper {
+	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		text, err := valueText(ctx)
+		if err != nil {
+			return err
+		}
+		value, err := parse(text)
+		if err != nil {
+			return refuse(ctx.Value, err.Error())
+		}
+		target.Set(reflect.ValueOf(value))
+		return nil
+	})
+}
+
+// parser gives a function that reads a value an error which says what is expected.
+func parser[T any](expected string, parse func(text string) (T, error)) func(text string) (T, error) {
+	return func(text string) (T, error) {
+		value, err := parse(text)
+		if err != nil {
+			return value, fmt.Errorf("%q is not %s", text, expected)
+		}
+		return value, nil
+	}
+}
+
+func refuse(value *kong.Value, reason string) error {
+	return &refusal{flag: value.Name, variable: variableOf(value), reason: reason}
+}
+
+func valueText(ctx *kong.DecodeContext) (string, error) {
+	text, ok := ctx.Scan.Pop().Value.(string)
+	if !ok {
+		return "", refuse(ctx.Value, "needs a value")
+	}
+	return text, nil
+}
+
+func decodeString(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := valueText(ctx)
+	if err != nil {
+		return err
+	}
+	if choice := ctx.Value.EnumSlice(); ctx.Value.Enum != "" && !slices.Contains(choice, text) {
+		return refuse(ctx.Value, fmt.Sprintf("%q is none of %s", text, strings.Join(choice, ", ")))
+	}
+	target.SetString(text)
+	return nil
+}
+
+// toggle reads a flag that needs no value.
+type toggle struct{}
+
+// IsBool implements kong.BoolMapper.
+func (toggle) IsBool() bool { return true }
+
+// Decode implements kong.Mapper.
+func (toggle) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		target.SetBool(true)
+		return nil
+	}
+	return decoder(parser("true or false", strconv.ParseBool)).Decode(ctx, target)
+}
+
+func parseList(text string) ([]string, error) {
+	var list []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			list = append(list, part)
+		}
+	}
+	return list, nil
+}
+
 // off is the word for a limit that is not set.
 const off = "off"
 
-// list is a comma-separated flag.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-func (l *list) Set(text string) error {
-	*l = nil
-	for part := range strings.SplitSeq(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			*l = append(*l, part)
-		}
-	}
-	return nil
-}
-
-// retention is a duration flag that also takes the word kept.
-type retention time.Duration
-
-func (r *retention) String() string {
-	if *r == 0 {
-		return "kept"
-	}
-	return time.Duration(*r).String()
-}
-
-func (r *retention) Set(text string) error {
-	if text == "kept" {
-		*r = 0
-		return nil
-	}
-	parsed, err := time.ParseDuration(text)
-	if err != nil || parsed <= 0 {
-		return errors.New("must be a time such as 8760h, or kept")
-	}
-	*r = retention(parsed)
-	return nil
-}
-
-// rateValue is the flag of one kind's rate.
-type rateValue struct {
-	rates map[limit.Kind]limit.Rate
-	kind  limit.Kind
-}
-
-func (r rateValue) String() string {
-	if r.rates == nil {
-		return ""
-	}
-	return r.rates[r.kind].String()
-}
-
-func (r rateValue) Set(text string) error {
-	parsed, err := limit.ParseRate(text)
-	if err == nil {
-		r.rates[r.kind] = parsed
-	}
-	return err
-}
-
-// optionalRate is a rate flag that also takes the word off.
-type optionalRate limit.Rate
-
-func (r *optionalRate) String() string {
-	if *r == (optionalRate{}) {
-		return off
-	}
-	return limit.Rate(*r).String()
-}
-
-func (r *optionalRate) Set(text string) error {
+func parseRateOrOff(text string) (limit.Rate, error) {
 	if text == off {
-		*r = optionalRate{}
-		return nil
+		return limit.Rate{}, nil
 	}
-	parsed, err := limit.ParseRate(text)
+	rate, err := limit.ParseRate(text)
 	if err != nil {
-		return fmt.Errorf("%w, nor off", err)
+		return limit.Rate{}, fmt.Errorf("%w, nor off", err)
 	}
-	*r = optionalRate(parsed)
-	return nil
+	return rate, nil
 }
 
-// optionalCount is a flag of a number from 1 that also takes the word off.
-type optionalCount int
-
-func (n *optionalCount) String() string {
-	if *n == 0 {
-		return off
-	}
-	return strconv.Itoa(int(*n))
-}
-
-func (n *optionalCount) Set(text string) error {
+func parseCountOrOff(text string) (int, error) {
 	if text == off {
-		*n = 0
-		return nil
+		return 0, nil
 	}
-	parsed, err := strconv.Atoi(text)
-	if err != nil || parsed <= 0 {
-		return errors.New("must be a number from 1, or off")
+	count, err := strconv.Atoi(text)
+	if err != nil || count <= 0 {
+		return 0, fmt.Errorf("%q is not a number from 1, nor off", text)
 	}
-	*n = optionalCount(parsed)
-	return nil
+	return count, nil
 }
 
-// proxies is a comma-separated flag of addresses and networks.
-type proxies []netip.Prefix
-
-func (p *proxies) String() string {
-	texts := make([]string, len(*p))
-	for i, proxy := range *p {
-		texts[i] = proxy.String()
+func parseTimeOrKept(text string) (time.Duration, error) {
+	if text == "kept" {
+		return 0, nil
 	}
-	return strings.Join(texts, ",")
-}
-
-func (p *proxies) Set(text string) error {
-	parsed, err := clientip.ParseProxies(text)
-	if err == nil {
-		*p = parsed
+	kept, err := time.ParseDuration(text)
+	if err != nil || kept <= 0 {
+		return 0, fmt.Errorf("%q is not a time such as 8760h, nor kept", text)
 	}
-	return err
+	return kept, nil
 }
