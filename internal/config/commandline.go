@@ -63,19 +63,18 @@ func forKong(command *kong.Node, args []string) ([]string, error) {
 			}
 		}
 	}
-	secret := false
+	secret := slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, secretFlag) })
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
 		name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 		if !strings.HasPrefix(arg, "-") || len(name) < 2 {
-			if secret { // this may be a part of it, cut off by a blank
-				return nil, errors.New("unexpected argument after the secret")
+			if secret { // which this may be a part of, cut off by a blank
+				return nil, fmt.Errorf("unexpected argument, not shown as it may belong to --%s", secretFlag)
 			}
 			out = append(out, arg)
 			continue
 		}
-		secret = secret || name == secretFlag
 		long := "--" + strings.TrimLeft(arg, "-")
 		if !joined && len(args) > 0 && takesValue(flags, name) {
 			long += "=" + args[0]

@@ -122,6 +122,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestEverySettingAsFlagAndVariable(t *testing.T) {
+	defaults := config.Default()
 	for name, s := range settings() {
 		t.Run(name, func(t *testing.T) {
 			variable := config.Variable(name)
@@ -155,7 +156,7 @@ func TestEverySettingAsFlagAndVariable(t *testing.T) {
 						t.Errorf("%s: %s", tc.what, warning)
 					}
 				}
-				if other := withoutSetting(got, name, s); other != "" {
+				if other := withoutSetting(got, defaults, name, s); other != "" {
 					t.Errorf("%s changed something else: %s", tc.what, other)
 				}
 			}
@@ -164,13 +165,13 @@ func TestEverySettingAsFlagAndVariable(t *testing.T) {
 }
 
 // withoutSetting tells which settings but the one named differ from the defaults.
-func withoutSetting(got config.Config, name string, s setting) string {
+func withoutSetting(got, defaults config.Config, name string, s setting) string {
 	var changed []string
 	for other, its := range settings() {
 		if other == name || slices.Contains(s.with, "-"+other) {
 			continue
 		}
-		if !cmp.Equal(its.get(got), its.get(config.Default())) {
+		if !cmp.Equal(its.get(got), its.get(defaults)) {
 			changed = append(changed, other)
 		}
 	}

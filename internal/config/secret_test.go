@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -48,20 +49,17 @@ func TestSecretIsNeverEchoed(t *testing.T) {
 
 // The same of any command line that has the secret somewhere behind its flag.
 func TestSecretIsNeverEchoedWhateverStandsBesideIt(t *testing.T) {
-	words := rapid.SliceOfN(rapid.SampledFrom([]string{
-		"-demo", "--demo", "-addr", "-addr=x", "--data-dir", "-jwt-secret", "--", "=", "-", "", "extra", "-x", "-help", "-rate-chat=1", "-no-such",
-	}), 0, 4)
+	alone := []string{"-demo", "--demo", "-addr=x", "--", "=", "-", "", "extra", "-x", "-help", "-rate-chat=1", "-no-such"}
+	words := rapid.SliceOfN(rapid.SampledFrom(append(alone, "-addr", "--data-dir", "-jwt-secret")), 0, 4)
+	between := rapid.SliceOfN(rapid.SampledFrom(alone), 0, 2) // what takes the secret for its own value may show it
 	rapid.Check(t, func(t *rapid.T) {
 		short := "hunter2-is-short"
 		args := append(words.Draw(t, "before"), rapid.SampledFrom([]string{"-jwt-secret", "--jwt-secret"}).Draw(t, "flag"))
-		args = append(args, words.Draw(t, "between")...)
+		args = append(args, between.Draw(t, "between")...)
 		args = append(append(args, short), words.Draw(t, "after")...)
 		var out bytes.Buffer
 		_, _, err := config.Parse(args, nil, &out)
-		if err == nil {
-			t.Fatalf("%q is taken", args)
-		}
-		if text := out.String() + err.Error(); strings.Contains(text, short) {
+		if text := out.String() + fmt.Sprint(err); strings.Contains(text, short) { // without an error where another secret follows
 			t.Fatalf("%q: echoed: %s", args, text)
 		}
 	})
