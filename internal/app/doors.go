@@ -1,17 +1,15 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 
-	"rolecall/internal/auth"
+	"rolecall/api"
 	"rolecall/internal/clientip"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
-	"rolecall/internal/roles"
-	"rolecall/internal/services/notices"
-	"rolecall/internal/services/people"
 	"rolecall/internal/simulation/demo"
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
@@ -32,14 +30,30 @@ const maxPayload = 1_000_000
 // Rule is who may send a socket event.
 type Rule = event.Rule
 
-func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder, directory *people.Service, inbox *notices.Service) {
+// openDoors lets events and requests in to the services.
+func (p *Program) openDoors(context.Context) (life, error) {
+	decoder, err := payload.NewDecoder()
+	if err != nil {
+		return life{}, err
+	}
+	p.mountSockets(decoder)
+	p.api = api.New(api.Options{
+		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
+		Chat: p.chat, Tracking: p.tracking, Notices: p.notices, Presence: p.people,
+		AllowOrigin: p.origins.Allows, Ready: p.isReady,
+	})
+	p.http.Handler = p.handler()
+	return life{}, nil
+}
+
+func (p *Program) mountSockets(decoder *payload.Decoder) {
 	mount := sockets.New(sockets.Options{
-		Engine: p.engine, Verifier: verifier, Presence: directory,
+		Engine: p.engine, Verifier: p.verifier, Presence: p.people,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
-	talk := chat.New(p.chat, directory, p.log)
+	talk := chat.New(p.chat, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
-	notify := system.New(inbox, p.log)
+	notify := system.New(p.notices, p.log)
 	p.events = make(map[string]map[string]Rule)
 	for name, domains := range map[string][]sockets.Domain{
 		"/":         {track, notify, talk},
@@ -50,9 +64,6 @@ func (p *Program) mountSockets(verifier *auth.Verifier, decoder *payload.Decoder
 		p.events[name] = mount.Namespace(name, domains...).Rules()
 	}
 }
-
-// Events is the rule of every event of every namespace, for tests that hold them against the permission table.
-func (p *Program) Events() map[string]map[string]Rule { return p.events }
 
 // handler sends each request to the door it belongs to.
 func (p *Program) handler() http.Handler {
@@ -84,9 +95,4 @@ func (p *Program) socketDoor() http.Handler {
 func serveStreets(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/geo+json")
 	_ = json.NewEncoder(w).Encode(town.New(demo.Seed).Streets()) // the reader may go away
-}
-
-// SocketCount counts the sockets that stand in all of the rooms.
-func (p *Program) SocketCount(rooms ...roles.Room) int {
-	return p.engine.SocketCount(roles.Names(rooms)...)
 }

@@ -1,0 +1,163 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rolecall/internal/admission"
+	"rolecall/internal/auth"
+	"rolecall/internal/bus/local"
+	"rolecall/internal/limit"
+	"rolecall/internal/origin"
+	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/native"
+	"rolecall/internal/retention"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/people"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/sockets/event"
+	"rolecall/internal/store/sqlite"
+)
+
+const (
+	databaseFile      = "rolecall.db"
+	retentionInterval = time.Hour
+	evictionInterval  = 30 * time.Second
+)
+
+// openFolder makes the data folder and keeps other servers off it.
+func (p *Program) openFolder(context.Context) (life, error) {
+	if err := os.MkdirAll(p.config.DataDir, 0o750); err != nil {
+		return life{}, fmt.Errorf("make: %w", err)
+	}
+	lock, err := lockFolder(p.config.DataDir)
+	if err != nil || lock == nil { // there is no lock where files cannot be locked
+		return life{}, err
+	}
+	return life{close: lock.Close}, nil
+}
+
+// openVerifier finds the key that tokens are checked with. An identity provider's keys are fetched again until the end.
+func (p *Program) openVerifier(context.Context) (life, error) {
+	o := auth.Options{
+		JWKSURL: p.config.JWKSURL, Algorithms: p.config.JWTAlgorithms,
+		Issuer: p.config.JWTIssuer, Audience: p.config.JWTAudience, Logger: p.log,
+	}
+	switch {
+	case p.config.JWTSecret != "":
+		p.secret = []byte(p.config.JWTSecret)
+	case p.config.JWKSURL == "":
+		secret, err := auth.EnsureSecret(p.config.DataDir)
+		if err != nil {
+			return life{}, err
+		}
+		p.secret = secret
+	}
+	o.Secret = p.secret
+	fetching, stop := context.WithCancel(context.Background())
+	verifier, err := auth.NewVerifier(fetching, o)
+	if err != nil {
+		stop()
+		return life{}, err
+	}
+	p.verifier = verifier
+	return life{close: func() error { stop(); return nil }}, nil
+}
+
+func (p *Program) openStore(ctx context.Context) (life, error) {
+	store, err := sqlite.Open(ctx, filepath.Join(p.config.DataDir, databaseFile), sqlite.Options{Logger: p.log})
+	if err != nil {
+		return life{}, err
+	}
+	p.store = store
+	return life{close: store.Close}, nil
+}
+
+// openLimits makes what holds back callers and client addresses, which forgets those that have fallen quiet.
+func (p *Program) openLimits(context.Context) (life, error) {
+	p.buckets = limit.NewBuckets(p.config.Rates, nil)
+	p.origins = origin.NewPolicy(p.config.AllowedOrigins)
+	forget := []func(context.Context, time.Duration){p.buckets.Run}
+	if p.config.HandshakesPerIP != (limit.Rate{}) {
+		p.handshakes = admission.NewHandshakes(admission.HandshakeOptions{
+			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
+		})
+		forget = append(forget, p.handshakes.Run)
+	}
+	return life{run: together(forget, evictionInterval)}, nil
+}
+
+// openEngine makes the Socket.IO server, and the bus that reaches its sockets.
+func (p *Program) openEngine(context.Context) (life, error) {
+	o := realtime.Options{
+		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), MaxPayload: maxPayload,
+		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
+	}
+	if p.config.MaxConnectionsPerIP > 0 {
+		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit
+	}
+	p.engine = native.New(o)
+	p.bus = local.New(p.engine)
+	return life{drain: p.engine.Drain}, nil
+}
+
+func (p *Program) openTracking(ctx context.Context) (life, error) {
+	service, err := tracking.New(ctx, p.store, p.bus.Emitter("/", "/tracking"), tracking.Options{
+		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
+	})
+	if err != nil {
+		return life{}, err
+	}
+	p.tracking = service
+	return life{drain: service.Close, run: endless(service.Run)}, nil
+}
+
+func (p *Program) openPeople(context.Context) (life, error) {
+	p.people = people.New(p.store, p.bus.Emitter("/", "/chat"), p.bus, people.Options{Drivers: p.tracking, Logger: p.log})
+	return life{drain: p.people.Close}, nil
+}
+
+func (p *Program) openChat(context.Context) (life, error) {
+	p.chat = chat.New(p.store, p.bus.Emitter("/", "/chat"), p.people, p.bus, chat.Options{
+		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
+	})
+	return life{drain: p.chat.Close}, nil
+}
+
+func (p *Program) openNotices(context.Context) (life, error) {
+	p.notices = notices.New(p.store, p.bus.Emitter("/", "/system"), nil, p.log)
+	return life{}, nil
+}
+
+// openRetention deletes what is kept no longer.
+func (p *Program) openRetention(context.Context) (life, error) {
+	var policies []func(context.Context, time.Duration)
+	for _, policy := range []retention.Policy{p.tracking.Retention(), p.chat.Retention()} {
+		policies = append(policies, policy.Run)
+	}
+	return life{run: together(policies, retentionInterval)}, nil
+}
+
+// endless is a loop that never fails.
+func endless(loop func(context.Context)) func(context.Context) error {
+	return func(ctx context.Context) error {
+		loop(ctx)
+		return nil
+	}
+}
+
+// together runs loops side by side, each doing its work every so often.
+func together(loops []func(context.Context, time.Duration), every time.Duration) func(context.Context) error {
+	return endless(func(ctx context.Context) {
+		var all sync.WaitGroup
+		for _, loop := range loops {
+			all.Go(func() { loop(ctx, every) })
+		}
+		all.Wait()
+	})
+}
