@@ -16,10 +16,15 @@ import (
 const (
 	growthPercent = 50
 	heapFloor     = 24 << 20
-	// settleInterval is how often a server that has fallen quiet is looked at; slack is how much it may allocate
-	// meanwhile to count as quiet, and how much garbage it may keep.
-	settleInterval = 5 * time.Second
-	settleSlack    = 4 << 20
+	// quietInterval is how often it is looked whether the server has fallen quiet: it has when it allocates no more than
+	// quietAllocation in each of quietIntervals, which the heartbeats of tens of thousands of connections do not.
+	quietInterval   = time.Second
+	quietIntervals  = 2
+	quietAllocation = 1 << 20
+	// slackFloor and slackShare are how much memory that nobody uses a quiet server may keep: so many bytes, or one part in
+	// so many of what is live, which keeps a large heap from being collected all the time for little.
+	slackFloor = 4 << 20
+	slackShare = 16
 )
 
 // manageMemory applies the policy until ctx ends, unless the environment has one of its own. A limit, GOMEMLIMIT, goes
@@ -32,36 +37,40 @@ func manageMemory(ctx context.Context, log *slog.Logger) {
 	debug.SetGCPercent(growthPercent)
 	floor := make([]byte, heapFloor) // counts as live and is never touched, so that it takes no memory
 	defer runtime.KeepAlive(floor)
-	tick := time.NewTicker(settleInterval)
+	tick := time.NewTicker(quietInterval)
 	defer tick.Stop()
-	var last activity
+	last, quiet := readActivity(), 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			now := readActivity()
-			if now.settled(last) {
-				debug.FreeOSMemory() // collects, and gives back what that frees
-			}
-			last = now
+		}
+		now := readActivity()
+		if quiet++; now.allocated-last.allocated > quietAllocation {
+			quiet = 0
+		}
+		last = now
+		if quiet >= quietIntervals && now.unused > max(slackFloor, now.live/slackShare) {
+			debug.FreeOSMemory() // collects, and gives back what that frees
 		}
 	}
 }
 
-// activity is what the collector and the allocator have done so far, and what they have in hand, in bytes.
-type activity struct{ collections, allocated, live, heap uint64 }
+// activity is what has been allocated so far, what the last collection has found in use, and how much of the memory in hand
+// nobody uses: garbage, and what is free and has not been given back. All in bytes.
+type activity struct{ allocated, live, unused uint64 }
 
 func readActivity() activity {
 	samples := []metrics.Sample{
-		{Name: "/gc/cycles/total:gc-cycles"}, {Name: "/gc/heap/allocs:bytes"},
-		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
 	}
 	metrics.Read(samples)
-	return activity{samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()}
-}
-
-// settled says whether a server that has fallen quiet after a burst holds garbage that would otherwise stay for minutes.
-func (a activity) settled(last activity) bool {
-	return a.collections == last.collections && a.allocated-last.allocated < settleSlack && a.heap > a.live+settleSlack
+	allocated, live, objects, free := samples[0].Value.Uint64(), samples[1].Value.Uint64(), samples[2].Value.Uint64(), samples[3].Value.Uint64()
+	garbage := uint64(0)
+	if objects > live { // neither is exact while a collection is under way
+		garbage = objects - live
+	}
+	return activity{allocated: allocated, live: live, unused: garbage + free}
 }
