@@ -1,11 +1,12 @@
 package api
 
 import (
+	"errors"
 	"net/http"
-	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/services/tracking"
 )
 
@@ -60,19 +61,16 @@ func (a *API) publishPositions(w http.ResponseWriter, r *http.Request, who auth.
 	return respond(w, http.StatusOK, verdict)
 }
 
-// timeParam reads Unix milliseconds or an RFC 3339 time from the query, 0 where it is absent.
+// timeParam reads a time from the query as Unix milliseconds, 0 where it is absent.
 func timeParam(r *http.Request, name string) (int64, error) {
 	text := r.URL.Query().Get(name)
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at.UnixMilli(), nil
-	}
-	const latest = 8_640_000_000_000_000 // the last instant of ECMAScript's Date
-	millis, err := intParam(r, name, 0, latest)
-	if err != nil {
-		return 0, fault.Invalid(name, name+" must be Unix milliseconds or an RFC 3339 time")
-	}
-	if millis == nil {
+	if text == "" {
 		return 0, nil
 	}
-	return *millis, nil
+	at, err := instant.Parse(text)
+	var wrong fault.Wrong
+	if errors.As(err, &wrong) {
+		return 0, wrong.At(name)
+	}
+	return at.Millis, err
 }

@@ -136,10 +136,19 @@ func TestTracksOfOthers(t *testing.T) {
 		"to=" + url.QueryEscape(now.Add(-time.Hour).Format(time.RFC3339)):                  0,
 		fmt.Sprintf("from=%d&to=%d", now.UnixMilli()-3_600_000, now.UnixMilli()+3_600_000): 1,
 		"from=&to=": 1,
+		"from=" + now.Add(-time.Hour).UTC().Format("2006-01-02t15:04:05.000z"):                                             1,
+		"to=" + url.QueryEscape(now.Add(-time.Hour).In(time.FixedZone("", 19_800)).Format("2006-01-02T15:04:05.000-0700")): 0,
+		fmt.Sprintf("from=%d.75&to=%d.0", now.UnixMilli()-3_600_000, now.UnixMilli()+3_600_000):                            1,
+		"from=1969-12-31T23:59:59Z&to=9999-12-31T23:59:59Z":                                                                1,
 	} {
 		if got := s.as(someone(roles.Admin), "GET", "/drivers/dora/positions?"+query, ""); got.Code != 200 || len(got.document.Items) != want {
 			t.Errorf("%s: %d %s", query, got.Code, got.Body)
 		}
 	}
-	s.is("from no time", s.as(someone(roles.Admin), "GET", "/drivers/dora/positions?from=yesterday", ""), 422, fault.InvalidPayload, "from")
+	for _, query := range []string{
+		"from=yesterday", fmt.Sprintf("to=2026-01-01T00:00:00Z&from=%d", now.Unix()), "from=0", "from=-1", "from=1e16", "from=2026-01-01",
+		"from=2026-01-01T00:00:00,5Z", "from=%201767268800000",
+	} {
+		s.is(query, s.as(someone(roles.Admin), "GET", "/drivers/dora/positions?"+query, ""), 422, fault.InvalidPayload, "from")
+	}
 }

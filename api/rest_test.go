@@ -72,7 +72,7 @@ func TestProblems(t *testing.T) {
 		"a form":                {s.as(admin, "POST", "/notices", "a=b", "Content-Type", "application/x-www-form-urlencoded"), 422, fault.InvalidPayload, "Content-Type"},
 		"no JSON":               {s.as(admin, "POST", "/notices", "{"), 422, fault.InvalidPayload, ""},
 		"two documents":         {s.as(admin, "POST", "/notices", "{}{}"), 422, fault.InvalidPayload, ""},
-		"no UTF-8":              {s.as(admin, "POST", "/notices", "{\"title\":\"\xff\"}"), 422, fault.InvalidPayload, ""},
+		"no UTF-8":              {s.as(admin, "POST", "/notices", "{\"title\":\"\xff\"}"), 422, fault.InvalidPayload, "title"},
 		"too large":             {s.as(admin, "POST", "/notices", `{"title":"`+strings.Repeat("x", 100_000)+`"}`), 413, fault.TooLarge, ""},
 		"too long":              {s.as(admin, "POST", "/rooms/lobby/messages", `{"text":"`+strings.Repeat("x", 5001)+`"}`), 413, fault.TooLarge, "text"},
 		"a bad position":        {s.as(driver, "POST", "/positions", `{"lat":91,"lng":0}`), 422, fault.InvalidPayload, "lat"},

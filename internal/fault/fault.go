@@ -64,6 +64,21 @@ func Invalid(field, message string) *Error {
 	return &Error{Code: InvalidPayload, Message: message, Field: field}
 }
 
+// Wrong says what is wrong with a value without naming it, as in "must be a number". It is an error for whoever reads a
+// value and does not know where in the payload it stood; who knows makes the Error of it.
+type Wrong string
+
+// Error implements error.
+func (w Wrong) Error() string { return string(w) }
+
+// At reports the wrong value as the payload's field of that path, "" for the payload itself.
+func (w Wrong) At(path string) *Error {
+	if path == "" {
+		return Invalid("", "The payload "+string(w))
+	}
+	return Invalid(path, path+" "+string(w))
+}
+
 // Down reports that a part the call needs cannot serve it now; cause is logged, never shown.
 func Down(cause error) *Error {
 	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: time.Second, cause: cause}

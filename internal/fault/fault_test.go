@@ -48,6 +48,16 @@ func TestConstructors(t *testing.T) {
 			},
 			"unavailable: The service is unavailable, try again later: disk gone",
 		},
+		"Wrong": {
+			fault.Wrong("must be a number").At("legs[0].km"),
+			fault.Error{Code: "invalid_payload", Message: "legs[0].km must be a number", Field: "legs[0].km"},
+			"invalid_payload: legs[0].km must be a number (legs[0].km)",
+		},
+		"Wrong, the payload itself": {
+			fault.Wrong("must be an object").At(""),
+			fault.Error{Code: "invalid_payload", Message: "The payload must be an object"},
+			"invalid_payload: The payload must be an object",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, *tc.got, cmpopts.IgnoreUnexported(fault.Error{})); diff != "" {

@@ -7,9 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/payload"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -51,15 +54,18 @@ type door struct {
 	Seq  *int   `json:"seq" validate:"omitempty,min=1"`
 }
 
-func (d *door) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '"' {
-		return json.Unmarshal(raw, &d.Room)
-	}
-	if len(raw) > 0 && raw[0] == '[' {
+func (d *door) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	switch decoder.PeekKind() {
+	case jsontext.KindString:
+		return jsonv2.UnmarshalDecode(decoder, &d.Room)
+	case jsontext.KindBeginArray:
 		return fault.New(fault.RoomInvalid, "One room at a time")
+	case jsontext.KindFalse:
+		return fault.Wrong("must be open")
+	default:
+		type plain door
+		return jsonv2.UnmarshalDecode(decoder, (*plain)(d))
 	}
-	type plain door
-	return json.Unmarshal(raw, (*plain)(d))
 }
 
 func newDecoder(t testing.TB) *payload.Decoder {
@@ -118,9 +124,9 @@ func TestNotJSON(t *testing.T) {
 		"a comment":            {raw: `{` + usable + `} // so`, message: behind},
 		"a byte order mark":    {raw: "\ufeff{" + usable + "}", message: invalid},
 		"control character":    {raw: "{\"name\":\"a\nb\"}", message: invalid},
-		"not UTF-8":            {raw: "{\"name\":\"\xff\"}", message: "The payload is not valid UTF-8"},
-		"UTF-8 cut off":        {raw: "{\"name\":\"\xc3\"}", message: "The payload is not valid UTF-8"},
-		"surrogate in UTF-8":   {raw: "{\"name\":\"\xed\xa0\x80\"}", message: "The payload is not valid UTF-8"},
+		"not UTF-8":            {raw: "{\"name\":\"\xff\"}", field: "name", message: "The payload is not valid UTF-8"},
+		"UTF-8 cut off":        {raw: "{\"name\":\"\xc3\"}", field: "name", message: "The payload is not valid UTF-8"},
+		"surrogate in UTF-8":   {raw: "{\"name\":\"\xed\xa0\x80\"}", field: "name", message: "The payload is not valid UTF-8"},
 		"second value":         {raw: `{` + usable + `}{}`, message: behind},
 		"a word behind":        {raw: `{` + usable + `} x`, message: behind},
 		"a bracket behind":     {raw: `{` + usable + `}}`, message: behind},
@@ -146,7 +152,6 @@ func TestWrongTypes(t *testing.T) {
 		"bool":                      {raw: `{"urgent":"yes"}`, field: "urgent", message: "urgent must be true or false"},
 		"bool, given a number":      {raw: `{"urgent":1}`, field: "urgent", message: "urgent must be true or false"},
 		"int, given a fraction":     {raw: `{"number":1.5}`, field: "number", message: "number must be a whole number"},
-		"int, given an exponent":    {raw: `{"number":1e3}`, field: "number", message: "number must be a whole number"},
 		"int, given a string":       {raw: `{"number":"1"}`, field: "number", message: "number must be a whole number"},
 		"int, huge":                 {raw: `{"number":99999999999999999999}`, field: "number", message: "number must be a whole number"},
 		"int8, too large":           {raw: `{"small":128}`, field: "small", message: "small must be a whole number"},
@@ -233,14 +238,20 @@ func TestSelfDecodingTypes(t *testing.T) {
 		"a rule of the word":     {raw: `"lobby"`, field: "room", message: "room is longer than 4 characters", code: fault.TooLarge},
 		"a rule of a pointer":    {raw: `{"room":"a","seq":0}`, field: "seq", message: "seq is smaller than 1"},
 		"not an object, no word": {raw: `7`, message: "The payload must be an object, not number"},
+		"the type's own words":   {raw: `false`, message: "The payload must be open"},
+		"another spelling":       {raw: `{"Room":"a"}`, field: "room", message: "room must be written like this"},
+		"a member twice":         {raw: `{"room":"a","room":"a"}`, field: "room", message: "room is given twice"},
 	})
 	type house struct {
 		Doors []door `json:"d" validate:"dive"`
 	}
-	// The library does not tell where within the payload such a type stood, only what was wrong in it.
 	checkFaults[house](t, map[string]wrong{
-		"a type within":      {raw: `{"d":["a",{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
-		"a type in a second": {raw: `{"d":[{"room":"a"},{"room":7}]}`, field: "d.room", message: "d.room must be a string"},
+		"a type within":      {raw: `{"d":["a",{"room":7}]}`, field: "d[1].room", message: "d[1].room must be a string"},
+		"a type in a second": {raw: `{"d":[{"room":"a"},{"room":7}]}`, field: "d[1].room", message: "d[1].room must be a string"},
+		"its own words":      {raw: `{"d":["a",{"room":"b"},false]}`, field: "d[2]", message: "d[2] must be open"},
+		"its own fault":      {raw: `{"d":["a",["b"]]}`, message: "One room at a time", code: fault.RoomInvalid},
+		"another spelling":   {raw: `{"d":["a",{"Room":"b"}]}`, field: "d[1].room", message: "d[1].room must be written like this"},
+		"a member twice":     {raw: `{"d":["a",{"room":"b","seq":1,"room":"b"}]}`, field: "d[1].room", message: "d[1].room is given twice"},
 		"a rule within":      {raw: `{"d":["a",{}]}`, field: "d[1].room", message: "d[1].room is missing or empty"},
 	})
 }
@@ -296,7 +307,7 @@ func TestNoticeDraft(t *testing.T) {
 		"audience":{"roles":["driver"],"users":["u1"],"companies":["acme"],"companyRoles":[{"companyId":"a","role":"vendor"}]}}`
 	want := notices.Draft{
 		Title: "t", Severity: "critical", Data: json.RawMessage(`{"a": [1,{}]}`), RequireAck: true,
-		ExpiresAt: notices.Instant{Millis: 1000, Set: true},
+		ExpiresAt: instant.At(1000),
 		Audience: notices.Audience{
 			Roles: got.Audience.Roles, Users: []string{"u1"}, Companies: []string{"acme"},
 			CompanyRoles: []notices.CompanyRole{{CompanyID: "a", Role: "vendor"}},

@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 	"rolecall/test/servicetest"
@@ -122,6 +123,6 @@ func toAll(title string) notices.Draft {
 }
 
 // at is an expiry.
-func at(moment time.Time) notices.Instant {
-	return notices.Instant{Millis: moment.UnixMilli(), Set: true}
+func at(moment time.Time) instant.Instant {
+	return instant.At(moment.UnixMilli())
 }

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 )
 
@@ -69,36 +70,9 @@ type Draft struct {
 	Severity   Severity        `json:"severity" validate:"omitempty,oneof=info success warning critical"`
 	Audience   Audience        `json:"audience"`
 	Data       json.RawMessage `json:"data"`
-	ExpiresAt  Instant         `json:"expiresAt"`
+	ExpiresAt  instant.Instant `json:"expiresAt"`
 	RequireAck bool            `json:"requireAck"`
 }
-
-// Instant is a time sent as Unix milliseconds or RFC 3339.
-type Instant struct {
-	Millis int64
-	// Set tells a time from an absent one or null.
-	Set bool
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (i *Instant) UnmarshalJSON(raw []byte) error {
-	var at time.Time
-	if string(raw) == "null" {
-		return nil
-	}
-	i.Set = true
-	if err := json.Unmarshal(raw, &at); err == nil && raw[0] == '"' {
-		i.Millis = at.UnixMilli()
-		return nil
-	}
-	if err := json.Unmarshal(raw, &i.Millis); err != nil {
-		return fault.Invalid("expiresAt", "expiresAt must be Unix milliseconds or an RFC 3339 time")
-	}
-	return nil
-}
-
-// MarshalJSON implements json.Marshaler.
-func (i Instant) MarshalJSON() ([]byte, error) { return json.Marshal(i.Millis) }
 
 // Create stores a notice and delivers it to those online. Sent again under the same idempotency key within 24 hours it
 // returns the first notice with replayed set and delivers nothing; a key used for another request is a conflict.

@@ -3,9 +3,10 @@ package chat
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
-	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
@@ -67,38 +68,30 @@ type roomRef struct {
 	RoomID string `json:"roomId" validate:"required"`
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (r *roomRef) UnmarshalJSON(raw []byte) error {
-	if isString(raw) {
-		return json.Unmarshal(raw, &r.RoomID)
-	}
-	if !isObject(raw) {
-		return errNoRoom()
-	}
-	type plain roomRef
-	return json.Unmarshal(raw, (*plain)(r))
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (r *roomRef) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	type object roomRef
+	return unmarshalRoom(decoder, &r.RoomID, (*object)(r))
 }
 
 // entry is a room id, bare or as { roomId, after?, limit? }.
 type entry chat.Entry
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (e *entry) UnmarshalJSON(raw []byte) error {
-	if isString(raw) {
-		return json.Unmarshal(raw, &e.RoomID)
-	}
-	if !isObject(raw) {
-		return errNoRoom()
-	}
-	return json.Unmarshal(raw, (*chat.Entry)(e))
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (e *entry) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	return unmarshalRoom(decoder, &e.RoomID, (*chat.Entry)(e))
 }
 
-func isString(raw []byte) bool { return strings.HasPrefix(strings.TrimSpace(string(raw)), `"`) }
-
-// isObject takes null for an object without members, as the decoder does.
-func isObject(raw []byte) bool {
-	text := strings.TrimSpace(string(raw))
-	return strings.HasPrefix(text, "{") || text == "null"
+// unmarshalRoom reads a bare room id, or an object; null is an object without members, as everywhere.
+func unmarshalRoom(decoder *jsontext.Decoder, roomID *string, object any) error {
+	switch decoder.PeekKind() {
+	case jsontext.KindString:
+		return json.UnmarshalDecode(decoder, roomID)
+	case jsontext.KindBeginArray, jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
+		return errNoRoom()
+	default:
+		return json.UnmarshalDecode(decoder, object)
+	}
 }
 
 func errNoRoom() error {
