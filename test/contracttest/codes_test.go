@@ -100,7 +100,7 @@ func stringsOf(value any) []string {
 // faultCodes reads the constants of package fault from its source, so that a new one cannot be forgotten here.
 func faultCodes(t *testing.T) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../fault/fault.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../internal/fault/fault.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
