@@ -79,8 +79,8 @@ func (p *Program) handler() http.Handler {
 	if p.config.Demo {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
-	addresses := clientip.NewResolver(p.config.TrustedProxies, p.log)
-	return addresses.Middleware(origin.Single(withDeadlines(mux)))
+	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)
+	return addresses(origin.Single(withDeadlines(mux)))
 }
 
 // socketDoor is the Engine.IO endpoint behind its limits.

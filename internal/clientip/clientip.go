@@ -1,106 +1,108 @@
 // Package clientip finds out which address a request comes from when it has passed through proxies, and believes
 // nobody's headers but those of the proxies it was told to trust.
+//
+// X-Forwarded-For is a list to which every proxy on the way adds, at the right end, the address it was connected from.
+// Whatever stands to the left of the entry that the outermost trusted proxy has added was sent by the client and may be
+// made up. So chi's ClientIPFromXFF reads the list from the right and passes over the addresses of trusted proxies; the
+// first other one is the client's. What it cannot read ends the walk without a client, and the peer of the connection
+// counts. This is safe when every trusted proxy adds to the header or replaces it. A peer that is not trusted is the
+// client itself, whatever it sends.
+//
+// Of our own are a port behind an address, which some gateways write and chi does not read; a word to the operator when
+// a header is not believed or not understood; and the grouping of addresses. Forwarded (RFC 7239) is not read: proxies
+// that write it write X-Forwarded-For as well, and two headers of which a client may forge the one that its proxy leaves
+// alone are worse than one.
 package clientip
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
+
+	"github.com/go-chi/chi/v5/middleware"
 )
 
-const (
-	headerForwardedFor = "X-Forwarded-For"
-	headerForwarded    = "Forwarded"
-)
+const headerForwardedFor = "X-Forwarded-For"
 
 // groupBits is how much of an IPv6 address counts when clients are told apart: one customer has a whole /64 at least,
 // and any of its 2^64 addresses at will (RFC 6177).
 const groupBits = 64
 
-// Resolver finds the address of a request's client. It is safe for use by many goroutines.
-//
-// A forwarding header is a list to which every proxy on the way adds, at the right end, the address it was connected
-// from. Whatever stands to the left of the entry that the outermost trusted proxy has added was sent by the client and
-// may be made up. So the list is read from the right, entries of trusted proxies are passed over, and the first other
-// address is the client's. An entry that cannot be read ends the walk at the last one that could be, or at the peer.
-//
-//   - X-Forwarded-For is read where a request has it. This is safe when every trusted proxy adds to it or replaces it.
-//   - Forwarded (RFC 7239) is read in the same way where there is no X-Forwarded-For. This is safe when every trusted
-//     proxy adds to it or replaces it and removes the X-Forwarded-For that a client may have sent.
-//   - The peer of the connection is the client where there is neither, and always where the peer is not trusted. This
-//     is safe without any condition.
-type Resolver struct {
-	trusted []netip.Prefix
-	log     *slog.Logger
-	hinted  atomic.Bool
-}
-
-// NewResolver returns a Resolver that believes the headers of these proxies; see ParseProxies.
-func NewResolver(trusted []netip.Prefix, log *slog.Logger) *Resolver {
-	return &Resolver{trusted: slices.Clone(trusted), log: log}
-}
-
-// Middleware gives handlers, in place of the peer's address in RemoteAddr, the address of the client. The port is then
-// 0, since forwarding headers seldom tell it.
-func (r *Resolver) Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		peer := FromRequest(request)
-		if client := r.Client(peer, request.Header); client != peer {
-			request = request.WithContext(request.Context()) // a copy: a handler's request is not its own
-			request.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+// Middleware gives handlers, in place of the peer's address in RemoteAddr, the address of the client, as it is told by
+// the headers of these proxies; see ParseProxies. The port is then 0.
+func Middleware(trusted []netip.Prefix, log *slog.Logger) func(http.Handler) http.Handler {
+	find := middleware.ClientIPFromRemoteAddr
+	if len(trusted) > 0 {
+		networks := make([]string, len(trusted))
+		for i, network := range trusted {
+			networks[i] = network.String()
 		}
-		next.ServeHTTP(w, request)
+		find = middleware.ClientIPFromXFF(networks...)
+	}
+	tell := hints{log: log}
+	return func(next http.Handler) http.Handler {
+		found := find(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			peer, client := FromRequest(r), plain(middleware.GetClientIPAddr(r.Context()))
+			switch {
+			case len(r.Header[headerForwardedFor]) == 0 || !peer.IsValid():
+			case !client.IsValid():
+				tell.unreadable(r)
+			case client == peer:
+				tell.ignored(r, peer)
+			default: // the request is a copy, made to carry the client
+				r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
+			}
+			next.ServeHTTP(w, r)
+		}))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { found.ServeHTTP(w, withoutPorts(r)) })
+	}
+}
+
+// withoutPorts takes the ports off the addresses of X-Forwarded-For, as in "192.0.2.1:4711" and "[2001:db8::1]:4711".
+func withoutPorts(r *http.Request) *http.Request {
+	if len(r.Header[headerForwardedFor]) == 0 {
+		return r
+	}
+	entries := strings.Split(strings.Join(r.Header[headerForwardedFor], ","), ",")
+	changed := false
+	for i, entry := range entries {
+		if withPort, err := netip.ParseAddrPort(strings.TrimSpace(entry)); err == nil {
+			entries[i], changed = withPort.Addr().String(), true
+		}
+	}
+	if !changed {
+		return r
+	}
+	r = r.WithContext(r.Context()) // a copy: a handler's request is not its own
+	r.Header = maps.Clone(r.Header)
+	r.Header[headerForwardedFor] = []string{strings.Join(entries, ",")}
+	return r
+}
+
+// hints are said once each, since a mistake with proxies makes all clients look like one.
+type hints struct {
+	log                 *slog.Logger
+	onIgnored, onUnread sync.Once
+}
+
+// ignored tells of a proxy that nobody told the server of. Only peers of a private network count: anybody can send such
+// a header.
+func (h *hints) ignored(r *http.Request, peer netip.Addr) {
+	if peer.IsPrivate() || peer.IsLoopback() {
+		h.onIgnored.Do(func() {
+			h.log.WarnContext(r.Context(), "a forwarding header was ignored; if its sender is your proxy, name it in trusted-proxies", "peer", peer)
+		})
+	}
+}
+
+// unreadable tells of a trusted proxy whose header leads to no client.
+func (h *hints) unreadable(r *http.Request) {
+	h.onUnread.Do(func() {
+		h.log.WarnContext(r.Context(), "X-Forwarded-For of a trusted proxy names no client; such requests count as the proxy's", "peer", r.RemoteAddr)
 	})
-}
-
-// Client returns the address of the client behind a peer, which must be as FromRequest returns it. The answer is
-// neither an IPv4-mapped IPv6 address nor has it a zone.
-func (r *Resolver) Client(peer netip.Addr, header http.Header) netip.Addr {
-	forwardedFor, forwarded := header.Values(headerForwardedFor), header.Values(headerForwarded)
-	switch {
-	case len(forwardedFor) == 0 && len(forwarded) == 0:
-		return peer
-	case !r.trusts(peer):
-		r.hint(peer)
-		return peer
-	case len(forwardedFor) > 0:
-		return r.walk(peer, strings.Join(forwardedFor, ","), cutLastEntry, parseNode)
-	default:
-		return r.walk(peer, strings.Join(forwarded, ","), cutLastElement, parseElement)
-	}
-}
-
-// walk goes through a list from the right for as long as its entries are those of trusted proxies.
-func (r *Resolver) walk(peer netip.Addr, list string, cutLast func(string) (rest, last string, more bool),
-	parse func(string) (netip.Addr, bool),
-) netip.Addr {
-	client := peer
-	for more := true; more && r.trusts(client); {
-		var last string
-		list, last, more = cutLast(list)
-		addr, ok := parse(last)
-		if !ok {
-			break
-		}
-		client = addr
-	}
-	return client
-}
-
-// trusts reports whether an address is that of a trusted proxy.
-func (r *Resolver) trusts(addr netip.Addr) bool {
-	return slices.ContainsFunc(r.trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
-}
-
-// hint says once that a header was ignored, since a proxy which nobody told the server of makes all clients look like
-// one. Only peers of a private network count: anybody can send such a header.
-func (r *Resolver) hint(peer netip.Addr) {
-	if (peer.IsPrivate() || peer.IsLoopback()) && r.hinted.CompareAndSwap(false, true) {
-		r.log.Warn("a forwarding header was ignored; if its sender is your proxy, name it in trusted-proxies", "peer", peer)
-	}
 }
 
 // FromRequest is the address in a request's RemoteAddr: behind Middleware the client's, in front of it the peer's. It
