@@ -12,9 +12,11 @@ import (
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/rs/cors"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/origin"
 )
 
 // maxBody is the largest request body, in bytes; the same as the largest event.
@@ -155,21 +157,11 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 }
 
 // cors lets pages of allowed origins call the API; others get no header, and their browser keeps the answer from them.
-func (a *API) cors(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
-		w.Header().Add("Vary", "Origin")
-		if origin != "" && a.AllowOrigin != nil && a.AllowOrigin(r) {
-			w.Header().Set("Access-Control-Allow-Origin", origin)
-			w.Header().Set("Access-Control-Expose-Headers", "Retry-After")
-			if r.Method == http.MethodOptions {
-				w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-				w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key")
-				w.Header().Set("Access-Control-Max-Age", "600")
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
+func (a *API) cors() func(http.Handler) http.Handler {
+	return origin.CORS(a.AllowOrigin, cors.Options{
+		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"},
+		ExposedHeaders: []string{"Retry-After"},
+		MaxAge:         600,
+	}).Handler
 }

@@ -176,11 +176,12 @@ func TestOrigins(t *testing.T) {
 		if got.Code != 200 || got.Header().Get("Access-Control-Allow-Origin") != want || got.Header().Get("Vary") != "Origin" {
 			t.Errorf("%q: %d %v", origin, got.Code, got.Header())
 		}
-		preflight := s.call("OPTIONS", api.Prefix+"/notices", "", "", "Origin", origin, "Access-Control-Request-Method", "POST")
+		preflight := s.call("OPTIONS", api.Prefix+"/notices", "", "", "Origin", origin, "Access-Control-Request-Method", "POST",
+			"Access-Control-Request-Headers", "authorization,content-type,idempotency-key")
 		if (preflight.Header().Get("Access-Control-Allow-Methods") != "") != allowed || preflight.Header().Get("Access-Control-Allow-Origin") != want {
 			t.Errorf("preflight from %q: %d %v", origin, preflight.Code, preflight.Header())
 		}
-		if allowed && !strings.Contains(preflight.Header().Get("Access-Control-Allow-Headers"), "Authorization") {
+		if allowed && !strings.Contains(preflight.Header().Get("Access-Control-Allow-Headers"), "authorization") {
 			t.Errorf("the preflight allows %q", preflight.Header().Get("Access-Control-Allow-Headers"))
 		}
 	}

@@ -105,7 +105,7 @@ func (a *API) Handler() http.Handler {
 	r.Get("/asyncapi.yaml", serveDocument(AsyncAPIYAML()))
 	r.Method(http.MethodGet, "/docs", DocsHandler())
 	r.Route(Prefix, func(r chi.Router) {
-		r.Use(a.cors, middleware.NoCache)
+		r.Use(a.cors(), middleware.NoCache)
 		for _, route := range a.Routes() {
 			r.Method(route.Method, route.Pattern, a.endpoint(route))
 		}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/rs/cors"
 )
 
 // Any stands for every origin in the list of those allowed.
@@ -95,6 +97,17 @@ func isOwn(canonical, host string) bool {
 	scheme, _, _ := strings.Cut(canonical, "://")
 	own, err := Canonical(scheme + "://" + host)
 	return err == nil && (scheme == "http" || scheme == "https") && own == canonical
+}
+
+// CORS gives the answers to pages the headers by which their browsers let them read them, as far as allow lets the page
+// in; nil lets none. The options say what else goes for the handler; their rules about origins are not heeded. A page is
+// answered with its own origin, never with "*", so that an answer holds for nobody but whoever asked.
+// https://fetch.spec.whatwg.org/#http-cors-protocol
+func CORS(allow func(r *http.Request) bool, options cors.Options) *cors.Cors {
+	options.AllowOriginVaryRequestFunc = func(r *http.Request, _ string) (bool, []string) {
+		return allow != nil && allow(r), nil
+	}
+	return cors.New(options)
 }
 
 // Single refuses requests with several Origin headers: which one holds would be anybody's guess. No browser sends them.

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/cors"
 	"go.uber.org/goleak"
 
 	"rolecall/internal/origin"
@@ -106,6 +108,54 @@ func TestPolicy(t *testing.T) {
 		})
 	}
 }
+
+// What browsers are told, with a policy and without one.
+func TestCORS(t *testing.T) {
+	friends := origin.NewPolicy([]string{"https://friend.example"})
+	for name, tc := range map[string]struct {
+		allow        func(*http.Request) bool
+		method, from string
+		asks         [2]string // method and headers of a preflight
+		want         http.Header
+		status       int
+	}{
+		"friend":                {friends.Allows, "GET", "https://friend.example", [2]string{}, http.Header{"Vary": {"Origin"}, "Access-Control-Allow-Origin": {"https://friend.example"}, "Access-Control-Expose-Headers": {"Retry-After"}}, 418},
+		"stranger":              {friends.Allows, "GET", "https://evil.example", [2]string{}, http.Header{"Vary": {"Origin"}}, 418},
+		"no page":               {friends.Allows, "GET", "", [2]string{}, http.Header{"Vary": {"Origin"}}, 418},
+		"everyone":              {origin.NewPolicy([]string{"*"}).Allows, "GET", "null", [2]string{}, http.Header{"Vary": {"Origin"}, "Access-Control-Allow-Origin": {"null"}, "Access-Control-Expose-Headers": {"Retry-After"}}, 418},
+		"no policy":             {nil, "GET", "https://friend.example", [2]string{}, http.Header{"Vary": {"Origin"}}, 418},
+		"plain OPTIONS":         {friends.Allows, "OPTIONS", "https://evil.example", [2]string{}, http.Header{"Vary": {"Origin"}}, 418},
+		"preflight":             {friends.Allows, "OPTIONS", "https://friend.example", [2]string{"POST", "authorization"}, http.Header{"Vary": {varyOfPreflight}, "Access-Control-Allow-Origin": {"https://friend.example"}, "Access-Control-Allow-Methods": {"POST"}, "Access-Control-Allow-Headers": {"authorization"}, "Access-Control-Max-Age": {"600"}}, 204},
+		"its stranger":          {friends.Allows, "OPTIONS", "https://evil.example", [2]string{"POST", ""}, http.Header{"Vary": {varyOfPreflight}}, 204},
+		"its method":            {friends.Allows, "OPTIONS", "https://friend.example", [2]string{"TRACE", ""}, http.Header{"Vary": {varyOfPreflight}}, 204},
+		"its header":            {friends.Allows, "OPTIONS", "https://friend.example", [2]string{"POST", "x-other"}, http.Header{"Vary": {varyOfPreflight}}, 204},
+		"without a page":        {friends.Allows, "OPTIONS", "", [2]string{"POST", ""}, http.Header{"Vary": {varyOfPreflight}}, 204},
+		"without a rule":        {nil, "OPTIONS", "https://friend.example", [2]string{"POST", ""}, http.Header{"Vary": {varyOfPreflight}}, 204},
+		"a rule of its options": {nil, "OPTIONS", "https://wild.example", [2]string{"POST", ""}, http.Header{"Vary": {varyOfPreflight}}, 204},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handler := origin.CORS(tc.allow, cors.Options{
+				AllowedOrigins: []string{"https://wild.example"}, AllowedMethods: []string{"GET", "POST"},
+				AllowedHeaders: []string{"Authorization"}, ExposedHeaders: []string{"Retry-After"}, MaxAge: 600,
+			}).Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+			r := httptest.NewRequest(tc.method, "/", nil)
+			for header, value := range map[string]string{
+				"Origin": tc.from, "Access-Control-Request-Method": tc.asks[0], "Access-Control-Request-Headers": tc.asks[1],
+			} {
+				if value != "" {
+					r.Header.Set(header, value)
+				}
+			}
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, r)
+			if diff := cmp.Diff(tc.want, answer.Header()); diff != "" || answer.Code != tc.status {
+				t.Errorf("%d, want %d; headers: %s", answer.Code, tc.status, diff)
+			}
+		})
+	}
+}
+
+const varyOfPreflight = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 
 func TestSingle(t *testing.T) {
 	for count, want := range []int{http.StatusNoContent, http.StatusNoContent, http.StatusBadRequest, http.StatusBadRequest} {
