@@ -59,7 +59,7 @@ func (s *simulate) fleet() (fleet.Config, error) {
 	}
 	for _, company := range c.Companies {
 		if !roles.ValidUserID(company) {
-			return c, fmt.Errorf("--companies: %q is not 1 to 64 of A-Z a-z 0-9 _ -", company)
+			return c, fmt.Errorf("--companies: %q is not %s", company, roles.UserIDForm)
 		}
 	}
 	if s.Traces == "" {

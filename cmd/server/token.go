@@ -41,9 +41,9 @@ func (t *token) Run(to output) error {
 func (t *token) identity(now time.Time) (auth.Identity, error) {
 	switch {
 	case !roles.ValidUserID(t.User):
-		return auth.Identity{}, fmt.Errorf("--user: %q is not 1 to 64 of A-Z a-z 0-9 _ -", t.User)
+		return auth.Identity{}, fmt.Errorf("--user: %q is not %s", t.User, roles.UserIDForm)
 	case t.Company != "" && !roles.ValidUserID(t.Company):
-		return auth.Identity{}, fmt.Errorf("--company: %q is not 1 to 64 of A-Z a-z 0-9 _ -", t.Company)
+		return auth.Identity{}, fmt.Errorf("--company: %q is not %s", t.Company, roles.UserIDForm)
 	}
 	name := t.Name
 	if name == "" {

@@ -10,7 +10,7 @@ import (
 
 // Identity is who a verified token speaks for.
 type Identity struct {
-	// UserID is [A-Za-z0-9_-]{1,64}.
+	// UserID is of the form of roles.ValidUserID.
 	UserID string
 	// Username is what people see.
 	Username string

@@ -35,7 +35,7 @@ func TestIdentityOfClaims(t *testing.T) {
 		return with(func(id *auth.Identity) { id.CompanyID = company })
 	}
 	as := func(userID string) auth.Identity { return with(func(id *auth.Identity) { id.UserID = userID }) }
-	longest := strings.Repeat("x", 64)
+	longest := strings.Repeat("x", 128)
 
 	verifier := newVerifier(t, auth.Options{})
 	for name, tc := range map[string]struct {
@@ -48,6 +48,8 @@ func TestIdentityOfClaims(t *testing.T) {
 		"userId where sub is empty":     {map[string]any{"sub": "", "userId": "u2"}, as("u2")},
 		"longest ids":                   {map[string]any{"sub": longest, "companyId": longest}, with(func(id *auth.Identity) { id.UserID, id.CompanyID = longest, longest })},
 		"id with _ and -":               {map[string]any{"sub": "_A-z9"}, as("_A-z9")},
+		"id of an identity provider":    {map[string]any{"sub": "auth0|5f7c8ec7"}, as("auth0|5f7c8ec7")},
+		"id that is an address":         {map[string]any{"sub": "ada+work@example.org"}, as("ada+work@example.org")},
 		"username before name":          {map[string]any{"name": "other"}, driver},
 		"name without username":         {map[string]any{"username": nil, "name": "Ugo"}, named("Ugo")},
 		"name where username is empty":  {map[string]any{"username": "", "name": "Ugo"}, named("Ugo")},
@@ -134,13 +136,13 @@ func TestRefusedClaims(t *testing.T) {
 		"sub a number":                 {map[string]any{"sub": 7}, auth.ErrInvalid},
 		"sub with a colon":             {map[string]any{"sub": "a:b"}, auth.ErrInvalid},
 		"sub a wildcard":               {map[string]any{"sub": "*"}, auth.ErrInvalid},
-		"sub too long":                 {map[string]any{"sub": strings.Repeat("x", 65)}, auth.ErrInvalid},
+		"sub too long":                 {map[string]any{"sub": strings.Repeat("x", 129)}, auth.ErrInvalid},
 		"sub of other letters":         {map[string]any{"sub": "ünal"}, auth.ErrInvalid},
 		"sub with NUL":                 {map[string]any{"sub": "a\x00"}, auth.ErrInvalid},
 		"sub with a line's end":        {map[string]any{"sub": "a\n"}, auth.ErrInvalid},
 		"company with a colon":         {map[string]any{"companyId": "acme:driver"}, auth.ErrInvalid},
 		"company a wildcard":           {map[string]any{"companyId": "*", "role": "company"}, auth.ErrInvalid},
-		"company too long":             {map[string]any{"companyId": strings.Repeat("x", 65)}, auth.ErrInvalid},
+		"company too long":             {map[string]any{"companyId": strings.Repeat("x", 129)}, auth.ErrInvalid},
 		"company a number":             {map[string]any{"companyId": 7}, auth.ErrInvalid},
 		"username an object":           {map[string]any{"username": map[string]any{}}, auth.ErrInvalid},
 		"token longer than can be had": {map[string]any{"padding": strings.Repeat("x", 8<<10)}, auth.ErrInvalid},

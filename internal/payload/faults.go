@@ -13,6 +13,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/roles"
 )
 
 // maxPath bounds a path in bytes, as a client's own names, of any length, may stand in it.
@@ -141,7 +142,7 @@ func ruleFault(wrong validator.FieldError) error {
 	case "unique":
 		return fault.Invalid(path, path+" repeats a value")
 	case "userid":
-		return fault.Invalid(path, path+" must be 1 to 64 of A-Z a-z 0-9 _ -")
+		return fault.Invalid(path, path+" must be "+roles.UserIDForm)
 	default:
 		return fault.Invalid(path, path+" is not valid")
 	}

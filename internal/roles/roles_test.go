@@ -92,6 +92,21 @@ func TestStanding(t *testing.T) {
 	}
 }
 
+func TestValidUserID(t *testing.T) {
+	for id, want := range map[string]bool{
+		"a": true, "driver-17": true, "_": true, "-": true, "A_b-C": true, "auth0|5f7c8ec7c33c6c004bbafe82": true,
+		"ada+work@example.org": true, "~a=b~": true, "0197a3c0-5d1e-7c3a-9f10-3f6b1c2d4e5f": true,
+		strings.Repeat("a", 128): true,
+		"":                       false, strings.Repeat("a", 129): false, "a b": false, "a:b": false, "a/b": false, ":": false, "*": false,
+		"a\n": false, "a\x00": false, "ada,bob": false, "ünal": false, "a%3Ab": false, "a\\b": false, "a'b": false, `a"b`: false,
+		"<a>": false, "{a}": false, "a&b": false, "a;b": false, "a#b": false, "a?b": false, "$a": false, "(a)": false, "a!": false,
+	} {
+		if got := roles.ValidUserID(id); got != want {
+			t.Errorf("ValidUserID(%q) = %t", id, got)
+		}
+	}
+}
+
 func TestCheckChatRoom(t *testing.T) {
 	longID := strings.Repeat("a", roles.MaxUserID)
 	for id, want := range map[string]error{
@@ -135,8 +150,8 @@ func TestCheckChatRoom(t *testing.T) {
 // No chat room, whatever its id, has the name of a room that identity alone opens.
 func TestChatRoomsAreApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		user := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Draw(t, "user")
-		company := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Draw(t, "company")
+		user := rapid.StringMatching(`[A-Za-z0-9._@+~=|-]{1,128}`).Draw(t, "user")
+		company := rapid.StringMatching(`[A-Za-z0-9._@+~=|-]{1,128}`).Draw(t, "company")
 		role := rapid.SampledFrom(roles.All()).Draw(t, "role")
 		room := roles.ChatRoom(rapid.String().Draw(t, "room"))
 		for _, standing := range roles.Standing(user, role, company) {
@@ -149,7 +164,7 @@ func TestChatRoomsAreApart(t *testing.T) {
 
 func TestDirectRoomIsSymmetric(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		id := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`)
+		id := rapid.StringMatching(`[A-Za-z0-9._@+~=|-]{1,128}`)
 		a, b := id.Draw(t, "a"), id.Draw(t, "b")
 		room := roles.DirectRoom(a, b)
 		if room != roles.DirectRoom(b, a) {
@@ -170,7 +185,7 @@ func FuzzCheckChatRoom(f *testing.F) {
 	f.Add("group:x")
 	f.Add("user:x")
 	f.Fuzz(func(t *testing.T, id string) {
-		if roles.CheckChatRoom(id) == nil && (id == "" || len(id) > 3+64+1+64) {
+		if roles.CheckChatRoom(id) == nil && (id == "" || len(id) > 3+128+1+128) {
 			t.Errorf("%q was let through", id)
 		}
 	})

@@ -11,9 +11,6 @@ const DefaultCompany = "default"
 // MaxRoomID is the longest chat room id, in bytes.
 const MaxRoomID = 128
 
-// MaxUserID is the longest user or company id, in bytes.
-const MaxUserID = 64
-
 const (
 	userPrefix    = "user:"
 	rolePrefix    = "role:"
@@ -162,7 +159,7 @@ func CheckChatRoom(roomID string) error {
 		}
 		return nil
 	}
-	if !wellFormedRoom(roomID) || roomID == groupPrefix {
+	if !wellFormed(roomID, MaxRoomID, "_.:-") || !alphanumeric(roomID[0]) || roomID == groupPrefix {
 		return ErrRoomInvalid
 	}
 	for _, prefix := range []string{userPrefix, rolePrefix, companyPrefix, fleetPrefix, driverPrefix, cellPrefix} {
@@ -171,33 +168,4 @@ func CheckChatRoom(roomID string) error {
 		}
 	}
 	return nil
-}
-
-// ValidUserID reports whether id is [A-Za-z0-9_-]{1,64}, the form of user and company ids.
-func ValidUserID(id string) bool {
-	if id == "" || len(id) > MaxUserID {
-		return false
-	}
-	for i := range len(id) {
-		if !alphanumeric(id[i]) && id[i] != '_' && id[i] != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func wellFormedRoom(id string) bool {
-	if id == "" || len(id) > MaxRoomID || !alphanumeric(id[0]) {
-		return false
-	}
-	for i := 1; i < len(id); i++ {
-		if !alphanumeric(id[i]) && !strings.ContainsRune("_.:-", rune(id[i])) {
-			return false
-		}
-	}
-	return true
-}
-
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

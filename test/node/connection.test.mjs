@@ -121,7 +121,7 @@ const refusals = [
   ['a token for later', { auth: { token: mint({ ...claims, nbf: nowSeconds() + 600 }) } }, 'auth_invalid'],
   ['no user id', { auth: { token: mint({ role: 'vendor' }) } }, 'auth_invalid'],
   ['an impossible user id', { auth: { token: mint({ ...claims, sub: 'a:b' }) } }, 'auth_invalid'],
-  ['a user id of 65 characters', { auth: { token: mint({ ...claims, sub: 'u'.repeat(65) }) } }, 'auth_invalid'],
+  ['a user id of 129 characters', { auth: { token: mint({ ...claims, sub: 'u'.repeat(129) }) } }, 'auth_invalid'],
   ['an impossible company', { auth: { token: mint({ ...claims, role: 'driver', companyId: 'acme:admin' }) } }, 'auth_invalid'],
   ['an expired token', { auth: { token: mint({ ...claims, exp: nowSeconds() - 1 }) } }, 'auth_expired'],
   ['an expired token of another secret', { auth: { token: mint({ ...claims, exp: 1 }, { secret: 'x'.repeat(32) }) } }, 'auth_invalid'],
