@@ -11,15 +11,15 @@ import (
 )
 
 func (a *API) listDrivers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	limit, err := limitParam(r, tracking.MaxPage)
+	at, err := pageParams(r, tracking.MaxPage)
 	if err != nil {
 		return err
 	}
-	drivers, next, err := a.Tracking.Drivers(who, r.URL.Query().Get("cursor"), limit)
+	drivers, next, err := a.Tracking.Drivers(who, at)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, pageOf(drivers, next))
+	return respond(w, http.StatusOK, listingOf(drivers, next))
 }
 
 func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
@@ -31,22 +31,22 @@ func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identit
 }
 
 func (a *API) listPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := tracking.TrackQuery{DriverID: pathID(r), Cursor: r.URL.Query().Get("cursor")}
-	var err error
+	query := tracking.TrackQuery{DriverID: pathID(r)}
+	at, err := pageParams(r, tracking.MaxPage)
+	if err != nil {
+		return err
+	}
 	if query.From, err = timeParam(r, "from"); err != nil {
 		return err
 	}
 	if query.To, err = timeParam(r, "to"); err != nil {
 		return err
 	}
-	if query.Limit, err = limitParam(r, tracking.MaxPage); err != nil {
-		return err
-	}
-	positions, next, err := a.Tracking.Track(r.Context(), who, query)
+	positions, next, err := a.Tracking.Track(r.Context(), who, query, at)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, pageOf(positions, next))
+	return respond(w, http.StatusOK, listingOf(positions, next))
 }
 
 func (a *API) publishPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {

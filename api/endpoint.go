@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/origin"
+	"rolecall/internal/page"
 )
 
 // maxBody is the largest request body, in bytes; the same as the largest event.
@@ -102,17 +103,17 @@ func pathID(r *http.Request) string {
 	return id
 }
 
-// page is a list on the wire.
-type page[T any] struct {
+// listing is a page of a list on the wire.
+type listing[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"nextCursor,omitempty"`
 }
 
-func pageOf[T any](items []T, next string) page[T] {
+func listingOf[T any](items []T, next string) listing[T] {
 	if items == nil {
 		items = []T{}
 	}
-	return page[T]{Items: items, NextCursor: next}
+	return listing[T]{Items: items, NextCursor: next}
 }
 
 // intParam reads a whole number from the query, none where it is absent.
@@ -127,6 +128,12 @@ func intParam(r *http.Request, name string, low, high int64) (*int64, error) {
 			strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
 	}
 	return &number, nil
+}
+
+// pageParams reads which page is asked for.
+func pageParams(r *http.Request, most int64) (page.Request, error) {
+	limit, err := limitParam(r, most)
+	return page.Request{Cursor: r.URL.Query().Get("cursor"), Limit: limit}, err
 }
 
 // limitParam reads the page size, 0 where it is absent.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +23,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
-	"rolecall/internal/store/sqlite"
+	"rolecall/test/sqlitetest"
 )
 
 // tokens takes an identity as JSON for its token, and the names of the refusals for refused ones.
@@ -70,10 +69,7 @@ type server struct {
 // newServer makes a door with rates so high that no test meets them by accident; change may set anything.
 func newServer(t *testing.T, change func(o *api.Options)) *server {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := sqlitetest.Open(t)
 	decoder, err := payload.NewDecoder()
 	if err != nil {
 		t.Fatal(err)
@@ -83,20 +79,20 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	for kind := range rates {
 		rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
 	}
-	positions, err := tracking.New(context.Background(), store, silence{}, tracking.Options{Logger: log})
+	positions, err := tracking.New(context.Background(), store.Tracking, silence{}, tracking.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := people.New(store, silence{}, silence{}, people.Options{Logger: log})
-	rooms := chat.New(store, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
+	people := people.New(store.People, silence{}, silence{}, people.Options{Logger: log})
+	rooms := chat.New(store.Chat, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
 	t.Cleanup(func() {
-		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background()), store.Close()); err != nil {
+		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background())); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Tracking: positions, Presence: people, Notices: notices.New(store, silence{}, nil, log),
+		Chat: rooms, Tracking: positions, Presence: people, Notices: notices.New(store.Notices, silence{}, nil, log),
 		Ready: func(context.Context) error { return nil },
 	}
 	if change != nil {

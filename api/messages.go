@@ -11,7 +11,7 @@ import (
 )
 
 type messagePage struct {
-	page[chat.Message]
+	listing[chat.Message]
 	HasMore bool `json:"hasMore"`
 }
 
@@ -31,7 +31,7 @@ func (a *API) listMessages(w http.ResponseWriter, r *http.Request, who auth.Iden
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, messagePage{page: pageOf(history.Messages, nextSeq(query, history)), HasMore: history.HasMore})
+	return respond(w, http.StatusOK, messagePage{listing: listingOf(history.Messages, nextSeq(query, history)), HasMore: history.HasMore})
 }
 
 // nextSeq is the before or after that continues a page, "" at the end of the room.

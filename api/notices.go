@@ -24,15 +24,15 @@ func (a *API) createNotice(w http.ResponseWriter, r *http.Request, who auth.Iden
 }
 
 func (a *API) listNotices(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	limit, err := limitParam(r, notices.MaxPage)
+	at, err := pageParams(r, notices.MaxPage)
 	if err != nil {
 		return err
 	}
-	list, next, err := a.Notices.List(r.Context(), who, notices.Listing{Cursor: r.URL.Query().Get("cursor"), Limit: limit})
+	list, next, err := a.Notices.List(r.Context(), who, at)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, pageOf(list, next))
+	return respond(w, http.StatusOK, listingOf(list, next))
 }
 
 func (a *API) getNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
@@ -52,7 +52,7 @@ func (a *API) retractNotice(w http.ResponseWriter, r *http.Request, who auth.Ide
 }
 
 type inboxPage struct {
-	page[notices.Notice]
+	listing[notices.Notice]
 	Unread int `json:"unread"`
 }
 
@@ -73,7 +73,7 @@ func (a *API) inbox(w http.ResponseWriter, r *http.Request, who auth.Identity) e
 	if len(inbox.Notices) > 0 && inbox.HasMore {
 		next = inbox.Notices[len(inbox.Notices)-1].ID
 	}
-	return respond(w, http.StatusOK, inboxPage{page: pageOf(inbox.Notices, next), Unread: inbox.Unread})
+	return respond(w, http.StatusOK, inboxPage{listing: listingOf(inbox.Notices, next), Unread: inbox.Unread})
 }
 
 type readNotices struct {

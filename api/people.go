@@ -25,7 +25,7 @@ func (a *API) me(w http.ResponseWriter, _ *http.Request, who auth.Identity) erro
 }
 
 func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := people.UserQuery{Text: r.URL.Query().Get("q"), Cursor: r.URL.Query().Get("cursor")}
+	query := people.UserQuery{Text: r.URL.Query().Get("q")}
 	if name := r.URL.Query().Get("role"); name != "" {
 		role, err := roles.Parse(name)
 		if err != nil {
@@ -33,15 +33,15 @@ func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identit
 		}
 		query.Role = role
 	}
-	var err error
-	if query.Limit, err = limitParam(r, people.MaxPage); err != nil {
-		return err
-	}
-	people, next, err := a.Presence.Directory(r.Context(), who, query)
+	at, err := pageParams(r, people.MaxPage)
 	if err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, pageOf(people, next))
+	people, next, err := a.Presence.Directory(r.Context(), who, query, at)
+	if err != nil {
+		return err
+	}
+	return respond(w, http.StatusOK, listingOf(people, next))
 }
 
 func (a *API) getUser(w http.ResponseWriter, r *http.Request, who auth.Identity) error {

@@ -23,7 +23,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
-	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store"
 )
 
 // Program is a whole server. New binds its address and opens its data; Run serves until told to stop.
@@ -39,7 +39,7 @@ type Program struct {
 	newcomers newcomers
 	secret    []byte
 	verifier  *auth.Verifier
-	store     *sqlite.Store
+	store     *store.Store
 	buckets   *limit.Buckets
 	origins   origin.Policy
 	// handshakes is nil where they are not limited.

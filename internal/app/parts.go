@@ -21,7 +21,7 @@ import (
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets/event"
-	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store"
 )
 
 const (
@@ -70,12 +70,12 @@ func (p *Program) openVerifier(context.Context) (life, error) {
 }
 
 func (p *Program) openStore(ctx context.Context) (life, error) {
-	store, err := sqlite.Open(ctx, filepath.Join(p.config.DataDir, databaseFile), sqlite.Options{Logger: p.log})
+	opened, err := store.OpenSQLite(ctx, filepath.Join(p.config.DataDir, databaseFile), p.log)
 	if err != nil {
 		return life{}, err
 	}
-	p.store = store
-	return life{close: store.Close}, nil
+	p.store = opened
+	return life{close: opened.Close}, nil
 }
 
 // openLimits makes what holds back callers and client addresses, which forgets those that have fallen quiet.
@@ -107,7 +107,7 @@ func (p *Program) openEngine(context.Context) (life, error) {
 }
 
 func (p *Program) openTracking(ctx context.Context) (life, error) {
-	service, err := tracking.New(ctx, p.store, p.bus.Emitter("/", "/tracking"), tracking.Options{
+	service, err := tracking.New(ctx, p.store.Tracking, p.bus.Emitter("/", "/tracking"), tracking.Options{
 		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
 	})
 	if err != nil {
@@ -118,19 +118,19 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	p.people = people.New(p.store, p.bus.Emitter("/", "/chat"), p.bus, people.Options{Drivers: p.tracking, Logger: p.log})
+	p.people = people.New(p.store.People, p.bus.Emitter("/", "/chat"), p.bus, people.Options{Drivers: p.tracking, Logger: p.log})
 	return life{drain: p.people.Close}, nil
 }
 
 func (p *Program) openChat(context.Context) (life, error) {
-	p.chat = chat.New(p.store, p.bus.Emitter("/", "/chat"), p.people, p.bus, chat.Options{
+	p.chat = chat.New(p.store.Chat, p.bus.Emitter("/", "/chat"), p.people, p.bus, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
 	return life{drain: p.chat.Close}, nil
 }
 
 func (p *Program) openNotices(context.Context) (life, error) {
-	p.notices = notices.New(p.store, p.bus.Emitter("/", "/system"), nil, p.log)
+	p.notices = notices.New(p.store.Notices, p.bus.Emitter("/", "/system"), nil, p.log)
 	return life{}, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,33 +21,26 @@ import (
 	chatdoor "rolecall/internal/sockets/chat"
 	systemdoor "rolecall/internal/sockets/system"
 	trackingdoor "rolecall/internal/sockets/tracking"
-	"rolecall/internal/store/sqlite"
+	"rolecall/test/sqlitetest"
 )
 
 // withServices serves "/" with the three domains on services and a store of their own.
 func withServices(t *testing.T) *server {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
+	store := sqlitetest.Open(t)
 	log := slog.New(slog.DiscardHandler)
 	var directory *people.Service
 	var positions *tracking.Service
+	var err error
 	return newServer(t, func(nodes *local.Bus) sockets.Presence {
-		positions, err = tracking.New(context.Background(), store, nodes.Emitter("/"), tracking.Options{Logger: log})
+		positions, err = tracking.New(context.Background(), store.Tracking, nodes.Emitter("/"), tracking.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)
 		}
-		directory = people.New(store, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
+		directory = people.New(store.People, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
 		return directory
 	}, func(s *server) {
-		rooms := chat.New(store, s.Bus.Emitter("/"), directory, s.Bus, chat.Options{OpenRooms: true, Logger: log})
+		rooms := chat.New(store.Chat, s.Bus.Emitter("/"), directory, s.Bus, chat.Options{OpenRooms: true, Logger: log})
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
@@ -60,7 +52,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions, log),
-			systemdoor.New(notices.New(store, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
+			systemdoor.New(notices.New(store.Notices, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
 	})
 }
 

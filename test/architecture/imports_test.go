@@ -52,6 +52,8 @@ func importRules() []rule {
 			module + "/internal/store", module + "/api", module + "/internal/auth", module + "/internal/roles"}},
 		{below: []string{"internal/store"}, forbidden: []string{module + "/internal/sockets", module + "/internal/realtime",
 			module + "/api", socketIO}},
+		// What a client hears of is the services' to say: a store knows neither faults nor cursors.
+		{below: []string{"internal/store"}, forbidden: []string{module + "/internal/fault", module + "/internal/page"}, direct: true},
 	}
 }
 

@@ -57,7 +57,7 @@ func concurrentAppends(t *testing.T, store Store) {
 				n := (g*batches+b)*size + i
 				drafts = append(drafts, draft(fmt.Sprintf("room-%d", n%3), fmt.Sprintf("u%d", g), n))
 			}
-			appended, err := store.AppendMessages(ctx, drafts)
+			appended, err := store.Chat.AppendMessages(ctx, drafts)
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func concurrentReplays(t *testing.T, store Store) {
 		for n := range messages {
 			d := draft("room", "u1", g*messages+n)
 			d.ClientID = fmt.Sprintf("c%d", n)
-			appended, err := store.AppendMessages(ctx, []chat.Draft{d})
+			appended, err := store.Chat.AppendMessages(ctx, []chat.Draft{d})
 			if err != nil {
 				return err
 			}
@@ -132,7 +132,7 @@ func concurrentPositions(t *testing.T, store Store) {
 		}
 		own := fixAt("d1", fixes)
 		own.Lat = float64(g)
-		return store.AppendPositions(ctx, append(batch, own), []tracking.Driver{driver("d1")})
+		return store.Tracking.AppendPositions(ctx, append(batch, own), []tracking.Driver{driver("d1")})
 	})
 	positions := track(t, store, "d1")
 	same(t, "stored", fixes+goroutines, len(positions))
@@ -145,7 +145,7 @@ func concurrentRequests(t *testing.T, store Store) {
 	var mu sync.Mutex
 	outcomes := map[string]bool{}
 	together(t, goroutines, func(ctx context.Context, g int) error {
-		stored, replayed, err := store.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", g), "user:u1"),
+		stored, replayed, err := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", g), "user:u1"),
 			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"})
 		if err == nil && !replayed {
 			first.Add(1)
@@ -171,10 +171,10 @@ func concurrentMarks(t *testing.T, store Store) {
 	together(t, goroutines, func(ctx context.Context, g int) error {
 		for i := range each {
 			n := i*goroutines + g
-			if matched, _, err := store.MarkNoticesRead(ctx, reader, 0, []string{fmt.Sprintf("n%d", n)}); err != nil || matched != 1 {
+			if matched, _, err := store.Notices.MarkNoticesRead(ctx, reader, 0, []string{fmt.Sprintf("n%d", n)}); err != nil || matched != 1 {
 				return fmt.Errorf("notice n%d: matched %d, error %w", n, matched, err)
 			}
-			if _, _, err := store.MarkRead(ctx, chat.ReadMark{RoomID: "room", UserID: "u1", Seq: int64(n + 1)}); err != nil {
+			if _, _, err := store.Chat.MarkRead(ctx, chat.ReadMark{RoomID: "room", UserID: "u1", Seq: int64(n + 1)}); err != nil {
 				return err
 			}
 		}
@@ -192,15 +192,15 @@ func concurrentMixture(t *testing.T, store Store) {
 		user := fmt.Sprintf("u%d", g)
 		for i := range rounds {
 			n := g*rounds + i
-			_, sent := store.AppendMessages(ctx, []chat.Draft{draft("room", user, n)})
-			_, _, told := store.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
-			_, _, read := store.History(ctx, "room", chat.Page{Limit: 10})
-			_, _, inbox := store.Inbox(ctx, standing(user), 0, "", 10)
-			_, drivers := store.Drivers(ctx)
+			_, sent := store.Chat.AppendMessages(ctx, []chat.Draft{draft("room", user, n)})
+			_, _, told := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
+			_, read := store.Chat.History(ctx, "room", chat.Page{Limit: 10})
+			_, _, inbox := store.Notices.Inbox(ctx, standing(user), 0, "", 10)
+			_, drivers := store.Tracking.Drivers(ctx)
 			err := errors.Join(sent, told, read, inbox, drivers,
-				store.SaveUser(ctx, people.User{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}),
-				store.SaveDriver(ctx, driver(user)),
-				store.AppendPositions(ctx, []tracking.Position{fixAt(user, int64(i))}, []tracking.Driver{driver(user)}))
+				store.People.SaveUser(ctx, people.User{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}),
+				store.Tracking.SaveDriver(ctx, driver(user)),
+				store.Tracking.AppendPositions(ctx, []tracking.Position{fixAt(user, int64(i))}, []tracking.Driver{driver(user)}))
 			if err != nil {
 				return err
 			}
@@ -209,7 +209,7 @@ func concurrentMixture(t *testing.T, store Store) {
 	})
 	same(t, "messages", goroutines*rounds, len(wholeRoom(t, store, "room")))
 	same(t, "notices", goroutines*rounds, len(listed(t, store, 100)))
-	found := users(t, store, people.UserQuery{Limit: 100})
+	found := users(t, store, people.UserQuery{}, 100)
 	same(t, "users", goroutines, len(found))
 	for _, user := range found {
 		same(t, "last seen of "+user.UserID, int64(rounds-1), user.LastSeen)
@@ -221,25 +221,25 @@ func endedContext(t *testing.T, store Store) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	user := people.User{UserID: "u1", Username: "x", Role: roles.Driver}
-	_, sent := store.AppendMessages(ended, []chat.Draft{draft("room", "u1", 1)})
-	_, _, told := store.CreateNotice(ended, addressed("n1", "user:u1"), notices.Idempotency{})
-	_, _, marked := store.MarkNoticesRead(ended, standing("u1"), 0, nil)
-	_, _, read := store.History(ended, "room", chat.Page{Limit: 1})
+	_, sent := store.Chat.AppendMessages(ended, []chat.Draft{draft("room", "u1", 1)})
+	_, _, told := store.Notices.CreateNotice(ended, addressed("n1", "user:u1"), notices.Idempotency{})
+	_, _, marked := store.Notices.MarkNoticesRead(ended, standing("u1"), 0, nil)
+	_, read := store.Chat.History(ended, "room", chat.Page{Limit: 1})
 	for name, err := range map[string]error{
 		"append messages": sent, "create notice": told, "mark notices": marked, "history": read,
-		"save user":        store.SaveUser(ended, user),
-		"save driver":      store.SaveDriver(ended, driver("d1")),
-		"create group":     store.CreateGroup(ended, group("g", "u1")),
-		"append positions": store.AppendPositions(ended, []tracking.Position{fixAt("d1", 1)}, []tracking.Driver{driver("d1")}),
+		"save user":        store.People.SaveUser(ended, user),
+		"save driver":      store.Tracking.SaveDriver(ended, driver("d1")),
+		"create group":     store.Chat.CreateGroup(ended, group("g", "u1")),
+		"append positions": store.Tracking.AppendPositions(ended, []tracking.Position{fixAt("d1", 1)}, []tracking.Driver{driver("d1")}),
 	} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v, want context.Canceled", name, err)
 		}
 	}
-	drivers, err := store.Drivers(t.Context())
+	drivers, err := store.Tracking.Drivers(t.Context())
 	check(t, "drivers", err)
 	left := len(drivers) + len(wholeRoom(t, store, "room")) + len(listed(t, store, 10)) +
-		len(users(t, store, people.UserQuery{Limit: 10})) + len(members(t, store, "group:g"))
+		len(users(t, store, people.UserQuery{}, 10)) + len(members(t, store, "group:g"))
 	same(t, "traces of the calls", 0, left)
 }
 
@@ -253,7 +253,7 @@ func cancelledBatch(t *testing.T, store Store) {
 			drafts = append(drafts, draft("room", "u1", round*size+i))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(round)*50*time.Microsecond)
-		_, err := store.AppendMessages(ctx, drafts)
+		_, err := store.Chat.AppendMessages(ctx, drafts)
 		cancel()
 		if err != nil {
 			cut++

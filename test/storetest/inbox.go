@@ -29,7 +29,7 @@ func standing(userID string) notices.Reader {
 
 func inbox(t tester, store Store, reader notices.Reader, now int64, after string, limit int) ([]notices.Notice, int) {
 	t.Helper()
-	found, unread, err := store.Inbox(t.Context(), reader, now, after, limit)
+	found, unread, err := store.Notices.Inbox(t.Context(), reader, now, after, limit)
 	check(t, "inbox", err)
 	if found == nil {
 		t.Fatal("the inbox is nil, want an empty slice")
@@ -47,7 +47,7 @@ func ids(found []notices.Notice) []string {
 
 func markNotices(t tester, store Store, reader notices.Reader, now int64, ids ...string) (matched, unread int) {
 	t.Helper()
-	matched, unread, err := store.MarkNoticesRead(t.Context(), reader, now, ids)
+	matched, unread, err := store.Notices.MarkNoticesRead(t.Context(), reader, now, ids)
 	check(t, "mark notices read", err)
 	return matched, unread
 }
@@ -131,14 +131,16 @@ func inboxPages(t *testing.T, store Store) {
 	markNotices(t, store, reader, 0, "n0", "n1", "n3")
 	found, _ := inbox(t, store, reader, 0, "n0", 10)
 	same(t, "after one that is read", []string{"n2", "n4"}, ids(found))
-	if _, err := store.RetractNotice(t.Context(), "n2", 1); err != nil {
+	if _, err := store.Notices.RetractNotice(t.Context(), "n2", 1); err != nil {
 		t.Fatalf("retract: %v", err)
 	}
 	found, _ = inbox(t, store, reader, 0, "n2", 10)
 	same(t, "after one that was retracted", []string{"n4"}, ids(found))
 	for _, unknown := range []string{"unknown", " ", "n", "n0\x00"} {
-		_, _, err := store.Inbox(t.Context(), reader, 0, unknown, 10)
-		invalid(t, fmt.Sprintf("after %q", unknown), "after", err)
+		_, _, err := store.Notices.Inbox(t.Context(), reader, 0, unknown, 10)
+		if !errors.Is(err, notices.ErrNoSuchNotice) {
+			t.Errorf("after %q: error %v, want ErrNoSuchNotice", unknown, err)
+		}
 	}
 }
 
@@ -179,7 +181,7 @@ func inboxForeign(t *testing.T, store Store) {
 	create(t, store, addressed("foreign", "user:u2"))
 	create(t, store, addressed("mine", "user:u1"))
 	create(t, store, addressed("retracted", "user:u1"))
-	if _, err := store.RetractNotice(t.Context(), "retracted", 1); err != nil {
+	if _, err := store.Notices.RetractNotice(t.Context(), "retracted", 1); err != nil {
 		t.Fatalf("retract: %v", err)
 	}
 	for _, test := range []struct {
@@ -226,7 +228,7 @@ func inboxTooFarAhead(t *testing.T, store Store) {
 	}
 	matched, unread := markNotices(t, store, reader, 0, all[1:count-1]...)
 	same(t, "as far as a mark may list", [2]int{notices.MaxReadAhead, 2}, [2]int{matched, unread})
-	if _, _, err := store.MarkNoticesRead(t.Context(), reader, 0, all[count-1:]); !errors.Is(err, notices.ErrTooFarAhead) {
+	if _, _, err := store.Notices.MarkNoticesRead(t.Context(), reader, 0, all[count-1:]); !errors.Is(err, notices.ErrTooFarAhead) {
 		t.Errorf("one more: %v, want ErrTooFarAhead", err)
 	}
 	found, unread := inbox(t, store, reader, 0, "", 10)

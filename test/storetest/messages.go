@@ -34,7 +34,7 @@ func draft(roomID, userID string, n int) chat.Draft {
 
 func appendDrafts(t tester, store Store, drafts ...chat.Draft) []chat.Appended {
 	t.Helper()
-	appended, err := store.AppendMessages(t.Context(), drafts)
+	appended, err := store.Chat.AppendMessages(t.Context(), drafts)
 	check(t, "append messages", err)
 	if len(appended) != len(drafts) {
 		t.Fatalf("%d results for %d drafts", len(appended), len(drafts))
@@ -42,29 +42,25 @@ func appendDrafts(t tester, store Store, drafts ...chat.Draft) []chat.Appended {
 	return appended
 }
 
-func history(t tester, store Store, roomID string, page chat.Page) ([]chat.Message, bool) {
+func history(t tester, store Store, roomID string, page chat.Page) []chat.Message {
 	t.Helper()
-	messages, more, err := store.History(t.Context(), roomID, page)
+	messages, err := store.Chat.History(t.Context(), roomID, page)
 	check(t, "history", err)
 	if messages == nil {
 		t.Fatal("history is nil, want an empty slice")
 	}
-	return messages, more
+	return messages
 }
 
 // wholeRoom returns all messages of a room.
 func wholeRoom(t tester, store Store, roomID string) []chat.Message {
 	t.Helper()
-	messages, more := history(t, store, roomID, chat.Page{Limit: 1_000_000})
-	if more {
-		t.Fatal("there is more than everything")
-	}
-	return messages
+	return history(t, store, roomID, chat.Page{Limit: 1_000_000})
 }
 
 func lastSeq(t tester, store Store, roomID string) int64 {
 	t.Helper()
-	seq, err := store.LastSeq(t.Context(), roomID)
+	seq, err := store.Chat.LastSeq(t.Context(), roomID)
 	check(t, "last seq", err)
 	return seq
 }
@@ -80,7 +76,7 @@ func messagesComeBack(t *testing.T, store Store) {
 		same(t, "appended", chat.Appended{Message: want[i]}, appended[i])
 	}
 	same(t, "history", want, wholeRoom(t, store, "lobby"))
-	found, ok, err := store.MessageByID(t.Context(), "lobby", second.ID)
+	found, ok, err := store.Chat.MessageByID(t.Context(), "lobby", second.ID)
 	check(t, "message by id", err)
 	if !ok {
 		t.Fatal("message not found")
@@ -102,7 +98,7 @@ func textsComeBack(t *testing.T, store Store) {
 		want.ReadBy, want.Seq = []string{}, int64(n)
 		appended := appendDrafts(t, store, d)
 		same(t, name, want, appended[0].Message)
-		found, _, err := store.MessageByID(t.Context(), "room", d.ID)
+		found, _, err := store.Chat.MessageByID(t.Context(), "room", d.ID)
 		check(t, name, err)
 		same(t, name, want, found)
 		if again := appendDrafts(t, store, d); !again[0].Replayed {
@@ -144,7 +140,7 @@ func replays(t *testing.T, store Store) {
 	if placed.Replayed {
 		t.Fatal("the first draft is called a replay")
 	}
-	_, _, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
+	_, _, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
 	check(t, "mark read", err)
 
 	again := draft("room", "u1", 2)
@@ -157,7 +153,7 @@ func replays(t *testing.T, store Store) {
 	if batch[1].Seq != 2 || batch[1].Replayed {
 		t.Fatalf("the draft after a replay has seq %d, replayed %t; want 2, false", batch[1].Seq, batch[1].Replayed)
 	}
-	if _, found, _ := store.MessageByID(t.Context(), "room", again.ID); found {
+	if _, found, _ := store.Chat.MessageByID(t.Context(), "room", again.ID); found {
 		t.Fatal("a replayed draft was stored")
 	}
 	only := appendDrafts(t, store, again)
@@ -207,27 +203,28 @@ func historyPages(t *testing.T, store Store) {
 	for _, test := range []struct {
 		page     chat.Page
 		from, to int64 // inclusive; from > to for none
-		more     bool
 	}{
-		{chat.Page{Limit: 3}, 8, 10, true},
-		{chat.Page{Limit: 9}, 2, 10, true},
-		{chat.Page{Limit: 10}, 1, 10, false},
-		{chat.Page{Limit: 11}, 1, 10, false},
-		{chat.Page{Before: 8, Limit: 3}, 5, 7, true},
-		{chat.Page{Before: 4, Limit: 3}, 1, 3, false},
-		{chat.Page{Before: 1, Limit: 3}, 1, 0, false},
-		{chat.Page{Before: 100, Limit: 2}, 9, 10, true},
-		{chat.Page{After: chat.FromStart, Limit: 3}, 1, 3, true},
-		{chat.Page{After: chat.FromStart, Limit: 10}, 1, 10, false},
-		{chat.Page{After: 1, Limit: 3}, 2, 4, true},
-		{chat.Page{After: 7, Limit: 3}, 8, 10, false},
-		{chat.Page{After: 8, Limit: 3}, 9, 10, false},
-		{chat.Page{After: 10, Limit: 3}, 1, 0, false},
-		{chat.Page{After: 100, Limit: 3}, 1, 0, false},
-		{chat.Page{After: 2, Before: 5, Limit: 3}, 3, 4, false},
-		{chat.Page{After: 2, Before: 9, Limit: 3}, 3, 5, true},
+		{chat.Page{Limit: 3}, 8, 10},
+		{chat.Page{Limit: 9}, 2, 10},
+		{chat.Page{Limit: 10}, 1, 10},
+		{chat.Page{Limit: 11}, 1, 10},
+		{chat.Page{Before: 8, Limit: 3}, 5, 7},
+		{chat.Page{Before: 4, Limit: 3}, 1, 3},
+		{chat.Page{Before: 1, Limit: 3}, 1, 0},
+		{chat.Page{Before: 100, Limit: 2}, 9, 10},
+		{chat.Page{After: chat.FromStart, Limit: 3}, 1, 3},
+		{chat.Page{After: chat.FromStart, Limit: 10}, 1, 10},
+		{chat.Page{After: 1, Limit: 3}, 2, 4},
+		{chat.Page{After: 7, Limit: 3}, 8, 10},
+		{chat.Page{After: 8, Limit: 3}, 9, 10},
+		{chat.Page{After: 10, Limit: 3}, 1, 0},
+		{chat.Page{After: 100, Limit: 3}, 1, 0},
+		{chat.Page{After: 2, Before: 5, Limit: 3}, 3, 4},
+		{chat.Page{After: 2, Before: 9, Limit: 3}, 3, 5},
+		{chat.Page{Limit: 0}, 1, 0},
+		{chat.Page{Limit: -1}, 1, 0},
 	} {
-		messages, more := history(t, store, "room", test.page)
+		messages := history(t, store, "room", test.page)
 		var got, want []int64
 		for _, m := range messages {
 			got = append(got, m.Seq)
@@ -236,11 +233,8 @@ func historyPages(t *testing.T, store Store) {
 			want = append(want, seq)
 		}
 		same(t, fmt.Sprintf("%+v", test.page), want, got)
-		if more != test.more {
-			t.Fatalf("%+v: more is %t, want %t", test.page, more, test.more)
-		}
 	}
-	if messages, more := history(t, store, "unknown", chat.Page{Limit: 3}); len(messages) != 0 || more {
+	if messages := history(t, store, "unknown", chat.Page{Limit: 3}); len(messages) != 0 {
 		t.Fatal("an unknown room has messages")
 	}
 }
@@ -254,7 +248,7 @@ func messageByID(t *testing.T, store Store) {
 	}{
 		{"room", d.ID, true}, {"other", d.ID, false}, {"unknown", d.ID, false}, {"room", "nope", false}, {"room", "", false},
 	} {
-		_, found, err := store.MessageByID(t.Context(), test.room, test.id)
+		_, found, err := store.Chat.MessageByID(t.Context(), test.room, test.id)
 		check(t, "message by id", err)
 		if found != test.found {
 			t.Fatalf("message %q of room %q: found %t, want %t", test.id, test.room, found, test.found)
@@ -275,7 +269,7 @@ func messagesDeleted(t *testing.T, store Store) {
 	bound := draft("room", "u1", count-1).Timestamp
 	total, calls := 0, 0
 	for {
-		gone, err := store.DeleteMessagesBefore(t.Context(), bound)
+		gone, err := store.Chat.DeleteMessagesBefore(t.Context(), bound)
 		check(t, "delete", err)
 		if gone == 0 {
 			break
@@ -289,7 +283,7 @@ func messagesDeleted(t *testing.T, store Store) {
 	if len(left) != 1 || left[0].Seq != count {
 		t.Fatalf("%d messages are left, want the one with seq %d", len(left), count)
 	}
-	_, err := store.DeleteMessagesBefore(t.Context(), bound+1)
+	_, err := store.Chat.DeleteMessagesBefore(t.Context(), bound+1)
 	check(t, "delete the last", err)
 	if got := lastSeq(t, store, "room"); got != count {
 		t.Fatalf("last seq of an emptied room is %d, want %d", got, count)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func addressed(id string, rooms ...roles.Room) notices.Addressed {
 
 func create(t tester, store Store, notice notices.Addressed) notices.Notice {
 	t.Helper()
-	stored, replayed, err := store.CreateNotice(t.Context(), notice, notices.Idempotency{})
+	stored, replayed, err := store.Notices.CreateNotice(t.Context(), notice, notices.Idempotency{})
 	check(t, "create notice", err)
 	if replayed {
 		t.Fatalf("notice %s is called a replay", notice.ID)
@@ -48,7 +49,7 @@ func create(t tester, store Store, notice notices.Addressed) notices.Notice {
 
 func noticeByID(t tester, store Store, id string) notices.Addressed {
 	t.Helper()
-	found, ok, err := store.NoticeByID(t.Context(), id)
+	found, ok, err := store.Notices.NoticeByID(t.Context(), id)
 	check(t, "notice by id", err)
 	if !ok {
 		t.Fatalf("notice %s not found", id)
@@ -59,9 +60,18 @@ func noticeByID(t tester, store Store, id string) notices.Addressed {
 
 func listed(t tester, store Store, limit int) []notices.Notice {
 	t.Helper()
-	return allPages(t, "notices", limit, "", func(cursor string) ([]notices.Notice, string, error) {
-		return store.Notices(t.Context(), notices.Listing{Limit: limit, Cursor: cursor})
-	})
+	stored := allPages(t, "notices", limit, math.MaxInt64, func(before int64) ([]notices.Stored, error) {
+		return store.Notices.Notices(t.Context(), before, limit)
+	}, func(last notices.Stored) int64 { return last.Seq })
+	return plain(stored)
+}
+
+func plain(stored []notices.Stored) []notices.Notice {
+	all := make([]notices.Notice, 0, len(stored))
+	for i := range stored {
+		all = append(all, stored[i].Notice)
+	}
+	return all
 }
 
 func noticesComeBack(t *testing.T, store Store) {
@@ -85,7 +95,7 @@ func noticesComeBack(t *testing.T, store Store) {
 		same(t, "by id", want, noticeByID(t, store, want.ID))
 	}
 	same(t, "listed", []notices.Notice{all.Notice, full.Notice}, listed(t, store, 10))
-	if _, found, err := store.NoticeByID(t.Context(), "unknown"); err != nil || found {
+	if _, found, err := store.Notices.NoticeByID(t.Context(), "unknown"); err != nil || found {
 		t.Fatalf("an unknown notice: found %t, error %v", found, err)
 	}
 	twice := addressed("n3", "user:u1", "user:u1")
@@ -127,19 +137,20 @@ func noticesListed(t *testing.T, store Store) {
 	for _, limit := range []int{1, 4, 24, 25, 26} {
 		same(t, fmt.Sprintf("pages of %d", limit), want, listed(t, store, limit))
 	}
-	for _, cursor := range strangeCursors() {
-		_, _, err := store.Notices(t.Context(), notices.Listing{Cursor: cursor, Limit: 1})
-		invalid(t, fmt.Sprintf("cursor %.20q", cursor), "cursor", err)
+	for _, limit := range []int{0, -1} {
+		none, err := store.Notices.Notices(t.Context(), math.MaxInt64, limit)
+		check(t, "a page of none", err)
+		same(t, "a page of none", []notices.Stored{}, none)
 	}
-	first, next, err := store.Notices(t.Context(), notices.Listing{Limit: 5})
+	first, err := store.Notices.Notices(t.Context(), math.MaxInt64, 5)
 	check(t, "first page", err)
 	create(t, store, addressed("newer", "user:u1"))
-	if _, err := store.RetractNotice(t.Context(), first[4].ID, 1); err != nil {
+	if _, err := store.Notices.RetractNotice(t.Context(), first[4].ID, 1); err != nil {
 		t.Fatalf("retract: %v", err)
 	}
-	second, _, err := store.Notices(t.Context(), notices.Listing{Limit: 5, Cursor: next})
+	second, err := store.Notices.Notices(t.Context(), first[4].Seq, 5)
 	check(t, "second page", err)
-	same(t, "a page after one that has changed", want[5:10], second)
+	same(t, "a page after one that has changed", want[5:10], plain(second))
 }
 
 func noticeRetracted(t *testing.T, store Store) {
@@ -149,13 +160,13 @@ func noticeRetracted(t *testing.T, store Store) {
 		id   string
 		done bool
 	}{{"unknown", false}, {"n1", true}, {"n1", false}} {
-		done, err := store.RetractNotice(t.Context(), step.id, 7)
+		done, err := store.Notices.RetractNotice(t.Context(), step.id, 7)
 		check(t, "retract", err)
 		if done != step.done {
 			t.Fatalf("retract %s: done %t, want %t", step.id, done, step.done)
 		}
 	}
-	if _, found, err := store.NoticeByID(t.Context(), "n1"); err != nil || found {
+	if _, found, err := store.Notices.NoticeByID(t.Context(), "n1"); err != nil || found {
 		t.Fatalf("a retracted notice: found %t, error %v", found, err)
 	}
 	same(t, "listed", []notices.Notice{kept}, listed(t, store, 10))
@@ -168,28 +179,28 @@ func noticeReplayed(t *testing.T, store Store) {
 	once := notices.Idempotency{UserID: "boss", Key: "k\x00 🔑", Digest: "d", Since: 0}
 	first := addressed("n1", "user:u1")
 	first.Data = json.RawMessage(`{ "a": 1 }`)
-	stored, replayed, err := store.CreateNotice(t.Context(), first, once)
+	stored, replayed, err := store.Notices.CreateNotice(t.Context(), first, once)
 	check(t, "first", err)
 	if replayed {
 		t.Fatal("the first request is called a replay")
 	}
 	again := addressed("n2", "user:u2")
 	again.Title, again.CreatedAt = "changed", first.CreatedAt+1
-	replay, found, err := store.ReplayNotice(t.Context(), once)
+	replay, found, err := store.Notices.ReplayNotice(t.Context(), once)
 	check(t, "replay", err)
 	same(t, "found", true, found)
 	same(t, "replayed", stored, replay)
 	unused, changed, late := once, once, once
 	unused.Key, changed.Digest, late.Since = "unused", "another", first.CreatedAt+1
-	if _, _, err := store.ReplayNotice(t.Context(), changed); !errors.Is(err, notices.ErrKeyReused) {
+	if _, _, err := store.Notices.ReplayNotice(t.Context(), changed); !errors.Is(err, notices.ErrKeyReused) {
 		t.Errorf("replay of another request: %v", err)
 	}
 	for _, never := range []notices.Idempotency{unused, late} {
-		if _, found, err = store.ReplayNotice(t.Context(), never); err != nil || found {
+		if _, found, err = store.Notices.ReplayNotice(t.Context(), never); err != nil || found {
 			t.Errorf("replay of what was never asked for: found %t, error %v", found, err)
 		}
 	}
-	second, replayed, err := store.CreateNotice(t.Context(), again, once)
+	second, replayed, err := store.Notices.CreateNotice(t.Context(), again, once)
 	check(t, "second", err)
 	if !replayed {
 		t.Fatal("the second request is not recognised")
@@ -199,7 +210,7 @@ func noticeReplayed(t *testing.T, store Store) {
 
 	other := once
 	other.UserID = "another boss"
-	if _, replayed, err = store.CreateNotice(t.Context(), addressed("n3", "user:u1"), other); err != nil || replayed {
+	if _, replayed, err = store.Notices.CreateNotice(t.Context(), addressed("n3", "user:u1"), other); err != nil || replayed {
 		t.Fatalf("another user's key: replayed %t, error %v", replayed, err)
 	}
 	for i := range 2 { // without a key nothing is tied
@@ -209,10 +220,10 @@ func noticeReplayed(t *testing.T, store Store) {
 
 func noticeKeyReused(t *testing.T, store Store) {
 	once := notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"}
-	_, _, err := store.CreateNotice(t.Context(), addressed("n1", "user:u1"), once)
+	_, _, err := store.Notices.CreateNotice(t.Context(), addressed("n1", "user:u1"), once)
 	check(t, "first", err)
 	once.Digest = "another"
-	if _, _, err = store.CreateNotice(t.Context(), addressed("n2", "user:u1"), once); !errors.Is(err, notices.ErrKeyReused) {
+	if _, _, err = store.Notices.CreateNotice(t.Context(), addressed("n2", "user:u1"), once); !errors.Is(err, notices.ErrKeyReused) {
 		t.Fatalf("error %v, want ErrKeyReused", err)
 	}
 	if found := listed(t, store, 10); len(found) != 1 {
@@ -224,7 +235,7 @@ func noticeKeyExpired(t *testing.T, store Store) {
 	request := func(id string, createdAt, since int64) bool {
 		n := addressed(id, "user:u1")
 		n.CreatedAt = createdAt
-		_, replayed, err := store.CreateNotice(t.Context(), n,
+		_, replayed, err := store.Notices.CreateNotice(t.Context(), n,
 			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d", Since: since})
 		check(t, "create", err)
 		return replayed

@@ -92,7 +92,7 @@ func (m *inboxModel) retract(rt *rapid.T) {
 		want = !n.retracted
 		n.retracted = true
 	}
-	done, err := m.store.RetractNotice(rt.Context(), id, m.now)
+	done, err := m.store.Notices.RetractNotice(rt.Context(), id, m.now)
 	check(rt, "retract", err)
 	same(rt, "retracted "+id, want, done)
 }

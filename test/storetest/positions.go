@@ -22,7 +22,6 @@ func positionPromises() []promise {
 		{"a track is in the order of ts, then of arrival", trackOrder},
 		{"a track is bounded by from, to and company", trackBounds},
 		{"a track is paged without gap or double", trackPages},
-		{"a strange cursor is refused", trackCursors},
 		{"deletion is bounded and complete", positionsDeleted},
 		{"a large batch is stored whole", largeBatch},
 	}
@@ -44,26 +43,37 @@ func appendPositions(t tester, store Store, positions ...tracking.Position) {
 		d.CompanyID = positions[i].CompanyID
 		drivers = append(drivers, d)
 	}
-	check(t, "append positions", store.AppendPositions(t.Context(), positions, drivers))
+	check(t, "append positions", store.Tracking.AppendPositions(t.Context(), positions, drivers))
 }
 
 // track reads a driver's whole track.
 func track(t tester, store Store, driverID string) []tracking.Position {
 	t.Helper()
-	return pages(t, store, tracking.TrackQuery{DriverID: driverID, Limit: 1000})
+	return pages(t, store, tracking.TrackQuery{DriverID: driverID}, tracking.TrackStart(), 1000)
 }
 
-func pages(t tester, store Store, query tracking.TrackQuery) []tracking.Position {
+// pages reads a track from a place on, in pages of limit.
+func pages(
+	t tester, store Store, query tracking.TrackQuery, after tracking.Place, limit int,
+) []tracking.Position {
 	t.Helper()
-	return allPages(t, "track", query.Limit, query.Cursor, func(cursor string) ([]tracking.Position, string, error) {
-		query.Cursor = cursor
-		return store.Track(t.Context(), query)
-	})
+	recorded := allPages(t, "track", limit, after, func(after tracking.Place) ([]tracking.Recorded, error) {
+		return store.Tracking.Track(t.Context(), query, after, limit)
+	}, placeOf)
+	all := make([]tracking.Position, 0, len(recorded))
+	for i := range recorded {
+		all = append(all, recorded[i].Position)
+	}
+	return all
+}
+
+func placeOf(last tracking.Recorded) tracking.Place {
+	return tracking.Place{TS: last.TS, Number: last.Number}
 }
 
 func newest(t tester, store Store, driverID string) *tracking.Position {
 	t.Helper()
-	drivers, err := store.Drivers(t.Context())
+	drivers, err := store.Tracking.Drivers(t.Context())
 	check(t, "drivers", err)
 	i := slices.IndexFunc(drivers, func(d tracking.Driver) bool { return d.DriverID == driverID })
 	if i < 0 {
@@ -86,11 +96,7 @@ func positionsComeBack(t *testing.T, store Store) {
 	appendPositions(t, store, full, zeros, bare)
 	same(t, "track", []tracking.Position{full, zeros, bare}, track(t, store, "d1"))
 	same(t, "newest", &bare, newest(t, store, "d1"))
-	empty, next, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "nobody", Limit: 10})
-	check(t, "track of nobody", err)
-	if len(empty) != 0 || next != "" {
-		t.Fatalf("track of nobody: %d positions, cursor %q", len(empty), next)
-	}
+	same(t, "track of nobody", []tracking.Position{}, track(t, store, "nobody"))
 }
 
 func floatsComeBack(t *testing.T, store Store) {
@@ -174,7 +180,7 @@ func newestForward(t *testing.T, store Store) {
 
 func driversRemembered(t *testing.T, store Store) {
 	all := func() []tracking.Driver {
-		drivers, err := store.Drivers(t.Context())
+		drivers, err := store.Tracking.Drivers(t.Context())
 		check(t, "drivers", err)
 		slices.SortFunc(drivers, func(a, b tracking.Driver) int { return int(a.DriverID[1]) - int(b.DriverID[1]) })
 		return drivers
@@ -183,7 +189,7 @@ func driversRemembered(t *testing.T, store Store) {
 		t.Fatalf("an empty store knows %d drivers", len(found))
 	}
 	d1 := driver("d1")
-	check(t, "save driver", store.SaveDriver(t.Context(), d1))
+	check(t, "save driver", store.Tracking.SaveDriver(t.Context(), d1))
 	same(t, "saved", []tracking.Driver{d1}, all())
 
 	position := fixAt("d1", 5)
@@ -192,22 +198,22 @@ func driversRemembered(t *testing.T, store Store) {
 	same(t, "with a position", []tracking.Driver{d1}, all())
 
 	renamed := tracking.Driver{DriverID: "d1", CompanyID: "other", Username: "Renamed\x00 🚚"}
-	check(t, "save driver again", store.SaveDriver(t.Context(), renamed))
+	check(t, "save driver again", store.Tracking.SaveDriver(t.Context(), renamed))
 	renamed.Newest = &position
 	same(t, "renamed, newest left as it is", []tracking.Driver{renamed}, all())
 
 	p2, d2 := fixAt("d2", 7), driver("d2")
 	again := tracking.Driver{DriverID: "d2", CompanyID: "late", Username: "later in the batch"}
-	check(t, "append", store.AppendPositions(t.Context(), []tracking.Position{p2}, []tracking.Driver{d2, again}))
+	check(t, "append", store.Tracking.AppendPositions(t.Context(), []tracking.Position{p2}, []tracking.Driver{d2, again}))
 	again.Newest = &p2
 	same(t, "from an update", []tracking.Driver{renamed, again}, all())
 
 	p3 := fixAt("d3", 8)
-	check(t, "append of drivers not named", store.AppendPositions(t.Context(), []tracking.Position{p2, p3}, nil))
+	check(t, "append of drivers not named", store.Tracking.AppendPositions(t.Context(), []tracking.Position{p2, p3}, nil))
 	d3 := tracking.Driver{DriverID: "d3", CompanyID: p3.CompanyID, Newest: &p3}
 	same(t, "known ones are left as they are", []tracking.Driver{renamed, again, d3}, all())
 
-	check(t, "append nothing", store.AppendPositions(t.Context(), nil, nil))
+	check(t, "append nothing", store.Tracking.AppendPositions(t.Context(), nil, nil))
 }
 
 func trackOrder(t *testing.T, store Store) {
@@ -223,7 +229,7 @@ func trackOrder(t *testing.T, store Store) {
 	want := slices.Clone(sent)
 	slices.SortStableFunc(want, func(a, b tracking.Position) int { return int(a.TS - b.TS) })
 	for _, limit := range []int{1, 7, 20, 199, 200, 201} {
-		same(t, fmt.Sprintf("pages of %d", limit), want, pages(t, store, tracking.TrackQuery{DriverID: "d1", Limit: limit}))
+		same(t, fmt.Sprintf("pages of %d", limit), want, pages(t, store, tracking.TrackQuery{DriverID: "d1"}, tracking.TrackStart(), limit))
 	}
 }
 
@@ -252,8 +258,9 @@ func trackBounds(t *testing.T, store Store) {
 	} {
 		for _, limit := range []int{1, 100} {
 			query := test.query
-			query.DriverID, query.Limit = "d1", limit
-			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), slices.Clone(test.want), pages(t, store, query))
+			query.DriverID = "d1"
+			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), slices.Clone(test.want),
+				pages(t, store, query, tracking.TrackStart(), limit))
 		}
 	}
 }
@@ -262,38 +269,24 @@ func trackPages(t *testing.T, store Store) {
 	for ts := range int64(10) {
 		appendPositions(t, store, fixAt("d1", ts))
 	}
-	page, next, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "d1", Limit: 4})
+	d1 := tracking.TrackQuery{DriverID: "d1"}
+	first, err := store.Tracking.Track(t.Context(), d1, tracking.TrackStart(), 4)
 	check(t, "first page", err)
-	if len(page) != 4 || next == "" {
-		t.Fatalf("first page: %d positions, cursor %q", len(page), next)
-	}
-	// What arrives between two pages beyond the cursor is in the next one; what lies before it is not.
+	same(t, "positions of the first page", 4, len(first))
+	// What arrives between two pages beyond the last place is in the next one; what lies before it is not.
 	late := fixAt("d1", 2)
 	late.Lat = 1
 	appendPositions(t, store, late, fixAt("d1", 10))
-	rest := pages(t, store, tracking.TrackQuery{DriverID: "d1", Limit: 4, Cursor: next})
+	rest := pages(t, store, d1, placeOf(first[3]), 4)
 	want := []tracking.Position{}
 	for ts := int64(4); ts <= 10; ts++ {
 		want = append(want, fixAt("d1", ts))
 	}
 	same(t, "the rest", want, rest)
-	exact, next, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "d1", Limit: 12})
-	check(t, "exact page", err)
-	if len(exact) != 12 || next != "" {
-		t.Fatalf("a page of exactly all: %d positions, cursor %q", len(exact), next)
-	}
-	bounded, next, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "d1", To: 5, Limit: 7})
-	check(t, "bounded page", err)
-	if len(bounded) != 7 || next != "" {
-		t.Fatalf("a page of all up to 5: %d positions, cursor %q", len(bounded), next)
-	}
-}
-
-func trackCursors(t *testing.T, store Store) {
-	appendPositions(t, store, fixAt("d1", 1))
-	for _, cursor := range strangeCursors() {
-		_, _, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "d1", Limit: 1, Cursor: cursor})
-		invalid(t, fmt.Sprintf("cursor %.20q", cursor), "cursor", err)
+	for _, limit := range []int{0, -1} {
+		none, err := store.Tracking.Track(t.Context(), d1, tracking.TrackStart(), limit)
+		check(t, "a page of none", err)
+		same(t, "a page of none", []tracking.Recorded{}, none)
 	}
 }
 
@@ -306,10 +299,10 @@ func positionsDeleted(t *testing.T, store Store) {
 		}
 		appendPositions(t, store, batch...)
 	}
-	check(t, "driver without positions", store.SaveDriver(t.Context(), driver("d0")))
+	check(t, "driver without positions", store.Tracking.SaveDriver(t.Context(), driver("d0")))
 	total, calls := 0, 0
 	for {
-		gone, err := store.DeletePositionsBefore(t.Context(), each-1)
+		gone, err := store.Tracking.DeletePositionsBefore(t.Context(), each-1)
 		check(t, "delete", err)
 		if gone == 0 {
 			break
@@ -324,7 +317,7 @@ func positionsDeleted(t *testing.T, store Store) {
 		same(t, "what is left of "+id, []tracking.Position{last}, track(t, store, id))
 		same(t, "newest of "+id, &last, newest(t, store, id))
 	}
-	_, err := store.DeletePositionsBefore(t.Context(), each)
+	_, err := store.Tracking.DeletePositionsBefore(t.Context(), each)
 	check(t, "delete the last", err)
 	if left := newest(t, store, "d1"); left != nil {
 		t.Fatalf("a deleted position is still the newest: %+v", left)

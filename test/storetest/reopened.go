@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 
 	"rolecall/internal/roles"
@@ -19,7 +20,7 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	fix, person := fixAt("d1", 5), people.User{UserID: "u1", Username: "Ann", Role: roles.Admin, LastSeen: 3}
 	appendPositions(t, store, fix)
 	saveUser(t, store, person)
-	check(t, "create group", store.CreateGroup(t.Context(), group("g", "u1", "u2")))
+	check(t, "create group", store.Chat.CreateGroup(t.Context(), group("g", "u1", "u2")))
 	sent := draft("group:g", "u1", 1)
 	sent.ClientID = "c"
 	placed := appendDrafts(t, store, sent, draft("group:g", "u1", 2), draft("group:g", "u1", 3))[0]
@@ -27,25 +28,25 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	told := addressed("n1", "user:u1")
 	told.Data = json.RawMessage(`{"a": 1}`)
 	once := notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"}
-	first, _, err := store.CreateNotice(t.Context(), told, once)
+	first, _, err := store.Notices.CreateNotice(t.Context(), told, once)
 	check(t, "create notice", err)
 	create(t, store, addressed("n2", "user:u1"))
 	markNotices(t, store, standing("u1"), 0, "n2")
-	if _, err := store.DeleteMessagesBefore(t.Context(), sent.Timestamp+2); err != nil {
+	if _, err := store.Chat.DeleteMessagesBefore(t.Context(), sent.Timestamp+2); err != nil {
 		t.Fatalf("delete messages: %v", err)
 	}
-	_, cursor, err := store.Notices(t.Context(), notices.Listing{Limit: 1})
+	newest, err := store.Notices.Notices(t.Context(), math.MaxInt64, 1)
 	check(t, "notices", err)
 
 	store = reopen()
-	drivers, err := store.Drivers(t.Context())
+	drivers, err := store.Tracking.Drivers(t.Context())
 	check(t, "drivers", err)
 	d1 := driver("d1")
 	d1.Newest = &fix
 	same(t, "drivers", []tracking.Driver{d1}, drivers)
 	appendPositions(t, store, fix)
 	same(t, "track, the duplicate known", []tracking.Position{fix}, track(t, store, "d1"))
-	same(t, "users", []people.User{person}, users(t, store, people.UserQuery{Limit: 10}))
+	same(t, "users", []people.User{person}, users(t, store, people.UserQuery{}, 10))
 	same(t, "members", []string{"u1", "u2"}, members(t, store, "group:g"))
 	same(t, "last seq", int64(3), lastSeq(t, store, "group:g"))
 	left := wholeRoom(t, store, "group:g")
@@ -57,14 +58,14 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	if again.Replayed || again.Seq != 4 {
 		t.Fatalf("a draft whose first message is deleted: replayed %t, seq %d; want false, 4", again.Replayed, again.Seq)
 	}
-	replay, replayed, err := store.CreateNotice(t.Context(), addressed("n3", "user:u1"), once)
+	replay, replayed, err := store.Notices.CreateNotice(t.Context(), addressed("n3", "user:u1"), once)
 	check(t, "create notice again", err)
 	same(t, "replayed", true, replayed)
 	same(t, "the first notice", first, replay)
 	found, unread := inbox(t, store, standing("u1"), 0, "", 10)
 	same(t, "inbox", []notices.Notice{first}, found)
 	same(t, "unread notices", 1, unread)
-	rest, _, err := store.Notices(t.Context(), notices.Listing{Limit: 1, Cursor: cursor})
-	check(t, "a cursor from before", err)
-	same(t, "its page", []notices.Notice{first}, rest)
+	rest, err := store.Notices.Notices(t.Context(), newest[0].Seq, 1)
+	check(t, "a place from before", err)
+	same(t, "its page", []notices.Notice{first}, plain(rest))
 }

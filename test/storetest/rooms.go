@@ -1,10 +1,10 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
-	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 )
@@ -22,14 +22,14 @@ func roomPromises() []promise {
 
 func members(t tester, store Store, roomID string) []string {
 	t.Helper()
-	members, err := store.Members(t.Context(), roomID)
+	members, err := store.Chat.Members(t.Context(), roomID)
 	check(t, "members", err)
 	return members
 }
 
 func markRead(t tester, store Store, roomID, userID string, seq int64) int {
 	t.Helper()
-	_, unread, err := store.MarkRead(t.Context(), chat.ReadMark{RoomID: roomID, UserID: userID, Seq: seq})
+	_, unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{RoomID: roomID, UserID: userID, Seq: seq})
 	check(t, "mark read", err)
 	return unread
 }
@@ -44,13 +44,13 @@ func groupsKept(t *testing.T, store Store) {
 	if found := members(t, store, "group:none"); len(found) != 0 {
 		t.Fatalf("an unknown group has members: %v", found)
 	}
-	check(t, "create group", store.CreateGroup(t.Context(), group("g", "u2", "U1", "u10", "u1", "u2")))
+	check(t, "create group", store.Chat.CreateGroup(t.Context(), group("g", "u2", "U1", "u10", "u1", "u2")))
 	want := []string{"U1", "u1", "u10", "u2"} // the order of bytes
 	same(t, "members", want, members(t, store, "group:g"))
 
-	err := store.CreateGroup(t.Context(), group("g", "intruder"))
-	if !fault.Is(err, fault.Conflict) {
-		t.Fatalf("a second group of the same id: error %v, want conflict", err)
+	err := store.Chat.CreateGroup(t.Context(), group("g", "intruder"))
+	if !errors.Is(err, chat.ErrRoomExists) {
+		t.Fatalf("a second group of the same id: error %v, want ErrRoomExists", err)
 	}
 	d := draft("group:g", "u1", 1)
 	d.Members = []string{"u1", "stale"}
@@ -127,11 +127,11 @@ func readersListed(t *testing.T, store Store) {
 	want := [][]string{{"Bob", "ann", "zoe"}, {"Bob", "ann", "zoe"}, {"Bob", "zoe"}, {"zoe"}}
 	for i, message := range wholeRoom(t, store, "room") {
 		same(t, message.ID, want[i], message.ReadBy)
-		found, _, err := store.MessageByID(t.Context(), "room", message.ID)
+		found, _, err := store.Chat.MessageByID(t.Context(), "room", message.ID)
 		check(t, "message by id", err)
 		same(t, message.ID+" alone", want[i], found.ReadBy)
 	}
-	page, _ := history(t, store, "room", chat.Page{After: 2, Limit: 1})
+	page := history(t, store, "room", chat.Page{After: 2, Limit: 1})
 	same(t, "on a page", want[2], page[0].ReadBy)
 }
 
@@ -139,20 +139,20 @@ func peers(t *testing.T, store Store) {
 	direct := draft("dm:a:b", "a", 1)
 	direct.Members = []string{"a", "b"}
 	appendDrafts(t, store, direct, draft("open", "a", 2), draft("open", "stranger", 3))
-	check(t, "create group", store.CreateGroup(t.Context(), group("g1", "a", "c", "d", "b")))
-	check(t, "create group", store.CreateGroup(t.Context(), group("g2", "c", "e")))
+	check(t, "create group", store.Chat.CreateGroup(t.Context(), group("g1", "a", "c", "d", "b")))
+	check(t, "create group", store.Chat.CreateGroup(t.Context(), group("g2", "c", "e")))
 	for _, test := range []struct {
 		user string
 		want []string
 	}{
 		{"a", []string{"b", "c", "d"}}, {"b", []string{"a", "c", "d"}}, {"e", []string{"c"}}, {"stranger", nil}, {"nobody", nil},
 	} {
-		got, err := store.ConversationPeers(t.Context(), test.user, 100)
+		got, err := store.People.ConversationPeers(t.Context(), test.user, 100)
 		check(t, "peers", err)
 		slices.Sort(got)
 		same(t, "peers of "+test.user, append([]string{}, test.want...), append([]string{}, got...))
 	}
-	got, err := store.ConversationPeers(t.Context(), "a", 2)
+	got, err := store.People.ConversationPeers(t.Context(), "a", 2)
 	check(t, "peers", err)
 	if len(got) != 2 {
 		t.Fatalf("%d peers, asked for 2", len(got))

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"rolecall/internal/fault"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -18,11 +17,11 @@ import (
 )
 
 // Store is what one database keeps for all services.
-type Store interface {
-	tracking.Store
-	chat.Store
-	notices.Store
-	people.Store
+type Store struct {
+	Chat     chat.Store
+	Notices  notices.Store
+	People   people.Store
+	Tracking tracking.Store
 }
 
 // tester is what the helpers need of *testing.T and *rapid.T.
@@ -102,39 +101,29 @@ func same(t tester, what string, want, got any) {
 	}
 }
 
-// invalid fails the test where err is not invalid_payload at the field.
-func invalid(t tester, what, field string, err error) {
-	t.Helper()
-	if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != field {
-		t.Fatalf("%s: error %v, want invalid_payload at %s", what, err, field)
-	}
-}
-
-// allPages is a listing from a cursor on, put together from its pages. It fails the test where a page is longer than the
-// limit, or a cursor leads nowhere.
-func allPages[T any](t tester, what string, limit int, cursor string, list func(cursor string) ([]T, string, error)) []T {
+// allPages is a listing from a place on, put together from its pages, each of which goes on behind the last item of the
+// one before. It fails the test where a page is longer than the limit, is nil, or leads nowhere.
+func allPages[T any, P comparable](
+	t tester, what string, limit int, start P, list func(from P) ([]T, error), place func(T) P,
+) []T {
 	t.Helper()
 	all := []T{}
 	for {
-		page, next, err := list(cursor)
+		page, err := list(start)
 		check(t, what, err)
-		if len(page) > limit {
-			t.Fatalf("%s: a page of %d, asked for %d", what, len(page), limit)
+		if page == nil || len(page) > limit {
+			t.Fatalf("%s: a page of %d (nil: %t), asked for %d", what, len(page), page == nil, limit)
 		}
 		all = append(all, page...)
-		if next == "" {
+		if len(page) < limit {
 			return all
 		}
-		if len(page) == 0 || next == cursor {
-			t.Fatalf("%s: a cursor that leads nowhere", what)
+		next := place(page[len(page)-1])
+		if next == start {
+			t.Fatalf("%s: a place that leads nowhere", what)
 		}
-		cursor = next
+		start = next
 	}
-}
-
-// strangeCursors are texts that no listing has returned.
-func strangeCursors() []string {
-	return []string{"x", "!", "AAAA", "dA", "bg", "dQ", "dQ==", "1.1", "%00", "t1.1", strings.Repeat("A", 4096), "dDEuMQ\n"}
 }
 
 func ptr[T any](value T) *T { return &value }

@@ -20,27 +20,27 @@ func userPromises() []promise {
 
 func saveUser(t tester, store Store, user people.User) people.User {
 	t.Helper()
-	check(t, "save user", store.SaveUser(t.Context(), user))
+	check(t, "save user", store.People.SaveUser(t.Context(), user))
 	return user
 }
 
-func users(t tester, store Store, query people.UserQuery) []people.User {
+// users lists the people that a query finds, in pages of limit.
+func users(t tester, store Store, query people.UserQuery, limit int) []people.User {
 	t.Helper()
-	return allPages(t, "users", query.Limit, query.Cursor, func(cursor string) ([]people.User, string, error) {
-		query.Cursor = cursor
-		return store.Users(t.Context(), query)
-	})
+	return allPages(t, "users", limit, "", func(after string) ([]people.User, error) {
+		return store.People.Users(t.Context(), query, after, limit)
+	}, func(last people.User) string { return last.UserID })
 }
 
 func usersRemembered(t *testing.T, store Store) {
-	all := people.UserQuery{Limit: 10}
-	same(t, "an empty directory", []people.User{}, users(t, store, all))
+	all := people.UserQuery{}
+	same(t, "an empty directory", []people.User{}, users(t, store, all, 10))
 	user := saveUser(t, store, people.User{UserID: "u1", Username: "Ann", Role: roles.Driver, CompanyID: "acme", LastSeen: 5})
-	same(t, "saved", []people.User{user}, users(t, store, all))
+	same(t, "saved", []people.User{user}, users(t, store, all, 10))
 	user = saveUser(t, store, people.User{UserID: "u1", Username: "Anne", Role: roles.Vendor, LastSeen: 9})
-	same(t, "changed", []people.User{user}, users(t, store, all))
-	same(t, "found by the new name", []people.User{user}, users(t, store, people.UserQuery{Text: "anne", Limit: 10}))
-	same(t, "gone from the old role", []people.User{}, users(t, store, people.UserQuery{Role: roles.Driver, Limit: 10}))
+	same(t, "changed", []people.User{user}, users(t, store, all, 10))
+	same(t, "found by the new name", []people.User{user}, users(t, store, people.UserQuery{Text: "anne"}, 10))
+	same(t, "gone from the old role", []people.User{}, users(t, store, people.UserQuery{Role: roles.Driver}, 10))
 }
 
 func usersFiltered(t *testing.T, store Store) {
@@ -80,10 +80,8 @@ func usersFiltered(t *testing.T, store Store) {
 		{"all at once", people.UserQuery{Text: "é", Role: roles.Driver, CompanyID: "acme", IDs: []string{"a1", "a2"}}, "a1"},
 	} {
 		for _, limit := range []int{1, 2, 100} {
-			query := test.query
-			query.Limit = limit
 			var got []string
-			for _, u := range users(t, store, query) {
+			for _, u := range users(t, store, test.query, limit) {
 				got = append(got, u.UserID)
 			}
 			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, strings.Join(got, " "))
@@ -100,18 +98,19 @@ func usersPaged(t *testing.T, store Store) {
 		saveUser(t, store, want[(i*7)%len(want)])
 	}
 	for _, limit := range []int{1, 5, 24, 25, 26} {
-		same(t, fmt.Sprintf("pages of %d", limit), want, users(t, store, people.UserQuery{Limit: limit}))
+		same(t, fmt.Sprintf("pages of %d", limit), want, users(t, store, people.UserQuery{}, limit))
 	}
-	for _, cursor := range strangeCursors() {
-		_, _, err := store.Users(t.Context(), people.UserQuery{Cursor: cursor, Limit: 1})
-		invalid(t, fmt.Sprintf("cursor %.20q", cursor), "cursor", err)
+	for _, limit := range []int{0, -1} {
+		none, err := store.People.Users(t.Context(), people.UserQuery{}, "", limit)
+		check(t, "a page of none", err)
+		same(t, "a page of none", []people.User{}, none)
 	}
 }
 
 func namesComeBack(t *testing.T, store Store) {
 	for name, text := range hostileTexts() {
 		user := saveUser(t, store, people.User{UserID: "u1", Username: text, Role: roles.Driver, CompanyID: "c"})
-		same(t, name, []people.User{user}, users(t, store, people.UserQuery{Limit: 1}))
-		same(t, name+" as a search", []people.User{user}, users(t, store, people.UserQuery{Text: text, Limit: 1}))
+		same(t, name, []people.User{user}, users(t, store, people.UserQuery{}, 1))
+		same(t, name+" as a search", []people.User{user}, users(t, store, people.UserQuery{Text: text}, 1))
 	}
 }

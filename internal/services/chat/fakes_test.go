@@ -13,7 +13,6 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
-	"rolecall/internal/store/sqlite"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -216,7 +215,7 @@ func (n *numbering) AppendMessages(_ context.Context, drafts []chat.Draft) ([]ch
 	return appended, nil
 }
 
-func openStore(t testing.TB) *sqlite.Store { return sqlitetest.Open(t) }
+func openStore(t testing.TB) chat.Store { return sqlitetest.Open(t).Chat }
 
 // newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
 func newService(t testing.TB, store chat.Store, h *hub, people directory, change func(*chat.Options)) *chat.Service {

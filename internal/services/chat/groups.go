@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -38,7 +39,10 @@ func (s *Service) CreateGroup(ctx context.Context, who auth.Identity, group NewG
 		RoomID: roomID, Name: group.Name, CreatedBy: who.UserID,
 		CreatedAt: s.options.Now().UnixMilli(), Members: members,
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRoomExists):
+		return "", fault.New(fault.Conflict, "There is a room with this id already")
+	case err != nil:
 		return "", err
 	}
 	return roomID, nil

@@ -8,6 +8,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -114,11 +115,10 @@ func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, r
 	}
 	event := historyEvent{RoomID: entry.RoomID, History: History{Messages: []Message{}}}
 	if entry.After == nil || *entry.After < lastSeq {
-		messages, more, err := s.store.History(ctx, entry.RoomID, newPage(nil, entry.After, entry.Limit))
+		event.History, err = s.readHistory(ctx, entry.RoomID, newPage(nil, entry.After, entry.Limit))
 		if err != nil {
 			return 0, err
 		}
-		event.Messages, event.HasMore = messages, more
 	}
 	if err := socket.Emit(EventHistory, event); err != nil {
 		return 0, fmt.Errorf("send history: %w", err)
@@ -191,28 +191,38 @@ func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQ
 	if query.Before != nil && query.After != nil {
 		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
 	}
-	messages, more, err := s.store.History(ctx, query.RoomID, newPage(query.Before, query.After, query.Limit))
-	if err != nil {
+	return s.readHistory(ctx, query.RoomID, newPage(query.Before, query.After, query.Limit))
+}
+
+// readHistory reads one message more than the page has, to tell whether there are more.
+func (s *Service) readHistory(ctx context.Context, roomID string, asked Page) (History, error) {
+	size := asked.Limit
+	asked.Limit++
+	messages, err := s.store.History(ctx, roomID, asked)
+	switch {
+	case err != nil:
 		return History{}, err
+	case len(messages) <= size:
+		return History{Messages: messages}, nil
+	case asked.After == 0: // backwards: the one too many is the oldest
+		return History{Messages: messages[len(messages)-size:], HasMore: true}, nil
+	default:
+		return History{Messages: messages[:size], HasMore: true}, nil
 	}
-	return History{Messages: messages, HasMore: more}, nil
 }
 
 // newPage fills in the default limit. After: 0 asks for the first messages, which a Page says with FromStart.
 func newPage(before, after *int64, limit int) Page {
-	page := Page{Limit: DefaultPage}
-	if limit > 0 {
-		page.Limit = min(limit, MaxPage)
-	}
+	asked := Page{Limit: page.Size(limit, DefaultPage, MaxPage)}
 	if before != nil {
-		page.Before = *before
+		asked.Before = *before
 	}
 	switch {
 	case after == nil:
 	case *after == 0:
-		page.After = FromStart
+		asked.After = FromStart
 	default:
-		page.After = *after
+		asked.After = *after
 	}
-	return page
+	return asked
 }

@@ -3,6 +3,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 
 	"rolecall/internal/roles"
 )
@@ -66,19 +67,22 @@ type ReadMark struct {
 	Seq            int64
 }
 
+// ErrRoomExists tells that a room of this id is there already.
+var ErrRoomExists = errors.New("room exists")
+
 // Store keeps rooms, messages and read marks.
 type Store interface {
 	// AppendMessages stores drafts in one transaction and gives each the next seq of its room, in order.
 	// The result has one entry a draft.
 	AppendMessages(ctx context.Context, drafts []Draft) ([]Appended, error)
 	// History returns messages in the order of seq: the last Limit before Before, or, where After is set, the first
-	// Limit after it; more tells that the page does not reach the end in that direction. ReadBy is filled in.
-	History(ctx context.Context, roomID string, page Page) (messages []Message, more bool, err error)
+	// Limit after it. ReadBy is filled in.
+	History(ctx context.Context, roomID string, page Page) ([]Message, error)
 	// LastSeq returns the newest seq of a room, 0 for a room without messages.
 	LastSeq(ctx context.Context, roomID string) (int64, error)
 	// MessageByID returns one message of a room; found is false where the room has none of that id.
 	MessageByID(ctx context.Context, roomID, messageID string) (message Message, found bool, err error)
-	// CreateGroup stores a group and its members.
+	// CreateGroup stores a group and its members. It fails with ErrRoomExists where there is a room of that id already.
 	CreateGroup(ctx context.Context, group Group) error
 	// Members returns who belongs to a group, in the order of user id; empty for an unknown one.
 	Members(ctx context.Context, roomID string) ([]string, error)

@@ -14,6 +14,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
@@ -291,7 +292,7 @@ func TestRetract(t *testing.T) {
 	if sent := b.emitted.take(); len(sent) > 0 {
 		t.Errorf("told again: %v", sent)
 	}
-	list, _, err := b.List(t.Context(), admin(), notices.Listing{})
+	list, _, err := b.List(t.Context(), admin(), page.Request{})
 	if err != nil || len(list) != 0 {
 		t.Errorf("still listed: %v, %v", titles(list), err)
 	}
@@ -305,7 +306,7 @@ func TestWhoMay(t *testing.T) {
 	for _, role := range append(roles.All(), "visitor") {
 		who := person("u-"+string(role), role)
 		_, _, create := b.Create(t.Context(), who, toAll("t"), "")
-		_, _, list := b.List(t.Context(), who, notices.Listing{})
+		_, _, list := b.List(t.Context(), who, page.Request{})
 		_, get := b.Get(t.Context(), who, n.ID)
 		retract := b.Retract(t.Context(), who, n.ID)
 		_, inbox := b.Inbox(t.Context(), who, notices.InboxQuery{})
@@ -333,7 +334,7 @@ func TestStoreFailure(t *testing.T) {
 	t.Parallel()
 	b := newBenchOn(broken{})
 	_, _, create := b.Create(t.Context(), admin(), toAll("t"), "key")
-	_, _, list := b.List(t.Context(), admin(), notices.Listing{})
+	_, _, list := b.List(t.Context(), admin(), page.Request{})
 	_, get := b.Get(t.Context(), admin(), "id")
 	retract := b.Retract(t.Context(), admin(), "id")
 	_, inbox := b.Inbox(t.Context(), admin(), notices.InboxQuery{})

@@ -57,9 +57,7 @@ func (broken) CreateNotice(context.Context, notices.Addressed, notices.Idempoten
 	return notices.Notice{}, false, errBroken
 }
 
-func (broken) Notices(context.Context, notices.Listing) ([]notices.Notice, string, error) {
-	return nil, "", errBroken
-}
+func (broken) Notices(context.Context, int64, int) ([]notices.Stored, error) { return nil, errBroken }
 
 func (broken) NoticeByID(context.Context, string) (notices.Addressed, bool, error) {
 	return notices.Addressed{}, false, errBroken
@@ -84,7 +82,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	return newBenchOn(sqlitetest.Open(t))
+	return newBenchOn(sqlitetest.Open(t).Notices)
 }
 
 func newBenchOn(store notices.Store) *bench {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
@@ -74,7 +75,7 @@ func TestInboxPageSizes(t *testing.T) {
 		if err != nil || len(inbox.Notices) != want || !inbox.HasMore || inbox.Unread != notices.MaxPage+1 {
 			t.Errorf("limit %d: %d notices, more %v, %d unread, %v", limit, len(inbox.Notices), inbox.HasMore, inbox.Unread, err)
 		}
-		list, next, err := b.List(t.Context(), admin(), notices.Listing{Limit: limit})
+		list, next, err := b.List(t.Context(), admin(), page.Request{Limit: limit})
 		if err != nil || len(list) != want || next == "" || list[0].Title != fmt.Sprint(notices.MaxPage) {
 			t.Errorf("list, limit %d: %d notices, cursor %q, %v", limit, len(list), next, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -170,12 +172,25 @@ func idempotency(who auth.Identity, draft Draft, key string, now time.Time) (Ide
 }
 
 // List returns a page of all notices, newest first, and the cursor of the next page or "".
-func (s *Service) List(ctx context.Context, who auth.Identity, page Listing) ([]Notice, string, error) {
+func (s *Service) List(ctx context.Context, who auth.Identity, at page.Request) (list []Notice, next string, err error) {
 	if !who.Can(roles.Broadcast) {
 		return nil, "", fault.New(fault.Forbidden, "Only admins list notices")
 	}
-	page.Limit = pageSize(page.Limit)
-	return s.store.Notices(ctx, page)
+	before := int64(math.MaxInt64)
+	if err := page.Notices.ParseNumbers(at.Cursor, &before); err != nil {
+		return nil, "", err
+	}
+	size := page.Size(at.Limit, DefaultPage, MaxPage)
+	stored, err := s.store.Notices(ctx, before, size+1)
+	if err != nil {
+		return nil, "", err
+	}
+	stored, next = page.Cut(stored, size, func(last Stored) string { return page.Notices.Numbers(last.Seq) })
+	list = make([]Notice, 0, len(stored))
+	for i := range stored {
+		list = append(list, stored[i].Notice)
+	}
+	return list, next, nil
 }
 
 // Get returns one notice.
@@ -245,17 +260,17 @@ func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery
 	if !who.Can(roles.ReadInbox) {
 		return Inbox{}, fault.New(fault.Forbidden, "This role has no inbox")
 	}
-	limit := pageSize(query.Limit)
-	notices, unread, err := s.store.Inbox(ctx, reader(who), s.now().UnixMilli(), query.Before, limit+1)
+	size := page.Size(query.Limit, DefaultPage, MaxPage)
+	notices, unread, err := s.store.Inbox(ctx, reader(who), s.now().UnixMilli(), query.Before, size+1)
 	switch {
-	case fault.Is(err, fault.InvalidPayload):
+	case errors.Is(err, ErrNoSuchNotice):
 		return Inbox{}, fault.Invalid("before", "There is no notice of this id to go on behind")
 	case err != nil:
 		return Inbox{}, err
 	}
 	inbox := Inbox{Unread: unread, Notices: notices}
-	if len(notices) > limit {
-		inbox.Notices, inbox.HasMore = notices[:limit], true
+	if len(notices) > size {
+		inbox.Notices, inbox.HasMore = notices[:size], true
 	}
 	return inbox, nil
 }
@@ -293,11 +308,4 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, ids []string)
 
 func reader(who auth.Identity) Reader {
 	return Reader{UserID: who.UserID, Rooms: who.Rooms()}
-}
-
-func pageSize(limit int) int {
-	if limit <= 0 {
-		return DefaultPage
-	}
-	return min(limit, MaxPage)
 }

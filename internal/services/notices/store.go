@@ -60,11 +60,11 @@ func (m ReadMark) With(read []int64, firstUnread int64) ReadMark {
 // TooFarAhead reports whether the mark lists more than may be kept.
 func (m ReadMark) TooFarAhead() bool { return len(m.Ahead) > MaxReadAhead }
 
-// Listing asks for a page of all notices, newest first.
-type Listing struct {
-	// Cursor continues after the previous page; "" starts.
-	Cursor string
-	Limit  int
+// Stored is a notice with its place among all notices.
+type Stored struct {
+	Notice
+	// Seq rises in the order in which notices were stored.
+	Seq int64
 }
 
 // Store keeps notices and who has read them.
@@ -75,14 +75,15 @@ type Store interface {
 	// ReplayNotice returns the notice that an idempotency key was first used for; found is false for a key that was not
 	// used since once.Since. ErrKeyReused tells that it was used for another request.
 	ReplayNotice(ctx context.Context, once Idempotency) (first Notice, found bool, err error)
-	// Notices returns all notices that have not been retracted, newest first, and the cursor of the next page or "".
-	Notices(ctx context.Context, page Listing) (notices []Notice, next string, err error)
+	// Notices returns the newest notices below a seq, at most limit, without those retracted, newest first.
+	Notices(ctx context.Context, before int64, limit int) ([]Stored, error)
 	// NoticeByID returns a notice with its rooms; found is false for an unknown or retracted one.
 	NoticeByID(ctx context.Context, id string) (notice Addressed, found bool, err error)
 	// RetractNotice takes a notice out of every inbox; done is false for an unknown or already retracted one.
 	RetractNotice(ctx context.Context, id string, at int64) (done bool, err error)
 	// Inbox returns a reader's unread notices that have not expired at now (Unix milliseconds), oldest first and at
-	// most limit of them, after the notice with id after (or from the start), and how many there are in all.
+	// most limit of them, after the notice with id after (or from the start, for ""), and how many there are in all. It
+	// fails with ErrNoSuchNotice where after is the id of no notice, retracted ones included.
 	Inbox(ctx context.Context, reader Reader, now int64, after string, limit int) (notices []Notice, unread int, err error)
 	// MarkNoticesRead moves the reader's mark over those of the notices that are addressed to them, and returns how
 	// many were and how many stay unread. It changes nothing and fails with ErrTooFarAhead where the mark would list

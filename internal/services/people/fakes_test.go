@@ -13,7 +13,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/people"
-	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -86,8 +86,8 @@ type broken struct{}
 
 func (broken) SaveUser(context.Context, people.User) error { return errBroken }
 
-func (broken) Users(context.Context, people.UserQuery) ([]people.User, string, error) {
-	return nil, "", errBroken
+func (broken) Users(context.Context, people.UserQuery, string, int) ([]people.User, error) {
+	return nil, errBroken
 }
 
 func (broken) ConversationPeers(context.Context, string, int) ([]string, error) {
@@ -97,16 +97,16 @@ func (broken) ConversationPeers(context.Context, string, int) ([]string, error) 
 // bench is a service with its surroundings, which tells each change at once.
 type bench struct {
 	*people.Service
-	store   *sqlite.Store
+	store   *store.Store
 	sockets *sockets
 	told    *recorder
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	store := sqlitetest.Open(t)
-	b := newBenchOn(store)
-	b.store = store
+	opened := sqlitetest.Open(t)
+	b := newBenchOn(opened.People)
+	b.store = opened
 	return b
 }
 
@@ -132,7 +132,7 @@ func (b *bench) leave(t testing.TB, who auth.Identity) {
 // converse makes two people share a group.
 func (b *bench) converse(t testing.TB, first, second string) {
 	t.Helper()
-	err := b.store.CreateGroup(context.Background(), chat.Group{
+	err := b.store.Chat.CreateGroup(context.Background(), chat.Group{
 		RoomID: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -99,21 +100,23 @@ type Person struct {
 }
 
 // Directory returns a page of people and the cursor of the next page or "".
-func (s *Service) Directory(ctx context.Context, who auth.Identity, query UserQuery) ([]Person, string, error) {
+func (s *Service) Directory(
+	ctx context.Context, who auth.Identity, query UserQuery, at page.Request,
+) (people []Person, next string, err error) {
 	if !who.Can(roles.ReadDirectory) {
 		return nil, "", fault.New(fault.Forbidden, "This role cannot look people up")
 	}
-	switch {
-	case query.Limit <= 0:
-		query.Limit = DefaultPage
-	case query.Limit > maxListed:
-		query.Limit = maxListed
-	}
-	users, next, err := s.store.Users(ctx, query)
+	after, err := page.Users.ParseText(at.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	people, err := s.persons(ctx, users)
+	size := page.Size(at.Limit, DefaultPage, MaxPage)
+	users, err := s.store.Users(ctx, query, after, size+1)
+	if err != nil {
+		return nil, "", err
+	}
+	users, next = page.Cut(users, size, func(last User) string { return page.Users.Text(last.UserID) })
+	people, err = s.persons(ctx, users)
 	if err != nil {
 		return nil, "", err
 	}
@@ -122,7 +125,7 @@ func (s *Service) Directory(ctx context.Context, who auth.Identity, query UserQu
 
 // Lookup returns one person.
 func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) (Person, error) {
-	people, _, err := s.Directory(ctx, who, UserQuery{IDs: []string{userID}, Limit: 1})
+	people, _, err := s.Directory(ctx, who, UserQuery{IDs: []string{userID}}, page.Request{Limit: 1})
 	switch {
 	case err != nil:
 		return Person{}, err
@@ -134,7 +137,7 @@ func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) 
 
 // RoleOf returns a person's role; known is false for someone the server has never seen.
 func (s *Service) RoleOf(ctx context.Context, userID string) (roles.Role, bool, error) {
-	users, _, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}, Limit: 1})
+	users, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}}, "", 1)
 	if err != nil || len(users) == 0 {
 		return "", false, err
 	}
@@ -166,9 +169,9 @@ func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, erro
 
 // appendOnline adds the online people a query finds, on any of its pages, until there are maxListed.
 func (s *Service) appendOnline(ctx context.Context, people []Person, but string, query UserQuery) ([]Person, error) {
-	query.Limit = maxListed
+	after := ""
 	for {
-		users, next, err := s.store.Users(ctx, query)
+		users, err := s.store.Users(ctx, query, after, maxListed)
 		if err != nil {
 			return nil, err
 		}
@@ -184,10 +187,10 @@ func (s *Service) appendOnline(ctx context.Context, people []Person, but string,
 				people = append(people, person)
 			}
 		}
-		if next == "" || len(people) == maxListed {
+		if len(users) < maxListed || len(people) == maxListed {
 			return people, nil
 		}
-		query.Cursor = next
+		after = users[len(users)-1].UserID
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
 )
@@ -126,7 +127,7 @@ func TestStoreFailureKeepsPresence(t *testing.T) {
 		t.Errorf("told %v %v", emitted, drivers)
 	}
 	_, around := b.Around(t.Context(), amy)
-	_, _, list := b.Directory(t.Context(), amy, people.UserQuery{})
+	_, _, list := b.Directory(t.Context(), amy, people.UserQuery{}, page.Request{})
 	_, lookup := b.Lookup(t.Context(), amy, "amy")
 	for what, err := range map[string]error{"around": around, "directory": list, "lookup": lookup} {
 		if code(err) != fault.Unavailable {
@@ -187,7 +188,7 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 	var saved sync.WaitGroup
 	for i := range 2*people.MaxPage + 10 {
 		saved.Go(func() {
-			err := b.store.SaveUser(t.Context(), people.User{
+			err := b.store.People.SaveUser(t.Context(), people.User{
 				UserID: fmt.Sprintf("a%04d", i), Username: "x", Role: roles.Driver, CompanyID: "acme", LastSeen: noon})
 			if err != nil {
 				t.Error(err)
@@ -234,28 +235,28 @@ func TestDirectory(t *testing.T) {
 		"wildcards quote": {people.UserQuery{Text: "%"}, []string{}},
 	} {
 		for _, role := range roles.All() {
-			found, next, err := b.Directory(t.Context(), person("me", role, ""), test.query)
+			found, next, err := b.Directory(t.Context(), person("me", role, ""), test.query, page.Request{})
 			if diff := cmp.Diff(test.want, ids(found)); diff != "" || err != nil || next != "" {
 				t.Errorf("%s, asked by a %s: %v, cursor %q (-want +got):\n%s", name, role, err, next, diff)
 			}
 		}
 	}
 	var seen []string
-	query := people.UserQuery{Limit: 3}
+	at := page.Request{Limit: 3}
 	for {
-		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), query)
+		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{}, at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen = append(seen, ids(found)...)
-		if query.Cursor = next; next == "" {
+		if at.Cursor = next; next == "" {
 			break
 		}
 	}
 	if !slices.Equal(seen, []string{"Eve", "dan", "root", "vic"}) {
 		t.Errorf("the pages hold %v", seen)
 	}
-	if _, _, err := b.Directory(t.Context(), auth.Identity{Role: "visitor"}, people.UserQuery{}); code(err) != fault.Forbidden {
+	if _, _, err := b.Directory(t.Context(), auth.Identity{Role: "visitor"}, people.UserQuery{}, page.Request{}); code(err) != fault.Forbidden {
 		t.Errorf("without a role: %v, want forbidden", err)
 	}
 	vic, err := b.Lookup(t.Context(), person("me", roles.Vendor, ""), "vic")
@@ -280,14 +281,14 @@ func TestDirectoryPageSizes(t *testing.T) {
 	var saved sync.WaitGroup
 	for i := range people.MaxPage + 1 {
 		saved.Go(func() {
-			if err := b.store.SaveUser(t.Context(), people.User{UserID: fmt.Sprintf("u%d", i), Role: roles.Vendor}); err != nil {
+			if err := b.store.People.SaveUser(t.Context(), people.User{UserID: fmt.Sprintf("u%d", i), Role: roles.Vendor}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	saved.Wait()
 	for limit, want := range map[int]int{0: people.DefaultPage, -1: people.DefaultPage, 7: 7, people.MaxPage: people.MaxPage, people.MaxPage + 1: people.MaxPage} {
-		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{Limit: limit})
+		found, next, err := b.Directory(t.Context(), person("me", roles.Vendor, ""), people.UserQuery{}, page.Request{Limit: limit})
 		if err != nil || len(found) != want || next == "" {
 			t.Errorf("limit %d: %d people, cursor %q, %v", limit, len(found), next, err)
 		}

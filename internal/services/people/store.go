@@ -17,25 +17,22 @@ type User struct {
 	LastSeen int64
 }
 
-// UserQuery asks for a page of the directory, in the order of user id.
+// UserQuery asks for people of the directory, in the order of user id.
 type UserQuery struct {
-	// Role, CompanyID and IDs narrow the page down where they are set.
+	// Role, CompanyID and IDs narrow the list down where they are set.
 	Role      roles.Role
 	CompanyID string
 	IDs       []string
 	// Text is a part of the name or id, any case.
 	Text string
-	// Cursor continues after the previous page; "" starts.
-	Cursor string
-	Limit  int
 }
 
 // Store keeps the directory of people.
 type Store interface {
 	// SaveUser remembers who a person is and when they were seen.
 	SaveUser(ctx context.Context, user User) error
-	// Users returns a page of the directory and the cursor of the next one or "".
-	Users(ctx context.Context, query UserQuery) (users []User, next string, err error)
+	// Users returns the first people of the directory behind a user id ("" for all), at most limit.
+	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
 	// ConversationPeers returns up to limit people who share a direct room or a group with a user.
 	ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error)
 }

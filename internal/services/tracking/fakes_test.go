@@ -13,7 +13,6 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
-	"rolecall/internal/store/sqlite"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -115,8 +114,8 @@ func (m *memory) save(d tracking.Driver) {
 
 func (m *memory) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
 
-func (m *memory) Track(context.Context, tracking.TrackQuery) ([]tracking.Position, string, error) {
-	return nil, "", nil
+func (m *memory) Track(context.Context, tracking.TrackQuery, tracking.Place, int) ([]tracking.Recorded, error) {
+	return nil, nil
 }
 
 func (m *memory) DeletePositionsBefore(context.Context, int64) (int, error) { return 0, nil }
@@ -140,7 +139,7 @@ func (g *gated) AppendPositions(ctx context.Context, p []tracking.Position, d []
 	return g.Store.AppendPositions(ctx, p, d)
 }
 
-func openStore(t testing.TB) *sqlite.Store { return sqlitetest.Open(t) }
+func openStore(t testing.TB) tracking.Store { return sqlitetest.Open(t).Tracking }
 
 // newService starts a service that is closed at the test's end. The clock stands at noon where options name none.
 func newService(t testing.TB, store tracking.Store, emit tracking.Emitter, options tracking.Options) *tracking.Service {

@@ -13,6 +13,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 )
@@ -167,7 +168,7 @@ func TestLateAndDuplicate(t *testing.T) {
 	if got := positions(t, emitted.take(), roles.FleetRoom("acme")); len(got) != 1 {
 		t.Errorf("a position that differs in seq alone was shown %d times", len(got))
 	}
-	track, next, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora"})
+	track, next, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora"}, page.Request{})
 	if err != nil || next != "" {
 		t.Fatalf("track: %v, cursor %q", err, next)
 	}
@@ -295,7 +296,7 @@ func TestCloseDrains(t *testing.T) {
 			t.Fatalf("taken before Close: %v", err)
 		}
 	}
-	stored, _, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "dora", Limit: 100})
+	stored, err := store.Track(t.Context(), tracking.TrackQuery{DriverID: "dora"}, tracking.TrackStart(), 100)
 	if err != nil || len(stored) != 50 {
 		t.Errorf("%d of 50 positions are stored (%v)", len(stored), err)
 	}
@@ -323,7 +324,7 @@ func TestRestart(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" || err != nil || len(after.Positions) != 1 {
 		t.Errorf("snapshot after the restart (-want +got): %v\n%s", err, diff)
 	}
-	views, _, err := second.Drivers(admin(), "", 0)
+	views, _, err := second.Drivers(admin(), page.Request{})
 	if err != nil || len(views) != 2 || views[0].DriverID != "dan" || views[0].Username != "name of dan" ||
 		views[0].Position != nil || views[1].Status != tracking.Offline {
 		t.Errorf("drivers after the restart: %+v, %v", views, err)
@@ -350,8 +351,8 @@ func TestRetention(t *testing.T) {
 			defer close(done)
 			service.Retention().Run(ctx, time.Hour)
 		}()
-		kept := func() []tracking.Position {
-			track, _, err := store.Track(ctx, tracking.TrackQuery{DriverID: "dora", Limit: 10})
+		kept := func() []tracking.Recorded {
+			track, err := store.Track(ctx, tracking.TrackQuery{DriverID: "dora"}, tracking.TrackStart(), 10)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -381,12 +382,12 @@ func TestRetention(t *testing.T) {
 			service.CameOnline(t.Context(), driver("dora", "acme"))
 			submit(t, service, driver("dora", "acme"), `{"lat":1,"lng":0}`)
 			pass(time.Hour + 3*time.Second)
-			if views, _, _ := service.Drivers(admin(), "", 0); len(views) != 1 || views[0].DriverID != "dora" {
+			if views, _, _ := service.Drivers(admin(), page.Request{}); len(views) != 1 || views[0].DriverID != "dora" {
 				t.Errorf("past the retention the drivers are %+v, want the connected one alone", views)
 			}
 			service.WentOffline(t.Context(), driver("dora", "acme"))
 			pass(2 * time.Second)
-			if views, _, _ := service.Drivers(admin(), "", 0); len(views) != 0 {
+			if views, _, _ := service.Drivers(admin(), page.Request{}); len(views) != 0 {
 				t.Errorf("kept in memory for ever: %+v", views)
 			}
 		})

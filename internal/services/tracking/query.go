@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -38,24 +39,27 @@ func fleetScope(who auth.Identity) (func(companyID string) bool, error) {
 }
 
 // Drivers returns a page of the drivers the caller may see, in the order of id, and the cursor of the next or "".
-func (s *Service) Drivers(who auth.Identity, cursor string, limit int) ([]DriverView, string, error) {
+func (s *Service) Drivers(who auth.Identity, at page.Request) ([]DriverView, string, error) {
 	visible, err := fleetScope(who)
+	if err != nil {
+		return nil, "", err
+	}
+	after, err := page.Drivers.ParseText(at.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	s.mu.Lock()
 	views := make([]DriverView, 0, len(s.drivers))
 	for id, driver := range s.drivers {
-		if visible(driver.CompanyID) && id > cursor {
+		if visible(driver.CompanyID) && id > after {
 			views = append(views, driver.view())
 		}
 	}
 	s.mu.Unlock()
 	slices.SortFunc(views, func(a, b DriverView) int { return strings.Compare(a.DriverID, b.DriverID) })
-	if limit = pageSize(limit); len(views) > limit {
-		return views[:limit], views[limit-1].DriverID, nil
-	}
-	return views, "", nil
+	views, next := page.Cut(views, page.Size(at.Limit, DefaultPage, MaxPage),
+		func(last DriverView) string { return page.Drivers.Text(last.DriverID) })
+	return views, next, nil
 }
 
 // Driver returns one driver. Who may not see the driver is told that there is none.
@@ -74,15 +78,27 @@ func (s *Service) Driver(who auth.Identity, driverID string) (DriverView, error)
 }
 
 // Track returns a page of a driver's stored positions, oldest first, and the cursor of the next page or "".
-func (s *Service) Track(ctx context.Context, who auth.Identity, query TrackQuery) ([]Position, string, error) {
+func (s *Service) Track(
+	ctx context.Context, who auth.Identity, query TrackQuery, at page.Request,
+) (positions []Position, next string, err error) {
 	if _, err := s.Driver(who, query.DriverID); err != nil {
 		return nil, "", err
 	}
+	after := TrackStart()
+	if err := page.Track.ParseNumbers(at.Cursor, &after.TS, &after.Number); err != nil {
+		return nil, "", err
+	}
 	query.CompanyID = who.CompanyID // "" for an admin: the history with every company
-	query.Limit = pageSize(query.Limit)
-	positions, next, err := s.store.Track(ctx, query)
+	size := page.Size(at.Limit, DefaultPage, MaxPage)
+	recorded, err := s.store.Track(ctx, query, after, size+1)
 	if err != nil {
 		return nil, "", err
+	}
+	recorded, next = page.Cut(recorded, size,
+		func(last Recorded) string { return page.Track.Numbers(last.TS, last.Number) })
+	positions = make([]Position, 0, len(recorded))
+	for i := range recorded {
+		positions = append(positions, recorded[i].Position)
 	}
 	return positions, next, nil
 }
@@ -107,11 +123,4 @@ func (d *live) view() DriverView {
 		view.Position = &position
 	}
 	return view
-}
-
-func pageSize(limit int) int {
-	if limit <= 0 {
-		return DefaultPage
-	}
-	return min(limit, MaxPage)
 }

@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 )
@@ -41,7 +42,7 @@ func TestWhoSeesWhom(t *testing.T) {
 		t.Run(string(test.who.Role)+" "+test.who.UserID, func(t *testing.T) {
 			snapshot, err := service.Snapshot(test.who)
 			checkFleet(t, "snapshot", test.fleet, ids(snapshot.Positions, func(p tracking.Position) string { return p.DriverID }), err)
-			views, _, err := service.Drivers(test.who, "", 0)
+			views, _, err := service.Drivers(test.who, page.Request{})
 			checkFleet(t, "drivers", test.fleet, ids(views, func(v tracking.DriverView) string { return v.DriverID }), err)
 			for _, id := range []string{"dan", "dora", "eve", "nobody"} {
 				want := fault.Code("")
@@ -54,7 +55,7 @@ func TestWhoSeesWhom(t *testing.T) {
 				if _, err := service.Driver(test.who, id); code(err) != want {
 					t.Errorf("driver %s: %v, want %q", id, err, want)
 				}
-				track, _, err := service.Track(t.Context(), test.who, tracking.TrackQuery{DriverID: id, CompanyID: "acme"})
+				track, _, err := service.Track(t.Context(), test.who, tracking.TrackQuery{DriverID: id, CompanyID: "acme"}, page.Request{})
 				if code(err) != want || want == "" && len(track) != 1 {
 					t.Errorf("track of %s: %d positions, %v, want %q", id, len(track), err, want)
 				}
@@ -111,7 +112,7 @@ func TestDriversPage(t *testing.T) {
 		var seen []string
 		cursor := ""
 		for pages := 0; pages == 0 || cursor != ""; pages++ {
-			views, next, err := service.Drivers(staff("acme"), cursor, limit)
+			views, next, err := service.Drivers(staff("acme"), page.Request{Cursor: cursor, Limit: limit})
 			if err != nil || len(views) > limit || len(views) == 0 {
 				t.Fatalf("limit %d after %q: %d drivers, %v", limit, cursor, len(views), err)
 			}
@@ -127,8 +128,8 @@ func TestDriversPage(t *testing.T) {
 		for i := range tracking.MaxPage + 5 {
 			big.CameOnline(t.Context(), driver(fmt.Sprint(i), "acme"))
 		}
-		views, next, err := big.Drivers(admin(), "", test.limit)
-		if err != nil || len(views) != test.want || next != views[len(views)-1].DriverID {
+		views, next, err := big.Drivers(admin(), page.Request{Limit: test.limit})
+		if err != nil || len(views) != test.want || next != page.Drivers.Text(views[len(views)-1].DriverID) {
 			t.Errorf("limit %d: %d drivers, cursor %q, %v", test.limit, len(views), next, err)
 		}
 	}
@@ -142,26 +143,33 @@ func TestTrackPages(t *testing.T) {
 		publish(t, service, dora, fmt.Sprintf(`{"lat":%d,"lng":0,"ts":%d}`, i, noon-1000+int64(i/2))) // pairs at one instant
 	}
 	var got []float64
-	query := tracking.TrackQuery{DriverID: "dora", Limit: 3}
+	at := page.Request{Limit: 3}
 	for {
-		page, next, err := service.Track(t.Context(), dora, query)
-		if err != nil || len(page) > 3 {
-			t.Fatalf("%d positions, %v", len(page), err)
+		part, next, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora"}, at)
+		if err != nil || len(part) > 3 {
+			t.Fatalf("%d positions, %v", len(part), err)
 		}
-		got = append(got, lats([][]tracking.Position{page}, "dora")...)
-		if query.Cursor = next; next == "" {
+		got = append(got, lats([][]tracking.Position{part}, "dora")...)
+		if at.Cursor = next; next == "" {
 			break
 		}
 	}
 	if want := []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(got, want) {
 		t.Errorf("the pages hold %v", got)
 	}
-	page, _, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora", From: noon - 999, To: noon - 998})
-	if got := lats([][]tracking.Position{page}, "dora"); err != nil || !slices.Equal(got, []float64{2, 3, 4, 5}) {
+	bounds := tracking.TrackQuery{DriverID: "dora", From: noon - 999, To: noon - 998}
+	part, _, err := service.Track(t.Context(), dora, bounds, page.Request{})
+	if got := lats([][]tracking.Position{part}, "dora"); err != nil || !slices.Equal(got, []float64{2, 3, 4, 5}) {
 		t.Errorf("both bounds belong to the range: %v, %v", got, err)
 	}
-	if _, _, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora", Cursor: "nonsense"}); !fault.Is(err, fault.InvalidPayload) {
-		t.Errorf("a made-up cursor: %v", err)
+	for _, cursor := range []string{"nonsense", page.Drivers.Text("dora"), page.Track.Numbers(noon)} {
+		_, _, err := service.Track(t.Context(), dora, tracking.TrackQuery{DriverID: "dora"}, page.Request{Cursor: cursor})
+		if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != "cursor" {
+			t.Errorf("a made-up cursor: %v", err)
+		}
+		if _, _, err = service.Drivers(staff("acme"), page.Request{Cursor: cursor + "!"}); !fault.Is(err, fault.InvalidPayload) {
+			t.Errorf("a made-up cursor of drivers: %v", err)
+		}
 	}
 }
 

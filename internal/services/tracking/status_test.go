@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 )
@@ -153,11 +154,11 @@ func TestCompanyChange(t *testing.T) {
 	if snapshot, err := service.Snapshot(staff("acme")); err != nil || len(snapshot.Positions) != 0 {
 		t.Errorf("the former company's snapshot: %+v, %v", snapshot, err)
 	}
-	track, _, err := service.Track(t.Context(), staff("umbra"), tracking.TrackQuery{DriverID: "dora"})
+	track, _, err := service.Track(t.Context(), staff("umbra"), tracking.TrackQuery{DriverID: "dora"}, page.Request{})
 	if got := lats([][]tracking.Position{track}, "dora"); err != nil || !slices.Equal(got, []float64{2}) {
 		t.Errorf("the new company reads the track %v, %v", got, err)
 	}
-	track, _, err = service.Track(t.Context(), admin(), tracking.TrackQuery{DriverID: "dora"})
+	track, _, err = service.Track(t.Context(), admin(), tracking.TrackQuery{DriverID: "dora"}, page.Request{})
 	if err != nil || len(track) != 2 {
 		t.Errorf("an admin reads %d of 2 positions, %v", len(track), err)
 	}

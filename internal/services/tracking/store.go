@@ -1,6 +1,9 @@
 package tracking
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // Driver is what is known of one driver: who, for whom, and the newest fix.
 type Driver struct {
@@ -18,10 +21,22 @@ type TrackQuery struct {
 	CompanyID string
 	// From and To bound ts, Unix milliseconds, both inclusive. Zero means unbounded.
 	From, To int64
-	// Cursor continues after the last position of the previous page; "" starts.
-	Cursor string
-	Limit  int
 }
+
+// Recorded is a stored position.
+type Recorded struct {
+	Position
+	// Number rises in the order of arrival.
+	Number int64
+}
+
+// Place is where a position stands in a track.
+type Place struct {
+	TS, Number int64
+}
+
+// TrackStart comes before every position.
+func TrackStart() Place { return Place{TS: math.MinInt64} }
 
 // Store keeps positions.
 type Store interface {
@@ -32,8 +47,8 @@ type Store interface {
 	SaveDriver(ctx context.Context, driver Driver) error
 	// Drivers returns every known driver.
 	Drivers(ctx context.Context) ([]Driver, error)
-	// Track returns stored positions in the order of ts, then of arrival, and the cursor of the next page or "".
-	Track(ctx context.Context, query TrackQuery) (positions []Position, next string, err error)
+	// Track returns the first stored positions behind a place, at most limit, in the order of ts, then of arrival.
+	Track(ctx context.Context, query TrackQuery, after Place, limit int) ([]Recorded, error)
 	// DeletePositionsBefore removes positions with a ts before the given Unix milliseconds, a bounded number at a
 	// time, and returns how many went.
 	DeletePositionsBefore(ctx context.Context, ts int64) (int, error)

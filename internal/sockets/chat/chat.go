@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/people"
@@ -155,7 +156,8 @@ func (h *Handlers) listPeople(ctx context.Context, caller *event.Caller, in peop
 	case in.UserIDs == nil:
 		found, err = h.people.Around(ctx, caller.Who)
 	case len(in.UserIDs) > 0: // an empty list asks for nobody
-		found, _, err = h.people.Directory(ctx, caller.Who, people.UserQuery{IDs: in.UserIDs, Limit: len(in.UserIDs)})
+		found, _, err = h.people.Directory(ctx, caller.Who, people.UserQuery{IDs: in.UserIDs},
+			page.Request{Limit: len(in.UserIDs)})
 	}
 	return peopleList{Users: found}, err
 }

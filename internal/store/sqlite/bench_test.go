@@ -30,7 +30,7 @@ func BenchmarkAppendMessages(b *testing.B) {
 						ClientID: fmt.Sprintf("client-%d", n),
 					}
 				}
-				if _, err := store.AppendMessages(b.Context(), drafts); err != nil {
+				if _, err := store.Chat.AppendMessages(b.Context(), drafts); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -62,7 +62,7 @@ func BenchmarkAppendPositions(b *testing.B) {
 							TS: 1_700_000_000_000 + int64(n), Speed: &speed, Heading: &heading,
 						}
 					}
-					if err := store.AppendPositions(b.Context(), positions, senders); err != nil {
+					if err := store.Tracking.AppendPositions(b.Context(), positions, senders); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -84,16 +84,16 @@ func BenchmarkInbox(b *testing.B) {
 					Notice: notices.Notice{ID: ids[i], Title: "Road closed", Body: "Take the bridge"},
 					Rooms:  []roles.Room{reader.Rooms[i%4]},
 				}
-				if _, _, err := store.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
+				if _, _, err := store.Notices.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
 					b.Fatal(err)
 				}
 			}
-			if _, _, err := store.MarkNoticesRead(b.Context(), reader, 0, ids[:sent-unread]); err != nil {
+			if _, _, err := store.Notices.MarkNoticesRead(b.Context(), reader, 0, ids[:sent-unread]); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				found, _, err := store.Inbox(b.Context(), reader, 0, "", sent)
+				found, _, err := store.Notices.Inbox(b.Context(), reader, 0, "", sent)
 				if err != nil || len(found) != unread {
 					b.Fatalf("%d notices, error %v", len(found), err)
 				}
@@ -107,13 +107,13 @@ func BenchmarkUsers(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 1000 {
 		user := people.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
-		if err := store.SaveUser(b.Context(), user); err != nil {
+		if err := store.People.SaveUser(b.Context(), user); err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		users, _, err := store.Users(b.Context(), people.UserQuery{CompanyID: "7", Limit: 500})
+		users, err := store.People.Users(b.Context(), people.UserQuery{CompanyID: "7"}, "", 501)
 		if err != nil || len(users) != 10 {
 			b.Fatalf("%d users, error %v", len(users), err)
 		}
@@ -123,7 +123,7 @@ func BenchmarkUsers(b *testing.B) {
 func BenchmarkHistory(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 200 {
-		_, err := store.AppendMessages(b.Context(), []chat.Draft{{Message: chat.Message{
+		_, err := store.Chat.AppendMessages(b.Context(), []chat.Draft{{Message: chat.Message{
 			ID: fmt.Sprint(n), RoomID: "room", UserID: "u1", Role: roles.Driver, Text: "On my way"}}})
 		if err != nil {
 			b.Fatal(err)
@@ -131,7 +131,7 @@ func BenchmarkHistory(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, _, err := store.History(b.Context(), "room", chat.Page{Limit: 50}); err != nil || len(page) != 50 {
+		if page, err := store.Chat.History(b.Context(), "room", chat.Page{Limit: 51}); err != nil || len(page) != 51 {
 			b.Fatalf("%d messages, error %v", len(page), err)
 		}
 	}
@@ -146,7 +146,7 @@ func BenchmarkSaveUser(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			user := people.User{UserID: fmt.Sprint(n.Add(1)), Username: "Ann", Role: roles.Driver, CompanyID: "acme"}
-			if err := store.SaveUser(b.Context(), user); err != nil {
+			if err := store.People.SaveUser(b.Context(), user); err != nil {
 				b.Error(err)
 			}
 		}
@@ -167,11 +167,11 @@ func BenchmarkDeleteChunk(b *testing.B) {
 				ClientID: fmt.Sprint(n),
 			}
 		}
-		if _, err := store.AppendMessages(b.Context(), drafts); err != nil {
+		if _, err := store.Chat.AppendMessages(b.Context(), drafts); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if gone, err := store.DeleteMessagesBefore(b.Context(), int64(n)+1); err != nil || gone != len(drafts) {
+		if gone, err := store.Chat.DeleteMessagesBefore(b.Context(), int64(n)+1); err != nil || gone != len(drafts) {
 			b.Fatalf("%d deleted, error %v", gone, err)
 		}
 	}

@@ -3,24 +3,38 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"embed"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/pressly/goose/v3"
-
-	"rolecall/internal/store/migrations"
 )
 
-// migrate brings the schema up to date, each migration in its own transaction.
-func migrate(ctx context.Context, db *sql.DB, log *slog.Logger) error {
-	files, err := migrations.SQLite()
+// migrations is the schema, in goose's SQL format.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrator applies the migrations, each in its own transaction.
+func migrator(db *sql.DB, log *slog.Logger) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("open migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
 		goose.WithDisableGlobalRegistry(true), goose.WithSlog(log))
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
+}
+
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, db *sql.DB, log *slog.Logger) error {
+	provider, err := migrator(db, log)
+	if err != nil {
+		return err
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {

@@ -7,25 +7,25 @@ import (
 	"fmt"
 )
 
-// readAll runs a prepared query on a reading connection and returns all its rows, at least an empty slice.
-func readAll[T any](
-	ctx context.Context, s *Store, query *sql.Stmt, scan func(scanner) (T, error), args ...any,
+// ReadAll runs a prepared query on a reading connection and returns all its rows, at least an empty slice.
+func ReadAll[T any](
+	ctx context.Context, db *DB, query *sql.Stmt, scan func(Scanner) (T, error), args ...any,
 ) ([]T, error) {
-	ctx, done, err := s.beginRead(ctx)
+	ctx, done, err := db.beginRead(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	rows, err := query.QueryContext(ctx, args...)
-	return collect(rows, err, scan)
+	return Collect(rows, err, scan)
 }
 
-// readOne runs a prepared query on a reading connection and returns its first row. It fails with sql.ErrNoRows where
+// ReadOne runs a prepared query on a reading connection and returns its first row. It fails with sql.ErrNoRows where
 // there is none.
-func readOne[T any](
-	ctx context.Context, s *Store, query *sql.Stmt, scan func(scanner) (T, error), args ...any,
+func ReadOne[T any](
+	ctx context.Context, db *DB, query *sql.Stmt, scan func(Scanner) (T, error), args ...any,
 ) (item T, err error) {
-	ctx, done, err := s.beginRead(ctx)
+	ctx, done, err := db.beginRead(ctx)
 	if err != nil {
 		return item, err
 	}
@@ -37,25 +37,25 @@ func readOne[T any](
 // as its LIMIT, or the size of the directory that it searches, makes it: the driver closes a connection on which a query
 // was interrupted, and opening and preparing it again costs more than most queries, so that a crowd of clients who have
 // left would slow down those who stay.
-func (s *Store) beginRead(ctx context.Context) (begun context.Context, done func(), err error) {
+func (db *DB) beginRead(ctx context.Context) (begun context.Context, done func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 	select {
-	case s.reading <- struct{}{}:
-		return context.WithoutCancel(ctx), func() { <-s.reading }, nil
+	case db.reading <- struct{}{}:
+		return context.WithoutCancel(ctx), func() { <-db.reading }, nil
 	case <-ctx.Done():
 		return nil, nil, fmt.Errorf("wait for a reader: %w", ctx.Err())
 	}
 }
 
-// scanner is what *sql.Row and *sql.Rows have in common.
-type scanner interface {
+// Scanner is what *sql.Row and *sql.Rows have in common.
+type Scanner interface {
 	Scan(into ...any) error
 }
 
-// collect reads all rows. The result is never nil, unless there is an error.
-func collect[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error)) (items []T, err error) {
+// Collect reads all rows. The result is never nil, unless there is an error.
+func Collect[T any](rows *sql.Rows, failed error, scan func(Scanner) (T, error)) (items []T, err error) {
 	if failed != nil {
 		return nil, failed
 	}
@@ -74,7 +74,7 @@ func collect[T any](rows *sql.Rows, failed error, scan func(scanner) (T, error))
 	return items, nil
 }
 
-// scanOne reads the only column of a row.
-func scanOne[T any](row scanner) (value T, err error) {
+// ScanOne reads the only column of a row.
+func ScanOne[T any](row Scanner) (value T, err error) {
 	return value, row.Scan(&value)
 }

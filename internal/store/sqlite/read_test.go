@@ -11,8 +11,8 @@ import (
 // Who leaves while a query is running does not interrupt it, and with it the connection.
 func TestReadsAreFinished(t *testing.T) {
 	const people = 10_000 // so many that it takes a while to list them
-	store := openInternal(t)
-	err := store.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+	db := openInternal(t)
+	err := db.Write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (user_id, username, folded_name, role, company_id, last_seen)
 			WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ?)
 			SELECT id, '', '', '', '', 0 FROM ids`, people)
@@ -21,13 +21,17 @@ func TestReadsAreFinished(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var list *sql.Stmt
+	if err := db.Prepare(t.Context(), nil, Statements{&list: "SELECT user_id FROM users ORDER BY user_id"}); err != nil {
+		t.Fatal(err)
+	}
 	ctx, leave := context.WithCancel(t.Context())
 	read := func() ([]struct{}, error) {
-		return readAll(ctx, store, store.sql.selectUsers[0], func(scanner) (row struct{}, err error) {
+		return ReadAll(ctx, db, list, func(Scanner) (row struct{}, err error) {
 			leave()
 			runtime.Gosched()
 			return row, nil
-		}, "", "", "", "[]", "", people)
+		})
 	}
 	if got, err := read(); err != nil || len(got) != people {
 		t.Errorf("read %d people, error %v; want %d", len(got), err, people)
@@ -39,22 +43,22 @@ func TestReadsAreFinished(t *testing.T) {
 
 // A read waits for its turn only as long as its caller does.
 func TestReadWaitsForItsTurn(t *testing.T) {
-	store := openInternal(t)
+	db := openInternal(t)
 	var turns []func()
 	for range readers {
-		_, done, err := store.beginRead(t.Context())
+		_, done, err := db.beginRead(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		turns = append(turns, done)
 	}
-	if err := store.Ping(t.Context()); err != nil {
+	if err := db.Ping(t.Context()); err != nil {
 		t.Errorf("ping beside %d queries: %v", readers, err)
 	}
 	ctx, leave := context.WithCancel(t.Context())
 	refused := make(chan error, 1)
 	go func() {
-		_, err := store.LastSeq(ctx, "room")
+		_, err := ReadOne(ctx, db, db.ping, ScanOne[int])
 		refused <- err
 	}()
 	leave()
@@ -63,7 +67,7 @@ func TestReadWaitsForItsTurn(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	go func() {
-		_, err := store.LastSeq(t.Context(), "room")
+		_, err := ReadOne(t.Context(), db, db.ping, ScanOne[int])
 		served <- err
 	}()
 	for _, done := range turns {

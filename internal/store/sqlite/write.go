@@ -6,15 +6,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
-// job is a part of a write transaction. It does not look at a context: what has begun is finished.
-type job func(ctx context.Context, tx *sql.Tx) error
+const (
+	// maxJobsPerCommit and maxPendingJobs bound the small writes that share a transaction.
+	maxJobsPerCommit = 256
+	maxPendingJobs   = 8192
+	// gatherJobs is how long a stream of small writes gathers for a commit. Nobody notices it, and a flush of the disk
+	// costs as much as thousands of rows.
+	gatherJobs = 5 * time.Millisecond
+	// deleteChunkSize bounds the rows deleted in one transaction, so that retention never holds up other writes for long.
+	deleteChunkSize = 5000
+)
 
-// write runs do in one transaction. It waits for its turn as long as ctx lasts; once begun, the transaction is either
-// committed or rolled back before write returns, whatever becomes of ctx.
-func (s *Store) write(ctx context.Context, do job) (err error) {
-	conn, err := s.writer.Conn(ctx)
+// Write runs do in one transaction. It waits for its turn as long as ctx lasts; once begun, the transaction is either
+// committed or rolled back before Write returns, whatever becomes of ctx.
+func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	conn, err := db.writer.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("wait for the writer: %w", err)
 	}
@@ -38,36 +47,71 @@ func (s *Store) write(ctx context.Context, do job) (err error) {
 	return nil
 }
 
-// share runs do in a transaction shared with other small writes of the moment, so that a thousand people who connect
+// job is a part of a shared transaction, and returns what its caller gets. It does not look at a context: what has
+// begun is finished.
+type job func(ctx context.Context, tx *sql.Tx) (any, error)
+
+// Share runs do in a transaction shared with other small writes of the moment, so that a thousand people who connect
 // at once cost a few flushes of the disk and not a thousand. An error of do fails all of them: do returns none for
-// what a caller got wrong. Where ctx ends first the write may still take place, later: what do sets is read only after
-// share has returned nil.
-func (s *Store) share(ctx context.Context, do job) error {
+// what a caller got wrong. Where ctx ends first Share returns at once, and do may still run, later: it sets nothing
+// outside itself, what it has found out is its result.
+func Share[T any](ctx context.Context, db *DB, do func(ctx context.Context, tx *sql.Tx) (T, error)) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		return err
+		return none, err
 	}
-	ticket, err := s.jobs.Submit(do)
+	ticket, err := db.shared.Submit(func(ctx context.Context, tx *sql.Tx) (any, error) { return do(ctx, tx) })
 	if err != nil {
-		return err
+		return none, err
 	}
-	_, err = ticket.Wait(ctx)
-	return err
+	result, err := ticket.Wait(ctx)
+	if err != nil {
+		return none, err
+	}
+	value, _ := result.(T) // it is one, unless T is an interface and the result nil
+	return value, nil
 }
 
-func (s *Store) runJobs(ctx context.Context, jobs []job) ([]struct{}, error) {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, do := range jobs {
-			if err := do(ctx, tx); err != nil {
+func (db *DB) runJobs(ctx context.Context, jobs []job) ([]any, error) {
+	results := make([]any, len(jobs))
+	err := db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		for i, do := range jobs {
+			if results[i], err = do(ctx, tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return make([]struct{}, len(jobs)), err
+	return results, err
 }
 
-// list encodes values for json_each, which lets one prepared statement take any number of them.
-func list[T ~string | ~int64](values []T) (string, error) {
+// DeleteChunk runs a statement that deletes up to so many rows (its second parameter) older than before (its first),
+// and returns how many went.
+func (db *DB) DeleteChunk(ctx context.Context, statement *sql.Stmt, before int64) (gone int, err error) {
+	err = db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		gone, err = Affected(tx.StmtContext(ctx, statement).ExecContext(ctx, before, deleteChunkSize))
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return gone, nil
+}
+
+// Affected returns how many rows a statement has changed.
+func Affected(result sql.Result, failed error) (int, error) {
+	if failed != nil {
+		return 0, failed
+	}
+	rows, err := result.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("count rows: %w", err)
+	}
+	return int(rows), nil
+}
+
+// List encodes values for json_each, which lets one prepared statement take any number of them.
+func List[T ~string | ~int64](values []T) (string, error) {
 	if len(values) == 0 {
 		return "[]", nil
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package noticestore
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"slices"
 
-	"rolecall/internal/fault"
 	"rolecall/internal/services/notices"
+	"rolecall/internal/store/sqlite"
 )
 
-// Inbox implements notices.Store. It fails with invalid_payload where after is the id of no notice.
+// Inbox implements notices.Store.
 func (s *Store) Inbox(
 	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
 ) (found []notices.Notice, unread int, err error) {
@@ -26,29 +26,29 @@ func (s *Store) Inbox(
 func (s *Store) inbox(
 	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
 ) (found []notices.Notice, unread int, err error) {
-	rooms, err := list(reader.Rooms)
+	rooms, err := sqlite.List(reader.Rooms)
 	if err != nil {
 		return nil, 0, err
 	}
 	start := int64(0)
 	if after != "" {
-		start, err = readOne(ctx, s, s.sql.selectNoticeSeq, scanOne[int64], after)
+		start, err = sqlite.ReadOne(ctx, s.db, s.sql.selectNoticeSeq, sqlite.ScanOne[int64], after)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
-			return nil, 0, fault.Invalid("after", "There is no notice of this id to go on after")
+			return nil, 0, notices.ErrNoSuchNotice
 		case err != nil:
 			return nil, 0, err
 		}
 	}
-	found, err = readAll(ctx, s, s.sql.selectInbox, func(row scanner) (notices.Notice, error) {
-		numbered, err := scanNotice(row, &unread)
-		return numbered.Notice, err
+	found, err = sqlite.ReadAll(ctx, s.db, s.sql.selectInbox, func(row sqlite.Scanner) (notices.Notice, error) {
+		stored, err := scanNotice(row, &unread)
+		return stored.Notice, err
 	}, rooms, now, reader.UserID, start, max(limit, 0))
 	if err != nil || len(found) > 0 || start == 0 && limit > 0 {
 		return found, unread, err
 	}
 	// There are none on this page to bring the count with them; there may be some before it.
-	unread, err = readOne(ctx, s, s.sql.countInboxBeside, scanOne[int], rooms, now, reader.UserID)
+	unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countInboxBeside, sqlite.ScanOne[int], rooms, now, reader.UserID)
 	return found, unread, err
 }
 
@@ -56,48 +56,57 @@ func (s *Store) inbox(
 func (s *Store) MarkNoticesRead(
 	ctx context.Context, reader notices.Reader, now int64, ids []string,
 ) (matched, unread int, err error) {
-	rooms, err := list(reader.Rooms)
+	rooms, err := sqlite.List(reader.Rooms)
 	if err != nil {
 		return 0, 0, fmt.Errorf("mark notices read: %w", err)
 	}
-	wanted, err := list(ids)
+	wanted, err := sqlite.List(ids)
 	if err != nil {
 		return 0, 0, fmt.Errorf("mark notices read: %w", err)
 	}
-	var outcome struct {
-		matched, unread int
-		tooFar          bool
-	} // not the results: where ctx ends first the write may still take place
-	err = s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeRead), reader.UserID)
-		if err != nil {
-			return err
-		}
-		rows, err := tx.StmtContext(ctx, s.sql.selectAddressed).QueryContext(ctx, wanted, rooms)
-		read, err := collect(rows, err, scanOne[int64])
-		if err != nil {
-			return fmt.Errorf("match notices: %w", err)
-		}
-		outcome.matched = len(read)
-		mark, outcome.tooFar, err = s.advance(ctx, tx, reader.UserID, rooms, now, mark, read)
-		if err != nil || outcome.tooFar { // not an error here: it would undo what others share the commit for
-			return err
-		}
-		ahead, err := list(mark.Ahead)
-		if err != nil {
-			return err
-		}
-		outcome.unread, err = scanOne[int](tx.StmtContext(ctx, s.sql.countInbox).
-			QueryRowContext(ctx, rooms, now, mark.UpTo, ahead))
-		return err
+	done, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (marked, error) {
+		return s.mark(ctx, tx, reader.UserID, rooms, now, wanted)
 	})
-	if err == nil && outcome.tooFar {
+	if err == nil && done.tooFar {
 		err = notices.ErrTooFarAhead
 	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("mark notices read: %w", err)
 	}
-	return outcome.matched, outcome.unread, nil
+	return done.matched, done.unread, nil
+}
+
+// marked is the outcome of mark. That a mark would go too far is no error there: it would undo what others share the
+// commit for.
+type marked struct {
+	matched, unread int
+	tooFar          bool
+}
+
+func (s *Store) mark(
+	ctx context.Context, tx *sql.Tx, userID, rooms string, now int64, wanted string,
+) (done marked, err error) {
+	mark, err := readMark(ctx, tx.StmtContext(ctx, s.sql.selectNoticeRead), userID)
+	if err != nil {
+		return marked{}, err
+	}
+	rows, err := tx.StmtContext(ctx, s.sql.selectAddressed).QueryContext(ctx, wanted, rooms)
+	read, err := sqlite.Collect(rows, err, sqlite.ScanOne[int64])
+	if err != nil {
+		return marked{}, fmt.Errorf("match notices: %w", err)
+	}
+	done.matched = len(read)
+	mark, done.tooFar, err = s.advance(ctx, tx, userID, rooms, now, mark, read)
+	if err != nil || done.tooFar {
+		return done, err
+	}
+	ahead, err := sqlite.List(mark.Ahead)
+	if err != nil {
+		return marked{}, err
+	}
+	done.unread, err = sqlite.ScanOne[int](tx.StmtContext(ctx, s.sql.countInbox).
+		QueryRowContext(ctx, rooms, now, mark.UpTo, ahead))
+	return done, err
 }
 
 // advance moves a mark over what has been read and saves it where that has changed it, unless it would then list too
@@ -109,11 +118,11 @@ func (s *Store) advance(
 	if len(read) == 0 {
 		return mark, false, nil
 	}
-	done, err := list(append(slices.Clone(mark.Ahead), read...))
+	done, err := sqlite.List(append(slices.Clone(mark.Ahead), read...))
 	if err != nil {
 		return mark, false, err
 	}
-	firstUnread, err := scanOne[int64](tx.StmtContext(ctx, s.sql.selectFirstUnread).
+	firstUnread, err := sqlite.ScanOne[int64](tx.StmtContext(ctx, s.sql.selectFirstUnread).
 		QueryRowContext(ctx, rooms, now, mark.UpTo, done))
 	if err != nil {
 		return mark, false, fmt.Errorf("find first unread notice: %w", err)
@@ -122,7 +131,7 @@ func (s *Store) advance(
 		return mark, true, nil
 	}
 	mark = moved
-	ahead, err := list(mark.Ahead)
+	ahead, err := sqlite.List(mark.Ahead)
 	if err != nil {
 		return mark, false, err
 	}

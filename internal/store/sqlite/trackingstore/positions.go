@@ -1,6 +1,7 @@
-package sqlite
+package trackingstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -12,14 +13,15 @@ import (
 	"strings"
 
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
 )
 
 // SaveDriver implements tracking.Store.
 func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
-	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	_, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
 		s.drivers.forget(driver.DriverID) // whether or not this transaction comes through
-		_, err := s.saveDrivers(ctx, tx, map[string]tracking.Driver{driver.DriverID: driver}, nil)
-		return err
+		_, err = s.saveDrivers(ctx, tx, map[string]tracking.Driver{driver.DriverID: driver}, nil)
+		return none, err
 	})
 	if err != nil {
 		return fmt.Errorf("save driver: %w", err)
@@ -35,7 +37,7 @@ func (s *Store) AppendPositions(ctx context.Context, positions []tracking.Positi
 	s.drivers.appending.Lock() // what is remembered is then what was written last
 	defer s.drivers.appending.Unlock()
 	var saved savedDrivers
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		var err error
 		if saved, err = s.driverNumbers(ctx, tx, positions, drivers); err != nil {
 			return err
@@ -91,7 +93,7 @@ func (s *Store) driverNumbers(
 func (s *Store) saveDrivers(
 	ctx context.Context, tx *sql.Tx, named, unnamed map[string]tracking.Driver,
 ) (map[string]int64, error) {
-	ids, err := list(slices.AppendSeq(slices.Collect(maps.Keys(named)), maps.Keys(unnamed)))
+	ids, err := sqlite.List(slices.AppendSeq(slices.Collect(maps.Keys(named)), maps.Keys(unnamed)))
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +102,7 @@ func (s *Store) saveDrivers(
 		number int64
 	}
 	rows, err := tx.StmtContext(ctx, s.sql.selectDriversByID).QueryContext(ctx, ids)
-	known, err := collect(rows, err, func(row scanner) (d saved, err error) {
+	known, err := sqlite.Collect(rows, err, func(row sqlite.Scanner) (d saved, err error) {
 		return d, row.Scan(&d.number, &d.DriverID, &d.CompanyID, &d.Username)
 	})
 	if err != nil {
@@ -119,7 +121,7 @@ func (s *Store) saveDrivers(
 			if _, upToDate := numbers[id]; upToDate {
 				continue
 			}
-			numbers[id], err = scanOne[int64](upsert.QueryRowContext(ctx, id, driver.CompanyID, driver.Username))
+			numbers[id], err = sqlite.ScanOne[int64](upsert.QueryRowContext(ctx, id, driver.CompanyID, driver.Username))
 			if err != nil {
 				return nil, fmt.Errorf("save driver: %w", err)
 			}
@@ -190,14 +192,14 @@ func digest(p *tracking.Position) int64 {
 
 // Drivers implements tracking.Store.
 func (s *Store) Drivers(ctx context.Context) ([]tracking.Driver, error) {
-	drivers, err := readAll(ctx, s, s.sql.selectDrivers, scanDriver)
+	drivers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectDrivers, scanDriver)
 	if err != nil {
 		return nil, fmt.Errorf("list drivers: %w", err)
 	}
 	return drivers, nil
 }
 
-func scanDriver(row scanner) (tracking.Driver, error) {
+func scanDriver(row sqlite.Scanner) (tracking.Driver, error) {
 	var (
 		driver    tracking.Driver
 		p         tracking.Position
@@ -215,43 +217,25 @@ func scanDriver(row scanner) (tracking.Driver, error) {
 	return driver, nil
 }
 
-// Track implements tracking.Store. It fails with invalid_payload for a malformed cursor.
-func (s *Store) Track(ctx context.Context, query tracking.TrackQuery) ([]tracking.Position, string, error) {
-	after := trackPlace{ts: math.MinInt64, number: -1}
-	if query.Cursor != "" {
-		var err error
-		if after, err = parseTrackCursor(query.Cursor); err != nil {
-			return nil, "", fmt.Errorf("read track: %w", err)
-		}
-	}
-	from, to := max(lowest(query.From), after.ts), highest(query.To)
-	type located struct {
-		tracking.Position
-		number int64
-	}
-	found, err := readAll(ctx, s, s.sql.selectTrack, func(row scanner) (p located, err error) {
+// Track implements tracking.Store.
+func (s *Store) Track(
+	ctx context.Context, query tracking.TrackQuery, after tracking.Place, limit int,
+) ([]tracking.Recorded, error) {
+	from, to := max(cmp.Or(query.From, math.MinInt64), after.TS), cmp.Or(query.To, math.MaxInt64)
+	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectTrack, func(row sqlite.Scanner) (p tracking.Recorded, err error) {
 		p.DriverID = query.DriverID
-		return p, row.Scan(&p.number, &p.CompanyID, &p.TS, &p.Lat, &p.Lng,
+		return p, row.Scan(&p.Number, &p.CompanyID, &p.TS, &p.Lat, &p.Lng,
 			&p.Heading, &p.Speed, &p.Accuracy, &p.Altitude, &p.Battery, &p.Seq)
-	}, query.DriverID, from, to, query.CompanyID, after.ts, after.number, overfetch(query.Limit))
+	}, query.DriverID, from, to, query.CompanyID, after.TS, after.Number, max(limit, 0))
 	if err != nil {
-		return nil, "", fmt.Errorf("read track: %w", err)
+		return nil, fmt.Errorf("read track: %w", err)
 	}
-	found, more := cutPage(found, query.Limit)
-	positions := make([]tracking.Position, 0, len(found))
-	for i := range found {
-		positions = append(positions, found[i].Position)
-	}
-	if !more {
-		return positions, "", nil
-	}
-	last := found[len(found)-1]
-	return positions, trackPlace{ts: last.TS, number: last.number}.cursor(), nil
+	return found, nil
 }
 
 // DeletePositionsBefore implements tracking.Store.
 func (s *Store) DeletePositionsBefore(ctx context.Context, ts int64) (int, error) {
-	gone, err := s.deleteChunk(ctx, s.sql.deletePositions, ts)
+	gone, err := s.db.DeleteChunk(ctx, s.sql.deletePositions, ts)
 	if err != nil {
 		return 0, fmt.Errorf("delete positions: %w", err)
 	}

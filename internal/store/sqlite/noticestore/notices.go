@@ -1,4 +1,4 @@
-package sqlite
+package noticestore
 
 import (
 	"context"
@@ -6,17 +6,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
+	"rolecall/internal/store/sqlite"
 )
 
 // CreateNotice implements notices.Store.
 func (s *Store) CreateNotice(
 	ctx context.Context, notice notices.Addressed, once notices.Idempotency,
 ) (stored notices.Notice, replayed bool, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if once.Key != "" {
 			if stored, replayed, err = s.replayNotice(ctx, tx, once); err != nil || replayed {
 				return err
@@ -37,7 +37,7 @@ func (s *Store) CreateNotice(
 
 // ReplayNotice implements notices.Store.
 func (s *Store) ReplayNotice(ctx context.Context, once notices.Idempotency) (first notices.Notice, found bool, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		first, found, err = s.replayNotice(ctx, tx, once)
 		return err
 	})
@@ -62,11 +62,11 @@ func (s *Store) replayNotice(
 	case digest != once.Digest:
 		return notices.Notice{}, false, notices.ErrKeyReused
 	}
-	numbered, err := scanNotice(tx.StmtContext(ctx, s.sql.selectNotice).QueryRowContext(ctx, seq))
+	stored, err := scanNotice(tx.StmtContext(ctx, s.sql.selectNotice).QueryRowContext(ctx, seq))
 	if err != nil {
 		return notices.Notice{}, false, fmt.Errorf("find first notice: %w", err)
 	}
-	return numbered.Notice, true, nil
+	return stored.Notice, true, nil
 }
 
 func (s *Store) insertNotice(ctx context.Context, tx *sql.Tx, n notices.Addressed) (seq int64, err error) {
@@ -74,7 +74,7 @@ func (s *Store) insertNotice(ctx context.Context, tx *sql.Tx, n notices.Addresse
 	if err != nil {
 		return 0, fmt.Errorf("encode audience: %w", err)
 	}
-	rooms, err := list(n.Rooms)
+	rooms, err := sqlite.List(n.Rooms)
 	if err != nil {
 		return 0, err
 	}
@@ -112,35 +112,24 @@ func (s *Store) rememberKey(
 	return nil
 }
 
-// Notices implements notices.Store. It fails with invalid_payload for a malformed cursor.
-func (s *Store) Notices(ctx context.Context, page notices.Listing) ([]notices.Notice, string, error) {
-	before := int64(math.MaxInt64)
-	if page.Cursor != "" {
-		var err error
-		if before, err = parseNoticeCursor(page.Cursor); err != nil {
-			return nil, "", fmt.Errorf("list notices: %w", err)
-		}
-	}
-	found, err := readAll(ctx, s, s.sql.selectNotices, scanNumbered, before, overfetch(page.Limit))
+// Notices implements notices.Store.
+func (s *Store) Notices(ctx context.Context, before int64, limit int) ([]notices.Stored, error) {
+	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectNotices, scanStored, before, max(limit, 0))
 	if err != nil {
-		return nil, "", fmt.Errorf("list notices: %w", err)
+		return nil, fmt.Errorf("list notices: %w", err)
 	}
-	found, more := cutPage(found, page.Limit)
-	if !more {
-		return plain(found), "", nil
-	}
-	return plain(found), noticePlace(found[len(found)-1].seq), nil
+	return found, nil
 }
 
 // NoticeByID implements notices.Store. The rooms are in the order of their names.
 func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Addressed, bool, error) {
-	numbered, err := readOne(ctx, s, s.sql.selectNoticeByID, scanNumbered, id)
+	stored, err := sqlite.ReadOne(ctx, s.db, s.sql.selectNoticeByID, scanStored, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return notices.Addressed{}, false, nil
 	}
-	found := notices.Addressed{Notice: numbered.Notice}
+	found := notices.Addressed{Notice: stored.Notice}
 	if err == nil {
-		found.Rooms, err = readAll(ctx, s, s.sql.selectNoticeRooms, scanOne[roles.Room], numbered.seq)
+		found.Rooms, err = sqlite.ReadAll(ctx, s.db, s.sql.selectNoticeRooms, sqlite.ScanOne[roles.Room], stored.Seq)
 	}
 	if err != nil {
 		return notices.Addressed{}, false, fmt.Errorf("find notice: %w", err)
@@ -150,12 +139,8 @@ func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Addressed, b
 
 // RetractNotice implements notices.Store.
 func (s *Store) RetractNotice(ctx context.Context, id string, at int64) (done bool, err error) {
-	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.StmtContext(ctx, s.sql.retractNotice).ExecContext(ctx, at, id)
-		if err != nil {
-			return err
-		}
-		rows, err := affected(result)
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		rows, err := sqlite.Affected(tx.StmtContext(ctx, s.sql.retractNotice).ExecContext(ctx, at, id))
 		done = rows > 0
 		return err
 	})
@@ -165,34 +150,20 @@ func (s *Store) RetractNotice(ctx context.Context, id string, at int64) (done bo
 	return done, nil
 }
 
-// numberedNotice is a notice with its place among all notices.
-type numberedNotice struct {
-	notices.Notice
-	seq int64
-}
-
 // scanNotice reads noticeColumns, and what stands behind them into further.
-func scanNotice(row scanner, further ...any) (n numberedNotice, err error) {
+func scanNotice(row sqlite.Scanner, further ...any) (n notices.Stored, err error) {
 	var audience string
 	var data []byte
-	err = row.Scan(append([]any{&n.seq, &n.ID, &n.Title, &n.Body, &n.Severity, &audience, &data, &n.CreatedAt,
+	err = row.Scan(append([]any{&n.Seq, &n.ID, &n.Title, &n.Body, &n.Severity, &audience, &data, &n.CreatedAt,
 		&n.ExpiresAt, &n.RequireAck, &n.From.UserID, &n.From.Username}, further...)...)
 	if err != nil {
-		return numberedNotice{}, err
+		return notices.Stored{}, err
 	}
 	n.Data = data
 	if err := json.Unmarshal([]byte(audience), &n.Audience); err != nil {
-		return numberedNotice{}, fmt.Errorf("decode audience of notice %s: %w", n.ID, err)
+		return notices.Stored{}, fmt.Errorf("decode audience of notice %s: %w", n.ID, err)
 	}
 	return n, nil
 }
 
-func scanNumbered(row scanner) (numberedNotice, error) { return scanNotice(row) }
-
-func plain(numbered []numberedNotice) []notices.Notice {
-	found := make([]notices.Notice, 0, len(numbered))
-	for i := range numbered {
-		found = append(found, numbered[i].Notice)
-	}
-	return found
-}
+func scanStored(row sqlite.Scanner) (notices.Stored, error) { return scanNotice(row) }

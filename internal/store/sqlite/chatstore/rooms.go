@@ -1,4 +1,4 @@
-package sqlite
+package chatstore
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
-	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/sqlite"
 )
 
 // The kinds of rooms.
@@ -29,13 +29,13 @@ func kindOf(roomID string) string {
 	}
 }
 
-// CreateGroup implements chat.Store. It fails with conflict where there is a room of that id already.
+// CreateGroup implements chat.Store.
 func (s *Store) CreateGroup(ctx context.Context, group chat.Group) error {
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := s.findRoom(ctx, tx, group.RoomID)
 		switch {
 		case err == nil:
-			return fault.New(fault.Conflict, "There is a room with this id already")
+			return chat.ErrRoomExists
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *Store) CreateGroup(ctx context.Context, group chat.Group) error {
 
 // Members implements chat.Store.
 func (s *Store) Members(ctx context.Context, roomID string) ([]string, error) {
-	members, err := readAll(ctx, s, s.sql.selectMembers, scanOne[string], roomID)
+	members, err := sqlite.ReadAll(ctx, s.db, s.sql.selectMembers, sqlite.ScanOne[string], roomID)
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
@@ -59,7 +59,7 @@ func (s *Store) Members(ctx context.Context, roomID string) ([]string, error) {
 
 // LastSeq implements chat.Store. It stays where it is when messages are deleted.
 func (s *Store) LastSeq(ctx context.Context, roomID string) (int64, error) {
-	lastSeq, err := readOne(ctx, s, s.sql.selectLastSeq, scanOne[int64], roomID)
+	lastSeq, err := sqlite.ReadOne(ctx, s.db, s.sql.selectLastSeq, sqlite.ScanOne[int64], roomID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("read last seq: %w", err)
 	}
@@ -68,22 +68,16 @@ func (s *Store) LastSeq(ctx context.Context, roomID string) (int64, error) {
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
 func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, unread int, err error) {
-	err = s.share(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		result, err := tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.RoomID)
-		if err != nil {
-			return err
-		}
-		rows, err := result.RowsAffected()
-		moved = rows > 0
-		return err
+	marked, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (int, error) {
+		return sqlite.Affected(tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.RoomID))
 	})
 	if err == nil {
-		unread, err = readOne(ctx, s, s.sql.countUnread, scanOne[int], mark.RoomID, mark.UserID)
+		unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, sqlite.ScanOne[int], mark.RoomID, mark.UserID)
 	}
 	if err != nil {
 		return false, 0, fmt.Errorf("mark room read: %w", err)
 	}
-	return moved, unread, nil
+	return marked > 0, unread, nil
 }
 
 // room is what appending needs to know of a room.
@@ -113,7 +107,7 @@ func (s *Store) createRoom(ctx context.Context, tx *sql.Tx, group chat.Group) (*
 	if len(group.Members) == 0 {
 		return &made, nil
 	}
-	members, err := list(group.Members)
+	members, err := sqlite.List(group.Members)
 	if err != nil {
 		return nil, err
 	}

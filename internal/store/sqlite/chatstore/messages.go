@@ -1,13 +1,16 @@
-package sqlite
+package chatstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/sqlite"
 )
 
 // AppendMessages implements chat.Store.
@@ -16,7 +19,7 @@ func (s *Store) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat
 	if len(drafts) == 0 {
 		return appended, nil
 	}
-	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		batch := appending{
 			Store: s, tx: tx, rooms: make(map[string]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
 		}
@@ -52,14 +55,10 @@ func (a *appending) place(ctx context.Context, draft *chat.Draft) (chat.Appended
 	message := draft.Message
 	message.Seq, message.ReadBy = room.lastSeq+1, []string{}
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
-	result, err := a.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.UserID, message.Username,
-		string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID)
+	inserted, err := sqlite.Affected(a.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.UserID,
+		message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
 	if err != nil {
 		return chat.Appended{}, fmt.Errorf("insert message: %w", err)
-	}
-	inserted, err := affected(result)
-	if err != nil {
-		return chat.Appended{}, err
 	}
 	if inserted == 0 {
 		return a.replay(ctx, draft, room)
@@ -77,7 +76,7 @@ func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (
 	}
 	found := []chat.Message{message}
 	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.RoomID, message.Seq)
-	readers, err := collect(rows, err, scanReader)
+	readers, err := sqlite.Collect(rows, err, scanReader)
 	if err != nil {
 		return chat.Appended{}, fmt.Errorf("read marks: %w", err)
 	}
@@ -114,36 +113,33 @@ func (a *appending) saveRooms(ctx context.Context) error {
 }
 
 // History implements chat.Store.
-func (s *Store) History(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, bool, error) {
-	messages, more, err := s.history(ctx, roomID, page)
+func (s *Store) History(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, error) {
+	messages, err := s.history(ctx, roomID, page)
 	if err != nil {
-		return nil, false, fmt.Errorf("read history: %w", err)
+		return nil, fmt.Errorf("read history: %w", err)
 	}
-	return messages, more, nil
+	return messages, nil
 }
 
-func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, bool, error) {
+func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, error) {
 	statement, backwards := s.sql.selectOldest, page.After == 0
 	if backwards {
 		statement = s.sql.selectLatest
 	}
-	messages, err := readAll(ctx, s, statement, scanMessage, roomID, page.After, highest(page.Before), overfetch(page.Limit))
-	if err != nil {
-		return nil, false, err
-	}
-	messages, more := cutPage(messages, page.Limit)
-	if len(messages) == 0 {
-		return messages, more, nil
+	before := cmp.Or(page.Before, math.MaxInt64)
+	messages, err := sqlite.ReadAll(ctx, s.db, statement, scanMessage, roomID, page.After, before, max(page.Limit, 0))
+	if err != nil || len(messages) == 0 {
+		return messages, err
 	}
 	if backwards {
 		slices.Reverse(messages)
 	}
-	return messages, more, s.fillReaders(ctx, messages)
+	return messages, s.fillReaders(ctx, messages)
 }
 
 // MessageByID implements chat.Store.
 func (s *Store) MessageByID(ctx context.Context, roomID, messageID string) (chat.Message, bool, error) {
-	message, err := readOne(ctx, s, s.sql.selectMessage, scanMessage, roomID, messageID)
+	message, err := sqlite.ReadOne(ctx, s.db, s.sql.selectMessage, scanMessage, roomID, messageID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return chat.Message{}, false, nil
 	}
@@ -159,14 +155,14 @@ func (s *Store) MessageByID(ctx context.Context, roomID, messageID string) (chat
 
 // DeleteMessagesBefore implements chat.Store.
 func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error) {
-	gone, err := s.deleteChunk(ctx, s.sql.deleteMessages, timestamp)
+	gone, err := s.db.DeleteChunk(ctx, s.sql.deleteMessages, timestamp)
 	if err != nil {
 		return 0, fmt.Errorf("delete messages: %w", err)
 	}
 	return gone, nil
 }
 
-func scanMessage(row scanner) (m chat.Message, err error) {
+func scanMessage(row sqlite.Scanner) (m chat.Message, err error) {
 	m.ReadBy = []string{}
 	err = row.Scan(&m.ID, &m.RoomID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
 	return m, err
@@ -178,11 +174,11 @@ type reader struct {
 	seq    int64
 }
 
-func scanReader(row scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
+func scanReader(row sqlite.Scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
 
 // fillReaders sets ReadBy of messages of one room, which are in the order of seq.
 func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
-	readers, err := readAll(ctx, s, s.sql.selectReadersBeside, scanReader, messages[0].RoomID, messages[0].Seq)
+	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReadersBeside, scanReader, messages[0].RoomID, messages[0].Seq)
 	if err != nil {
 		return fmt.Errorf("read marks: %w", err)
 	}

@@ -1,0 +1,85 @@
+// Package chatstore keeps rooms, messages and read marks in a SQLite file.
+package chatstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/sqlite"
+)
+
+var _ chat.Store = (*Store)(nil)
+
+// Store implements chat.Store.
+type Store struct {
+	db  *sqlite.DB
+	sql statements
+}
+
+// New returns the store of an open file.
+func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
+	s := &Store{db: db}
+	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
+		return nil, fmt.Errorf("chat store: %w", err)
+	}
+	return s, nil
+}
+
+// statements holds what is prepared once. Those ending in Beside exist a second time, on the reading connections.
+type statements struct {
+	// Writes, and the reads that belong to a write.
+	selectRoom, insertRoom, insertMembers, updateLastSeq, upsertRoomRead *sql.Stmt
+	insertMessage, selectSent, selectReaders, deleteMessages             *sql.Stmt
+
+	// Reads.
+	selectMembers, selectLastSeq, countUnread                      *sql.Stmt
+	selectLatest, selectOldest, selectMessage, selectReadersBeside *sql.Stmt
+}
+
+const messageColumns = `m.message_id, r.room_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
+
+const selectReaders = `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
+	WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.user_id`
+
+func (s *statements) writes() sqlite.Statements {
+	return sqlite.Statements{
+		&s.selectRoom: `SELECT number, last_seq FROM rooms WHERE room_id = ?`,
+		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
+			RETURNING number`,
+		&s.insertMembers: `INSERT INTO room_members (room, user_id) SELECT ?, value FROM json_each(?) WHERE true
+			ON CONFLICT DO NOTHING`,
+		&s.updateLastSeq: `UPDATE rooms SET last_seq = ?1 WHERE number = ?2 AND last_seq <> ?1`,
+		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
+			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0
+			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
+		&s.insertMessage: `INSERT INTO messages
+			(message_id, room, seq, user_id, username, role, text, reply_to, timestamp, client_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (room, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
+		&s.selectSent: `SELECT ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+			WHERE m.room = ? AND m.user_id = ? AND m.client_id = ?`,
+		&s.selectReaders: selectReaders,
+		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
+			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp LIMIT ?)`,
+	}
+}
+
+func (s *statements) reads() sqlite.Statements {
+	return sqlite.Statements{
+		&s.selectMembers: `SELECT m.user_id FROM rooms r JOIN room_members m ON m.room = r.number
+			WHERE r.room_id = ? ORDER BY m.user_id`,
+		&s.selectLastSeq: `SELECT last_seq FROM rooms WHERE room_id = ?`,
+		&s.countUnread: `SELECT count(*) FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ?1 AND m.user_id <> ?2 AND m.seq > coalesce(
+				(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0)`,
+		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
+		&s.selectOldest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
+		&s.selectMessage: `SELECT ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+			WHERE r.room_id = ? AND m.message_id = ?`,
+		&s.selectReadersBeside: selectReaders,
+	}
+}

@@ -1,0 +1,12 @@
+package chatstore_test
+
+import (
+	"testing"
+
+	"rolecall/internal/store/sqlite/chatstore"
+	"rolecall/test/sqlitetest"
+)
+
+func TestQueryPlans(t *testing.T) {
+	sqlitetest.CheckPlans(t, chatstore.Statements(), nil)
+}

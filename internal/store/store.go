@@ -1,0 +1,63 @@
+// Package store opens what must last: a store for each domain, as its service declares it, all over one database.
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/notices"
+	"rolecall/internal/services/people"
+	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/chatstore"
+	"rolecall/internal/store/sqlite/noticestore"
+	"rolecall/internal/store/sqlite/peoplestore"
+	"rolecall/internal/store/sqlite/trackingstore"
+)
+
+// Store is what one database keeps for all domains.
+type Store struct {
+	Chat     chat.Store
+	Notices  notices.Store
+	People   people.Store
+	Tracking tracking.Store
+
+	database
+}
+
+// database is what the stores of all domains share.
+type database interface {
+	// Ping reports whether the database can be read. It does not wait for other reads.
+	Ping(ctx context.Context) error
+	// Close finishes what is being written and read. What is called afterwards fails.
+	Close() error
+}
+
+// OpenSQLite opens the file at path, made where there is none, with a schema that is up to date. Close closes it.
+func OpenSQLite(ctx context.Context, path string, log *slog.Logger) (s *Store, err error) {
+	db, err := sqlite.Open(ctx, path, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	s = &Store{database: db}
+	if s.Chat, err = chatstore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.Notices, err = noticestore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.People, err = peoplestore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.Tracking, err = trackingstore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
