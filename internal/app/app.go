@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"rolecall/api"
+	"rolecall/internal/access"
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
@@ -51,7 +52,7 @@ type Program struct {
 	chat       *chat.Service
 	notices    *notices.Service
 	api        *api.API
-	events     map[string]map[string]Rule
+	events     map[string]map[string]access.Rule
 }
 
 // New opens all parts. The caller must call Run, which also closes what New has opened, or Close.
@@ -119,7 +120,7 @@ func (p *Program) Secret() []byte { return p.secret }
 func (p *Program) Routes() []api.Route { return p.api.Routes() }
 
 // Events is the rule of every event of every namespace, for tests that hold them against the permission table.
-func (p *Program) Events() map[string]map[string]Rule { return p.events }
+func (p *Program) Events() map[string]map[string]access.Rule { return p.events }
 
 // SocketCount counts the sockets that stand in all of the rooms.
 func (p *Program) SocketCount(rooms ...roles.Room) int {

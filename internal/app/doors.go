@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rolecall/api"
+	"rolecall/internal/access"
 	"rolecall/internal/clientip"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
@@ -14,7 +15,6 @@ import (
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/chat"
-	"rolecall/internal/sockets/event"
 	"rolecall/internal/sockets/system"
 	"rolecall/internal/sockets/tracking"
 	"rolecall/web"
@@ -23,12 +23,9 @@ import (
 // socketPath is where Socket.IO clients connect.
 const socketPath = "/socket.io/"
 
-// maxPayload is the largest message the transport takes, in bytes. It lies well above event.MaxBytes, so that a client
+// maxPayload is the largest message the transport takes, in bytes. It lies well above access.DefaultMaxBytes, so that a client
 // which sends somewhat too much gets a clear answer instead of a closed connection.
 const maxPayload = 1_000_000
-
-// Rule is who may send a socket event.
-type Rule = event.Rule
 
 // openDoors lets events and requests in to the services.
 func (p *Program) openDoors(context.Context) (life, error) {
@@ -54,7 +51,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	talk := chat.New(p.chat, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
 	notify := system.New(p.notices, p.log)
-	p.events = make(map[string]map[string]Rule)
+	p.events = make(map[string]map[string]access.Rule)
 	for name, domains := range map[string][]sockets.Domain{
 		"/":         {track, notify, talk},
 		"/chat":     {talk},

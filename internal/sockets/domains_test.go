@@ -225,6 +225,10 @@ func TestGreetings(t *testing.T) {
 		`{"status":"ok","accepted":1,"rejected":[{"index":1,"code":"invalid_payload","field":"lat"}]}` {
 		t.Errorf("positions: %s", got.raw)
 	}
+	if got := dora.ask("tracking:update", object{"lat": 1, "lng": 2}, object{"lat": 1, "lng": 3}, object{"lat": 91, "lng": 3}); got.raw !=
+		`{"status":"ok","accepted":2,"rejected":[{"index":2,"code":"invalid_payload","field":"lat"}]}` {
+		t.Errorf("positions spread over the arguments: %s", got.raw)
+	}
 	root := s.dial(person("root", roles.Admin))
 	notice := must[struct{ Notice notices.Notice }](root, "system:broadcast", object{"title": "t", "audience": object{"all": true}}).Notice
 	if got := decode[notices.Notice](t, root.hears("system:notice")); got.ID != notice.ID {

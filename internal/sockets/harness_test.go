@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus/local"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/realtime"
@@ -86,16 +88,16 @@ func (d *diary) Register(r *event.Router) {
 	type room struct {
 		Room roles.Room `json:"room"`
 	}
-	event.On(r, "test:join", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, in room) (any, error) {
+	event.OnSocket(r, "test:join", access.Anyone(limit.Other), func(_ context.Context, c *event.Caller, in room) (call.Nothing, error) {
 		c.Join(in.Room)
-		return nil, nil
+		return call.Nothing{}, nil
 	})
-	event.On(r, "test:who", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, _ struct{}) (any, error) {
+	event.OnSocket(r, "test:who", access.Anyone(limit.Other), func(_ context.Context, c *event.Caller, _ struct{}) (map[string]any, error) {
 		return map[string]any{"username": c.Who.Username, "rooms": c.Rooms()}, nil
 	})
-	event.On(r, "test:kick", event.Rule{Limit: limit.Other}, func(_ context.Context, c *event.Caller, _ struct{}) (any, error) {
+	event.OnSocket(r, "test:kick", access.Anyone(limit.Other), func(_ context.Context, c *event.Caller, _ struct{}) (call.Nothing, error) {
 		c.Disconnect(true)
-		return nil, nil
+		return call.Nothing{}, nil
 	})
 }
 

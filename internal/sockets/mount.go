@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
@@ -25,13 +26,21 @@ const DefaultMaxSocketsPerUser = 20
 // presenceTimeout bounds what is done when a socket has come or gone.
 const presenceTimeout = 10 * time.Second
 
-// Domain is one of chat, tracking and system.
+// Domain is one of chat, tracking and system. It may be a Welcomer and a Farewell as well.
 type Domain interface {
 	// Register adds the domain's events to a namespace.
 	Register(r *event.Router)
-	// Welcome sends a new socket what it should know first.
+}
+
+// Welcomer is a Domain that has something to tell a new socket first.
+type Welcomer interface {
+	// Welcome is called once, before any event of the socket.
 	Welcome(ctx context.Context, caller *event.Caller)
-	// Farewell follows a socket's end; chatRooms are the chat rooms it had joined.
+}
+
+// Farewell is a Domain that has something to tell others when a socket has ended.
+type Farewell interface {
+	// Farewell is called once for each welcome; chatRooms are the chat rooms the socket had joined.
 	Farewell(ctx context.Context, who auth.Identity, chatRooms []string)
 }
 
@@ -58,8 +67,8 @@ type Mount struct {
 	// maxPerUser is how many sockets one user may have open, over all namespaces.
 	maxPerUser int
 
-	// admission holds back other sockets of a user while one is counted and let in.
-	admission [64]sync.Mutex
+	// counting holds back other sockets of a user while one is counted and let in.
+	counting [64]sync.Mutex
 }
 
 // Options is what the socket door needs.
@@ -89,26 +98,33 @@ func New(o Options) *Mount {
 	}
 }
 
-// Namespace mounts domains on a namespace and returns its router.
+// Namespace mounts domains on a namespace and returns its router. A socket is welcomed by them in their order.
 func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
-	router := event.NewRouter(m.decoder, m.buckets, m.log)
-	event.On(router, eventRefresh, event.Rule{Limit: limit.Other}, m.refresh)
+	n := &namespace{Mount: m, router: event.NewRouter(m.decoder, m.buckets, m.log)}
+	event.OnSocket(n.router, eventRefresh, access.RefreshToken(), m.refresh)
 	for _, domain := range domains {
-		domain.Register(router)
+		domain.Register(n.router)
+		if welcomer, ok := domain.(Welcomer); ok {
+			n.welcomers = append(n.welcomers, welcomer)
+		}
+		if farewell, ok := domain.(Farewell); ok {
+			n.farewells = append(n.farewells, farewell)
+		}
 	}
-	m.engine.Namespace(name, &namespace{Mount: m, router: router, domains: domains})
-	return router
+	m.engine.Namespace(name, n)
+	return n.router
 }
 
 // namespace implements realtime.Handler.
 type namespace struct {
 	*Mount
-	router  *event.Router
-	domains []Domain
+	router    *event.Router
+	welcomers []Welcomer
+	farewells []Farewell
 }
 
 // Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
-func (n *namespace) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (n *namespace) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
 		return refuse(err)
@@ -117,47 +133,47 @@ func (n *namespace) Authenticate(_ context.Context, conn realtime.Socket, hs rea
 	if err != nil {
 		return refuse(err)
 	}
-	conn.SetData(&session{conn: conn, now: n.now, who: who})
+	socket.SetData(&credential{socket: socket, now: n.now, who: who})
 
-	lock := &n.admission[stripe(who.UserID, len(n.admission))]
+	lock := &n.counting[stripe(who.UserID, len(n.counting))]
 	lock.Lock()
 	defer lock.Unlock()
 	if n.engine.SocketCount(string(roles.UserRoom(who.UserID))) >= n.maxPerUser {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
-	conn.Join(roles.Names(who.Rooms())...)
+	socket.Join(roles.Names(who.Rooms())...)
 	return nil
 }
 
 // Connected greets a socket.
-func (n *namespace) Connected(conn realtime.Socket) {
-	s := sessionOf(conn)
-	s.watch() // first, since what follows may wait for the store
-	caller := &event.Caller{Socket: conn, Who: s.identity()}
-	for _, domain := range n.domains {
-		domain.Welcome(conn.Context(), caller)
+func (n *namespace) Connected(socket realtime.Socket) {
+	credential := credentialOf(socket)
+	credential.watch() // first, since what follows may wait for the store
+	caller := &event.Caller{Socket: socket, Who: credential.identity()}
+	for _, domain := range n.welcomers {
+		domain.Welcome(socket.Context(), caller)
 	}
 	n.after(func(ctx context.Context) { n.presence.Came(ctx, caller.Who) })
 }
 
 // Event routes an event.
-func (n *namespace) Event(conn realtime.Socket, ev realtime.Event) {
-	n.router.Route(&event.Caller{Socket: conn, Who: sessionOf(conn).identity()}, ev)
+func (n *namespace) Event(socket realtime.Socket, ev realtime.Event) {
+	n.router.Route(&event.Caller{Socket: socket, Who: credentialOf(socket).identity()}, ev)
 }
 
 // Disconnected cleans up after a socket.
-func (n *namespace) Disconnected(conn realtime.Socket, _ string) {
-	s := sessionOf(conn)
-	s.stop()
-	who := s.identity()
+func (n *namespace) Disconnected(socket realtime.Socket, _ string) {
+	credential := credentialOf(socket)
+	credential.stop()
+	who := credential.identity()
 	var chatRooms []string
-	for _, room := range roles.Rooms(conn.Rooms()) {
+	for _, room := range roles.Rooms(socket.Rooms()) {
 		if id, ok := roles.ChatRoomID(room); ok {
 			chatRooms = append(chatRooms, id)
 		}
 	}
 	n.after(func(ctx context.Context) {
-		for _, domain := range n.domains {
+		for _, domain := range n.farewells {
 			domain.Farewell(ctx, who, chatRooms)
 		}
 		n.presence.Went(ctx, who)

@@ -8,11 +8,11 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"rolecall/internal/access"
 	"rolecall/internal/auth"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
-	"rolecall/internal/limit"
 	"rolecall/internal/page"
-	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/people"
 	"rolecall/internal/sockets/event"
@@ -32,14 +32,14 @@ func New(rooms *chat.Service, directory *people.Service, log *slog.Logger) *Hand
 
 // Register implements the sockets package's Domain.
 func (h *Handlers) Register(r *event.Router) {
-	event.On(r, "room:join", event.For(limit.Join, roles.Chat), h.join)
-	event.On(r, "room:leave", event.For(limit.Join, roles.Chat), h.leave)
-	event.On(r, "room:create", event.For(limit.Join, roles.CreateGroup), h.create)
-	event.OnPipelined(r, "chat:message", event.For(limit.Chat, roles.Chat), h.message)
-	event.On(r, "chat:history", event.For(limit.Read, roles.Chat), h.history)
-	event.On(r, "chat:typing", event.For(limit.Typing, roles.Chat), h.typing)
-	event.On(r, "chat:read", event.For(limit.Read, roles.Chat), h.read)
-	event.On(r, "presence:list", event.For(limit.Other, roles.ReadDirectory), h.listPeople)
+	event.OnSocket(r, "room:join", access.JoinRoom(), h.join)
+	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
+	event.On(r, "room:create", access.CreateGroup(), h.create)
+	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
+	event.On(r, "chat:history", access.ReadMessages(), h.chat.History)
+	event.On(r, "chat:typing", access.ShowTyping(), call.Done(h.chat.Typing))
+	event.On(r, "chat:read", access.MarkMessagesRead(), h.read)
+	event.On(r, "presence:list", access.ListPresence(), h.listPeople)
 }
 
 // Welcome tells a new socket who else is there.
@@ -99,45 +99,29 @@ func errNoRoom() error {
 	return fault.Invalid("", "The payload must be a room id, or an object with a roomId")
 }
 
-func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (any, error) {
+func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (chat.Entered, error) {
 	return h.chat.Join(ctx, caller.Who, chat.Entry(in), caller)
 }
 
-func (h *Handlers) leave(ctx context.Context, caller *event.Caller, in roomRef) (any, error) {
-	return nil, h.chat.Leave(ctx, caller.Who, in.RoomID, caller)
+func (h *Handlers) leave(ctx context.Context, caller *event.Caller, in roomRef) (call.Nothing, error) {
+	return call.Nothing{}, h.chat.Leave(ctx, caller.Who, in.RoomID, caller)
 }
 
 type created struct {
 	RoomID string `json:"roomId"`
 }
 
-func (h *Handlers) create(ctx context.Context, caller *event.Caller, in chat.NewGroup) (any, error) {
-	roomID, err := h.chat.CreateGroup(ctx, caller.Who, in)
+func (h *Handlers) create(ctx context.Context, who auth.Identity, in chat.NewGroup) (created, error) {
+	roomID, err := h.chat.CreateGroup(ctx, who, in)
 	return created{RoomID: roomID}, err
-}
-
-func (h *Handlers) message(ctx context.Context, caller *event.Caller, in chat.Outgoing) (event.Later, error) {
-	pending, err := h.chat.Submit(ctx, caller.Who, in)
-	if err != nil {
-		return nil, err
-	}
-	return event.Promise(pending.Then), nil
-}
-
-func (h *Handlers) history(ctx context.Context, caller *event.Caller, in chat.HistoryQuery) (any, error) {
-	return h.chat.History(ctx, caller.Who, in)
-}
-
-func (h *Handlers) typing(ctx context.Context, caller *event.Caller, in chat.Typing) (any, error) {
-	return nil, h.chat.Typing(ctx, caller.Who, in)
 }
 
 type unread struct {
 	Unread int `json:"unread"`
 }
 
-func (h *Handlers) read(ctx context.Context, caller *event.Caller, in chat.ReadUpTo) (any, error) {
-	left, err := h.chat.MarkRead(ctx, caller.Who, in)
+func (h *Handlers) read(ctx context.Context, who auth.Identity, in chat.ReadUpTo) (unread, error) {
+	left, err := h.chat.MarkRead(ctx, who, in)
 	return unread{Unread: left}, err
 }
 
@@ -149,14 +133,14 @@ type peopleList struct {
 	Users []people.Person `json:"users"`
 }
 
-func (h *Handlers) listPeople(ctx context.Context, caller *event.Caller, in peopleQuery) (any, error) {
+func (h *Handlers) listPeople(ctx context.Context, who auth.Identity, in peopleQuery) (peopleList, error) {
 	found := []people.Person{}
 	var err error
 	switch {
 	case in.UserIDs == nil:
-		found, err = h.people.Around(ctx, caller.Who)
+		found, err = h.people.Around(ctx, who)
 	case len(in.UserIDs) > 0: // an empty list asks for nobody
-		found, _, err = h.people.Directory(ctx, caller.Who, people.UserQuery{IDs: in.UserIDs},
+		found, _, err = h.people.Directory(ctx, who, people.UserQuery{IDs: in.UserIDs},
 			page.Request{Limit: len(in.UserIDs)})
 	}
 	return peopleList{Users: found}, err

@@ -67,5 +67,7 @@ func success(result any) (json.RawMessage, error) {
 	case len(fields) == 2:
 		return json.RawMessage(status + "}"), nil
 	}
-	return json.RawMessage(status + "," + string(fields[1:])), nil
+	answer := make(json.RawMessage, 0, len(status)+len(fields))
+	answer = append(append(answer, status...), ',')
+	return append(answer, fields[1:]...), nil
 }

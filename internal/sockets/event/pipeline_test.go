@@ -11,6 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/access"
+	"rolecall/internal/auth"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
@@ -30,18 +33,18 @@ func TestPipelinedEvents(t *testing.T) {
 		type in struct {
 			N int `json:"n"`
 		}
-		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(_ context.Context, _ *event.Caller, v in) (event.Later, error) {
+		event.On(r, "p", access.Anyone(limit.Other), call.Later(func(_ context.Context, _ auth.Identity, v in) (outcome[in], error) {
 			mu.Lock()
 			submitted = append(submitted, v.N)
 			mu.Unlock()
-			return func(done func(any, error)) {
+			return func(done func(in, error)) {
 				go func() {
 					<-finish[v.N]
 					done(v, nil)
 				}()
 			}, nil
-		})
-		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) { return nil, nil })
+		}))
+		event.On(r, "e", access.Anyone(limit.Other), answer(nil, nil))
 	})
 	c := d.dial(person("amy", roles.Vendor))
 	acks := make(chan string, 10)
@@ -94,13 +97,13 @@ func TestPipelinedEvents(t *testing.T) {
 // TestGoneBeforeTheEnd: an outcome that comes when its socket has gone reaches nobody, and is logged as no failure.
 func TestGoneBeforeTheEnd(t *testing.T) {
 	t.Parallel()
-	begun := make(chan func(any, error), 1)
+	begun := make(chan func(call.Nothing, error), 1)
 	gone := make(chan struct{})
 	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
-		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(ctx context.Context, _ *event.Caller, _ anything) (event.Later, error) {
+		event.On(r, "p", access.Anyone(limit.Other), call.Later(func(ctx context.Context, _ auth.Identity, _ anything) (outcome[call.Nothing], error) {
 			context.AfterFunc(ctx, func() { close(gone) })
-			return func(done func(any, error)) { begun <- done }, nil
-		})
+			return func(done func(call.Nothing, error)) { begun <- done }, nil
+		}))
 	})
 	c := d.dial(person("amy", roles.Vendor))
 	c.tell("p")
@@ -111,7 +114,7 @@ func TestGoneBeforeTheEnd(t *testing.T) {
 	case <-time.After(deadline):
 		t.Fatal("the socket lives on")
 	}
-	done(nil, errors.New("too late"))
+	done(call.Nothing{}, errors.New("too late"))
 	if strings.Contains(d.log.String(), "event failed") {
 		t.Errorf("logged as a failure:\n%s", d.log)
 	}
@@ -121,12 +124,12 @@ func TestGoneBeforeTheEnd(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
-		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+		event.On(r, "e", access.Anyone(limit.Other), func(context.Context, auth.Identity, anything) (any, error) {
 			panic("defect one")
 		})
-		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Later, error) {
+		event.On(r, "p", access.Anyone(limit.Other), call.Later(func(context.Context, auth.Identity, anything) (outcome[any], error) {
 			return func(func(any, error)) { panic("defect two") }, nil
-		})
+		}))
 	})
 	c := d.dial(person("amy", roles.Vendor))
 	for _, name := range []string{"e", "p", "e"} {

@@ -1,5 +1,5 @@
-// Package event is what the socket handlers of all domains share: an event is limited, decoded, validated, handed to
-// one function, and answered.
+// Package event is what the socket handlers of all domains share: an event is held against its access rule, decoded,
+// validated, handed to one function, and answered.
 package event
 
 import (
@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	"rolecall/internal/access"
 	"rolecall/internal/auth"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
@@ -40,171 +42,98 @@ type Router struct {
 	decoder  *payload.Decoder
 	buckets  *limit.Buckets
 	log      *slog.Logger
-	handlers map[string]handler
-}
-
-// handler runs one event. Its first step is done in the order in which a socket's events arrive; later, where it is
-// not nil, is the rest, which the socket's next event need not wait for.
-type handler struct {
-	rule Rule
-	run  func(ctx context.Context, caller *Caller, raw []byte) (result any, later Later, err error)
-}
-
-// Rule says who may send an event and which bucket it is taken from.
-type Rule struct {
-	Limit limit.Kind
-	// Needs is the permission asked for; "" lets every authenticated caller through.
-	Needs roles.Permission
-}
-
-// For is the Rule of an event that needs a permission.
-func For(kind limit.Kind, needs roles.Permission) Rule { return Rule{Limit: kind, Needs: needs} }
-
-// MaxBytes is the largest event, arguments and attachments together.
-const MaxBytes = 100_000
-
-// Later takes what is to be done with the outcome of what a handler has begun. It returns at once; done is called once,
-// perhaps before, and must not wait for anything.
-type Later func(done func(result any, err error))
-
-// Promise is the Later of a result of any type.
-func Promise[R any](then func(func(R, error))) Later {
-	return func(done func(any, error)) {
-		then(func(result R, err error) { done(result, err) })
-	}
+	handlers map[string]*handler
 }
 
 // NewRouter returns a Router without handlers.
 func NewRouter(decoder *payload.Decoder, buckets *limit.Buckets, log *slog.Logger) *Router {
-	return &Router{decoder: decoder, buckets: buckets, log: log, handlers: make(map[string]handler)}
-}
-
-// On has fn answer an event. Its result's fields become the ack's; nil adds none.
-func On[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, caller *Caller, in T) (any, error)) {
-	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Later, error) {
-		var in T
-		if err := r.decoder.Decode(raw, &in); err != nil {
-			return nil, nil, err
-		}
-		result, err := fn(ctx, caller, in)
-		return result, nil, err
-	}}
-}
-
-// OnPipelined is On for what takes a commit: fn submits in order, and the socket's next events go on meanwhile.
-func OnPipelined[T any](r *Router, name string, rule Rule, fn func(ctx context.Context, caller *Caller, in T) (Later, error)) {
-	r.handlers[name] = handler{rule: rule, run: func(ctx context.Context, caller *Caller, raw []byte) (any, Later, error) {
-		var in T
-		if err := r.decoder.Decode(raw, &in); err != nil {
-			return nil, nil, err
-		}
-		later, err := fn(ctx, caller, in)
-		return nil, later, err
-	}}
+	return &Router{decoder: decoder, buckets: buckets, log: log, handlers: make(map[string]*handler)}
 }
 
 // Rules returns the rule of every event that has a handler.
-func (r *Router) Rules() map[string]Rule {
-	rules := make(map[string]Rule, len(r.handlers))
+func (r *Router) Rules() map[string]access.Rule {
+	rules := make(map[string]access.Rule, len(r.handlers))
 	for name, h := range r.handlers {
 		rules[name] = h.rule
 	}
 	return rules
 }
 
-// Route runs the handler of an event and answers it; a panic is answered like an outage.
+// Route runs the handler of an event and answers it; a panic is answered like an outage. What the handler begins is
+// begun in the order of the calls; an outcome that comes later is answered then.
 func (r *Router) Route(caller *Caller, ev realtime.Event) {
-	ctx := caller.Context()
-	defer r.answerPanic(ctx, caller, ev)
-	h, err := r.admit(caller, ev)
+	defer r.answerPanic(caller, ev)
+	h, err := r.handlerOf(caller, ev)
 	if err != nil {
-		r.fail(ctx, caller, ev, err)
+		r.fail(caller, ev, err)
 		return
 	}
-	result, later, err := h.run(ctx, caller, firstArgument(ev))
-	switch {
-	case err != nil:
-		r.fail(ctx, caller, ev, err)
-	case later == nil:
-		r.succeed(ctx, caller, ev, result)
-	default:
-		later(func(result any, err error) {
-			defer r.answerPanic(ctx, caller, ev)
-			if err != nil {
-				r.fail(ctx, caller, ev, err)
-				return
-			}
-			r.succeed(ctx, caller, ev, result)
-		})
+	ctx := withTimeout(caller.Context(), h.rule.Timeout())
+	goesOn := false
+	defer func() {
+		if !goesOn {
+			ctx.end()
+		}
+	}()
+	out, err := h.run(ctx, caller, ev)
+	if err != nil {
+		r.fail(caller, ev, err)
+		return
 	}
+	pending, later := out.(call.Pending)
+	if !later {
+		r.succeed(caller, ev, out)
+		return
+	}
+	goesOn = true
+	pending.Deliver(func(out any, err error) {
+		defer r.answerPanic(caller, ev)
+		defer ctx.end()
+		if err != nil {
+			r.fail(caller, ev, err)
+			return
+		}
+		r.succeed(caller, ev, out)
+	})
 }
 
 // answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.
-func (r *Router) answerPanic(ctx context.Context, caller *Caller, ev realtime.Event) {
+func (r *Router) answerPanic(caller *Caller, ev realtime.Event) {
 	if cause := recover(); cause != nil {
-		r.fail(ctx, caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
+		r.fail(caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
 	}
 }
 
-// admit finds the handler of an event that may be run now.
-func (r *Router) admit(caller *Caller, ev realtime.Event) (handler, error) {
+// handlerOf finds the handler of an event that its caller may send.
+func (r *Router) handlerOf(caller *Caller, ev realtime.Event) (*handler, error) {
 	h, known := r.handlers[ev.Name]
 	if !known {
-		h.rule.Limit = limit.Other
-	}
-	if ok, retryAfter := r.buckets.Take(caller.Who.UserID, h.rule.Limit); !ok {
-		return handler{}, &fault.Error{
-			Code: fault.RateLimited, Message: "Too many events of this kind, slow down", RetryAfter: retryAfter,
+		if err := access.Anyone(limit.Other).Check(r.buckets, caller.Who); err != nil {
+			return nil, err
 		}
+		return nil, fault.New(fault.NotFound, "There is no such event in this namespace")
 	}
-	switch {
-	case !known:
-		return handler{}, fault.New(fault.NotFound, "There is no such event in this namespace")
-	case h.rule.Needs != "" && !caller.Who.Can(h.rule.Needs):
-		return handler{}, fault.Newf(fault.Forbidden, "A %s may not send this event", caller.Who.Role)
-	case size(ev) > MaxBytes:
-		return handler{}, fault.Newf(fault.TooLarge, "An event has at most %d bytes", MaxBytes)
-	case len(ev.Binary) > 0:
-		return handler{}, fault.Invalid("", "This event takes no binary data")
-	case ev.TooDeep:
-		return handler{}, fault.Invalid("", "The payload is nested too deeply")
+	if err := h.rule.Check(r.buckets, caller.Who); err != nil {
+		return nil, err
 	}
-	return h, nil
+	return h, h.accepts(ev)
 }
 
-func size(ev realtime.Event) int {
-	total := 0
-	for _, argument := range ev.Args {
-		total += len(argument)
-	}
-	for _, attachment := range ev.Binary {
-		total += len(attachment)
-	}
-	return total
-}
-
-// firstArgument is an event's payload; an event without one is taken as one with an empty object.
-func firstArgument(ev realtime.Event) []byte {
-	if len(ev.Args) == 0 {
-		return []byte("{}")
-	}
-	return ev.Args[0]
-}
-
-func (r *Router) succeed(ctx context.Context, caller *Caller, ev realtime.Event, result any) {
+func (r *Router) succeed(caller *Caller, ev realtime.Event, out any) {
 	if ev.Ack == nil {
 		return
 	}
-	answer, err := success(result)
+	answer, err := success(out)
 	if err != nil {
-		r.fail(ctx, caller, ev, fault.Down(err))
+		r.fail(caller, ev, fault.Down(err))
 		return
 	}
 	ev.Ack(answer)
 }
 
 // fail answers with a fault. Who fails on and on is told so and disconnected.
-func (r *Router) fail(ctx context.Context, caller *Caller, ev realtime.Event, err error) {
+func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
+	ctx := caller.Context()
 	if ctx.Err() != nil {
 		return // the socket is gone, and with it whoever would read the answer
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/access"
+	"rolecall/internal/auth"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
@@ -29,14 +33,22 @@ type text struct {
 // answering registers an event "e" that answers with a result or an error.
 func answering(result any, err error) func(r *event.Router) {
 	return func(r *event.Router) {
-		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
-			return result, err
-		})
-		event.OnPipelined(r, "p", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (event.Later, error) {
+		event.On(r, "e", access.Anyone(limit.Other), answer(result, err))
+		event.On(r, "p", access.Anyone(limit.Other), call.Later(func(context.Context, auth.Identity, anything) (outcome[any], error) {
 			return func(done func(any, error)) { done(result, err) }, nil
-		})
+		}))
 	}
 }
+
+// answer is an operation that has one answer for everybody.
+func answer(out any, err error) func(context.Context, auth.Identity, anything) (any, error) {
+	return func(context.Context, auth.Identity, anything) (any, error) { return out, err }
+}
+
+// outcome tells a result through the function it is given.
+type outcome[Out any] func(done func(Out, error))
+
+func (o outcome[Out]) Then(done func(Out, error)) { o(done) }
 
 const unavailable = `"error":"The service is unavailable, try again later","code":"unavailable","retryAfterMs":1001`
 
@@ -125,7 +137,7 @@ func parse(t *testing.T, raw string) ack {
 func TestPayloads(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
-		event.On(r, "e", event.Rule{Limit: limit.Other}, func(_ context.Context, _ *event.Caller, in text) (any, error) {
+		event.On(r, "e", access.Anyone(limit.Other), func(_ context.Context, _ auth.Identity, in text) (text, error) {
 			return in, nil
 		})
 	})
@@ -136,7 +148,8 @@ func TestPayloads(t *testing.T) {
 		field string
 	}{
 		"right":                   {[]any{map[string]any{"text": "abc", "n": 1}}, "", ""},
-		"further arguments":       {[]any{map[string]any{"text": "abc"}, 7, "x"}, "", ""},
+		"further arguments":       {[]any{map[string]any{"text": "abc"}, 7, "x"}, fault.InvalidPayload, ""},
+		"one that says nothing":   {[]any{map[string]any{"text": "abc"}, nil}, fault.InvalidPayload, ""},
 		"no argument, as if {}":   {nil, fault.InvalidPayload, "text"},
 		"null, as if {}":          {[]any{nil}, fault.InvalidPayload, "text"},
 		"a string":                {[]any{"abc"}, fault.InvalidPayload, ""},
@@ -186,9 +199,9 @@ func TestPermission(t *testing.T) {
 	t.Parallel()
 	ran := make(chan roles.Role, 10)
 	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
-		event.On(r, "e", event.For(limit.Other, roles.Broadcast), func(_ context.Context, c *event.Caller, _ anything) (any, error) {
-			ran <- c.Who.Role
-			return nil, nil
+		event.On(r, "e", access.Needs(limit.Other, roles.Broadcast), func(_ context.Context, who auth.Identity, _ anything) (call.Nothing, error) {
+			ran <- who.Role
+			return call.Nothing{}, nil
 		})
 	})
 	for _, role := range roles.All() {
@@ -200,7 +213,7 @@ func TestPermission(t *testing.T) {
 	if len(ran) != 1 || <-ran != roles.Admin {
 		t.Error("the handler has run for somebody else")
 	}
-	if rules := d.Rules(); len(rules) != 1 || rules["e"].Needs != roles.Broadcast || rules["e"].Limit != limit.Other {
+	if rules := d.Rules(); len(rules) != 1 || !reflect.DeepEqual(rules["e"], access.Needs(limit.Other, roles.Broadcast)) {
 		t.Errorf("rules %+v", rules)
 	}
 }
@@ -222,9 +235,8 @@ func TestRateLimit(t *testing.T) {
 		return now
 	})
 	d := newDoor(t, buckets, func(r *event.Router) {
-		run := func(context.Context, *event.Caller, anything) (any, error) { return nil, nil }
-		event.On(r, "e", event.Rule{Limit: limit.Chat}, run)
-		event.On(r, "other", event.Rule{Limit: limit.Other}, run)
+		event.On(r, "e", access.Anyone(limit.Chat), answer(nil, nil))
+		event.On(r, "other", access.Anyone(limit.Other), answer(nil, nil))
 	})
 	tab, phone := d.dial(person("amy", roles.Vendor)), d.dial(person("amy", roles.Vendor))
 	for i, c := range []*client{tab, phone} {
@@ -257,21 +269,22 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	ran := make(chan struct{}, 10)
 	d := newDoor(t, limit.NewBuckets(rates(), nil), func(r *event.Router) {
-		event.On(r, "e", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, anything) (any, error) {
+		event.On(r, "e", access.Anyone(limit.Other), func(context.Context, auth.Identity, anything) (call.Nothing, error) {
 			ran <- struct{}{}
-			return nil, nil
+			return call.Nothing{}, nil
 		})
+		event.On(r, "small", access.Anyone(limit.Other).WithMaxBytes(10), answer(nil, nil))
 	})
 	c := d.dial(person("amy", roles.Vendor))
 	payload := func(bytes int) json.RawMessage {
 		return json.RawMessage(`{"x":"` + strings.Repeat("x", bytes-len(`{"x":""}`)) + `"}`)
 	}
-	if got := parse(t, c.ask("e", payload(event.MaxBytes))); got.Status != "ok" {
+	if got := parse(t, c.ask("e", payload(access.DefaultMaxBytes))); got.Status != "ok" {
 		t.Errorf("as large as may be: %+v", got)
 	}
 	for name, args := range map[string][]any{
-		"one byte more":        {payload(event.MaxBytes + 1)},
-		"in a second argument": {json.RawMessage(`{}`), payload(event.MaxBytes)},
+		"one byte more":        {payload(access.DefaultMaxBytes + 1)},
+		"in a second argument": {json.RawMessage(`{}`), payload(access.DefaultMaxBytes)},
 	} {
 		if got := parse(t, c.ask("e", args...)); got.Code != fault.TooLarge {
 			t.Errorf("%s: %+v", name, got)
@@ -279,6 +292,11 @@ func TestTooLarge(t *testing.T) {
 	}
 	if len(ran) != 1 {
 		t.Errorf("the handler has run %d times", len(ran))
+	}
+	for bytes, want := range map[int]fault.Code{10: "", 11: fault.TooLarge} {
+		if got := parse(t, c.ask("small", payload(bytes))); got.Code != want {
+			t.Errorf("%d bytes where 10 are allowed: %+v", bytes, got)
+		}
 	}
 }
 
@@ -317,9 +335,7 @@ func TestOutageIsNobodysAbuse(t *testing.T) {
 	strict := rates()
 	strict[limit.Failure] = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
 	d := newDoor(t, limit.NewBuckets(strict, nil), func(r *event.Router) {
-		event.On(r, "down", event.Rule{Limit: limit.Other}, func(context.Context, *event.Caller, struct{}) (any, error) {
-			return nil, fault.Busy()
-		})
+		event.On(r, "down", access.Anyone(limit.Other), answer(nil, fault.Busy()))
 	})
 	patient := d.dial(person("amy", roles.Vendor))
 	for i := range 20 {

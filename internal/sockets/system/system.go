@@ -5,9 +5,8 @@ import (
 	"context"
 	"log/slog"
 
+	"rolecall/internal/access"
 	"rolecall/internal/auth"
-	"rolecall/internal/limit"
-	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/sockets/event"
 )
@@ -25,9 +24,9 @@ func New(service *notices.Service, log *slog.Logger) *Handlers {
 
 // Register implements the sockets package's Domain.
 func (h *Handlers) Register(r *event.Router) {
-	event.On(r, "system:broadcast", event.For(limit.Other, roles.Broadcast), h.broadcast)
-	event.On(r, "system:read", event.For(limit.Read, roles.ReadInbox), h.read)
-	event.On(r, "system:inbox", event.For(limit.Read, roles.ReadInbox), h.inbox)
+	event.On(r, "system:broadcast", access.SendNotice(), h.broadcast)
+	event.On(r, "system:read", access.MarkNoticesRead(), h.read)
+	event.On(r, "system:inbox", access.ReadInbox(), h.notices.Inbox)
 }
 
 // Welcome hands a new socket what its user has not read.
@@ -43,15 +42,12 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 	}
 }
 
-// Farewell implements the sockets package's Domain.
-func (h *Handlers) Farewell(context.Context, auth.Identity, []string) {}
-
 type broadcastAck struct {
 	Notice notices.Notice `json:"notice"`
 }
 
-func (h *Handlers) broadcast(ctx context.Context, caller *event.Caller, in notices.Draft) (any, error) {
-	notice, _, err := h.notices.Create(ctx, caller.Who, in, "")
+func (h *Handlers) broadcast(ctx context.Context, who auth.Identity, in notices.Draft) (broadcastAck, error) {
+	notice, _, err := h.notices.Create(ctx, who, in, "")
 	return broadcastAck{Notice: notice}, err
 }
 
@@ -65,15 +61,11 @@ type unread struct {
 	Unread int `json:"unread"`
 }
 
-func (h *Handlers) read(ctx context.Context, caller *event.Caller, in readIDs) (any, error) {
+func (h *Handlers) read(ctx context.Context, who auth.Identity, in readIDs) (unread, error) {
 	ids := in.IDs
 	if in.ID != "" {
 		ids = []string{in.ID}
 	}
-	left, err := h.notices.MarkRead(ctx, caller.Who, ids)
+	left, err := h.notices.MarkRead(ctx, who, ids)
 	return unread{Unread: left}, err
-}
-
-func (h *Handlers) inbox(ctx context.Context, caller *event.Caller, in notices.InboxQuery) (any, error) {
-	return h.notices.Inbox(ctx, caller.Who, in)
 }

@@ -5,10 +5,9 @@ import (
 	"context"
 	"log/slog"
 
-	"rolecall/internal/auth"
+	"rolecall/internal/access"
+	"rolecall/internal/call"
 	"rolecall/internal/fault"
-	"rolecall/internal/limit"
-	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets/event"
 )
@@ -26,7 +25,7 @@ func New(service *tracking.Service, log *slog.Logger) *Handlers {
 
 // Register implements the sockets package's Domain.
 func (h *Handlers) Register(r *event.Router) {
-	event.OnPipelined(r, "tracking:update", event.For(limit.Location, roles.PublishPosition), h.update)
+	event.On(r, "tracking:update", access.PublishPositions(), call.Later(h.tracking.Submit), event.AsList())
 }
 
 // Welcome shows a fleet's watcher where the drivers are now.
@@ -40,15 +39,4 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 	if err != nil {
 		h.log.DebugContext(ctx, "snapshot not sent", "user", caller.Who.UserID, "error", err)
 	}
-}
-
-// Farewell implements the sockets package's Domain.
-func (h *Handlers) Farewell(context.Context, auth.Identity, []string) {}
-
-func (h *Handlers) update(ctx context.Context, caller *event.Caller, in tracking.Update) (event.Later, error) {
-	pending, err := h.tracking.Submit(ctx, caller.Who, in)
-	if err != nil {
-		return nil, err
-	}
-	return event.Promise(pending.Then), nil
 }

@@ -1,0 +1,75 @@
+package access
+
+import (
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+)
+
+// The caller.
+
+// RefreshToken puts a newer token in the place of a socket's old one.
+func RefreshToken() Rule { return Anyone(limit.Other) }
+
+// ReadOwnIdentity asks who the token speaks for.
+func ReadOwnIdentity() Rule { return Anyone(limit.Read) }
+
+// Chat.
+
+// JoinRoom enters a chat room with a socket.
+func JoinRoom() Rule { return Needs(limit.Join, roles.Chat) }
+
+// LeaveRoom leaves one.
+func LeaveRoom() Rule { return Needs(limit.Join, roles.Chat) }
+
+// CreateGroup makes a group.
+func CreateGroup() Rule { return Needs(limit.Join, roles.CreateGroup) }
+
+// SendMessage says something in a room or to a person.
+func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
+
+// ReadMessages reads back what was said in a room.
+func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
+
+// ShowTyping shows that one is writing.
+func ShowTyping() Rule { return Needs(limit.Typing, roles.Chat) }
+
+// MarkMessagesRead says how far one has read a room.
+func MarkMessagesRead() Rule { return Needs(limit.Read, roles.Chat) }
+
+// People.
+
+// ListPresence asks who is there.
+func ListPresence() Rule { return Needs(limit.Other, roles.ReadDirectory) }
+
+// ReadPeople looks people up.
+func ReadPeople() Rule { return Needs(limit.Read, roles.ReadDirectory) }
+
+// Tracking.
+
+// PublishPositions sends one's own positions.
+func PublishPositions() Rule { return Needs(limit.Location, roles.PublishPosition) }
+
+// ListDrivers lists the drivers of the fleets that one watches.
+func ListDrivers() Rule { return Needs(limit.Read, roles.WatchAllFleets, roles.WatchOwnFleet) }
+
+// ReadDriver reads a driver's state and track, also one's own.
+func ReadDriver() Rule {
+	return Needs(limit.Read, roles.WatchAllFleets, roles.WatchOwnFleet, roles.ReadOwnTrack)
+}
+
+// Notices.
+
+// SendNotice makes a notice.
+func SendNotice() Rule { return Needs(limit.Other, roles.Broadcast) }
+
+// ReadNotices reads notices, whoever they are addressed to.
+func ReadNotices() Rule { return Needs(limit.Read, roles.Broadcast) }
+
+// RetractNotice takes a notice back.
+func RetractNotice() Rule { return Needs(limit.Other, roles.Broadcast) }
+
+// ReadInbox reads the notices addressed to oneself.
+func ReadInbox() Rule { return Needs(limit.Read, roles.ReadInbox) }
+
+// MarkNoticesRead marks some of them as read.
+func MarkNoticesRead() Rule { return Needs(limit.Read, roles.ReadInbox) }
