@@ -1,79 +1,87 @@
-// Package histogram counts durations in buckets whose width grows with the value, so that a percentile is exact to
-// within 1 % however long the tail is.
+// Package histogram counts durations so that a percentile is exact to within 1 % however long the tail is, and passes
+// the counts between processes.
 package histogram
 
 import (
-	"math/bits"
+	"fmt"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// subBits sets the precision: each power of two is divided into 2^subBits buckets.
-const subBits = 7
+const (
+	// longestCounted is the greatest duration there is a bucket for; longer ones count as that long.
+	longestCounted = time.Hour
+	// digits is how many decimal digits of a duration are kept.
+	digits = 2
+)
 
-// Histogram counts durations. The zero value is empty and ready. It encodes as JSON. It is not safe for concurrent use.
-type Histogram struct {
-	// Buckets maps the number of a bucket to how many durations fell into it.
-	Buckets map[int]uint64 `json:"buckets,omitempty"`
-	// Total is how many durations were counted.
-	Total uint64 `json:"total"`
-	// Longest is the greatest duration counted.
-	Longest time.Duration `json:"longest"`
-}
+// Histogram counts durations. The zero value is empty and ready. It is not safe for concurrent use.
+type Histogram struct{ counts *hdrhistogram.Histogram } // nil while empty
 
 // Add counts one duration; a negative one counts as 0.
 func (h *Histogram) Add(d time.Duration) {
-	d = max(d, 0)
-	if h.Buckets == nil {
-		h.Buckets = make(map[int]uint64)
-	}
-	h.Buckets[bucketOf(uint64(d))]++
-	h.Total++
-	h.Longest = max(h.Longest, d)
+	d = min(max(d, 0), longestCounted)
+	_ = h.ready().RecordValue(int64(d)) // which refuses what lies outside alone
 }
 
 // Merge adds all that other has counted.
 func (h *Histogram) Merge(other *Histogram) {
-	if h.Buckets == nil {
-		h.Buckets = make(map[int]uint64)
+	if other.counts != nil {
+		h.ready().Merge(other.counts)
 	}
-	for bucket, count := range other.Buckets {
-		h.Buckets[bucket] += count
+}
+
+func (h *Histogram) ready() *hdrhistogram.Histogram {
+	if h.counts == nil {
+		h.counts = hdrhistogram.New(1, int64(longestCounted), digits)
 	}
-	h.Total += other.Total
-	h.Longest = max(h.Longest, other.Longest)
+	return h.counts
+}
+
+// Total is how many durations were counted.
+func (h *Histogram) Total() uint64 {
+	if h.counts == nil {
+		return 0
+	}
+	return uint64(h.counts.TotalCount())
 }
 
 // Percentile returns the duration that the share p (0 to 1) of all durations does not exceed, at most 1 % too long;
 // 0 where nothing was counted.
 func (h *Histogram) Percentile(p float64) time.Duration {
-	if h.Total == 0 {
+	if h.counts == nil {
 		return 0
 	}
-	wanted := min(max(uint64(p*float64(h.Total)+0.5), 1), h.Total)
-	var seen uint64
-	for bucket := range bucketOf(uint64(h.Longest)) + 1 {
-		if seen += h.Buckets[bucket]; seen >= wanted {
-			return min(time.Duration(upperEdge(bucket)), h.Longest)
-		}
-	}
-	return h.Longest
+	const least = 1e-9 // for 0 itself the library gives the lower end of the bucket
+	return time.Duration(h.counts.ValueAtPercentile(max(100*p, least)))
 }
 
-// bucketOf numbers the buckets without a gap: the first 2^subBits hold one value each, and every further power of two
-// is divided into as many.
-func bucketOf(v uint64) int {
-	if v < 1<<subBits {
-		return int(v)
+// Longest is the greatest duration counted, at most 1 % too long; 0 where nothing was counted.
+func (h *Histogram) Longest() time.Duration { return h.Percentile(1) }
+
+// MarshalText implements encoding.TextMarshaler, in the form that HdrHistogram has in all languages.
+func (h Histogram) MarshalText() ([]byte, error) {
+	if h.counts == nil {
+		return nil, nil
 	}
-	shift := bits.Len64(v) - subBits - 1
-	return (shift+1)<<subBits + int(v>>shift) - 1<<subBits
+	text, err := h.counts.EncodeV2()
+	if err != nil {
+		return nil, fmt.Errorf("encode histogram: %w", err)
+	}
+	return text, nil
 }
 
-// upperEdge is the greatest value that falls into the bucket.
-func upperEdge(bucket int) uint64 {
-	if bucket < 1<<subBits {
-		return uint64(bucket)
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *Histogram) UnmarshalText(text []byte) error {
+	h.counts = nil
+	if len(text) == 0 {
+		return nil
 	}
-	shift := bucket>>subBits - 1
-	return (uint64(bucket&(1<<subBits-1))+1<<subBits+1)<<shift - 1
+	counts, err := hdrhistogram.Decode(text)
+	if err != nil {
+		return fmt.Errorf("decode histogram: %w", err)
+	}
+	h.counts = counts
+	return nil
 }

@@ -100,8 +100,8 @@ func mustOpen(t *testing.T, crew *Crew, o Open) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if opened.Ready != o.Count || opened.Lost != 0 || opened.Times.Total != uint64(o.Count) {
-		t.Fatalf("%d of %d ready, %d lost (%s), %d timed", opened.Ready, o.Count, opened.Lost, opened.FirstLoss, opened.Times.Total)
+	if opened.Ready != o.Count || opened.Lost != 0 || opened.Times.Total() != uint64(o.Count) {
+		t.Fatalf("%d of %d ready, %d lost (%s), %d timed", opened.Ready, o.Count, opened.Lost, opened.FirstLoss, opened.Times.Total())
 	}
 }
 
@@ -142,11 +142,11 @@ func TestCrewCountsEveryDelivery(t *testing.T) {
 		return before.Acked+c.Acked == before.Sent+c.Sent && before.Delivered+c.Delivered == readers*(before.Sent+c.Sent)
 	})
 	sum.merge(&rest)
-	if sum.Latency.Total != sum.Delivered || sum.AckLatency.Total != sum.Acked {
-		t.Errorf("%d latencies of %d deliveries, %d of %d acks", sum.Latency.Total, sum.Delivered, sum.AckLatency.Total, sum.Acked)
+	if sum.Latency.Total() != sum.Delivered || sum.AckLatency.Total() != sum.Acked {
+		t.Errorf("%d latencies of %d deliveries, %d of %d acks", sum.Latency.Total(), sum.Delivered, sum.AckLatency.Total(), sum.Acked)
 	}
-	if p50 := sum.Latency.Percentile(0.5); p50 <= 0 || sum.Latency.Longest > deadline {
-		t.Errorf("latency: p50 %v, longest %v", p50, sum.Latency.Longest)
+	if p50 := sum.Latency.Percentile(0.5); p50 <= 0 || sum.Latency.Longest() > deadline {
+		t.Errorf("latency: p50 %v, longest %v", p50, sum.Latency.Longest())
 	}
 	if sum.Refused != 0 || sum.Closed != 0 || sum.HeldBack != 0 {
 		t.Errorf("%d refused, %d closed, %d held back", sum.Refused, sum.Closed, sum.HeldBack)
@@ -277,7 +277,7 @@ func TestCountFindsEveryMarker(t *testing.T) {
 	}
 	w.count(g, text)
 	w.count(&group{}, text)
-	if w.counts.Delivered != 2 || w.counts.Latency.Percentile(0) < time.Second || w.counts.Latency.Longest > time.Minute {
-		t.Errorf("%d markers, latency from %v to %v", w.counts.Delivered, w.counts.Latency.Percentile(0), w.counts.Latency.Longest)
+	if w.counts.Delivered != 2 || w.counts.Latency.Percentile(0) < time.Second || w.counts.Latency.Longest() > time.Minute {
+		t.Errorf("%d markers, latency from %v to %v", w.counts.Delivered, w.counts.Latency.Percentile(0), w.counts.Latency.Longest())
 	}
 }

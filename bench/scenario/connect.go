@@ -58,7 +58,7 @@ func runConnect(ctx context.Context, _ *Bench, r *rig) (result, error) {
 		answered += opened.Ready
 		all.figures[connectsLost] += float64(opened.Lost)
 		all.cells = append(all.cells, fmt.Sprint(opened.Lost), milliseconds(opened.Times.Percentile(0.5)),
-			milliseconds(opened.Times.Longest), fmt.Sprintf("%.0f", float64(opened.Ready)/cpu.Seconds()))
+			milliseconds(opened.Times.Longest()), fmt.Sprintf("%.0f", float64(opened.Ready)/cpu.Seconds()))
 	}
 	all.figures[connectRate] = float64(answered) / used.Seconds()
 	return all, nil
