@@ -4,11 +4,7 @@ package admission
 const MaxAddresses = maxAddresses
 
 // Len returns how many addresses are remembered.
-func (h *Handshakes) Len() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.addresses)
-}
+func (h *Handshakes) Len() int { return h.buckets.Len() }
 
 // Len returns how many addresses have a session open.
 func (s *Sessions) Len() int {

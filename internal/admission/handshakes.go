@@ -13,38 +13,23 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
 )
 
-const (
-	// maxAddresses is how many addresses are remembered at most, each in about 200 bytes.
-	maxAddresses = 100_000
-	// sweepPause is the least time between two sweeps that want of room has called for.
-	sweepPause = time.Second
-)
+// maxAddresses is how many addresses are remembered at most, each in about 200 bytes.
+const maxAddresses = 100_000
 
 // Handshakes gives each client address a token bucket for opening Engine.IO sessions. It is safe for use by many
 // goroutines.
-//
-// At most maxAddresses buckets are kept. A bucket that is full again is forgotten, which changes nothing. Where that
-// does not make room, any other is dropped: its address starts anew with a full bucket. Refusing whoever is new instead
-// would let somebody with many addresses lock everybody else out.
 type Handshakes struct {
-	rate rate.Limit
-	// burst is a bucket's size.
-	burst       int
+	buckets     *limit.Keyed[netip.Prefix]
 	allowOrigin func(*http.Request) bool
-	now         func() time.Time
 	log         *slog.Logger
 
-	mu        sync.Mutex
-	addresses map[netip.Prefix]*rate.Limiter
-	swept     time.Time
-	refused   int
-	last      netip.Prefix // the address last refused
+	mu      sync.Mutex
+	refused int
+	last    netip.Prefix // the address last refused
 }
 
 // HandshakeOptions is what Handshakes is made of.
@@ -60,12 +45,9 @@ type HandshakeOptions struct {
 
 // NewHandshakes returns a limit on handshakes; Run must be called for it to forget idle addresses.
 func NewHandshakes(o HandshakeOptions) *Handshakes {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	return &Handshakes{
-		rate: rate.Limit(float64(o.Rate.Requests) / o.Rate.Period.Seconds()), burst: o.Rate.Burst,
-		allowOrigin: o.AllowOrigin, now: o.Now, log: o.Logger, addresses: make(map[netip.Prefix]*rate.Limiter),
+		buckets:     limit.NewKeyed(func(netip.Prefix) limit.Rate { return o.Rate }, maxAddresses, o.Now),
+		allowOrigin: o.AllowOrigin, log: o.Logger,
 	}
 }
 
@@ -92,23 +74,13 @@ func isHandshake(r *http.Request) bool {
 // Take takes one token of a client's address. Where none is left it returns false and how long until there is one.
 func (h *Handshakes) Take(client netip.Addr) (ok bool, retryAfter time.Duration) {
 	address := clientip.Group(client)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now := h.now()
-	bucket := h.addresses[address]
-	if bucket == nil {
-		h.makeRoomLocked(now)
-		bucket = rate.NewLimiter(h.rate, h.burst)
-		h.addresses[address] = bucket
-	}
-	reservation := bucket.ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
+	if ok, retryAfter = h.buckets.Take(address); !ok {
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.refused++
 		h.last = address
-		return false, min(wait, math.MaxInt64-1) + 1 // the limiter rounds down
 	}
-	return true, 0
+	return ok, retryAfter
 }
 
 // Run forgets idle addresses, and reports refusals, until ctx ends.
@@ -127,38 +99,13 @@ func (h *Handshakes) Run(ctx context.Context, every time.Duration) {
 
 // tidy forgets idle addresses. Refusals get one log line for all: a line for each would itself be a way to do harm.
 func (h *Handshakes) tidy(ctx context.Context) {
+	h.buckets.Evict()
 	h.mu.Lock()
-	h.sweepLocked(h.now())
 	refused, last := h.refused, h.last
 	h.refused = 0
 	h.mu.Unlock()
 	if refused > 0 {
 		h.log.WarnContext(ctx, "handshakes refused, see handshakes-per-ip", "count", refused, "last", last)
-	}
-}
-
-// makeRoomLocked sees to it that one more address can be remembered.
-func (h *Handshakes) makeRoomLocked(now time.Time) {
-	if len(h.addresses) < maxAddresses {
-		return
-	}
-	if now.Sub(h.swept) >= sweepPause {
-		h.sweepLocked(now)
-	}
-	for address := range h.addresses {
-		if len(h.addresses) < maxAddresses {
-			return
-		}
-		delete(h.addresses, address)
-	}
-}
-
-func (h *Handshakes) sweepLocked(now time.Time) {
-	h.swept = now
-	for address, bucket := range h.addresses {
-		if bucket.TokensAt(now) >= float64(h.burst) {
-			delete(h.addresses, address)
-		}
 	}
 }
 

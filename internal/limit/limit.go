@@ -1,18 +1,8 @@
-// Package limit holds token buckets: one for each user and kind of request, shared by all of the user's sockets and
-// REST calls on this node, and forgotten once idle.
+// Package limit holds token buckets by key: for clients' addresses, and one for each user and kind of request, shared by
+// all of the user's sockets and REST calls on this node. They are forgotten once idle.
 package limit
 
-import (
-	"context"
-	"fmt"
-	"math"
-	"strconv"
-	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
-)
+import "time"
 
 // Kind is a class of requests that share a bucket.
 type Kind string
@@ -29,13 +19,6 @@ const (
 	Failure Kind = "failure"
 )
 
-// Rate is so many requests in a period, and so many at once. The zero Rate refuses everything.
-type Rate struct {
-	Requests int
-	Period   time.Duration
-	Burst    int
-}
-
 // Defaults returns the rates of the wire contract.
 func Defaults() map[Kind]Rate {
 	return map[Kind]Rate{
@@ -49,121 +32,20 @@ func Defaults() map[Kind]Rate {
 	}
 }
 
-// ParseRate reads "10/10s:20": 10 requests in 10 seconds, 20 at once. Without ":20" the burst is the 10.
-func ParseRate(text string) (Rate, error) {
-	wrong := fmt.Errorf("%q is not of the form 10/10s:20 (requests/period:burst)", text)
-	spec, burst, hasBurst := strings.Cut(text, ":")
-	requests, period, ok := strings.Cut(spec, "/")
-	if !ok {
-		return Rate{}, wrong
-	}
-	var r Rate
-	var err error
-	if r.Requests, err = strconv.Atoi(requests); err != nil || r.Requests <= 0 {
-		return Rate{}, wrong
-	}
-	if r.Period, err = time.ParseDuration(period); err != nil || r.Period <= 0 {
-		return Rate{}, wrong
-	}
-	r.Burst = r.Requests
-	if hasBurst {
-		if r.Burst, err = strconv.Atoi(burst); err != nil || r.Burst <= 0 {
-			return Rate{}, wrong
-		}
-	}
-	return r, nil
-}
-
-// String is the form ParseRate reads.
-func (r Rate) String() string { return fmt.Sprintf("%d/%s:%d", r.Requests, r.Period, r.Burst) }
-
-func (r Rate) perSecond() rate.Limit { return rate.Limit(float64(r.Requests) / r.Period.Seconds()) }
-
-// refill is how long an empty bucket takes to fill up, the longest duration where it is longer than that.
-func (r Rate) refill() time.Duration {
-	nanoseconds := float64(r.Period) * float64(r.Burst) / float64(r.Requests)
-	if nanoseconds >= math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return time.Duration(nanoseconds)
-}
-
-type key struct {
+type request struct {
 	user string
 	kind Kind
 }
 
-type bucket struct {
-	tokens *rate.Limiter
-	used   time.Time
-}
-
-// Buckets holds the buckets of all users. It is safe for use by many goroutines.
-type Buckets struct {
-	rates map[Kind]Rate
-	now   func() time.Time
-
-	mu      sync.Mutex
-	buckets map[key]*bucket
-}
+// Buckets holds the buckets of all users.
+type Buckets struct{ *Keyed[request] }
 
 // NewBuckets returns Buckets with these rates, which must name every kind in use; a nil now is the clock.
 func NewBuckets(rates map[Kind]Rate, now func() time.Time) *Buckets {
-	if now == nil {
-		now = time.Now
-	}
-	return &Buckets{rates: rates, now: now, buckets: make(map[key]*bucket)}
+	return &Buckets{NewKeyed(func(of request) Rate { return rates[of.kind] }, 0, now)}
 }
 
-// Take takes one token. Where none is left it returns false and how long until there is one.
+// Take takes one of a user's tokens of a kind. Where none is left it returns false and how long until there is one.
 func (b *Buckets) Take(user string, kind Kind) (ok bool, retryAfter time.Duration) {
-	// The lock is held to the end. A reservation between another's making and cancelling would keep that one's token
-	// from coming back, and a clock read outside could be older than the bucket's last use and count time twice.
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.now()
-	k := key{user, kind}
-	entry := b.buckets[k]
-	if entry == nil {
-		r := b.rates[kind]
-		if r.Burst <= 0 {
-			return false, time.Second
-		}
-		entry = &bucket{tokens: rate.NewLimiter(r.perSecond(), r.Burst)}
-		b.buckets[k] = entry
-	}
-	entry.used = now
-
-	reservation := entry.tokens.ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
-		return false, wait + time.Nanosecond // the limiter rounds down
-	}
-	return true, 0
-}
-
-// Evict forgets buckets idle for so long that they are full again, which changes nothing for their users.
-func (b *Buckets) Evict() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.now()
-	for k, entry := range b.buckets {
-		if now.Sub(entry.used) > b.rates[k.kind].refill() {
-			delete(b.buckets, k)
-		}
-	}
-}
-
-// Run evicts idle buckets until ctx ends.
-func (b *Buckets) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			b.Evict()
-		}
-	}
+	return b.Keyed.Take(request{user, kind})
 }

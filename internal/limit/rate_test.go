@@ -71,7 +71,8 @@ func FuzzParseRate(f *testing.F) {
 		if ok, _ := b.Take("u", limit.Other); !ok {
 			t.Fatalf("a new bucket of %s refuses the first take", rate)
 		}
-		if b.Evict(); b.Len() != 1 {
+		const countable = 1 << 53 // beyond it tokens are not told apart: the bucket is as full as before
+		if b.Evict(); b.Len() != 1 && rate.Burst < countable {
 			t.Fatalf("a bucket of %s is forgotten in the moment of its use", rate)
 		}
 	})

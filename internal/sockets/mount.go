@@ -5,14 +5,13 @@ package sockets
 import (
 	"context"
 	"encoding/json"
-	"hash/fnv"
 	"log/slog"
-	"sync"
 	"time"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/keylock"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/realtime"
@@ -68,7 +67,7 @@ type Mount struct {
 	maxPerUser int
 
 	// counting holds back other sockets of a user while one is counted and let in.
-	counting [64]sync.Mutex
+	counting keylock.Mutex
 }
 
 // Options is what the socket door needs.
@@ -135,9 +134,7 @@ func (n *namespace) Authenticate(_ context.Context, socket realtime.Socket, hs r
 	}
 	socket.SetData(&credential{socket: socket, now: n.now, who: who})
 
-	lock := &n.counting[stripe(who.UserID, len(n.counting))]
-	lock.Lock()
-	defer lock.Unlock()
+	defer n.counting.Lock(who.UserID)()
 	if n.engine.SocketCount(string(roles.UserRoom(who.UserID))) >= n.maxPerUser {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
@@ -210,10 +207,4 @@ func tokenOf(hs realtime.Handshake) (string, error) {
 func refuse(err error) *realtime.Refusal {
 	refusal := auth.Refusal(err)
 	return &realtime.Refusal{Message: refusal.Message, Code: string(refusal.Code)}
-}
-
-func stripe(userID string, stripes int) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(userID))
-	return int(h.Sum32() % uint32(stripes))
 }

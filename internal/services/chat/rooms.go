@@ -73,9 +73,7 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
 	}
 	// While the lock is held no message of the room is between commit and delivery, and nobody else comes or goes.
-	lock := &s.stripes[stripe(entry.RoomID)]
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.inOrder.Lock(entry.RoomID)()
 	before, err := s.present(ctx, who, entry.RoomID)
 	if err != nil {
 		return Entered{}, err
@@ -155,9 +153,7 @@ func (s *Service) Left(ctx context.Context, who auth.Identity, roomIDs []string)
 
 // leftOpen holds back joins meanwhile, so that who leaves and comes back at once is not told of in the wrong order.
 func (s *Service) leftOpen(ctx context.Context, who auth.Identity, roomID string) error {
-	lock := &s.stripes[stripe(roomID)]
-	lock.Lock()
-	defer lock.Unlock()
+	defer s.inOrder.Lock(roomID)()
 	left, err := s.present(ctx, who, roomID)
 	if err == nil && left == 0 {
 		s.emit.Emit(ctx, EventUserLeft, userEvent(roomID, who), []roles.Room{roles.ChatRoom(roomID)}, roles.UserRoom(who.UserID))

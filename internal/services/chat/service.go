@@ -2,10 +2,7 @@ package chat
 
 import (
 	"context"
-	"hash/fnv"
 	"log/slog"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +10,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/groupcommit"
+	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 )
 
@@ -56,7 +54,6 @@ type Options struct {
 const (
 	maxMessagesPerCommit = 512
 	maxPendingMessages   = 8192
-	lockStripes          = 256
 )
 
 // Service takes messages, keeps them and delivers them in the order of their rooms.
@@ -69,9 +66,9 @@ type Service struct {
 	log     *slog.Logger
 	writer  *groupcommit.Writer[Draft, Appended]
 
-	// stripes hold back a join to a room while messages of that room are between commit and delivery, so that what a
+	// inOrder holds back a join to a room while messages of that room are between commit and delivery, so that what a
 	// joiner reads from the disk and what it hears live meet without a gap or a double.
-	stripes [lockStripes]sync.Mutex
+	inOrder keylock.Mutex
 }
 
 // New returns a running Service; Close stops it.
@@ -198,26 +195,11 @@ func (s *Service) commit(ctx context.Context, drafts []Draft) ([]Appended, error
 }
 
 func (s *Service) lockRooms(drafts []Draft) (unlock func()) {
-	stripes := make([]int, 0, len(drafts))
+	rooms := make([]string, 0, len(drafts))
 	for i := range drafts {
-		stripes = append(stripes, stripe(drafts[i].RoomID))
+		rooms = append(rooms, drafts[i].RoomID)
 	}
-	slices.Sort(stripes) // one order for everybody: no deadlock
-	stripes = slices.Compact(stripes)
-	for _, i := range stripes {
-		s.stripes[i].Lock()
-	}
-	return func() {
-		for _, i := range stripes {
-			s.stripes[i].Unlock()
-		}
-	}
-}
-
-func stripe(roomID string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(roomID))
-	return int(h.Sum32() % lockStripes)
+	return s.inOrder.Lock(rooms...)
 }
 
 // audience names the rooms that hear what happens in a chat room: its members wherever they are, or, for an open room,

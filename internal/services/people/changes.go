@@ -3,7 +3,7 @@ package people
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,12 +17,8 @@ const DefaultHold = time.Second
 // settleTimeout bounds what the store may take when a hold ends.
 const settleTimeout = 10 * time.Second
 
-// stripe holds the known among the users whose ids hash to it.
-type stripe struct {
-	mu     sync.Mutex
-	known  map[string]*known
-	closed bool
-}
+// maxSettledAtOnce bounds how many people Close tells of at once: about as many as share a commit.
+const maxSettledAtOnce = 256
 
 // known is somebody who was told to be online, or of whom something was told less than Options.Hold ago. Until that time
 // is over, further changes are held back, so that a connection which comes and goes all the time costs others an event a
@@ -45,46 +41,52 @@ func (s *Service) Came(ctx context.Context, who auth.Identity) { s.changed(ctx, 
 func (s *Service) Went(ctx context.Context, who auth.Identity) { s.changed(ctx, who, false) }
 
 func (s *Service) changed(ctx context.Context, who auth.Identity, came bool) {
-	stripe := s.stripeOf(who.UserID)
-	stripe.mu.Lock()
-	defer stripe.mu.Unlock()
-	k := stripe.known[who.UserID]
-	if k == nil {
-		k = &known{latest: who}
-		stripe.known[who.UserID] = k
-	}
+	defer s.telling.Lock(who.UserID)()
+	k := s.knownOf(who)
 	if came {
 		k.latest = who
 	}
 	k.seen = s.options.Now()
 	if k.hold == nil {
-		s.settleLocked(ctx, stripe, k)
+		s.settleLocked(ctx, k)
 	}
 }
 
-func (s *Service) stripeOf(userID string) *stripe {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(userID))
-	return &s.stripes[h.Sum32()%lockStripes]
+// knownOf returns what is known of a person, from now on if nothing was.
+func (s *Service) knownOf(who auth.Identity) *known {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.known[who.UserID]
+	if k == nil {
+		k = &known{latest: who}
+		s.known[who.UserID] = k
+	}
+	return k
+}
+
+func (s *Service) forget(userID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, userID)
 }
 
 // settleLocked tells what has changed about a person, and forgets who is not there.
-func (s *Service) settleLocked(ctx context.Context, stripe *stripe, k *known) {
+func (s *Service) settleLocked(ctx context.Context, k *known) {
 	is, err := s.isOnline(ctx, k.latest.UserID)
 	switch {
 	case err != nil: // asked again when the hold is over
 		s.log.ErrorContext(ctx, "presence not known", "user", k.latest.UserID, "error", err)
-		s.holdLocked(stripe, k)
+		s.holdLocked(k)
 	case is != k.online || is && (k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID):
 		s.remember(ctx, k)
 		s.tellChange(ctx, k, is)
-		s.holdLocked(stripe, k)
+		s.holdLocked(k)
 	case is && k.latest.Username != k.told.Username:
 		s.remember(ctx, k)
 		k.told = k.latest
 	}
 	if !k.online && k.hold == nil {
-		delete(stripe.known, k.latest.UserID)
+		s.forget(k.latest.UserID)
 	}
 }
 
@@ -111,25 +113,27 @@ func (s *Service) tellChange(ctx context.Context, k *known, is bool) {
 }
 
 // holdLocked keeps back further changes of a person of whom something has been told just now.
-func (s *Service) holdLocked(stripe *stripe, k *known) {
-	if s.options.Hold < 0 || stripe.closed {
+func (s *Service) holdLocked(k *known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.options.Hold < 0 || s.closed {
 		return
 	}
 	s.holds.Add(1)
-	k.hold = time.AfterFunc(s.options.Hold, func() { s.endHold(stripe, k) })
+	userID := k.latest.UserID
+	k.hold = time.AfterFunc(s.options.Hold, func() { s.endHold(userID, k) })
 }
 
-func (s *Service) endHold(stripe *stripe, k *known) {
+func (s *Service) endHold(userID string, k *known) {
 	defer s.holds.Done()
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
-	stripe.mu.Lock()
-	defer stripe.mu.Unlock()
+	defer s.telling.Lock(userID)()
 	if k.hold == nil { // Close was first
 		return
 	}
 	k.hold = nil
-	s.settleLocked(ctx, stripe, k)
+	s.settleLocked(ctx, k)
 }
 
 // Close tells at once what is held back, while there is somebody to hear it, so that what is stored of each person is
@@ -139,11 +143,7 @@ func (s *Service) Close(ctx context.Context) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		var together sync.WaitGroup // writes of the same moment share commits
-		for i := range s.stripes {
-			together.Go(func() { s.closeStripe(ctx, &s.stripes[i]) })
-		}
-		together.Wait()
+		s.settleAll(ctx)
 		s.holds.Wait()
 	}()
 	select {
@@ -154,21 +154,35 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 }
 
-func (s *Service) closeStripe(ctx context.Context, stripe *stripe) {
-	stripe.mu.Lock()
-	defer stripe.mu.Unlock()
-	stripe.closed = true
-	for _, k := range stripe.known {
-		if k.hold == nil {
-			continue
-		}
-		if k.hold.Stop() {
-			s.holds.Done()
-		}
-		k.hold = nil
-		if ctx.Err() == nil {
-			s.settleLocked(ctx, stripe, k)
-		}
+// settleAll ends all holds; writes of the same moment share commits.
+func (s *Service) settleAll(ctx context.Context) {
+	s.mu.Lock()
+	s.closed = true
+	everybody := maps.Clone(s.known)
+	s.mu.Unlock()
+	var together sync.WaitGroup
+	places := make(chan struct{}, maxSettledAtOnce)
+	for userID, k := range everybody {
+		places <- struct{}{}
+		together.Go(func() {
+			s.cutHold(ctx, userID, k)
+			<-places
+		})
+	}
+	together.Wait()
+}
+
+func (s *Service) cutHold(ctx context.Context, userID string, k *known) {
+	defer s.telling.Lock(userID)()
+	if k.hold == nil {
+		return
+	}
+	if k.hold.Stop() {
+		s.holds.Done()
+	}
+	k.hold = nil
+	if ctx.Err() == nil {
+		s.settleLocked(ctx, k)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -278,7 +279,7 @@ func (m *meeting) SaveUser(ctx context.Context, _ people.User) error {
 // TestClose tells many people in the time of a few writes, and keeps to its own time.
 func TestClose(t *testing.T) {
 	t.Parallel()
-	const crowd = 4 // of different stripes
+	const crowd = 4
 	for name, test := range map[string]struct {
 		seats    int32
 		patience time.Duration
@@ -309,6 +310,34 @@ func TestClose(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNobodyWaitsForAnother: one person's write may take as long as it likes.
+func TestNobodyWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	h := &held{}
+	store := &meeting{seats: 2, full: make(chan struct{})}
+	h.Service = people.New(store, &h.timeline, &h.sockets, people.Options{Logger: slog.New(slog.DiscardHandler), Hold: -1})
+	store.begun.Store(true)
+	stuck := make(chan struct{})
+	go func() {
+		defer close(stuck)
+		h.play(t.Context(), person("amy", roles.Vendor, ""), "+")
+	}()
+	for store.taken.Load() == 0 {
+		runtime.Gosched()
+	}
+	store.begun.Store(false)
+	for i := range 1000 { // so many that some would share a lock with anybody, if there were fewer locks than people
+		h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
+	}
+	select {
+	case <-stuck:
+		t.Error("the write that was to take long has ended")
+	default:
+	}
+	close(store.full)
+	<-stuck
 }
 
 // TestHoldRule plays any coming and going of a few crowd, also at the very same time: of nobody two changes are told

@@ -1,27 +1,26 @@
 package people
 
+import "maps"
+
 // Held is how many people's changes are being held back.
 func (s *Service) Held() int {
+	s.mu.Lock()
+	everybody := maps.Clone(s.known)
+	s.mu.Unlock()
 	held := 0
-	for i := range s.stripes {
-		s.stripes[i].mu.Lock()
-		for _, k := range s.stripes[i].known {
-			if k.hold != nil {
-				held++
-			}
+	for userID, k := range everybody {
+		unlock := s.telling.Lock(userID)
+		if k.hold != nil {
+			held++
 		}
-		s.stripes[i].mu.Unlock()
+		unlock()
 	}
 	return held
 }
 
 // Known is how many people are remembered.
 func (s *Service) Known() int {
-	people := 0
-	for i := range s.stripes {
-		s.stripes[i].mu.Lock()
-		people += len(s.stripes[i].known)
-		s.stripes[i].mu.Unlock()
-	}
-	return people
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.known)
 }

@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/keylock"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
@@ -49,7 +50,6 @@ type Options struct {
 }
 
 const (
-	lockStripes = 64
 	// maxPeers bounds how many conversation partners hear that someone has come or gone.
 	maxPeers = 500
 	// maxListed bounds presence:list and one page of the directory.
@@ -68,8 +68,12 @@ type Service struct {
 	options Options
 	log     *slog.Logger
 
-	stripes [lockStripes]stripe
-	holds   sync.WaitGroup // the timers of those of whom something was told just now
+	telling keylock.Mutex // of a user id: held while something about that person is found out and told
+
+	mu     sync.Mutex
+	known  map[string]*known // by user id; what is in it is guarded by telling
+	closed bool              // nothing is held back any more
+	holds  sync.WaitGroup    // the timers of those of whom something was told just now
 }
 
 // New returns a Service; Close stops it.
@@ -80,11 +84,10 @@ func New(store Store, emit Emitter, sockets Sockets, options Options) *Service {
 	if options.Hold == 0 {
 		options.Hold = DefaultHold
 	}
-	s := &Service{store: store, emit: emit, sockets: sockets, options: options, log: options.Logger}
-	for i := range s.stripes {
-		s.stripes[i].known = make(map[string]*known)
+	return &Service{
+		store: store, emit: emit, sockets: sockets, options: options, log: options.Logger,
+		known: make(map[string]*known),
 	}
-	return s
 }
 
 // Person is an entry of the directory as clients see it.
