@@ -48,17 +48,21 @@ func Parse(text string) (Instant, error) {
 	return ofText(text)
 }
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom. What is no time is a fault.Wrong.
+// UnmarshalJSONFrom implements json.UnmarshalerFrom. A value that is no time has been read all the same when it is
+// answered with a fault.Wrong.
 func (i *Instant) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	switch decoder.PeekKind() {
-	case jsontext.KindBeginObject, jsontext.KindBeginArray, jsontext.KindTrue, jsontext.KindFalse:
+	kind := decoder.PeekKind()
+	if kind != jsontext.KindNumber && kind != jsontext.KindString && kind != jsontext.KindNull {
+		if err := decoder.SkipValue(); err != nil {
+			return err
+		}
 		return notATime
 	}
 	token, err := decoder.ReadToken()
 	if err != nil {
 		return err
 	}
-	switch token.Kind() {
+	switch kind {
 	case jsontext.KindNumber:
 		*i, err = ofNumber(token)
 	case jsontext.KindString:

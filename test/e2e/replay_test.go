@@ -59,6 +59,14 @@ func value(v *float64) float64 {
 	return *v
 }
 
+// kept is what the server keeps of an optional member: nothing where it lies out of its range.
+func kept(v *float64, low, high float64) *float64 {
+	if v != nil && (*v < low || *v > high) {
+		return nil
+	}
+	return v
+}
+
 // ledgerOfTrips notes what the server has accepted of each driver.
 type ledgerOfTrips struct {
 	mu       sync.Mutex
@@ -76,8 +84,8 @@ func (l *ledgerOfTrips) note(driver string, _ int, sent fleet.Position, code str
 	case sent.TS == nil:
 		l.untimed[driver]++
 	default:
-		l.accepted[driver] = append(l.accepted[driver], fix{*sent.TS, value(sent.Lat), value(sent.Lng), value(sent.Speed),
-			value(sent.Heading), value(sent.Accuracy), value(sent.Altitude)})
+		l.accepted[driver] = append(l.accepted[driver], fix{*sent.TS, value(sent.Lat), value(sent.Lng), value(kept(sent.Speed, 0, 1e5)),
+			value(kept(sent.Heading, 0, math.Nextafter(360, 0))), value(kept(sent.Accuracy, 0, 1e8)), value(kept(sent.Altitude, -1e5, 1e8))})
 	}
 }
 

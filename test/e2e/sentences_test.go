@@ -39,9 +39,15 @@ func TestSentencesForWrongPayloads(t *testing.T) {
 		{driver, "tracking:update", `{}`, "lat", "lat is missing"},
 		{driver, "tracking:update", `{"lat":1}`, "lng", "lng is missing"},
 		{driver, "tracking:update", `{"lat":91,"lng":1}`, "lat", "lat must be a number from -90 to 90"},
-		{driver, "tracking:update", `{"lat":1,"lng":1,"speed":1e6}`, "speed", "speed must be from 0 to 100000"},
-		{driver, "tracking:update", `{"lat":1,"lng":1,"accuracy":1e9}`, "accuracy", "accuracy must be from 0 to 100000000"},
-		{driver, "tracking:update", `{"lat":1,"lng":1,"altitude":-1e6}`, "altitude", "altitude must be from -100000 to 100000000"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"speed":"fast"}`, "speed", "speed must be a number"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"timestamp":1}`, "ts", "ts must be written like this, not timestamp"},
+		{driver, "tracking:update", `{"LAT":1,"lng":2}`, "lat", "lat must be written like this, not LAT"},
+		{driver, "tracking:update", `{"lat":1,"lng":1,"ts":1767268800}`, "ts", "ts must be Unix milliseconds; this looks like seconds"},
+		{driver, "tracking:update", `[{"lat":1,"lng":1},{"lat":1,"lng":1,"lat":2}]`, "[1].lat", "[1].lat is given twice"},
+		{admin, "system:broadcast", `{"title":"t","audience":{"ALL":true}}`, "audience.all", "audience.all must be written like this"},
+		{admin, "system:broadcast", `{"title":"t","audience":{"all":true},"data":{"a":[{"b":1,"b":2}]}}`, "data.a[0].b", "data.a[0].b is given twice"},
+		{admin, "room:join", `{"ROOMID":"a"}`, "roomId", "roomId must be written like this"},
+		{admin, "room:leave", `{"roomId":"a","roomId":"b"}`, "roomId", "roomId is given twice"},
 		{driver, "tracking:update", `{"lat":1,"lng":1,"seq":1.5}`, "seq", "seq must be a whole number"},
 	} {
 		ack := test.sender.Ask(test.event, json.RawMessage(test.payload))

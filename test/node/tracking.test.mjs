@@ -119,9 +119,9 @@ test('wrong positions of an array are rejected by index, the rest is kept', asyn
     ['lat', { ...good, lat: 90.0001 }], ['lat', { ...good, lat: '1' }], ['lat', { lng: 1 }], ['lat', { ...good, lat: NaN }],
     ['lng', { ...good, lng: -180.0001 }], ['lng', { ...good, lng: Infinity }], ['lng', { lat: 1 }], ['lng', { ...good, lng: [1] }],
     ['ts', { ...good, ts: now + 120_000 }], ['ts', { ...good, ts: now - 721 * 3600 * 1000 }], ['ts', { ...good, ts: 'yesterday' }],
-    ['ts', { ...good, ts: 1e300 }], ['ts', { ...good, ts: {} }], ['heading', { ...good, heading: 360 }], ['heading', { ...good, heading: -1 }],
-    ['speed', { ...good, speed: -0.1 }], ['speed', { ...good, speed: 'fast' }], ['accuracy', { ...good, accuracy: -1 }],
-    ['battery', { ...good, battery: 1.01 }], ['seq', { ...good, seq: 'one' }], ['seq', { ...good, seq: 1.5 }],
+    ['ts', { ...good, ts: 1e300 }], ['ts', { ...good, ts: {} }], ['ts', { ...good, ts: Math.floor(now / 1000) }], ['ts', { lat: 1, lng: 1, timestamp: now }],
+    ['lat', { latitude: 1, lng: 1 }], ['lng', { lat: 1, lon: 1 }], ['heading', { ...good, heading: '12' }],
+    ['speed', { ...good, speed: 'fast' }], ['seq', { ...good, seq: 'one' }], ['seq', { ...good, seq: 1.5 }],
     [undefined, null], [undefined, 7], [undefined, 'x'], [undefined, []], [undefined, [good]], [undefined, true],
   ];
   const batch = wrong.flatMap(([, position], i) => [position, { ...good, ts: good.ts + i }]);
@@ -134,11 +134,26 @@ test('wrong positions of an array are rejected by index, the rest is kept', asyn
   assert.equal((await track(staff, driver)).body.items.length, wrong.length);
   assert.equal((await nextEvent(watcher, 'tracking:positions')).positions[0].ts, good.ts + wrong.length - 1);
 
-  for (const [field, position] of wrong.slice(0, 21)) await refused(phone, 'invalid_payload', field, 'tracking:update', position);
+  for (const [field, position] of wrong.slice(0, 20)) await refused(phone, 'invalid_payload', field, 'tracking:update', position);
   await refused(phone, 'invalid_payload', undefined, 'tracking:update', []);
   await refused(phone, 'too_large', undefined, 'tracking:update', Array.from({ length: 501 }, () => good));
   const edges = [{ lat: 90, lng: 180 }, { lat: -90, lng: -180 }, { lat: 0, lng: 0, heading: 359.999, battery: 1, ts: now + 50_000 }];
   assert.equal((await accepted(phone, 'tracking:update', edges)).accepted, edges.length);
+});
+
+test('what a phone does not know of a position is left out of it, and named', async () => {
+  const { driver, companyId, phone, watching: [watcher] } = await fleet();
+  const ts = Date.now();
+  const unknown = { lat: 1, lng: 1, ts, heading: -1, speed: -1, accuracy: 5, battery: -1 };
+  const dropped = ['heading', 'speed', 'battery'].map((field) => ({ index: 0, field }));
+  assert.deepEqual(await accepted(phone, 'tracking:update', unknown), { status: 'ok', accepted: 1, rejected: [], dropped });
+  assert.deepEqual(await nextPositions(watcher, driver), [{ driverId: driver.userId, companyId, lat: 1, lng: 1, ts, accuracy: 5 }]);
+
+  const north = [{ lat: 1, lng: 1, ts: ts + 1, heading: 360 }, { lat: 91, lng: 1, heading: -1 }, { lat: 2, lng: 1, ts: ts + 2, heading: 0, seq: 1e300 }];
+  const { status, body } = await server.rest(driver, 'POST', '/positions', north);
+  assert.deepEqual([status, body], [200, {
+    accepted: 2, rejected: [{ index: 1, code: 'invalid_payload', field: 'lat' }], dropped: [{ index: 0, field: 'heading' }, { index: 2, field: 'seq' }],
+  }]);
 });
 
 test('only drivers send positions', async () => {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
@@ -53,11 +55,11 @@ func Encode(payload any) string {
 	return string(encoded)
 }
 
-// Decode is the value of a JSON text; it fails the test where that is not a T.
+// Decode is the value of a JSON text, unvalidated; it fails the test where that is not a T.
 func Decode[T any](t testing.TB, payload string) T {
 	t.Helper()
 	var value T
-	if err := json.Unmarshal([]byte(payload), &value); err != nil {
+	if err := jsonv2.Unmarshal([]byte(payload), &value); err != nil {
 		t.Fatalf("decode %s: %v", payload, err)
 	}
 	return value

@@ -2,13 +2,14 @@ package tracking_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"rolecall/internal/bus"
+	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 )
@@ -41,10 +42,9 @@ func benchService(b *testing.B, flush time.Duration) *tracking.Service {
 	return service
 }
 
-func decoded(b *testing.B, text string) tracking.Update {
-	b.Helper()
+func decoded(b *testing.B, decoder *payload.Decoder, text []byte) tracking.Update {
 	var update tracking.Update
-	if err := json.Unmarshal([]byte(text), &update); err != nil {
+	if err := decoder.Decode(text, &update); err != nil {
 		b.Fatal(err)
 	}
 	return update
@@ -52,15 +52,15 @@ func decoded(b *testing.B, text string) tracking.Update {
 
 // BenchmarkPosition is one position decoded, judged, put up for the next flush and handed to the writer.
 func BenchmarkPosition(b *testing.B) {
-	service, who := benchService(b, time.Hour), driver("d1", "acme")
+	service, who, decoder := benchService(b, time.Hour), driver("d1", "acme"), newDecoder(b)
 	now := time.Now().UnixMilli()
-	text := make([]string, 1024)
+	text := make([][]byte, 1024)
 	for i := range text {
-		text[i] = fmt.Sprintf(`{"lat":52.5%04d,"lng":13.4051,"ts":%d,"heading":271.5,"speed":8.3,"accuracy":4.1}`, i, now+int64(i))
+		text[i] = fmt.Appendf(nil, `{"lat":52.5%04d,"lng":13.4051,"ts":%d,"heading":271.5,"speed":8.3,"accuracy":4.1}`, i, now+int64(i))
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		pending, err := service.Submit(b.Context(), who, decoded(b, text[i%len(text)]))
+		pending, err := service.Submit(b.Context(), who, decoded(b, decoder, text[i%len(text)]))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -72,15 +72,35 @@ func BenchmarkPosition(b *testing.B) {
 	}
 }
 
+// BenchmarkDecode is what comes before that: a position as phones send it, and a buffer of 500.
+func BenchmarkDecode(b *testing.B) {
+	const position = `{"lat":52.51234,"lng":13.4051,"ts":1767268800000,"heading":271.5,"speed":8.3,"accuracy":4.1}`
+	for name, text := range map[string]string{
+		"position":  position,
+		"500":       "[" + strings.Repeat(position+",", tracking.MaxBatch-1) + position + "]",
+		"all known": `{"lat":52.51234,"lng":13.4051,"ts":"2026-01-01T12:00:00.000Z","heading":271.5,"speed":8.3,"accuracy":4.1,"altitude":34,"battery":0.8,"seq":17}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			decoder := newDecoder(b)
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				decoded(b, decoder, []byte(text))
+			}
+		})
+	}
+}
+
 // BenchmarkFlush is a thousand drivers of ten companies who have all moved, sent as one event a room.
 func BenchmarkFlush(b *testing.B) {
+	decoder := newDecoder(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
 		service := benchService(b, time.Hour)
 		for i := range 1000 {
 			who := driver(fmt.Sprintf("d%d", i), fmt.Sprintf("c%d", i%10))
-			if _, err := service.Submit(b.Context(), who, decoded(b, `{"lat":52.5,"lng":13.4,"heading":271.5,"speed":8.3}`)); err != nil {
+			if _, err := service.Submit(b.Context(), who, decoded(b, decoder, []byte(`{"lat":52.5,"lng":13.4,"heading":271.5,"speed":8.3}`))); err != nil {
 				b.Fatal(err)
 			}
 		}

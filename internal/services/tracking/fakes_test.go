@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 	"rolecall/test/servicetest"
@@ -162,6 +163,15 @@ func closeService(t testing.TB, service *tracking.Service) {
 }
 
 // update decodes a payload the way both doors do.
+func newDecoder(t testing.TB) *payload.Decoder {
+	t.Helper()
+	decoder, err := payload.NewDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoder
+}
+
 func update(t testing.TB, payload string) tracking.Update {
 	t.Helper()
 	return servicetest.Decode[tracking.Update](t, payload)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/fault"
@@ -44,9 +46,15 @@ func TestPositionAccepted(t *testing.T) {
 		"ts with an offset":    {`{"lat":1,"lng":2,"ts":"2026-01-01T13:00:00+01:00"}`, tracking.Position{Lat: 1, Lng: 2, TS: noon}},
 		"ts with a fraction":   {`{"lat":1,"lng":2,"ts":1767268799999.9}`, tracking.Position{Lat: 1, Lng: 2, TS: noon - 1}},
 		"ts with an exponent":  {`{"lat":1,"lng":2,"ts":1.7672688e12}`, tracking.Position{Lat: 1, Lng: 2, TS: noon}},
+		"ts as iOS writes it":  {`{"lat":1,"lng":2,"ts":"2026-01-01T17:30:00.000+0530"}`, tracking.Position{Lat: 1, Lng: 2, TS: noon}},
+		"ts in small letters":  {`{"lat":1,"lng":2,"ts":"2026-01-01t12:00:00z"}`, tracking.Position{Lat: 1, Lng: 2, TS: noon}},
 		"60 s in the future":   {fmt.Sprintf(`{"lat":1,"lng":2,"ts":%d}`, noon+60_000), tracking.Position{Lat: 1, Lng: 2, TS: noon + 60_000}},
 		"as old as may be":     {fmt.Sprintf(`{"lat":1,"lng":2,"ts":%d}`, noon-day), tracking.Position{Lat: 1, Lng: 2, TS: noon - day}},
 		"greatest seq":         {`{"lat":1,"lng":2,"seq":9223372036854775807}`, tracking.Position{Lat: 1, Lng: 2, TS: noon, Seq: ptr(int64(9223372036854775807))}},
+		"seq as some write it": {`{"lat":1,"lng":2,"seq":5.0e1}`, tracking.Position{Lat: 1, Lng: 2, TS: noon, Seq: ptr(int64(50))}},
+		"escaped names":        {`{"\u006cat":1,"l\u006eg":2,"s\u0065q":3}`, tracking.Position{Lat: 1, Lng: 2, TS: noon, Seq: ptr(int64(3))}},
+		"names of other things": {`{"lat":1,"lng":2,"isMoving":true,"altitudeAccuracy":3,"speedAccuracy":1,"id":7,"at":1,"s":1,"mock":false}`,
+			tracking.Position{Lat: 1, Lng: 2, TS: noon}},
 		"smallest above zero":  {`{"lat":5e-324,"lng":2}`, tracking.Position{Lat: 5e-324, Lng: 2, TS: noon}},
 		"an array of one":      {`[{"lat":1,"lng":2}]`, tracking.Position{Lat: 1, Lng: 2, TS: noon}},
 		"white space about it": {" \n{\"lat\":1,\"lng\":2}\t ", tracking.Position{Lat: 1, Lng: 2, TS: noon}},
@@ -88,20 +96,34 @@ func TestPositionRejected(t *testing.T) {
 		"lat a string":           {`{"lat":"1","lng":2}`, "lat"},
 		"lng a boolean":          {`{"lat":1,"lng":true}`, "lng"},
 		"lat an object":          {`{"lat":{},"lng":2}`, "lat"},
-		"heading 360":            {`{"lat":1,"lng":2,"heading":360}`, "heading"},
-		"heading -1, unknown":    {`{"lat":1,"lng":2,"heading":-1}`, "heading"},
-		"speed -1, unknown":      {`{"lat":1,"lng":2,"speed":-1}`, "speed"},
-		"accuracy -1, unknown":   {`{"lat":1,"lng":2,"accuracy":-1}`, "accuracy"},
-		"battery -1, unknown":    {`{"lat":1,"lng":2,"battery":-1}`, "battery"},
-		"battery in per cent":    {`{"lat":1,"lng":2,"battery":87}`, "battery"},
-		"altitude out of range":  {`{"lat":1,"lng":2,"altitude":-100001}`, "altitude"},
 		"heading an array":       {`{"lat":1,"lng":2,"heading":[1]}`, "heading"},
 		"speed a string":         {`{"lat":1,"lng":2,"speed":"fast"}`, "speed"},
 		"accuracy an object":     {`{"lat":1,"lng":2,"accuracy":{}}`, "accuracy"},
 		"altitude a boolean":     {`{"lat":1,"lng":2,"altitude":false}`, "altitude"},
 		"battery a string":       {`{"lat":1,"lng":2,"battery":"1"}`, "battery"},
 		"seq a fraction":         {`{"lat":1,"lng":2,"seq":1.5}`, "seq"},
-		"seq too great":          {`{"lat":1,"lng":2,"seq":9223372036854775808}`, "seq"},
+		"seq a string":           {`{"lat":1,"lng":2,"seq":"1"}`, "seq"},
+		"LAT":                    {`{"LAT":1,"lng":2}`, "lat"},
+		"LAT beside lat":         {`{"lat":1,"lng":2,"LAT":1}`, "lat"},
+		"Lng, escaped":           {`{"lat":1,"\u004cng":2}`, "lng"},
+		"latitude, longitude":    {`{"latitude":1,"longitude":2}`, "lat"},
+		"latitude beside lat":    {`{"lat":1,"lng":2,"latitude":1}`, "lat"},
+		"lon":                    {`{"lat":1,"lon":2}`, "lng"},
+		"long":                   {`{"lat":1,"long":2}`, "lng"},
+		"Longitude":              {`{"lat":1,"Longitude":2}`, "lng"},
+		"timestamp":              {`{"lat":1,"lng":2,"timestamp":1767268800000}`, "ts"},
+		"time_stamp":             {`{"lat":1,"lng":2,"time_stamp":1767268800000}`, "ts"},
+		"time":                   {`{"lat":1,"lng":2,"time":1767268800000}`, "ts"},
+		"bearing":                {`{"lat":1,"lng":2,"bearing":10}`, "heading"},
+		"batteryLevel":           {`{"lat":1,"lng":2,"batteryLevel":0.5}`, "battery"},
+		"acuracy":                {`{"lat":1,"lng":2,"acuracy":5}`, "accuracy"},
+		"altitud":                {`{"lat":1,"lng":2,"altitud":5}`, "altitude"},
+		"spede":                  {`{"lat":1,"lng":2,"spede":5}`, "speed"},
+		"haeding":                {`{"lat":1,"lng":2,"haeding":5}`, "heading"},
+		"batteryy":               {`{"lat":1,"lng":2,"batteryy":5}`, "battery"},
+		"SEQ":                    {`{"lat":1,"lng":2,"SEQ":5}`, "seq"},
+		"bad and out of range":   {`{"lat":91,"lng":2,"speed":-1}`, "lat"},
+		"the first of several":   {`{"lng":2,"speed":"x","ts":true,"lat":91}`, "speed"},
 		"ts a boolean":           {`{"lat":1,"lng":2,"ts":true}`, "ts"},
 		"ts an object":           {`{"lat":1,"lng":2,"ts":{}}`, "ts"},
 		"ts no time":             {`{"lat":1,"lng":2,"ts":"yesterday"}`, "ts"},
@@ -110,6 +132,7 @@ func TestPositionRejected(t *testing.T) {
 		"ts beyond dates":        {`{"lat":1,"lng":2,"ts":1e300}`, "ts"},
 		"ts beyond float64":      {`{"lat":1,"lng":2,"ts":1e999}`, "ts"},
 		"ts before all dates":    {`{"lat":1,"lng":2,"ts":-1e300}`, "ts"},
+		"ts zero":                {`{"lat":1,"lng":2,"ts":0}`, "ts"},
 		"ts in seconds":          {`{"lat":1,"lng":2,"ts":1767268800}`, "ts"},
 		"ts the year 0":          {`{"lat":1,"lng":2,"ts":"0000-01-01T00:00:00Z"}`, "ts"},
 		"ts the year 9999":       {`{"lat":1,"lng":2,"ts":"9999-12-31T23:59:59Z"}`, "ts"},
@@ -136,14 +159,94 @@ func TestPositionRejected(t *testing.T) {
 	}
 }
 
+// TestOptionalMembersOutOfRange are left out of a position, which is kept, and named in the answer.
+func TestOptionalMembersOutOfRange(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		members string
+		dropped []string
+		want    tracking.Position
+	}{
+		"heading 360":           {`"heading":360`, []string{"heading"}, tracking.Position{}},
+		"heading -1, unknown":   {`"heading":-1`, []string{"heading"}, tracking.Position{}},
+		"heading a little less": {`"heading":-5e-324`, []string{"heading"}, tracking.Position{}},
+		"speed -1, unknown":     {`"speed":-1`, []string{"speed"}, tracking.Position{}},
+		"speed too great":       {`"speed":100000.1`, []string{"speed"}, tracking.Position{}},
+		"accuracy -1, unknown":  {`"accuracy":-1`, []string{"accuracy"}, tracking.Position{}},
+		"accuracy too great":    {`"accuracy":1e9`, []string{"accuracy"}, tracking.Position{}},
+		"battery -1, unknown":   {`"battery":-1`, []string{"battery"}, tracking.Position{}},
+		"battery in per cent":   {`"battery":87`, []string{"battery"}, tracking.Position{}},
+		"altitude too small":    {`"altitude":-100001`, []string{"altitude"}, tracking.Position{}},
+		"the edges of both":     {`"altitude":1e8,"accuracy":1e8`, nil, tracking.Position{Altitude: ptr(1e8), Accuracy: ptr(1e8)}},
+		"altitude too great":    {`"altitude":1.00001e8`, []string{"altitude"}, tracking.Position{}},
+		"speed beyond float64":  {`"speed":1e999`, []string{"speed"}, tracking.Position{}},
+		"seq too great":         {`"seq":9223372036854775808`, []string{"seq"}, tracking.Position{}},
+		"seq too small":         {`"seq":-1e300`, []string{"seq"}, tracking.Position{}},
+		"some of them":          {`"heading":-1,"speed":2,"battery":0.5,"seq":7`, []string{"heading"}, tracking.Position{Speed: ptr(2.0), Battery: ptr(0.5), Seq: ptr(int64(7))}},
+		"all of them": {`"seq":1e19,"battery":2,"altitude":1e9,"accuracy":-1,"speed":-1,"heading":-1`,
+			[]string{"seq", "battery", "altitude", "accuracy", "speed", "heading"}, tracking.Position{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := newService(t, &memory{}, &recorder{}, tracking.Options{Retention: 24 * time.Hour})
+			want := tracking.Verdict{Accepted: 1, Rejected: []tracking.Rejection{}}
+			for _, field := range test.dropped {
+				want.Dropped = append(want.Dropped, tracking.Omission{Index: 0, Field: field})
+			}
+			position := `{"lat":1,"lng":2,` + test.members + `}`
+			if diff := cmp.Diff(want, publish(t, service, driver("dora", "acme"), position)); diff != "" {
+				t.Errorf("verdict (-want +got):\n%s", diff)
+			}
+			test.want.DriverID, test.want.CompanyID, test.want.Lat, test.want.Lng, test.want.TS = "dora", "acme", 1, 2, noon
+			view, err := service.Driver(admin(), "dora")
+			if diff := cmp.Diff(&test.want, view.Position); err != nil || diff != "" {
+				t.Errorf("shown (-want +got, %v):\n%s", err, diff)
+			}
+			for i := range want.Dropped {
+				want.Dropped[i].Index = 2
+			}
+			want.Accepted, want.Rejected = 2, []tracking.Rejection{{Index: 0, Code: fault.InvalidPayload, Field: "lng"}}
+			got := publish(t, service, driver("dora", "acme"), `[{"lat":1,"speed":-1},{"lat":1,"lng":2},`+position+`]`)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("among others (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestNoRetention keeps positions of any age, but none from before 1970.
 func TestNoRetention(t *testing.T) {
 	t.Parallel()
 	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
-	publish(t, service, driver("dora", "acme"), `{"lat":1,"lng":2,"ts":0}`)
-	_, err := service.Publish(t.Context(), driver("dora", "acme"), update(t, `{"lat":1,"lng":2,"ts":-1}`))
+	publish(t, service, driver("dora", "acme"), `{"lat":1,"lng":2,"ts":"1970-01-01T00:00:00Z"}`)
+	_, err := service.Publish(t.Context(), driver("dora", "acme"), update(t, `{"lat":1,"lng":2,"ts":"1969-12-31T23:59:59.999Z"}`))
 	if !fault.Is(err, fault.InvalidPayload) {
-		t.Errorf("ts -1: %v, want invalid_payload", err)
+		t.Errorf("the last of 1969: %v, want invalid_payload", err)
+	}
+}
+
+// TestSentencesOfPositions: what is said of a bad position tells its sender what to do.
+func TestSentencesOfPositions(t *testing.T) {
+	t.Parallel()
+	service := newService(t, &memory{}, &recorder{}, tracking.Options{Retention: 24 * time.Hour})
+	for position, want := range map[string]string{
+		`{"lat":1}`:                            "lng is missing",
+		`{"lat":91,"lng":2}`:                   "lat must be a number from -90 to 90",
+		`{"lat":1,"lng":-1e400}`:               "lng must be a number from -180 to 180",
+		`{"lat":"1","lng":2}`:                  "lat must be a number",
+		`{"lat":1,"lng":2,"seq":1.5}`:          "seq must be a whole number",
+		`{"lat":1,"lng":2,"seq":{}}`:           "seq must be a whole number",
+		`{"lat":1,"lng":2,"ts":"soon"}`:        "ts must be Unix milliseconds or an RFC 3339 time",
+		`{"lat":1,"lng":2,"ts":1767268800}`:    "ts must be Unix milliseconds; this looks like seconds",
+		`{"lat":1,"lng":2,"ts":1767268860001}`: "ts lies more than 60 s in the future",
+		`{"lat":1,"lng":2,"ts":1767182399999}`: "ts is older than positions are kept",
+		`{"LAT":1,"lng":2}`:                    "lat must be written like this, not LAT",
+		`{"lat":1,"lon":2}`:                    "lng must be written like this, not lon",
+	} {
+		_, err := service.Publish(t.Context(), driver("dora", "acme"), update(t, position))
+		if got := fault.From(err); got == nil || got.Message != want {
+			t.Errorf("%s: %v, want %q", position, got, want)
+		}
 	}
 }
 
@@ -183,29 +286,50 @@ func TestUpdateShape(t *testing.T) {
 		"string":     {`"here"`, 0, fault.InvalidPayload},
 		"number":     {`7`, 0, fault.InvalidPayload},
 		"boolean":    {`true`, 0, fault.InvalidPayload},
+		"nothing":    {``, 0, fault.InvalidPayload},
+		"blanks":     {` `, 0, fault.InvalidPayload},
+		"no JSON":    {`[` + one + `,]`, 0, fault.InvalidPayload},
+		"cut off":    {`[` + one + `,{"lat":1`, 0, fault.InvalidPayload},
+		"behind it":  {one + one, 0, fault.InvalidPayload},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got tracking.Update
-			err := json.Unmarshal([]byte(test.payload), &got)
+			var sent tracking.Update
+			err := newDecoder(t).Decode([]byte(test.payload), &sent)
 			if test.code != "" {
 				if !fault.Is(err, test.code) {
 					t.Errorf("error %v, want %s", err, test.code)
 				}
 				return
 			}
-			if err != nil || len(got.Items) != test.items || got.Single != strings.HasPrefix(test.payload, "{") {
-				t.Errorf("%d items, single %v, error %v; want %d items", len(got.Items), got.Single, err, test.items)
+			if err != nil {
+				t.Fatal(err)
+			}
+			service := newService(t, &memory{}, &recorder{}, tracking.Options{})
+			if got, err := service.Publish(t.Context(), driver("dora", "acme"), sent); err != nil || got.Accepted != test.items {
+				t.Errorf("%+v, error %v; want %d positions taken", got, err, test.items)
 			}
 		})
 	}
-	t.Run("nothing at all", func(t *testing.T) {
-		t.Parallel()
-		var got tracking.Update
-		if err := got.UnmarshalJSON(nil); !fault.Is(err, fault.InvalidPayload) {
-			t.Errorf("error %v, want invalid_payload", err)
+}
+
+// TestTextThatIsNotStrict: a name given twice or bad text anywhere makes an update none, as it is no JSON that all read
+// alike; the field says where.
+func TestTextThatIsNotStrict(t *testing.T) {
+	t.Parallel()
+	for payload, field := range map[string]string{
+		`{"lat":1,"lng":2,"lat":3}`:                                       "lat",
+		`{"lat":1,"lng":2,"l\u0061t":1}`:                                  "lat",
+		`[{"lat":1,"lng":2},{"lat":1,"lng":2,"seq":1,"seq":1}]`:           "[1].seq",
+		`{"lat":1,"lng":2,"extra":{"a":[{"b":1,"b":1}]}}`:                 "extra.a[0].b",
+		`[{"lat":1,"lng":2},{"extra":"\ud800"},{"lat":1,"lng":2}]`:        "[1].extra",
+		"[{\"lat\":1,\"lng\":2},{\"ts\":\"\xff\"},{\"lat\":1,\"lng\":2}]": "[1].ts",
+	} {
+		var sent tracking.Update
+		if got := fault.From(newDecoder(t).Decode([]byte(payload), &sent)); got == nil || got.Code != fault.InvalidPayload || got.Field != field {
+			t.Errorf("%s: %v, want invalid_payload at %q", payload, got, field)
 		}
-	})
+	}
 }
 
 // TestElementsThatAreNoObjects are rejected one by one, like any other bad position.
@@ -229,15 +353,15 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"lat":1,"lng":2}`, `[{"lat":1,"lng":2,"ts":"2026-01-01T00:00:00Z"},{"lat":91,"lng":0},null]`, `[]`, `null`, ``,
 		`{"lat":-0.0,"lng":1e2,"ts":1e12,"heading":0,"speed":1,"accuracy":2,"altitude":-3,"battery":0.5,"seq":-1}`,
-		`[[[[`, `{"lat":1,"lng":2,"ts":-1e300}`, `{"LAT":1,"lat":2,"lng":3}`,
+		`[[[[`, `{"lat":1,"lng":2,"ts":-1e300}`, `{"LAT":1,"lat":2,"lng":3}`, `{"latitude":1}`, `{"lat":1,"lng":2,"heading":360,"seq":5e0}`,
 	} {
 		f.Add([]byte(seed))
 	}
-	who := driver("dora", "acme")
+	who, decoder := driver("dora", "acme"), newDecoder(f)
 	service := newService(f, &memory{}, &recorder{}, tracking.Options{Retention: 24 * time.Hour})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var u tracking.Update
-		if err := u.UnmarshalJSON(raw); err != nil {
+		var sent tracking.Update
+		if err := decoder.Decode(raw, &sent); err != nil {
 			if fault.From(err).Code == fault.Unavailable {
 				t.Fatalf("%q: a client's mistake is taken for an outage: %v", raw, err)
 			}
@@ -245,15 +369,17 @@ func FuzzDecode(f *testing.F) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), deadline)
 		defer cancel()
-		verdict, err := service.Publish(ctx, who, u)
+		verdict, err := service.Publish(ctx, who, sent)
+		var many []jsontext.Value
+		single := jsonv2.Unmarshal(raw, &many) != nil
 		if err != nil {
-			if !fault.Is(err, fault.InvalidPayload) || !u.Single {
+			if !fault.Is(err, fault.InvalidPayload) || !single {
 				t.Fatalf("%q: %v", raw, err)
 			}
 			return
 		}
-		if verdict.Accepted+len(verdict.Rejected) != len(u.Items) {
-			t.Fatalf("%q: %+v for %d positions", raw, verdict, len(u.Items))
+		if got := verdict.Accepted + len(verdict.Rejected); !single && got != len(many) || single && got != 1 {
+			t.Fatalf("%q: %+v for %d positions", raw, verdict, len(many))
 		}
 		if verdict.Accepted == 0 {
 			return

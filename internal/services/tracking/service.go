@@ -136,11 +136,11 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	if !who.Can(roles.PublishPosition) {
 		return nil, fault.New(fault.Forbidden, "Only drivers send positions")
 	}
-	accepted, rejected, first := s.judge(who, update)
-	if update.Single && first != nil {
+	verdict, accepted, first := update.judge(who, s.bounds())
+	if update.single && first != nil {
 		return nil, first
 	}
-	p := &Pending{verdict: Verdict{Accepted: len(accepted), Rejected: rejected}}
+	p := &Pending{verdict: verdict}
 	if len(accepted) == 0 {
 		return p, nil
 	}
@@ -185,25 +185,6 @@ func (s *Service) Publish(ctx context.Context, who auth.Identity, update Update)
 		return Verdict{}, err
 	}
 	return pending.Wait(ctx)
-}
-
-// judge sorts an update's positions; first is the first fault found, nil where there is none.
-func (s *Service) judge(who auth.Identity, update Update) (accepted []Position, rejected []Rejection, first *fault.Error) {
-	limit := s.bounds()
-	accepted, rejected = make([]Position, 0, len(update.Items)), []Rejection{}
-	for i, raw := range update.Items {
-		position, bad := decode(raw, limit)
-		if bad != nil {
-			if first == nil {
-				first = bad
-			}
-			rejected = append(rejected, Rejection{Index: i, Code: bad.Code, Field: bad.Field})
-			continue
-		}
-		position.DriverID, position.CompanyID = who.UserID, who.CompanyID
-		accepted = append(accepted, position)
-	}
-	return accepted, rejected, first
 }
 
 func (s *Service) bounds() bounds {
