@@ -56,7 +56,11 @@ func (silence) EmitNewest(context.Context, string, bus.Newest, ...roles.Room) {}
 
 func (silence) SocketCount(context.Context, ...roles.Room) (int, error) { return 0, nil }
 
-func (silence) Online(context.Context, ...string) (map[string]bool, error) { return nil, nil }
+func (silence) Online(context.Context, ...string) (map[string]bool, error) {
+	return map[string]bool{}, nil
+}
+
+func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { return nil, nil }
 
 // server is the HTTP door on services and a store of its own.
 type server struct {
@@ -83,7 +87,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := people.New(store.People, silence{}, silence{}, people.Options{Logger: log})
+	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
 	rooms := chat.New(store.Chat, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
 	t.Cleanup(func() {
 		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background())); err != nil {

@@ -118,7 +118,8 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	p.people = people.New(p.store.People, p.bus.Emitter("/", "/chat"), p.bus, people.Options{Drivers: p.tracking, Logger: p.log})
+	p.people = people.New(p.store.People, p.store.Conversations, p.bus.Emitter("/", "/chat"), p.bus,
+		people.Options{Drivers: p.tracking, Logger: p.log})
 	return life{drain: p.people.Close}, nil
 }
 

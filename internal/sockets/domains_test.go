@@ -37,7 +37,7 @@ func withServices(t *testing.T) *server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		directory = people.New(store.People, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
+		directory = people.New(store.People, store.Conversations, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
 		return directory
 	}, func(s *server) {
 		rooms := chat.New(store.Chat, s.Bus.Emitter("/"), directory, s.Bus, chat.Options{OpenRooms: true, Logger: log})

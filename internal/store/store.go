@@ -24,6 +24,9 @@ type Store struct {
 	People   people.Store
 	Tracking tracking.Store
 
+	// Conversations is what people ask of the rooms.
+	Conversations people.Conversations
+
 	database
 }
 
@@ -47,9 +50,11 @@ func OpenSQLite(ctx context.Context, path string, log *slog.Logger) (s *Store, e
 		}
 	}()
 	s = &Store{database: db}
-	if s.Chat, err = chatstore.New(ctx, db); err != nil {
+	rooms, err := chatstore.New(ctx, db)
+	if err != nil {
 		return nil, err
 	}
+	s.Chat, s.Conversations = rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db); err != nil {
 		return nil, err
 	}

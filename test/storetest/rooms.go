@@ -147,12 +147,12 @@ func peers(t *testing.T, store Store) {
 	}{
 		{"a", []string{"b", "c", "d"}}, {"b", []string{"a", "c", "d"}}, {"e", []string{"c"}}, {"stranger", nil}, {"nobody", nil},
 	} {
-		got, err := store.People.ConversationPeers(t.Context(), test.user, 100)
+		got, err := store.Conversations.Peers(t.Context(), test.user, 100)
 		check(t, "peers", err)
 		slices.Sort(got)
 		same(t, "peers of "+test.user, append([]string{}, test.want...), append([]string{}, got...))
 	}
-	got, err := store.People.ConversationPeers(t.Context(), "a", 2)
+	got, err := store.Conversations.Peers(t.Context(), "a", 2)
 	check(t, "peers", err)
 	if len(got) != 2 {
 		t.Fatalf("%d peers, asked for 2", len(got))

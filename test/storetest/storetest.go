@@ -22,6 +22,8 @@ type Store struct {
 	Notices  notices.Store
 	People   people.Store
 	Tracking tracking.Store
+
+	Conversations people.Conversations
 }
 
 // tester is what the helpers need of *testing.T and *rapid.T.

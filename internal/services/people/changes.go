@@ -207,7 +207,7 @@ func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
 	if who.CompanyID != "" {
 		to = append(to, roles.CompanyRoom(who.CompanyID))
 	}
-	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
+	peers, err := s.conversations.Peers(ctx, who.UserID, maxPeers)
 	if err != nil {
 		s.log.ErrorContext(ctx, "conversation peers not found", "user", who.UserID, "error", err)
 	}

@@ -2,14 +2,11 @@ package people_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,7 +67,7 @@ func (l *timeline) SaveUser(_ context.Context, user people.User) error {
 	return nil
 }
 
-func (l *timeline) ConversationPeers(context.Context, string, int) ([]string, error) { return nil, nil }
+func (l *timeline) Peers(context.Context, string, int) ([]string, error) { return nil, nil }
 
 // held is a service that holds changes back for a second, with its surroundings.
 type held struct {
@@ -81,7 +78,7 @@ type held struct {
 
 func newHeld() *held {
 	h := &held{timeline: timeline{began: time.Now()}}
-	h.Service = people.New(&h.timeline, &h.timeline, &h.sockets, people.Options{
+	h.Service = people.New(&h.timeline, &h.timeline, &h.timeline, &h.sockets, people.Options{
 		Logger: slog.New(slog.DiscardHandler), Drivers: &h.timeline,
 	})
 	return h
@@ -102,10 +99,10 @@ func (h *held) play(ctx context.Context, who auth.Identity, script string) {
 	for _, turn := range script {
 		switch turn {
 		case '+':
-			h.sockets.add(who.UserID, 1)
+			h.sockets.add(who, 1)
 			h.Came(ctx, who)
 		case '-':
-			h.sockets.add(who.UserID, -1)
+			h.sockets.add(who, -1)
 			h.Went(ctx, who)
 		default:
 			time.Sleep(step)
@@ -249,95 +246,6 @@ func TestAnotherToken(t *testing.T) {
 			})
 		})
 	}
-}
-
-// meeting is a Store. Once it has begun, SaveUser returns when as many calls are under way as there are seats, or with
-// its context.
-type meeting struct {
-	timeline
-	begun atomic.Bool
-	taken atomic.Int32
-	seats int32
-	full  chan struct{}
-}
-
-func (m *meeting) SaveUser(ctx context.Context, _ people.User) error {
-	if !m.begun.Load() {
-		return nil
-	}
-	if m.taken.Add(1) == m.seats {
-		close(m.full)
-	}
-	select {
-	case <-m.full:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// TestClose tells many people in the time of a few writes, and keeps to its own time.
-func TestClose(t *testing.T) {
-	t.Parallel()
-	const crowd = 4
-	for name, test := range map[string]struct {
-		seats    int32
-		patience time.Duration
-		want     error
-	}{
-		"all are saved together": {crowd, 10 * time.Second, nil},
-		"the store is stuck":     {crowd + 1, 50 * time.Millisecond, context.DeadlineExceeded},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := &held{}
-			store := &meeting{seats: test.seats, full: make(chan struct{})}
-			h.Service = people.New(store, &h.timeline, &h.sockets, people.Options{
-				Logger: slog.New(slog.DiscardHandler), Hold: time.Hour,
-			})
-			for i := range crowd {
-				h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
-			}
-			store.begun.Store(true)
-			ctx, cancel := context.WithTimeout(t.Context(), test.patience)
-			defer cancel()
-			if err := h.Close(ctx); !errors.Is(err, test.want) {
-				t.Errorf("closed with %v, want %v", err, test.want)
-			}
-			closeHeld(t, h) // what had begun has ended
-			if n := h.Known(); n != 0 {
-				t.Errorf("%d crowd are still remembered", n)
-			}
-		})
-	}
-}
-
-// TestNobodyWaitsForAnother: one person's write may take as long as it likes.
-func TestNobodyWaitsForAnother(t *testing.T) {
-	t.Parallel()
-	h := &held{}
-	store := &meeting{seats: 2, full: make(chan struct{})}
-	h.Service = people.New(store, &h.timeline, &h.sockets, people.Options{Logger: slog.New(slog.DiscardHandler), Hold: -1})
-	store.begun.Store(true)
-	stuck := make(chan struct{})
-	go func() {
-		defer close(stuck)
-		h.play(t.Context(), person("amy", roles.Vendor, ""), "+")
-	}()
-	for store.taken.Load() == 0 {
-		runtime.Gosched()
-	}
-	store.begun.Store(false)
-	for i := range 1000 { // so many that some would share a lock with anybody, if there were fewer locks than people
-		h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
-	}
-	select {
-	case <-stuck:
-		t.Error("the write that was to take long has ended")
-	default:
-	}
-	close(store.full)
-	<-stuck
 }
 
 // TestHoldRule plays any coming and going of a few crowd, also at the very same time: of nobody two changes are told

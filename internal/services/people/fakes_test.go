@@ -20,20 +20,35 @@ import (
 
 const noon = servicetest.Noon
 
-// sockets counts each user's sockets. It is the service's Rooms.
+// sockets counts each user's sockets, and knows in which rooms they stand. It is the service's Sockets.
 type sockets struct {
 	mu    sync.Mutex
-	count map[string]int // by the name of the user's room
+	count map[string]int // by user
+	rooms map[string][]roles.Room
 }
 
-// add changes how many sockets a user has.
-func (s *sockets) add(userID string, change int) {
+// add changes how many sockets somebody has.
+func (s *sockets) add(who auth.Identity, change int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.count == nil {
-		s.count = make(map[string]int)
+		s.count, s.rooms = make(map[string]int), make(map[string][]roles.Room)
 	}
-	s.count[userID] += change
+	s.count[who.UserID] += change
+	s.rooms[who.UserID] = who.Rooms()
+}
+
+func (s *sockets) UsersIn(_ context.Context, limit int, rooms ...roles.Room) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	users := []string{}
+	for userID, count := range s.count {
+		in := slices.ContainsFunc(s.rooms[userID], func(room roles.Room) bool { return slices.Contains(rooms, room) })
+		if in && count > 0 && len(users) < limit {
+			users = append(users, userID)
+		}
+	}
+	return users, nil
 }
 
 func (s *sockets) has(userID string) bool {
@@ -90,9 +105,7 @@ func (broken) Users(context.Context, people.UserQuery, string, int) ([]people.Us
 	return nil, errBroken
 }
 
-func (broken) ConversationPeers(context.Context, string, int) ([]string, error) {
-	return nil, errBroken
-}
+func (broken) Peers(context.Context, string, int) ([]string, error) { return nil, errBroken }
 
 // bench is a service with its surroundings, which tells each change at once.
 type bench struct {
@@ -105,14 +118,14 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	opened := sqlitetest.Open(t)
-	b := newBenchOn(opened.People)
+	b := newBenchOn(opened.People, opened.Conversations)
 	b.store = opened
 	return b
 }
 
-func newBenchOn(store people.Store) *bench {
+func newBenchOn(store people.Store, conversations people.Conversations) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
-	b.Service = people.New(store, b.told, b.sockets, people.Options{
+	b.Service = people.New(store, conversations, b.told, b.sockets, people.Options{
 		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1,
 	})
 	return b
@@ -120,12 +133,12 @@ func newBenchOn(store people.Store) *bench {
 
 // come and leave do what the socket door does for one socket.
 func (b *bench) come(t testing.TB, who auth.Identity) {
-	b.sockets.add(who.UserID, 1)
+	b.sockets.add(who, 1)
 	b.Came(t.Context(), who)
 }
 
 func (b *bench) leave(t testing.TB, who auth.Identity) {
-	b.sockets.add(who.UserID, -1)
+	b.sockets.add(who, -1)
 	b.Went(t.Context(), who)
 }
 

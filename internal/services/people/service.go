@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,7 +30,10 @@ type Emitter interface {
 
 // Sockets knows who is online, on whichever node. It is the only source of that: nothing is counted twice.
 type Sockets interface {
+	// Online tells which of the users are online.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
+	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them.
+	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
 }
 
 // Watcher is told when a person comes online and goes offline, each time in turn.
@@ -52,8 +56,8 @@ type Options struct {
 const (
 	// maxPeers bounds how many conversation partners hear that someone has come or gone.
 	maxPeers = 500
-	// maxListed bounds presence:list and one page of the directory.
-	maxListed = MaxPage
+	// maxListed bounds presence:list.
+	maxListed = 500
 	// DefaultPage is the size of a directory page, in people.
 	DefaultPage = 50
 	// MaxPage is the largest directory page, in people.
@@ -62,11 +66,12 @@ const (
 
 // Service knows who is who and who is online.
 type Service struct {
-	store   Store
-	emit    Emitter
-	sockets Sockets
-	options Options
-	log     *slog.Logger
+	store         Store
+	conversations Conversations
+	emit          Emitter
+	sockets       Sockets
+	options       Options
+	log           *slog.Logger
 
 	telling keylock.Mutex // of a user id: held while something about that person is found out and told
 
@@ -77,7 +82,7 @@ type Service struct {
 }
 
 // New returns a Service; Close stops it.
-func New(store Store, emit Emitter, sockets Sockets, options Options) *Service {
+func New(store Store, conversations Conversations, emit Emitter, sockets Sockets, options Options) *Service {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -85,7 +90,7 @@ func New(store Store, emit Emitter, sockets Sockets, options Options) *Service {
 		options.Hold = DefaultHold
 	}
 	return &Service{
-		store: store, emit: emit, sockets: sockets, options: options, log: options.Logger,
+		store: store, conversations: conversations, emit: emit, sockets: sockets, options: options, log: options.Logger,
 		known: make(map[string]*known),
 	}
 }
@@ -119,7 +124,7 @@ func (s *Service) Directory(
 		return nil, "", err
 	}
 	users, next = page.Cut(users, size, func(last User) string { return page.Users.Text(last.UserID) })
-	people, err = s.persons(ctx, users)
+	people, err = s.withOnline(ctx, users)
 	if err != nil {
 		return nil, "", err
 	}
@@ -148,57 +153,61 @@ func (s *Service) RoleOf(ctx context.Context, userID string) (roles.Role, bool, 
 }
 
 // Around lists those whose coming and going the caller is told of: for admins everyone, for others their company and
-// their conversations; online people only, at most 500.
+// their conversations; online people only, at most 500. It costs what those cost, however many there are who are not
+// online.
 func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, error) {
 	if !who.Can(roles.ReadDirectory) {
 		return nil, fault.New(fault.Forbidden, "This role cannot look people up")
 	}
-	if who.Role == roles.Admin {
-		return s.appendOnline(ctx, []Person{}, who.UserID, UserQuery{})
+	online, err := s.onlineAround(ctx, who)
+	if err != nil {
+		return nil, fmt.Errorf("who is online: %w", err)
 	}
-	people := []Person{}
-	peers, err := s.store.ConversationPeers(ctx, who.UserID, maxPeers)
-	if err == nil && len(peers) > 0 {
-		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{IDs: peers})
+	if len(online) == 0 {
+		return []Person{}, nil // no ids would be no condition
 	}
-	if err == nil && who.CompanyID != "" {
-		people, err = s.appendOnline(ctx, people, who.UserID, UserQuery{CompanyID: who.CompanyID})
-	}
+	users, err := s.store.Users(ctx, UserQuery{IDs: slices.Collect(maps.Keys(online))}, "", maxListed)
 	if err != nil {
 		return nil, err
 	}
-	return people, nil
+	return persons(users, online), nil
 }
 
-// appendOnline adds the online people a query finds, on any of its pages, until there are maxListed.
-func (s *Service) appendOnline(ctx context.Context, people []Person, but string, query UserQuery) ([]Person, error) {
-	after := ""
-	for {
-		users, err := s.store.Users(ctx, query, after, maxListed)
-		if err != nil {
-			return nil, err
-		}
-		found, err := s.persons(ctx, users)
-		if err != nil {
-			return nil, err
-		}
-		for _, person := range found {
-			if !person.Online || person.UserID == but || len(people) == maxListed {
-				continue
-			}
-			if !slices.ContainsFunc(people, func(p Person) bool { return p.UserID == person.UserID }) {
-				people = append(people, person)
-			}
-		}
-		if len(users) < maxListed || len(people) == maxListed {
-			return people, nil
-		}
-		after = users[len(users)-1].UserID
+// onlineAround finds up to maxListed people, those of the caller's conversations first.
+func (s *Service) onlineAround(ctx context.Context, who auth.Identity) (map[string]bool, error) {
+	var peers []string
+	var others []roles.Room
+	switch {
+	case who.Role == roles.Admin:
+		others = roles.Everyone()
+	case who.CompanyID != "":
+		others = []roles.Room{roles.CompanyRoom(who.CompanyID)}
 	}
+	if who.Role != roles.Admin {
+		var err error
+		if peers, err = s.conversations.Peers(ctx, who.UserID, maxPeers); err != nil {
+			return nil, err
+		}
+	}
+	online, err := s.sockets.Online(ctx, peers...)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(online, func(_ string, is bool) bool { return !is })
+	found, err := s.sockets.UsersIn(ctx, maxListed+1, others...) // the caller is among them
+	if err != nil {
+		return nil, err
+	}
+	for _, userID := range found {
+		if len(online) < maxListed && userID != who.UserID {
+			online[userID] = true
+		}
+	}
+	return online, nil
 }
 
-// persons are users as clients see them.
-func (s *Service) persons(ctx context.Context, users []User) ([]Person, error) {
+// withOnline are users as clients see them.
+func (s *Service) withOnline(ctx context.Context, users []User) ([]Person, error) {
 	ids := make([]string, len(users))
 	for i, user := range users {
 		ids[i] = user.UserID
@@ -207,6 +216,10 @@ func (s *Service) persons(ctx context.Context, users []User) ([]Person, error) {
 	if err != nil {
 		return nil, fmt.Errorf("who is online: %w", err)
 	}
+	return persons(users, online), nil
+}
+
+func persons(users []User, online map[string]bool) []Person {
 	people := make([]Person, 0, len(users))
 	for _, user := range users {
 		people = append(people, Person{
@@ -214,5 +227,5 @@ func (s *Service) persons(ctx context.Context, users []User) ([]Person, error) {
 			Online: online[user.UserID], LastSeen: user.LastSeen,
 		})
 	}
-	return people, nil
+	return people
 }

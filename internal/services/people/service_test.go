@@ -1,6 +1,7 @@
 package people_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
+	"rolecall/test/sqlitetest"
 )
 
 func TestWhoIsTold(t *testing.T) {
@@ -118,7 +120,7 @@ func TestChangesAreToldInTurn(t *testing.T) {
 // TestStoreFailureKeepsPresence: who comes and goes is told all the same.
 func TestStoreFailureKeepsPresence(t *testing.T) {
 	t.Parallel()
-	b := newBenchOn(broken{})
+	b := newBenchOn(broken{}, broken{})
 	amy := person("amy", roles.Driver, "acme")
 	b.come(t, amy)
 	b.leave(t, amy)
@@ -204,11 +206,77 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 		}
 	}
 	for i := range 2 * people.MaxPage {
-		b.sockets.add(fmt.Sprintf("a%04d", i), 1)
+		b.sockets.add(person(fmt.Sprintf("a%04d", i), roles.Driver, "acme"), 1)
 	}
 	found, err := b.Around(t.Context(), person("root", roles.Admin, ""))
 	if err != nil || len(found) != people.MaxPage {
 		t.Errorf("with more online than fit: %d people, %v", len(found), err)
+	}
+}
+
+// reading is a Store that writes down how many people were asked for, and found.
+type reading struct {
+	people.Store
+	queries     []people.UserQuery
+	asked, read int
+}
+
+func (r *reading) Users(ctx context.Context, query people.UserQuery, after string, limit int) ([]people.User, error) {
+	users, err := r.Store.Users(ctx, query, after, limit)
+	r.queries = append(r.queries, query)
+	r.asked, r.read = max(r.asked, len(query.IDs)), r.read+len(users)
+	return users, err
+}
+
+// TestAroundCostsWhoIsOnline: whoever connects has those looked up who are online, at most 500, and nobody else of a
+// directory of any size.
+func TestAroundCostsWhoIsOnline(t *testing.T) {
+	t.Parallel()
+	opened := sqlitetest.Open(t)
+	store := &reading{Store: opened.People}
+	b := newBenchOn(store, opened.Conversations)
+	b.store = opened
+	var saved sync.WaitGroup
+	for i := range people.MaxPage + 200 {
+		saved.Go(func() {
+			err := opened.People.SaveUser(t.Context(), people.User{UserID: fmt.Sprint("away", i), Role: roles.Driver, CompanyID: "acme"})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	saved.Wait()
+	b.come(t, person("dora", roles.Driver, "acme"))
+	b.come(t, person("eve", roles.Driver, "umbra"))
+	b.converse(t, "cleo", "eve")
+	b.converse(t, "cleo", "away1")
+	for _, test := range []struct {
+		who  auth.Identity
+		want []string
+	}{
+		{person("root", roles.Admin, ""), []string{"dora", "eve"}},
+		{person("cleo", roles.Company, "acme"), []string{"dora", "eve"}},
+		{person("cy", roles.Company, "acme"), []string{"dora"}},
+		{person("vic", roles.Vendor, ""), []string{}},
+	} {
+		store.queries, store.asked, store.read = nil, 0, 0
+		found, err := b.Around(t.Context(), test.who)
+		if err != nil || !slices.Equal(ids(found), test.want) || found == nil {
+			t.Errorf("around %s: %v, %v", test.who.UserID, ids(found), err)
+		}
+		if len(store.queries) > 1 || store.asked != len(test.want) || store.read != len(test.want) {
+			t.Errorf("around %s: %d queries for %d ids read %d people", test.who.UserID, len(store.queries), store.asked, store.read)
+		}
+	}
+	for i := range people.MaxPage + 200 {
+		b.sockets.add(person(fmt.Sprint("away", i), roles.Driver, "acme"), 1)
+	}
+	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
+		store.asked, store.read = 0, 0
+		found, err := b.Around(t.Context(), who)
+		if err != nil || len(found) != 500 || store.asked != 500 || store.read != 500 {
+			t.Errorf("with more online than fit: %d people of %d asked for and %d read, %v", len(found), store.asked, store.read, err)
+		}
 	}
 }
 

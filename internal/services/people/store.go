@@ -33,6 +33,10 @@ type Store interface {
 	SaveUser(ctx context.Context, user User) error
 	// Users returns the first people of the directory behind a user id ("" for all), at most limit.
 	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
-	// ConversationPeers returns up to limit people who share a direct room or a group with a user.
-	ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error)
+}
+
+// Conversations knows who talks with whom.
+type Conversations interface {
+	// Peers returns up to limit people who share a direct room or a group with a user.
+	Peers(ctx context.Context, userID string, limit int) ([]string, error)
 }

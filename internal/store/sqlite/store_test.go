@@ -64,7 +64,9 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }
 
 // suite is a store as the contract suite takes it.
 func suite(s *store.Store) storetest.Store {
-	return storetest.Store{Chat: s.Chat, Notices: s.Notices, People: s.People, Tracking: s.Tracking}
+	return storetest.Store{
+		Chat: s.Chat, Notices: s.Notices, People: s.People, Tracking: s.Tracking, Conversations: s.Conversations,
+	}
 }
 
 func TestContract(t *testing.T) {

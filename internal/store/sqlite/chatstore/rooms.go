@@ -57,6 +57,15 @@ func (s *Store) Members(ctx context.Context, roomID string) ([]string, error) {
 	return members, nil
 }
 
+// Peers implements people.Conversations. They are in the order of user id.
+func (s *Store) Peers(ctx context.Context, userID string, limit int) ([]string, error) {
+	peers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectPeers, sqlite.ScanOne[string], userID, max(limit, 0))
+	if err != nil {
+		return nil, fmt.Errorf("list conversation peers: %w", err)
+	}
+	return peers, nil
+}
+
 // LastSeq implements chat.Store. It stays where it is when messages are deleted.
 func (s *Store) LastSeq(ctx context.Context, roomID string) (int64, error) {
 	lastSeq, err := sqlite.ReadOne(ctx, s.db, s.sql.selectLastSeq, sqlite.ScanOne[int64], roomID)

@@ -34,7 +34,7 @@ type statements struct {
 	insertMessage, selectSent, selectReaders, deleteMessages             *sql.Stmt
 
 	// Reads.
-	selectMembers, selectLastSeq, countUnread                      *sql.Stmt
+	selectMembers, selectPeers, selectLastSeq, countUnread         *sql.Stmt
 	selectLatest, selectOldest, selectMessage, selectReadersBeside *sql.Stmt
 }
 
@@ -70,6 +70,9 @@ func (s *statements) reads() sqlite.Statements {
 	return sqlite.Statements{
 		&s.selectMembers: `SELECT m.user_id FROM rooms r JOIN room_members m ON m.room = r.number
 			WHERE r.room_id = ? ORDER BY m.user_id`,
+		&s.selectPeers: `SELECT DISTINCT peer.user_id FROM room_members me
+			JOIN room_members peer ON peer.room = me.room AND peer.user_id <> me.user_id
+			WHERE me.user_id = ? ORDER BY peer.user_id LIMIT ?`,
 		&s.selectLastSeq: `SELECT last_seq FROM rooms WHERE room_id = ?`,
 		&s.countUnread: `SELECT count(*) FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ?1 AND m.user_id <> ?2 AND m.seq > coalesce(

@@ -32,7 +32,6 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 type statements struct {
 	upsertUser *sql.Stmt // the only write
 
-	selectPeers *sql.Stmt
 	selectUsers [1 << userFilters]*sql.Stmt
 }
 
@@ -47,11 +46,7 @@ func (s *statements) writes() sqlite.Statements {
 
 // reads has the directory for every set of conditions.
 func (s *statements) reads() sqlite.Statements {
-	all := sqlite.Statements{
-		&s.selectPeers: `SELECT DISTINCT peer.user_id FROM room_members me
-			JOIN room_members peer ON peer.room = me.room AND peer.user_id <> me.user_id
-			WHERE me.user_id = ? ORDER BY peer.user_id LIMIT ?`,
-	}
+	all := sqlite.Statements{}
 	for filter := range s.selectUsers {
 		all[&s.selectUsers[filter]] = userFilter(filter).sql()
 	}
@@ -125,13 +120,4 @@ func (f userFilter) sql() string {
 		}
 	}
 	return text + ` ORDER BY user_id LIMIT ?6`
-}
-
-// ConversationPeers implements people.Store. The people are in the order of user id.
-func (s *Store) ConversationPeers(ctx context.Context, userID string, limit int) ([]string, error) {
-	peers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectPeers, sqlite.ScanOne[string], userID, max(limit, 0))
-	if err != nil {
-		return nil, fmt.Errorf("list conversation peers: %w", err)
-	}
-	return peers, nil
 }
