@@ -1,11 +1,13 @@
 package auth
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 	"unique"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
 	"rolecall/internal/roles"
@@ -24,36 +26,52 @@ type claims struct {
 	jwt.RegisteredClaims
 }
 
-// UnmarshalJSON reads claims by their exact names, which are case-sensitive (RFC 7519, section 10.1.1). By itself
-// encoding/json would take "Role", which an identity provider may let people fill in, for "role". It also holds dates
-// to be numbers (RFC 7519, section 2), which the library would take in quotes.
+// UnmarshalJSON reads claims by their exact names, once each (RFC 7519, sections 4 and 10.1.1): "Role", which an identity
+// provider may let people fill in, is not "role". What Rolecall does not read may be of any kind.
 func (c *claims) UnmarshalJSON(raw []byte) error {
-	var sent map[string]json.RawMessage
+	var sent struct {
+		Issuer    string           `json:"iss"`
+		Subject   string           `json:"sub"`
+		Audience  jwt.ClaimStrings `json:"aud"`
+		ExpiresAt date             `json:"exp"`
+		NotBefore date             `json:"nbf"`
+		IssuedAt  date             `json:"iat"`
+		UserID    string           `json:"userId"`
+		Username  string           `json:"username"`
+		Name      string           `json:"name"`
+		Role      string           `json:"role"`
+		CompanyID string           `json:"companyId"`
+	}
 	if err := json.Unmarshal(raw, &sent); err != nil {
 		return fmt.Errorf("claims: %w", err)
 	}
-	for _, member := range []struct {
-		name string
-		into any
-		date bool
-	}{
-		{"exp", &c.ExpiresAt, true}, {"nbf", &c.NotBefore, true}, {"iat", &c.IssuedAt, true},
-		{"iss", &c.Issuer, false}, {"sub", &c.Subject, false}, {"aud", &c.Audience, false},
-		{"userId", &c.UserID, false}, {"username", &c.Username, false}, {"name", &c.Name, false},
-		{"role", &c.Role, false}, {"companyId", &c.CompanyID, false},
-	} {
-		value, isSent := sent[member.name]
-		if !isSent {
-			continue
-		}
-		if member.date && value[0] == '"' {
-			return fmt.Errorf("claim %s is not a number", member.name)
-		}
-		if err := json.Unmarshal(value, member.into); err != nil {
-			return fmt.Errorf("claim %s: %w", member.name, err)
-		}
+	*c = claims{
+		UserID: sent.UserID, Username: sent.Username, Name: sent.Name, Role: sent.Role, CompanyID: sent.CompanyID,
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer: sent.Issuer, Subject: sent.Subject, Audience: sent.Audience,
+			ExpiresAt: sent.ExpiresAt.NumericDate, NotBefore: sent.NotBefore.NumericDate, IssuedAt: sent.IssuedAt.NumericDate,
+		},
 	}
 	return nil
+}
+
+// date is a claim's time, nil where absent or null. It has to be a number (RFC 7519, section 2), where the library would
+// take one in quotes.
+type date struct{ *jwt.NumericDate }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (d *date) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	value, err := decoder.ReadValue()
+	switch {
+	case err != nil:
+		return err
+	case value.Kind() == jsontext.KindNull:
+		return nil
+	case value.Kind() != jsontext.KindNumber:
+		return errors.New("a date must be a number")
+	}
+	d.NumericDate = new(jwt.NumericDate)
+	return d.NumericDate.UnmarshalJSON(value)
 }
 
 // latestExpiry is the end of the year 9999, in Unix seconds: what lies beyond is no date that a clock could show.

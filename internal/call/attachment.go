@@ -1,10 +1,13 @@
 package call
 
 import (
-	"encoding/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"rolecall/internal/fault"
 )
+
+const notBinary = fault.Wrong("must be binary data")
 
 // Attachment is a member of a payload that is binary data. In the payload's JSON its place is taken by
 // {"_placeholder":true,"num":i}, i being its index among the data that came with the event
@@ -17,14 +20,20 @@ type Attachment struct {
 	given bool
 }
 
-// UnmarshalJSON takes a placeholder; Attach puts the data into its place.
-func (a *Attachment) UnmarshalJSON(raw []byte) error {
+// UnmarshalJSONFrom takes a placeholder; Attach puts the data into its place.
+func (a *Attachment) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	if decoder.PeekKind() != jsontext.KindBeginObject {
+		return notBinary
+	}
 	var place struct {
 		Placeholder bool `json:"_placeholder"`
 		Num         *int `json:"num"`
 	}
-	if err := json.Unmarshal(raw, &place); err != nil || !place.Placeholder || place.Num == nil {
-		return fault.Wrong("must be binary data")
+	if err := json.UnmarshalDecode(decoder, &place); err != nil {
+		return err
+	}
+	if !place.Placeholder || place.Num == nil {
+		return notBinary
 	}
 	a.index, a.given = *place.Num, true
 	return nil

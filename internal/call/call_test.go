@@ -2,9 +2,10 @@ package call_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"testing"
+
+	"github.com/go-json-experiment/json"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/call"
@@ -81,6 +82,8 @@ func TestAttach(t *testing.T) {
 		"a false placeholder": {`{"A":{"_placeholder":false,"num":0}}`, 1, false},
 		"text":                {`{"A":"text"}`, 0, false},
 		"an array":            {`{"A":[1]}`, 0, false},
+		"another spelling":    {`{"A":{"_Placeholder":true,"num":0}}`, 1, false},
+		"a number twice":      {`{"A":{"_placeholder":true,"num":1,"num":0}}`, 1, false},
 	} {
 		var f file
 		data := [][]byte{[]byte("zero"), []byte("one")}[:test.data]

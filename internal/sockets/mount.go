@@ -4,9 +4,10 @@ package sockets
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
@@ -186,20 +187,16 @@ func (n *namespace) after(tell func(ctx context.Context)) {
 
 // tokenOf finds the token in the CONNECT payload or in the handshake's Authorization header.
 func tokenOf(hs realtime.Handshake) (string, error) {
-	var token string
-	var sent map[string]json.RawMessage // a struct would take other spellings of the name as well
+	var sent struct {
+		Token string `json:"token"`
+	}
 	if len(hs.Auth) > 0 {
 		if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 			return "", auth.ErrInvalid
 		}
 	}
-	if raw, has := sent["token"]; has {
-		if err := json.Unmarshal(raw, &token); err != nil {
-			return "", auth.ErrInvalid
-		}
-	}
-	if token != "" {
-		return token, nil
+	if sent.Token != "" {
+		return sent.Token, nil
 	}
 	return auth.Bearer(hs.Authorization)
 }

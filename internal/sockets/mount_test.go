@@ -1,8 +1,10 @@
 package sockets_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +21,7 @@ func TestRefusals(t *testing.T) {
 	s, d := withDiary(t)
 	good := token(t, person("amy", roles.Driver))
 	type header = http.Header
+	quoted := strconv.Quote(good)
 	for name, test := range map[string]struct {
 		auth          any
 		header        header
@@ -37,6 +40,9 @@ func TestRefusals(t *testing.T) {
 		"expired, in the header":       {nil, header{"Authorization": {"Bearer expired"}}, "auth_expired", "Token expired"},
 		"another scheme":               {nil, header{"Authorization": {"Basic " + good}}, "auth_invalid", "Invalid token"},
 		"the payload goes first":       {map[string]string{"token": "expired"}, header{"Authorization": {"Bearer " + good}}, "auth_expired", "Token expired"},
+		"another spelling of token":    {map[string]string{"Token": good}, nil, "auth_required", "Authentication required"},
+		"a token twice":                {json.RawMessage(`{"token":"x","token":` + quoted + `}`), nil, "auth_invalid", "Invalid token"},
+		"half a character":             {json.RawMessage(`{"token":` + quoted + `,"x":"\ud800"}`), nil, "auth_invalid", "Invalid token"},
 		"in the payload":               {map[string]string{"token": good}, nil, "", ""},
 	} {
 		for _, namespace := range []string{"/", "/second"} {
