@@ -20,6 +20,8 @@ import (
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -88,7 +90,10 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		t.Fatal(err)
 	}
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
-	rooms := chat.New(store.Chat, silence{}, people, silence{}, chat.Options{OpenRooms: true, Logger: log})
+	contacts := reach.New(roles.Messaging{}, people)
+	rooms := chat.New(chat.Parts{
+		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts, Emit: silence{}, Rooms: silence{},
+	}, chat.Options{OpenRooms: true, Logger: log})
 	t.Cleanup(func() {
 		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background())); err != nil {
 			t.Errorf("close: %v", err)

@@ -101,11 +101,15 @@ func TestEscapedIDs(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	amy := person("amy", roles.Vendor, "")
-	for i, escaped := range []string{"dm:amy:bob", "dm%3Aamy%3Abob", "dm:amy%3abob", "d%6D:amy:bob"} {
+	for i, escaped := range []string{"dm:amy:bob", "dm%3Aamy%3Abob", "dm:amy%3abob", "d%6D:amy:bob", "dm:bob:amy"} {
 		got := s.as(amy, "POST", "/rooms/"+escaped+"/messages", `{"text":"x"}`)
 		if got.Code != http.StatusCreated || got.document.RoomID != "dm:amy:bob" || got.document.Seq != int64(i)+1 {
 			t.Errorf("%s: %d %s", escaped, got.Code, got.Body)
 		}
+	}
+	got := s.as(person("amy", roles.Vendor, ""), "POST", "/rooms/dm:amy:auth0%7C7@x.org/messages", `{"text":"x"}`)
+	if got.Code != http.StatusCreated || got.document.RoomID != "dm:amy:auth0|7@x.org" {
+		t.Errorf("an id of an identity provider: %d %s", got.Code, got.Body)
 	}
 	s.is("an escaped slash", s.as(amy, "GET", "/rooms/a%2Fb/messages", ""), 422, fault.RoomInvalid, "roomId")
 }

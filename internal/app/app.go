@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -50,6 +51,7 @@ type Program struct {
 	tracking   *tracking.Service
 	people     *people.Service
 	chat       *chat.Service
+	groups     *groups.Service
 	notices    *notices.Service
 	api        *api.API
 	events     map[string]map[string]access.Rule

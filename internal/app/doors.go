@@ -48,7 +48,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 		Engine: p.engine, Verifier: p.verifier, Presence: p.people,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
-	talk := chat.New(p.chat, p.people, p.log)
+	talk := chat.New(p.chat, p.groups, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
 	notify := system.New(p.notices, p.log)
 	p.events = make(map[string]map[string]access.Rule)

@@ -16,7 +16,10 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/retention"
+	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -124,7 +127,11 @@ func (p *Program) openPeople(context.Context) (life, error) {
 }
 
 func (p *Program) openChat(context.Context) (life, error) {
-	p.chat = chat.New(p.store.Chat, p.bus.Emitter("/", "/chat"), p.people, p.bus, chat.Options{
+	contacts := reach.New(roles.Messaging{}, p.people)
+	p.groups = groups.New(p.store.Groups, contacts, nil)
+	p.chat = chat.New(chat.Parts{
+		Store: p.store.Chat, Groups: p.groups, Reach: contacts, Emit: p.bus.Emitter("/", "/chat"), Rooms: p.bus,
+	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
 	return life{drain: p.chat.Close}, nil

@@ -1,15 +1,9 @@
 package roles
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // DefaultCompany is the tenant of a driver or company user whose token names none.
 const DefaultCompany = "default"
-
-// MaxRoomID is the longest chat room id, in bytes.
-const MaxRoomID = 128
 
 const (
 	userPrefix    = "user:"
@@ -19,8 +13,6 @@ const (
 	driverPrefix  = "driver:"
 	cellPrefix    = "cell:"
 	chatPrefix    = "chat:"
-	directPrefix  = "dm:"
-	groupPrefix   = "group:"
 )
 
 // Room names a set of sockets of the whole server. Rooms are made by the functions of this package alone, from verified
@@ -55,14 +47,6 @@ func UserAmong(names []string) (userID string, found bool) {
 	return "", false
 }
 
-// Failures of CheckChatRoom.
-var (
-	// ErrRoomInvalid: the id is not [A-Za-z0-9][A-Za-z0-9_.:-]{0,127}, or is a malformed dm: or group: id.
-	ErrRoomInvalid = errors.New("malformed room id")
-	// ErrRoomReserved: the id has a prefix that only the server may use.
-	ErrRoomReserved = errors.New("reserved room id")
-)
-
 // UserRoom holds all sockets of one user: tabs, phones.
 func UserRoom(userID string) Room { return Room(userPrefix + userID) }
 
@@ -82,18 +66,6 @@ func AllFleetsRoom() Room { return Room(fleetPrefix + "*") }
 
 // FleetRoom holds who watches the drivers of one company.
 func FleetRoom(companyID string) Room { return Room(fleetPrefix + companyID) }
-
-// ChatRoom holds the sockets that have joined a chat room. The prefix keeps names chosen by clients apart from
-// every name chosen by the server.
-func ChatRoom(roomID string) Room { return Room(chatPrefix + roomID) }
-
-// IsChatRoom reports whether a room name is ChatRoom of some id.
-func IsChatRoom(room Room) bool { return strings.HasPrefix(string(room), chatPrefix) }
-
-// ChatRoomID returns the id of a ChatRoom.
-func ChatRoomID(room Room) (roomID string, ok bool) {
-	return strings.CutPrefix(string(room), chatPrefix)
-}
 
 // Everyone names the rooms that hold every socket: one a role.
 func Everyone() []Room {
@@ -118,54 +90,4 @@ func Standing(userID string, role Role, companyID string) []Room {
 		rooms = append(rooms, FleetRoom(companyID))
 	}
 	return rooms
-}
-
-// DirectRoom is the chat room id of two people; the order of the arguments does not matter.
-func DirectRoom(a, b string) string {
-	if b < a {
-		a, b = b, a
-	}
-	return directPrefix + a + ":" + b
-}
-
-// DirectPeers returns the two user ids of a well-formed dm: room id.
-func DirectPeers(roomID string) (first, second string, ok bool) {
-	rest, isDirect := strings.CutPrefix(roomID, directPrefix)
-	if !isDirect {
-		return "", "", false
-	}
-	first, second, ok = strings.Cut(rest, ":")
-	if !ok || !ValidUserID(first) || !ValidUserID(second) || second < first {
-		return "", "", false
-	}
-	return first, second, true
-}
-
-// GroupRoom is the chat room id of a group.
-func GroupRoom(groupID string) string { return groupPrefix + groupID }
-
-// IsGroupRoom reports whether a chat room id names a group.
-func IsGroupRoom(roomID string) bool { return strings.HasPrefix(roomID, groupPrefix) }
-
-// IsDirectRoom reports whether a chat room id has the form of a direct conversation.
-func IsDirectRoom(roomID string) bool { return strings.HasPrefix(roomID, directPrefix) }
-
-// CheckChatRoom returns nil for an id that names a chat room, ErrRoomInvalid or ErrRoomReserved otherwise.
-func CheckChatRoom(roomID string) error {
-	if IsDirectRoom(roomID) {
-		// Two user ids of the greatest length make an id longer than MaxRoomID, and are well formed all the same.
-		if _, _, ok := DirectPeers(roomID); !ok {
-			return ErrRoomInvalid
-		}
-		return nil
-	}
-	if !wellFormed(roomID, MaxRoomID, "_.:-") || !alphanumeric(roomID[0]) || roomID == groupPrefix {
-		return ErrRoomInvalid
-	}
-	for _, prefix := range []string{userPrefix, rolePrefix, companyPrefix, fleetPrefix, driverPrefix, cellPrefix} {
-		if strings.HasPrefix(roomID, prefix) {
-			return ErrRoomReserved
-		}
-	}
-	return nil
 }

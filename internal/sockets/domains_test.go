@@ -14,6 +14,8 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -40,7 +42,11 @@ func withServices(t *testing.T) *server {
 		directory = people.New(store.People, store.Conversations, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
 		return directory
 	}, func(s *server) {
-		rooms := chat.New(store.Chat, s.Bus.Emitter("/"), directory, s.Bus, chat.Options{OpenRooms: true, Logger: log})
+		contacts := reach.New(roles.Messaging{}, directory)
+		members := groups.New(store.Groups, contacts, nil)
+		rooms := chat.New(chat.Parts{
+			Store: store.Chat, Groups: members, Reach: contacts, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
+		}, chat.Options{OpenRooms: true, Logger: log})
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
@@ -52,7 +58,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions, log),
-			systemdoor.New(notices.New(store.Notices, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, directory, log))
+			systemdoor.New(notices.New(store.Notices, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, members, directory, log))
 	})
 }
 
@@ -209,7 +215,7 @@ func TestChatByEvents(t *testing.T) {
 	}
 	tab := s.dial(person("bob", roles.Vendor))
 	must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "direct"})
-	if got := decode[chat.Message](t, tab.hears("chat:message")); got.RoomID != "dm:amy:bob" {
+	if got := decode[chat.Message](t, tab.hears("chat:message")); got.Room.String() != "dm:amy:bob" {
 		t.Errorf("a direct message without a join: %+v", got)
 	}
 }

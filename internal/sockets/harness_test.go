@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,8 +109,8 @@ func (d *diary) Welcome(_ context.Context, caller *event.Caller) {
 	d.write("welcome %s", caller.Who.UserID)
 }
 
-func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []string) {
-	slices.Sort(chatRooms)
+func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {
+	slices.SortFunc(chatRooms, func(a, b roles.ChatRoom) int { return strings.Compare(a.String(), b.String()) })
 	d.write("farewell %s %v", who.UserID, chatRooms)
 }
 

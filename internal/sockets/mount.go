@@ -41,7 +41,7 @@ type Welcomer interface {
 // Farewell is a Domain that has something to tell others when a socket has ended.
 type Farewell interface {
 	// Farewell is called once for each welcome; chatRooms are the chat rooms the socket had joined.
-	Farewell(ctx context.Context, who auth.Identity, chatRooms []string)
+	Farewell(ctx context.Context, who auth.Identity, chatRooms []roles.ChatRoom)
 }
 
 // Presence hears that one of a person's sockets has come or gone.
@@ -164,10 +164,10 @@ func (n *namespace) Disconnected(socket realtime.Socket, _ string) {
 	credential := credentialOf(socket)
 	credential.stop()
 	who := credential.identity()
-	var chatRooms []string
+	var chatRooms []roles.ChatRoom
 	for _, room := range roles.Rooms(socket.Rooms()) {
-		if id, ok := roles.ChatRoomID(room); ok {
-			chatRooms = append(chatRooms, id)
+		if joined, ok := roles.ChatRoomOf(room); ok {
+			chatRooms = append(chatRooms, joined)
 		}
 	}
 	n.after(func(ctx context.Context) {

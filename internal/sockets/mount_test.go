@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets"
+	"rolecall/test/servicetest"
 )
 
 func TestRefusals(t *testing.T) {
@@ -149,7 +150,7 @@ func TestDisconnectedOnce(t *testing.T) {
 			}
 			c := s.dial(who)
 			for _, room := range []string{"a", "b"} {
-				c.ask("test:join", map[string]roles.Room{"room": roles.ChatRoom(room)})
+				c.ask("test:join", map[string]roles.Room{"room": servicetest.Room(room).Room()})
 			}
 			end(c)
 			want := []string{"welcome " + name, "came " + name, "farewell " + name + " [a b]", "went " + name}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -20,6 +21,7 @@ import (
 // Store is what one database keeps for all domains.
 type Store struct {
 	Chat     chat.Store
+	Groups   groups.Store
 	Notices  notices.Store
 	People   people.Store
 	Tracking tracking.Store
@@ -54,7 +56,7 @@ func OpenSQLite(ctx context.Context, path string, log *slog.Logger) (s *Store, e
 	if err != nil {
 		return nil, err
 	}
-	s.Chat, s.Conversations = rooms, rooms
+	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db); err != nil {
 		return nil, err
 	}

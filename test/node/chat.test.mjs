@@ -112,7 +112,11 @@ test('a direct message reaches two tabs and a phone, and nobody else', async () 
   assert.equal(answer.seq, 2);
   for (const socket of [...mine, sender, senderTab]) assert.equal((await nextEvent(socket, 'chat:message')).replyTo, receipt.messageId);
 
-  assert.deepEqual((await accepted(sender, 'room:join', roomId)).members, [ada.userId, ben.userId].sort());
+  const turned = `dm:${[ada.userId, ben.userId].sort().reverse().join(':')}`;
+  for (const id of [roomId, turned]) {
+    const { roomId: joined, members } = await accepted(sender, 'room:join', id);
+    assert.deepEqual([joined, members], [roomId, [ada.userId, ben.userId].sort()]);
+  }
   await accepted(sender, 'chat:message', { roomId, text: 'joined as well' });
   await Promise.all([sender, ...mine].map(settle));
   for (const socket of [sender, ...mine]) assert.equal(heard(socket, 'chat:message').length, 3, 'joining a direct room doubles nothing');
@@ -254,7 +258,7 @@ test('rooms of the server and rooms with impossible names are closed', async () 
   const admin = person('admin');
   const socket = await server.connect(admin);
   const reserved = [`user:${admin.userId}`, 'user:x', 'role:admin', 'company:acme', 'company:acme:driver', 'fleet:acme', 'driver:x', 'cell:x'];
-  const malformed = [' ', 'a b', '-x', '.x', ':x', '_x', 'é', 'x\u0000', 'x\n', 'ｘ', 'fleet:*', 'r'.repeat(129), 'dm:', 'dm:x', 'dm:b:a', 'dm:a:b:c', 'dm: :x'];
+  const malformed = [' ', 'a b', '-x', '.x', ':x', '_x', 'é', 'x\u0000', 'x\n', 'ｘ', 'fleet:*', 'r'.repeat(129), 'dm:', 'dm:x', 'dm:a:b:c', 'dm: :x'];
   for (const [code, rooms] of [['room_forbidden', reserved], ['room_invalid', malformed]]) {
     for (const roomId of rooms) {
       for (const [event, payload] of [

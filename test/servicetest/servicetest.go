@@ -5,6 +5,7 @@ package servicetest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -77,4 +78,13 @@ func Close(t testing.TB, service closer) {
 	if err := service.Close(ctx); err != nil {
 		t.Errorf("close service: %v", err)
 	}
+}
+
+// Room is the chat room of an id that is right.
+func Room(id string) roles.ChatRoom {
+	room, err := roles.ParseChatRoom(id)
+	if err != nil {
+		panic(fmt.Sprintf("%q: %v", id, err))
+	}
+	return room
 }

@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
+	"rolecall/test/servicetest"
 )
 
 func concurrencyPromises() []promise {
@@ -174,7 +175,7 @@ func concurrentMarks(t *testing.T, store Store) {
 			if matched, _, err := store.Notices.MarkNoticesRead(ctx, reader, 0, []string{fmt.Sprintf("n%d", n)}); err != nil || matched != 1 {
 				return fmt.Errorf("notice n%d: matched %d, error %w", n, matched, err)
 			}
-			if _, _, err := store.Chat.MarkRead(ctx, chat.ReadMark{RoomID: "room", UserID: "u1", Seq: int64(n + 1)}); err != nil {
+			if _, _, err := store.Chat.MarkRead(ctx, chat.ReadMark{Room: servicetest.Room("room"), UserID: "u1", Seq: int64(n + 1)}); err != nil {
 				return err
 			}
 		}
@@ -194,7 +195,7 @@ func concurrentMixture(t *testing.T, store Store) {
 			n := g*rounds + i
 			_, sent := store.Chat.AppendMessages(ctx, []chat.Draft{draft("room", user, n)})
 			_, _, told := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
-			_, read := store.Chat.History(ctx, "room", chat.Page{Limit: 10})
+			_, read := store.Chat.History(ctx, servicetest.Room("room"), chat.Page{Limit: 10})
 			_, _, inbox := store.Notices.Inbox(ctx, standing(user), 0, "", 10)
 			_, drivers := store.Tracking.Drivers(ctx)
 			err := errors.Join(sent, told, read, inbox, drivers,
@@ -224,12 +225,12 @@ func endedContext(t *testing.T, store Store) {
 	_, sent := store.Chat.AppendMessages(ended, []chat.Draft{draft("room", "u1", 1)})
 	_, _, told := store.Notices.CreateNotice(ended, addressed("n1", "user:u1"), notices.Idempotency{})
 	_, _, marked := store.Notices.MarkNoticesRead(ended, standing("u1"), 0, nil)
-	_, read := store.Chat.History(ended, "room", chat.Page{Limit: 1})
+	_, read := store.Chat.History(ended, servicetest.Room("room"), chat.Page{Limit: 1})
 	for name, err := range map[string]error{
 		"append messages": sent, "create notice": told, "mark notices": marked, "history": read,
 		"save user":        store.People.SaveUser(ended, user),
 		"save driver":      store.Tracking.SaveDriver(ended, driver("d1")),
-		"create group":     store.Chat.CreateGroup(ended, group("g", "u1")),
+		"create group":     store.Groups.CreateGroup(ended, group("g", "u1")),
 		"append positions": store.Tracking.AppendPositions(ended, []tracking.Position{fixAt("d1", 1)}, []tracking.Driver{driver("d1")}),
 	} {
 		if !errors.Is(err, context.Canceled) {

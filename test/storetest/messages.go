@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/test/servicetest"
 )
 
 func messagePromises() []promise {
@@ -27,7 +28,7 @@ func messagePromises() []promise {
 // draft returns a draft with an id of its own; n must be unique within the store.
 func draft(roomID, userID string, n int) chat.Draft {
 	return chat.Draft{Message: chat.Message{
-		ID: fmt.Sprintf("%s/%d", roomID, n), RoomID: roomID, UserID: userID, Username: "name of " + userID,
+		ID: fmt.Sprintf("%s/%d", roomID, n), Room: servicetest.Room(roomID), UserID: userID, Username: "name of " + userID,
 		Role: roles.Driver, Text: fmt.Sprintf("text %d", n), Timestamp: 1_700_000_000_000 + int64(n),
 	}}
 }
@@ -44,7 +45,7 @@ func appendDrafts(t tester, store Store, drafts ...chat.Draft) []chat.Appended {
 
 func history(t tester, store Store, roomID string, page chat.Page) []chat.Message {
 	t.Helper()
-	messages, err := store.Chat.History(t.Context(), roomID, page)
+	messages, err := store.Chat.History(t.Context(), servicetest.Room(roomID), page)
 	check(t, "history", err)
 	if messages == nil {
 		t.Fatal("history is nil, want an empty slice")
@@ -60,7 +61,7 @@ func wholeRoom(t tester, store Store, roomID string) []chat.Message {
 
 func lastSeq(t tester, store Store, roomID string) int64 {
 	t.Helper()
-	seq, err := store.Chat.LastSeq(t.Context(), roomID)
+	seq, err := store.Chat.LastSeq(t.Context(), servicetest.Room(roomID))
 	check(t, "last seq", err)
 	return seq
 }
@@ -76,7 +77,7 @@ func messagesComeBack(t *testing.T, store Store) {
 		same(t, "appended", chat.Appended{Message: want[i]}, appended[i])
 	}
 	same(t, "history", want, wholeRoom(t, store, "lobby"))
-	found, ok, err := store.Chat.MessageByID(t.Context(), "lobby", second.ID)
+	found, ok, err := store.Chat.MessageByID(t.Context(), servicetest.Room("lobby"), second.ID)
 	check(t, "message by id", err)
 	if !ok {
 		t.Fatal("message not found")
@@ -98,7 +99,7 @@ func textsComeBack(t *testing.T, store Store) {
 		want.ReadBy, want.Seq = []string{}, int64(n)
 		appended := appendDrafts(t, store, d)
 		same(t, name, want, appended[0].Message)
-		found, _, err := store.Chat.MessageByID(t.Context(), "room", d.ID)
+		found, _, err := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), d.ID)
 		check(t, name, err)
 		same(t, name, want, found)
 		if again := appendDrafts(t, store, d); !again[0].Replayed {
@@ -120,9 +121,9 @@ func seqRises(t *testing.T, store Store) {
 			drafts = append(drafts, draft(string(room), "u1", n))
 		}
 		for _, placed := range appendDrafts(t, store, drafts...) {
-			next[placed.RoomID]++
-			if placed.Seq != next[placed.RoomID] {
-				t.Fatalf("batch %s: seq %d in room %s, want %d", batch, placed.Seq, placed.RoomID, next[placed.RoomID])
+			next[placed.Room.String()]++
+			if placed.Seq != next[placed.Room.String()] {
+				t.Fatalf("batch %s: seq %d in room %s, want %d", batch, placed.Seq, placed.Room.String(), next[placed.Room.String()])
 			}
 		}
 	}
@@ -140,7 +141,7 @@ func replays(t *testing.T, store Store) {
 	if placed.Replayed {
 		t.Fatal("the first draft is called a replay")
 	}
-	_, _, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{RoomID: "room", UserID: "u2", Seq: 1})
+	_, _, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room("room"), UserID: "u2", Seq: 1})
 	check(t, "mark read", err)
 
 	again := draft("room", "u1", 2)
@@ -153,7 +154,7 @@ func replays(t *testing.T, store Store) {
 	if batch[1].Seq != 2 || batch[1].Replayed {
 		t.Fatalf("the draft after a replay has seq %d, replayed %t; want 2, false", batch[1].Seq, batch[1].Replayed)
 	}
-	if _, found, _ := store.Chat.MessageByID(t.Context(), "room", again.ID); found {
+	if _, found, _ := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), again.ID); found {
 		t.Fatal("a replayed draft was stored")
 	}
 	only := appendDrafts(t, store, again)
@@ -248,7 +249,7 @@ func messageByID(t *testing.T, store Store) {
 	}{
 		{"room", d.ID, true}, {"other", d.ID, false}, {"unknown", d.ID, false}, {"room", "nope", false}, {"room", "", false},
 	} {
-		_, found, err := store.Chat.MessageByID(t.Context(), test.room, test.id)
+		_, found, err := store.Chat.MessageByID(t.Context(), servicetest.Room(test.room), test.id)
 		check(t, "message by id", err)
 		if found != test.found {
 			t.Fatalf("message %q of room %q: found %t, want %t", test.id, test.room, found, test.found)

@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/test/servicetest"
 )
 
 // chatModel runs random sequences of calls against the store and a model of it in memory. All runs share one store;
@@ -83,7 +84,7 @@ func (m *roomModel) append(rt *rapid.T) {
 		m.sent++
 		d := chat.Draft{
 			Message: chat.Message{
-				ID: fmt.Sprintf("m-%d-%d", m.run, m.sent), RoomID: roomID, UserID: modelUser(rt), Username: "name",
+				ID: fmt.Sprintf("m-%d-%d", m.run, m.sent), Room: servicetest.Room(roomID), UserID: modelUser(rt), Username: "name",
 				Role: rapid.SampledFrom(roles.All()).Draw(rt, "role"), Text: rapid.String().Draw(rt, "text"),
 				Timestamp: m.clock.Add(1),
 			},
@@ -122,7 +123,7 @@ func (m *roomModel) mark(rt *rapid.T) {
 			want++
 		}
 	}
-	moved, got, err := m.store.Chat.MarkRead(rt.Context(), chat.ReadMark{RoomID: roomID, UserID: user, Seq: seq})
+	moved, got, err := m.store.Chat.MarkRead(rt.Context(), chat.ReadMark{Room: servicetest.Room(roomID), UserID: user, Seq: seq})
 	check(rt, "mark read", err)
 	same(rt, "moved", room.marks[user] > before, moved)
 	same(rt, "unread", want, got)
@@ -154,7 +155,7 @@ func (m *roomModel) find(rt *rapid.T) {
 	roomID, room := m.room(rt)
 	id := fmt.Sprintf("m-%d-%d", m.run, rapid.IntRange(0, m.sent+1).Draw(rt, "message"))
 	want, wantFound := room.byID(id)
-	got, found, err := m.store.Chat.MessageByID(rt.Context(), roomID, id)
+	got, found, err := m.store.Chat.MessageByID(rt.Context(), servicetest.Room(roomID), id)
 	check(rt, "find message", err)
 	same(rt, "found", wantFound, found)
 	same(rt, "message", want, got)

@@ -20,7 +20,7 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	fix, person := fixAt("d1", 5), people.User{UserID: "u1", Username: "Ann", Role: roles.Admin, LastSeen: 3}
 	appendPositions(t, store, fix)
 	saveUser(t, store, person)
-	check(t, "create group", store.Chat.CreateGroup(t.Context(), group("g", "u1", "u2")))
+	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "u1", "u2")))
 	sent := draft("group:g", "u1", 1)
 	sent.ClientID = "c"
 	placed := appendDrafts(t, store, sent, draft("group:g", "u1", 2), draft("group:g", "u1", 3))[0]

@@ -9,8 +9,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -19,6 +22,7 @@ import (
 // Store is what one database keeps for all services.
 type Store struct {
 	Chat     chat.Store
+	Groups   groups.Store
 	Notices  notices.Store
 	People   people.Store
 	Tracking tracking.Store
@@ -98,7 +102,7 @@ func check(t tester, what string, err error) {
 // same fails the test where got differs from want.
 func same(t tester, what string, want, got any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, bitEqual()); diff != "" {
+	if diff := cmp.Diff(want, got, bitEqual(), cmpopts.EquateComparable(roles.ChatRoom{})); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
 }

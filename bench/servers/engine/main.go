@@ -84,7 +84,7 @@ func (h *handlers) join(conn realtime.Socket, payload json.RawMessage) map[strin
 	if err := json.Unmarshal(payload, &roomID); err != nil {
 		return map[string]any{"status": "error", "error": err.Error()}
 	}
-	conn.Join(string(roles.ChatRoom(roomID)))
+	conn.Join(roomID)
 	return map[string]any{"status": "ok", "roomId": roomID}
 }
 
@@ -100,7 +100,7 @@ func (h *handlers) message(who auth.Identity, payload json.RawMessage) map[strin
 	h.emitter.Emit("chat:message", map[string]any{
 		"id": id, "roomId": message.RoomID, "userId": who.UserID, "username": who.Username, "role": who.Role,
 		"text": message.Text, "timestamp": timestamp, "readBy": []string{},
-	}, []string{string(roles.ChatRoom(message.RoomID))}, nil)
+	}, []string{message.RoomID}, nil)
 	return map[string]any{"status": "ok", "messageId": id, "roomId": message.RoomID, "timestamp": timestamp}
 }
 

@@ -57,7 +57,7 @@ func handle(io *socket.Server, s *socket.Socket) {
 	}
 	on("room:join", func(payload any) map[string]any {
 		roomID, _ := payload.(string)
-		s.Join(socket.Room(roles.ChatRoom(roomID)))
+		s.Join(socket.Room(roomID))
 		return map[string]any{"roomId": roomID}
 	})
 	on("chat:message", func(payload any) map[string]any {
@@ -65,7 +65,7 @@ func handle(io *socket.Server, s *socket.Socket) {
 		roomID, _ := message["roomId"].(string)
 		sent++
 		id, timestamp := fmt.Sprint(s.Id(), "-", sent), time.Now().UnixMilli()
-		_ = io.To(socket.Room(roles.ChatRoom(roomID))).Emit("chat:message", map[string]any{
+		_ = io.To(socket.Room(roomID)).Emit("chat:message", map[string]any{
 			"id": id, "roomId": roomID, "userId": who.UserID, "username": who.Username, "role": who.Role,
 			"text": message["text"], "timestamp": timestamp, "readBy": []string{},
 		}) // a reference does not look further

@@ -115,7 +115,7 @@ func TestRetention(t *testing.T) {
 	t.Parallel()
 	store := openStore(t)
 	now := atNoon()
-	service := newService(t, store, &hub{}, nil, func(o *chat.Options) {
+	service := newService(t, store, &hub{}, nil, func(o *settings) {
 		o.Now, o.Retention = func() time.Time { return now }, time.Hour
 	})
 	amy := person("amy", roles.Driver)

@@ -9,10 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/reach"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -59,12 +64,12 @@ func (h *hub) connect(who auth.Identity) *socket {
 }
 
 // disconnect takes a socket out of its rooms and returns the chat rooms it was in.
-func (h *hub) disconnect(s *socket) (chatRooms []string) {
+func (h *hub) disconnect(s *socket) (chatRooms []roles.ChatRoom) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, room := range s.rooms {
-		if id, ok := roles.ChatRoomID(room); ok {
-			chatRooms = append(chatRooms, id)
+		if joined, ok := roles.ChatRoomOf(room); ok {
+			chatRooms = append(chatRooms, joined)
 		}
 	}
 	s.rooms, s.gone = nil, true
@@ -182,13 +187,13 @@ func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, e
 
 // gated holds AppendMessages back until the test lets it through, with the error the test chooses.
 type gated struct {
-	chat.Store
+	roomStore
 	entered chan int // how many drafts came
 	answers chan error
 }
 
-func newGated(store chat.Store) *gated {
-	return &gated{Store: store, entered: make(chan int, 10_000), answers: make(chan error)}
+func newGated(store roomStore) *gated {
+	return &gated{roomStore: store, entered: make(chan int, 10_000), answers: make(chan error)}
 }
 
 func (g *gated) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
@@ -196,12 +201,12 @@ func (g *gated) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat
 	if err := <-g.answers; err != nil {
 		return nil, err
 	}
-	return g.Store.AppendMessages(ctx, drafts)
+	return g.roomStore.AppendMessages(ctx, drafts)
 }
 
 // numbering is a Store that gives each message of one open room its seq and keeps none.
 type numbering struct {
-	chat.Store
+	roomStore
 	seq int64
 }
 
@@ -215,27 +220,51 @@ func (n *numbering) AppendMessages(_ context.Context, drafts []chat.Draft) ([]ch
 	return appended, nil
 }
 
-func openStore(t testing.TB) chat.Store { return sqlitetest.Open(t).Chat }
+// roomStore is the store of both services.
+type roomStore interface {
+	chat.Store
+	groups.Store
+}
+
+func openStore(t testing.TB) roomStore {
+	return sqlitetest.Open(t).Chat.(roomStore) // one for both, by which a test holds or breaks them
+}
+
+// service is the chat service with the one that makes its groups.
+type service struct {
+	*chat.Service
+	groups *groups.Service
+}
+
+// settings shape a service.
+type settings struct {
+	chat.Options
+	messaging roles.Messaging
+}
 
 // newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
-func newService(t testing.TB, store chat.Store, h *hub, people directory, change func(*chat.Options)) *chat.Service {
+func newService(t testing.TB, store roomStore, h *hub, people directory, change func(*settings)) *service {
 	t.Helper()
-	options := chat.Options{OpenRooms: true, Now: atNoon, Logger: slog.New(slog.DiscardHandler)}
+	options := settings{Options: chat.Options{OpenRooms: true, Now: atNoon, Logger: slog.New(slog.DiscardHandler)}}
 	if change != nil {
 		change(&options)
 	}
-	service := chat.New(store, h, people, h, options)
-	t.Cleanup(func() { closeService(t, service) })
-	return service
+	contacts := reach.New(options.messaging, people)
+	made := groups.New(store, contacts, options.Now)
+	s := &service{groups: made, Service: chat.New(chat.Parts{
+		Store: store, Groups: made, Reach: contacts, Emit: h, Rooms: h,
+	}, options.Options)}
+	t.Cleanup(func() { closeService(t, s) })
+	return s
 }
 
-func closeService(t testing.TB, service *chat.Service) {
+func closeService(t testing.TB, service *service) {
 	t.Helper()
-	servicetest.Close(t, service)
+	servicetest.Close(t, service.Service)
 }
 
 // send sends a message that has to be taken.
-func send(t testing.TB, service *chat.Service, who auth.Identity, out chat.Outgoing) chat.Receipt {
+func send(t testing.TB, service *service, who auth.Identity, out chat.Outgoing) chat.Receipt {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
@@ -247,7 +276,7 @@ func send(t testing.TB, service *chat.Service, who auth.Identity, out chat.Outgo
 }
 
 // enter joins a room that lets the socket in.
-func enter(t testing.TB, service *chat.Service, who auth.Identity, roomID string, s *socket) chat.Entered {
+func enter(t testing.TB, service *service, who auth.Identity, roomID string, s *socket) chat.Entered {
 	t.Helper()
 	entered, err := service.Join(t.Context(), who, chat.Entry{RoomID: roomID}, s)
 	if err != nil {
@@ -257,15 +286,20 @@ func enter(t testing.TB, service *chat.Service, who auth.Identity, roomID string
 }
 
 // group makes a group of people and returns its room id.
-func group(t testing.TB, service *chat.Service, maker auth.Identity, members ...string) string {
+func group(t testing.TB, service *service, maker auth.Identity, members ...string) string {
 	t.Helper()
-	roomID, err := service.CreateGroup(t.Context(), maker, chat.NewGroup{Name: "a group", Members: members})
+	created, err := service.groups.Create(t.Context(), maker, groups.NewGroup{Name: "a group", Members: members})
 	if err != nil {
 		t.Fatalf("create group: %v", err)
 	}
-	return roomID
+	return created.Room.String()
 }
 
 func code(err error) fault.Code { return servicetest.Code(err) }
+
+// differs is cmp.Diff for what holds rooms.
+func differs(want, got any) string {
+	return cmp.Diff(want, got, cmpopts.EquateComparable(roles.ChatRoom{}))
+}
 
 func ptr[T any](value T) *T { return &value }

@@ -118,9 +118,9 @@ func TestJoiningTogether(t *testing.T) {
 }
 
 // mustLeave tells that a socket has gone which was in these chat rooms.
-func mustLeave(t *testing.T, service *chat.Service, who auth.Identity, roomIDs []string) {
+func mustLeave(t *testing.T, service *service, who auth.Identity, rooms []roles.ChatRoom) {
 	t.Helper()
-	if err := service.Left(t.Context(), who, roomIDs); err != nil {
-		t.Errorf("left %v: %v", roomIDs, err)
+	if err := service.Left(t.Context(), who, rooms); err != nil {
+		t.Errorf("left %v: %v", rooms, err)
 	}
 }

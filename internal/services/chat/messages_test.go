@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/test/servicetest"
 )
 
 // TestAudiences looks at who hears what in each kind of room.
@@ -78,21 +77,21 @@ func TestMessageOnTheWire(t *testing.T) {
 	bobs := h.connect(person("bob", roles.Vendor))
 	receipt := send(t, service, amy, chat.Outgoing{To: "bob", Text: "<b>&\x00\u2028</b>"})
 	want := chat.Message{
-		ID: receipt.MessageID, RoomID: "dm:amy:bob", Seq: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
+		ID: receipt.MessageID, Room: servicetest.Room("dm:amy:bob"), Seq: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
 		Text: "<b>&\x00\u2028</b>", Timestamp: noon, ReadBy: []string{},
 	}
-	if diff := cmp.Diff(chat.Receipt{MessageID: want.ID, RoomID: want.RoomID, Seq: 1, Timestamp: noon}, receipt); diff != "" || receipt.MessageID == "" {
+	if diff := differs(chat.Receipt{MessageID: want.ID, Room: want.Room, Seq: 1, Timestamp: noon}, receipt); diff != "" || receipt.MessageID == "" {
 		t.Errorf("receipt (-want +got):\n%s", diff)
 	}
 	heard := bobs.take()
 	if len(heard) != 1 {
 		t.Fatalf("heard %v", heard)
 	}
-	if diff := cmp.Diff(want, decode[chat.Message](t, heard[0].Payload)); diff != "" {
+	if diff := differs(want, decode[chat.Message](t, heard[0].Payload)); diff != "" {
 		t.Errorf("delivered (-want +got):\n%s", diff)
 	}
-	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: want.RoomID})
-	if diff := cmp.Diff([]chat.Message{want}, history.Messages); diff != "" || err != nil {
+	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: want.Room.String()})
+	if diff := differs([]chat.Message{want}, history.Messages); diff != "" || err != nil {
 		t.Errorf("%v, read back (-want +got):\n%s", err, diff)
 	}
 }
@@ -102,7 +101,7 @@ func TestReplay(t *testing.T) {
 	h := &hub{}
 	now := atNoon()
 	var clock sync.Mutex
-	service := newService(t, openStore(t), h, nil, func(o *chat.Options) {
+	service := newService(t, openStore(t), h, nil, func(o *settings) {
 		o.Now = func() time.Time {
 			clock.Lock()
 			defer clock.Unlock()
@@ -116,7 +115,7 @@ func TestReplay(t *testing.T) {
 	bobs.take()
 	again := send(t, service, amy, chat.Outgoing{RoomID: "dm:amy:bob", Text: "another text", ClientID: "c1"})
 	first.Replayed = true
-	if diff := cmp.Diff(first, again); diff != "" {
+	if diff := differs(first, again); diff != "" {
 		t.Errorf("the second receipt (-first +second):\n%s", diff)
 	}
 	if heard := bobs.take(); len(heard) > 0 {
@@ -258,13 +257,13 @@ func TestOrder(t *testing.T) {
 	total := 0
 	for _, e := range watcher.take() {
 		m := decode[chat.Message](t, e.Payload)
-		if next[m.RoomID]++; m.Seq != next[m.RoomID] {
-			t.Fatalf("%s: seq %d where %d was due", m.RoomID, m.Seq, next[m.RoomID])
+		if next[m.Room.String()]++; m.Seq != next[m.Room.String()] {
+			t.Fatalf("%s: seq %d where %d was due", m.Room.String(), m.Seq, next[m.Room.String()])
 		}
-		if before := said[m.RoomID+m.UserID]; before >= m.Text && before != "" {
-			t.Fatalf("%s: %s was delivered behind %s of the same sender", m.RoomID, m.Text, before)
+		if before := said[m.Room.String()+m.UserID]; before >= m.Text && before != "" {
+			t.Fatalf("%s: %s was delivered behind %s of the same sender", m.Room.String(), m.Text, before)
 		}
-		said[m.RoomID+m.UserID] = m.Text
+		said[m.Room.String()+m.UserID] = m.Text
 		total++
 	}
 	if total != senders*each {

@@ -41,7 +41,7 @@ type Entry struct {
 
 // Entered is the outcome of Join.
 type Entered struct {
-	RoomID string `json:"roomId"`
+	Room roles.ChatRoom `json:"roomId"`
 	// LastSeq is the newest seq of the room at the moment of joining; every later message is heard live.
 	LastSeq int64    `json:"lastSeq"`
 	Members []string `json:"members,omitempty"`
@@ -49,7 +49,7 @@ type Entered struct {
 
 // historyEvent is room:history.
 type historyEvent struct {
-	RoomID string `json:"roomId"`
+	Room roles.ChatRoom `json:"roomId"`
 	History
 }
 
@@ -62,58 +62,57 @@ type History struct {
 // Join lets a socket into a room: it is sent room:history and then hears every later message, without a gap or a
 // double. It fails with room_invalid, room_forbidden and too_many_rooms.
 func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, error) {
-	members, err := s.admit(ctx, who, entry.RoomID)
+	talk, err := s.conversation(ctx, who, entry.RoomID)
 	if err != nil {
 		return Entered{}, err
 	}
-	room := roles.ChatRoom(entry.RoomID)
 	joined := slices.DeleteFunc(socket.Rooms(), func(room roles.Room) bool { return !roles.IsChatRoom(room) })
-	again := slices.Contains(joined, room)
+	again := slices.Contains(joined, talk.room.Room())
 	if !again && len(joined) >= MaxJoinedRooms {
 		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
 	}
 	// While the lock is held no message of the room is between commit and delivery, and nobody else comes or goes.
-	defer s.inOrder.Lock(entry.RoomID)()
-	before, err := s.present(ctx, who, entry.RoomID)
+	defer s.inOrder.Lock(talk.room.String())()
+	before, err := s.present(ctx, who, talk.room)
 	if err != nil {
 		return Entered{}, err
 	}
-	lastSeq, err := s.enterLocked(ctx, entry, socket, room)
+	lastSeq, err := s.enterLocked(ctx, talk.room, entry, socket)
 	if err != nil {
 		return Entered{}, err
 	}
-	if before == 0 && len(members) == 0 {
-		if err := s.tellJoined(ctx, who, entry.RoomID); err != nil {
+	if before == 0 && talk.room.Kind() == roles.OpenKind {
+		if err := s.tellJoined(ctx, who, talk.room); err != nil {
 			return Entered{}, err
 		}
 	}
-	return Entered{RoomID: entry.RoomID, LastSeq: lastSeq, Members: members}, nil
+	return Entered{Room: talk.room, LastSeq: lastSeq, Members: talk.members}, nil
 }
 
 // tellJoined tells an open room who has come, unless the socket has gone meanwhile and so joins nothing.
-func (s *Service) tellJoined(ctx context.Context, who auth.Identity, roomID string) error {
-	now, err := s.present(ctx, who, roomID)
+func (s *Service) tellJoined(ctx context.Context, who auth.Identity, room roles.ChatRoom) error {
+	now, err := s.present(ctx, who, room)
 	if err != nil || now == 0 {
 		return err
 	}
-	s.emit.Emit(ctx, EventUserJoined, userEvent(roomID, who), []roles.Room{roles.ChatRoom(roomID)}, roles.UserRoom(who.UserID))
+	s.emit.Emit(ctx, EventUserJoined, userEvent(room, who), []roles.Room{room.Room()}, roles.UserRoom(who.UserID))
 	return nil
 }
 
 // present counts a user's sockets in a chat room.
-func (s *Service) present(ctx context.Context, who auth.Identity, roomID string) (int, error) {
-	return s.rooms.SocketCount(ctx, roles.ChatRoom(roomID), roles.UserRoom(who.UserID))
+func (s *Service) present(ctx context.Context, who auth.Identity, room roles.ChatRoom) (int, error) {
+	return s.rooms.SocketCount(ctx, room.Room(), roles.UserRoom(who.UserID))
 }
 
 // enterLocked reads, sends and joins.
-func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, room roles.Room) (int64, error) {
-	lastSeq, err := s.store.LastSeq(ctx, entry.RoomID)
+func (s *Service) enterLocked(ctx context.Context, room roles.ChatRoom, entry Entry, socket Member) (int64, error) {
+	lastSeq, err := s.store.LastSeq(ctx, room)
 	if err != nil {
 		return 0, err
 	}
-	event := historyEvent{RoomID: entry.RoomID, History: History{Messages: []Message{}}}
+	event := historyEvent{Room: room, History: History{Messages: []Message{}}}
 	if entry.After == nil || *entry.After < lastSeq {
-		event.History, err = s.readHistory(ctx, entry.RoomID, newPage(nil, entry.After, entry.Limit))
+		event.History, err = s.readHistory(ctx, room, newPage(nil, entry.After, entry.Limit))
 		if err != nil {
 			return 0, err
 		}
@@ -121,54 +120,54 @@ func (s *Service) enterLocked(ctx context.Context, entry Entry, socket Member, r
 	if err := socket.Emit(EventHistory, event); err != nil {
 		return 0, fmt.Errorf("send history: %w", err)
 	}
-	socket.Join(room)
+	socket.Join(room.Room())
 	return lastSeq, nil
 }
 
 // Leave takes a socket out of a room; leaving a room one is not in succeeds.
 func (s *Service) Leave(ctx context.Context, who auth.Identity, roomID string, socket Member) error {
-	if err := roles.CheckChatRoom(roomID); err != nil {
+	room, err := roles.ParseChatRoom(roomID)
+	if err != nil {
 		invalid := fault.New(fault.RoomInvalid, "This is no chat room's id")
 		invalid.Field = "roomId"
 		return invalid
 	}
-	room := roles.ChatRoom(roomID)
-	if !slices.Contains(socket.Rooms(), room) {
+	if !slices.Contains(socket.Rooms(), room.Room()) {
 		return nil
 	}
-	socket.Leave(room)
-	return s.Left(ctx, who, []string{roomID})
+	socket.Leave(room.Room())
+	return s.Left(ctx, who, []roles.ChatRoom{room})
 }
 
-// Left tells the open rooms among roomIDs that the user has left them, if that was the user's last socket there.
-func (s *Service) Left(ctx context.Context, who auth.Identity, roomIDs []string) error {
+// Left tells the open ones among rooms that the user has left them, if that was the user's last socket there.
+func (s *Service) Left(ctx context.Context, who auth.Identity, rooms []roles.ChatRoom) error {
 	var failed error
-	for _, roomID := range roomIDs {
-		if !roles.IsDirectRoom(roomID) && !roles.IsGroupRoom(roomID) {
-			failed = errors.Join(failed, s.leftOpen(ctx, who, roomID))
+	for _, room := range rooms {
+		if room.Kind() == roles.OpenKind {
+			failed = errors.Join(failed, s.leftOpen(ctx, who, room))
 		}
 	}
 	return failed
 }
 
 // leftOpen holds back joins meanwhile, so that who leaves and comes back at once is not told of in the wrong order.
-func (s *Service) leftOpen(ctx context.Context, who auth.Identity, roomID string) error {
-	defer s.inOrder.Lock(roomID)()
-	left, err := s.present(ctx, who, roomID)
+func (s *Service) leftOpen(ctx context.Context, who auth.Identity, room roles.ChatRoom) error {
+	defer s.inOrder.Lock(room.String())()
+	left, err := s.present(ctx, who, room)
 	if err == nil && left == 0 {
-		s.emit.Emit(ctx, EventUserLeft, userEvent(roomID, who), []roles.Room{roles.ChatRoom(roomID)}, roles.UserRoom(who.UserID))
+		s.emit.Emit(ctx, EventUserLeft, userEvent(room, who), []roles.Room{room.Room()}, roles.UserRoom(who.UserID))
 	}
 	return err
 }
 
 type roomUser struct {
-	RoomID   string `json:"roomId"`
-	UserID   string `json:"userId"`
-	Username string `json:"username"`
+	Room     roles.ChatRoom `json:"roomId"`
+	UserID   string         `json:"userId"`
+	Username string         `json:"username"`
 }
 
-func userEvent(roomID string, who auth.Identity) roomUser {
-	return roomUser{RoomID: roomID, UserID: who.UserID, Username: who.Username}
+func userEvent(room roles.ChatRoom, who auth.Identity) roomUser {
+	return roomUser{Room: room, UserID: who.UserID, Username: who.Username}
 }
 
 // HistoryQuery asks for a page of a room's messages.
@@ -181,20 +180,21 @@ type HistoryQuery struct {
 
 // History returns a page of a room's messages. It fails with room_invalid and room_forbidden.
 func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQuery) (History, error) {
-	if _, err := s.admit(ctx, who, query.RoomID); err != nil {
+	talk, err := s.conversation(ctx, who, query.RoomID)
+	if err != nil {
 		return History{}, err
 	}
 	if query.Before != nil && query.After != nil {
 		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
 	}
-	return s.readHistory(ctx, query.RoomID, newPage(query.Before, query.After, query.Limit))
+	return s.readHistory(ctx, talk.room, newPage(query.Before, query.After, query.Limit))
 }
 
 // readHistory reads one message more than the page has, to tell whether there are more.
-func (s *Service) readHistory(ctx context.Context, roomID string, asked Page) (History, error) {
+func (s *Service) readHistory(ctx context.Context, room roles.ChatRoom, asked Page) (History, error) {
 	size := asked.Limit
 	asked.Limit++
-	messages, err := s.store.History(ctx, roomID, asked)
+	messages, err := s.store.History(ctx, room, asked)
 	switch {
 	case err != nil:
 		return History{}, err

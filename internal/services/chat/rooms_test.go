@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/test/servicetest"
 )
 
 // page is room:history.
@@ -74,7 +75,7 @@ func TestJoinSendsHistory(t *testing.T) {
 			if test.entry.RoomID == "hall" {
 				wantLast = 0
 			}
-			if diff := cmp.Diff(chat.Entered{RoomID: test.entry.RoomID, LastSeq: wantLast}, entered); diff != "" || err != nil {
+			if diff := differs(chat.Entered{Room: servicetest.Room(test.entry.RoomID), LastSeq: wantLast}, entered); diff != "" || err != nil {
 				t.Fatalf("%v, outcome (-want +got):\n%s", err, diff)
 			}
 			heard := s.take()
@@ -88,7 +89,7 @@ func TestJoinSendsHistory(t *testing.T) {
 			if diff := cmp.Diff(test.want, seqs(got.Messages)); diff != "" || got.HasMore != test.more || got.RoomID != test.entry.RoomID {
 				t.Errorf("hasMore %v, seqs (-want +got):\n%s", got.HasMore, diff)
 			}
-			if !slices.Contains(s.Rooms(), roles.ChatRoom(test.entry.RoomID)) {
+			if !slices.Contains(s.Rooms(), servicetest.Room(test.entry.RoomID).Room()) {
 				t.Error("the socket is not in the room")
 			}
 		})
@@ -148,7 +149,7 @@ func TestFailedJoin(t *testing.T) {
 	if _, err := service.Join(t.Context(), amy, chat.Entry{RoomID: "lobby"}, s); err == nil {
 		t.Error("joined without the history")
 	}
-	if slices.Contains(s.Rooms(), roles.ChatRoom("lobby")) {
+	if slices.Contains(s.Rooms(), servicetest.Room("lobby").Room()) {
 		t.Error("the socket is in the room")
 	}
 	// A socket that goes while it is being sent the history takes no place either, and is not announced.
@@ -238,53 +239,6 @@ func TestHistoryPages(t *testing.T) {
 	_, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", Before: ptr(int64(5)), After: ptr(int64(1))})
 	if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != "after" {
 		t.Errorf("before and after together: %v", err)
-	}
-}
-
-func TestCreateGroup(t *testing.T) {
-	t.Parallel()
-	store := openStore(t)
-	service := newService(t, store, &hub{}, nil, nil)
-	amy := person("amy", roles.Driver)
-	others := func(n int) []string {
-		ids := []string{}
-		for i := range n {
-			ids = append(ids, fmt.Sprintf("u%03d", i))
-		}
-		return ids
-	}
-	for name, test := range map[string]struct {
-		members []string
-		want    int
-		code    fault.Code
-	}{
-		"two":               {[]string{"bob"}, 2, ""},
-		"the maker named":   {[]string{"amy", "bob"}, 2, ""},
-		"repeats":           {[]string{"bob", "bob", "cem", "bob"}, 3, ""},
-		"as many as may be": {others(499), 500, ""},
-		"one too many":      {others(500), 0, fault.InvalidPayload},
-		"repeats of 499":    {append(others(499), others(400)...), 500, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			given := slices.Clone(test.members)
-			roomID, err := service.CreateGroup(t.Context(), amy, chat.NewGroup{Name: "g", Members: test.members})
-			if code(err) != test.code {
-				t.Fatalf("%v, want %q", err, test.code)
-			}
-			if !slices.Equal(given, test.members) {
-				t.Error("the caller's list was changed")
-			}
-			if test.code != "" {
-				if fault.From(err).Field != "members" {
-					t.Errorf("the fault names %q", fault.From(err).Field)
-				}
-				return
-			}
-			members, err := store.Members(t.Context(), roomID)
-			if err != nil || len(members) != test.want || !slices.Contains(members, "amy") || !roles.IsGroupRoom(roomID) {
-				t.Errorf("%s has %d members, want %d (%v)", roomID, len(members), test.want, err)
-			}
-		})
 	}
 }
 

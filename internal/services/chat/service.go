@@ -29,10 +29,15 @@ type Emitter interface {
 	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 }
 
-// Directory knows people's roles.
-type Directory interface {
-	// RoleOf returns a person's role; known is false for someone the server has never seen.
-	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
+// Groups knows who belongs to a group.
+type Groups interface {
+	// Members returns them in the order of user id, none for an unknown group. The list must not be changed.
+	Members(ctx context.Context, room roles.ChatRoom) ([]string, error)
+}
+
+// Reach says who may write to whom. MayWrite fails with not_found and forbidden.
+type Reach interface {
+	MayWrite(ctx context.Context, sender auth.Identity, userID string) error
 }
 
 // Rooms counts the sockets that stand in all of the rooms, on whichever node.
@@ -40,11 +45,19 @@ type Rooms interface {
 	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
 }
 
+// Parts are what a Service stands upon.
+type Parts struct {
+	Store  Store
+	Groups Groups
+	Reach  Reach
+	Emit   Emitter
+	Rooms  Rooms
+}
+
 // Options shapes a Service.
 type Options struct {
 	// OpenRooms lets any authenticated user into any room that is neither direct nor a group.
 	OpenRooms bool
-	Messaging roles.Messaging
 	// Retention is how long messages are kept; 0 keeps them for ever.
 	Retention time.Duration
 	Now       func() time.Time
@@ -59,12 +72,13 @@ const (
 // Service takes messages, keeps them and delivers them in the order of their rooms.
 type Service struct {
 	store   Store
+	groups  Groups
+	reach   Reach
 	emit    Emitter
-	people  Directory
 	rooms   Rooms
 	options Options
 	log     *slog.Logger
-	writer  *groupcommit.Writer[Draft, Appended]
+	writer  *groupcommit.Writer[submission, Appended]
 
 	// inOrder holds back a join to a room while messages of that room are between commit and delivery, so that what a
 	// joiner reads from the disk and what it hears live meet without a gap or a double.
@@ -72,11 +86,14 @@ type Service struct {
 }
 
 // New returns a running Service; Close stops it.
-func New(store Store, emit Emitter, people Directory, rooms Rooms, options Options) *Service {
+func New(parts Parts, options Options) *Service {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	s := &Service{store: store, emit: emit, people: people, rooms: rooms, options: options, log: options.Logger}
+	s := &Service{
+		store: parts.Store, groups: parts.Groups, reach: parts.Reach, emit: parts.Emit, rooms: parts.Rooms,
+		options: options, log: options.Logger,
+	}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{MaxBatch: maxMessagesPerCommit, MaxPending: maxPendingMessages})
 	return s
@@ -96,57 +113,76 @@ type Outgoing struct {
 
 // Receipt tells a sender where the message has found its place. The message is on disk.
 type Receipt struct {
-	MessageID string `json:"messageId"`
-	RoomID    string `json:"roomId"`
-	Seq       int64  `json:"seq"`
-	Timestamp int64  `json:"timestamp"`
+	MessageID string         `json:"messageId"`
+	Room      roles.ChatRoom `json:"roomId"`
+	Seq       int64          `json:"seq"`
+	Timestamp int64          `json:"timestamp"`
 	// Replayed is set where the message had been sent before under the same clientId.
 	Replayed bool `json:"-"`
 }
 
+// submission is a message on its way to the disk.
+type submission struct {
+	draft Draft
+	talk  conversation
+}
+
 // Pending is a message on its way to the disk.
 type Pending struct {
-	ticket *groupcommit.Ticket[Draft, Appended]
+	ticket *groupcommit.Ticket[submission, Appended]
 }
 
 // Submit queues a message; messages of one caller keep their order. It fails with room_invalid, room_forbidden,
 // forbidden (the policy keeps the sender from the recipient), not_found (a reply to no message of the room), and
 // unavailable under overload.
 func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (*Pending, error) {
-	roomID := out.RoomID
-	if out.To != "" {
-		roomID = roles.DirectRoom(who.UserID, out.To)
-	}
-	members, err := s.admit(ctx, who, roomID)
+	talk, err := s.addressed(ctx, who, out)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayWrite(ctx, who, roomID); err != nil {
+	if err := s.mayWrite(ctx, who, talk.room); err != nil {
 		return nil, err
 	}
-	if out.ReplyTo != "" {
-		_, found, err := s.store.MessageByID(ctx, roomID, out.ReplyTo)
-		switch {
-		case err != nil:
-			return nil, err
-		case !found:
-			notThere := fault.New(fault.NotFound, "The message replied to is not in this room")
-			notThere.Field = "replyTo"
-			return nil, notThere
-		}
+	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
+		return nil, err
 	}
-	ticket, err := s.writer.Submit(Draft{
+	ticket, err := s.writer.Submit(submission{talk: talk, draft: Draft{
 		Message: Message{
-			ID: newID(), RoomID: roomID, UserID: who.UserID, Username: who.Username, Role: who.Role,
+			ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 			Text: out.Text, ReplyTo: out.ReplyTo, Timestamp: s.options.Now().UnixMilli(), ReadBy: []string{},
 		},
 		ClientID: out.ClientID,
-		Members:  members,
-	})
+	}})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}
 	return &Pending{ticket: ticket}, nil
+}
+
+// addressed is the conversation in which a message is to be said.
+func (s *Service) addressed(ctx context.Context, who auth.Identity, out Outgoing) (conversation, error) {
+	if out.To == "" {
+		return s.conversation(ctx, who, out.RoomID)
+	}
+	room, err := roles.DirectRoom(who.UserID, out.To)
+	if err != nil {
+		return conversation{}, fault.Invalid("to", "to must be "+roles.UserIDForm)
+	}
+	return s.mayBeIn(ctx, who, room)
+}
+
+// checkReply fails with not_found where there is no such message in the room.
+func (s *Service) checkReply(ctx context.Context, room roles.ChatRoom, messageID string) error {
+	if messageID == "" {
+		return nil
+	}
+	_, found, err := s.store.MessageByID(ctx, room, messageID)
+	if err != nil || found {
+		return err
+	}
+	notThere := fault.New(fault.NotFound, "The message replied to is not in this room")
+	notThere.Field = "replyTo"
+	return notThere
 }
 
 // Wait returns the receipt once the message is on disk and delivered to those online.
@@ -164,7 +200,7 @@ func receipt(m Appended, err error) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, fault.Down(err)
 	}
-	return Receipt{MessageID: m.ID, RoomID: m.RoomID, Seq: m.Seq, Timestamp: m.Timestamp, Replayed: m.Replayed}, nil
+	return Receipt{MessageID: m.ID, Room: m.Room, Seq: m.Seq, Timestamp: m.Timestamp, Replayed: m.Replayed}, nil
 }
 
 // Send is Submit and Wait in one.
@@ -177,9 +213,13 @@ func (s *Service) Send(ctx context.Context, who auth.Identity, out Outgoing) (Re
 }
 
 // commit stores a batch in one transaction and then delivers it. Every room of the batch is locked for both steps.
-func (s *Service) commit(ctx context.Context, drafts []Draft) ([]Appended, error) {
-	unlock := s.lockRooms(drafts)
+func (s *Service) commit(ctx context.Context, batch []submission) ([]Appended, error) {
+	unlock := s.lockRooms(batch)
 	defer unlock()
+	drafts := make([]Draft, len(batch))
+	for i := range batch {
+		drafts[i] = batch[i].draft
+	}
 	appended, err := s.store.AppendMessages(ctx, drafts)
 	if err != nil {
 		s.log.ErrorContext(ctx, "messages not stored", "messages", len(drafts), "error", err)
@@ -187,32 +227,18 @@ func (s *Service) commit(ctx context.Context, drafts []Draft) ([]Appended, error
 	}
 	for i := range appended {
 		if !appended[i].Replayed {
-			s.emit.Emit(ctx, EventMessage, appended[i].Message,
-				audience(appended[i].RoomID, drafts[i].Members, appended[i].UserID))
+			s.emit.Emit(ctx, EventMessage, appended[i].Message, batch[i].talk.audience(appended[i].UserID))
 		}
 	}
 	return appended, nil
 }
 
-func (s *Service) lockRooms(drafts []Draft) (unlock func()) {
-	rooms := make([]string, 0, len(drafts))
-	for i := range drafts {
-		rooms = append(rooms, drafts[i].RoomID)
+func (s *Service) lockRooms(batch []submission) (unlock func()) {
+	rooms := make([]string, 0, len(batch))
+	for i := range batch {
+		rooms = append(rooms, batch[i].talk.room.String())
 	}
 	return s.inOrder.Lock(rooms...)
-}
-
-// audience names the rooms that hear what happens in a chat room: its members wherever they are, or, for an open room,
-// who has joined it. The actor's own sockets always hear it.
-func audience(roomID string, members []string, actor string) []roles.Room {
-	if len(members) == 0 {
-		return []roles.Room{roles.ChatRoom(roomID), roles.UserRoom(actor)}
-	}
-	rooms := make([]roles.Room, 0, len(members))
-	for _, member := range members {
-		rooms = append(rooms, roles.UserRoom(member))
-	}
-	return rooms
 }
 
 // newID returns a UUID version 7 (RFC 9562): unique, and sorted by time of making.

@@ -3,20 +3,19 @@ package chat
 
 import (
 	"context"
-	"errors"
 
 	"rolecall/internal/roles"
 )
 
 // Message is one stored message, as clients see it.
 type Message struct {
-	ID       string     `json:"id"`
-	RoomID   string     `json:"roomId"`
-	Seq      int64      `json:"seq"`
-	UserID   string     `json:"userId"`
-	Username string     `json:"username"`
-	Role     roles.Role `json:"role"`
-	Text     string     `json:"text"`
+	ID       string         `json:"id"`
+	Room     roles.ChatRoom `json:"roomId"`
+	Seq      int64          `json:"seq"`
+	UserID   string         `json:"userId"`
+	Username string         `json:"username"`
+	Role     roles.Role     `json:"role"`
+	Text     string         `json:"text"`
 	// ReplyTo is the id of an earlier message of the same room.
 	ReplyTo string `json:"replyTo,omitempty"`
 	// Timestamp is when the server took the message, Unix milliseconds.
@@ -31,8 +30,6 @@ type Draft struct {
 	// ClientID is the sender's own id for the message, "" where none was given. A second draft with the same room,
 	// sender and ClientID is the first one sent again.
 	ClientID string
-	// Members lists who belongs to a direct room or group, empty for an open room.
-	Members []string
 }
 
 // Appended is where a draft has found its place.
@@ -51,24 +48,12 @@ type Page struct {
 	Limit         int
 }
 
-// Group is a room with chosen members.
-type Group struct {
-	RoomID    string
-	Name      string
-	CreatedBy string
-	// CreatedAt is Unix milliseconds.
-	CreatedAt int64
-	Members   []string
-}
-
 // ReadMark says how far a user has read a room.
 type ReadMark struct {
-	RoomID, UserID string
-	Seq            int64
+	Room   roles.ChatRoom
+	UserID string
+	Seq    int64
 }
-
-// ErrRoomExists tells that a room of this id is there already.
-var ErrRoomExists = errors.New("room exists")
 
 // Store keeps rooms, messages and read marks.
 type Store interface {
@@ -77,15 +62,11 @@ type Store interface {
 	AppendMessages(ctx context.Context, drafts []Draft) ([]Appended, error)
 	// History returns messages in the order of seq: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy is filled in.
-	History(ctx context.Context, roomID string, page Page) ([]Message, error)
+	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
 	// LastSeq returns the newest seq of a room, 0 for a room without messages.
-	LastSeq(ctx context.Context, roomID string) (int64, error)
+	LastSeq(ctx context.Context, room roles.ChatRoom) (int64, error)
 	// MessageByID returns one message of a room; found is false where the room has none of that id.
-	MessageByID(ctx context.Context, roomID, messageID string) (message Message, found bool, err error)
-	// CreateGroup stores a group and its members. It fails with ErrRoomExists where there is a room of that id already.
-	CreateGroup(ctx context.Context, group Group) error
-	// Members returns who belongs to a group, in the order of user id; empty for an unknown one.
-	Members(ctx context.Context, roomID string) ([]string, error)
+	MessageByID(ctx context.Context, room roles.ChatRoom, messageID string) (message Message, found bool, err error)
 	// MarkRead moves a user's mark forward, never back; it returns whether the mark has moved and how many messages by
 	// others lie beyond it.
 	MarkRead(ctx context.Context, mark ReadMark) (moved bool, unread int, err error)

@@ -11,7 +11,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
-	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 	"rolecall/internal/store"
 	"rolecall/test/servicetest"
@@ -145,8 +145,8 @@ func (b *bench) leave(t testing.TB, who auth.Identity) {
 // converse makes two people share a group.
 func (b *bench) converse(t testing.TB, first, second string) {
 	t.Helper()
-	err := b.store.Chat.CreateGroup(context.Background(), chat.Group{
-		RoomID: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
+	err := b.store.Groups.CreateGroup(context.Background(), groups.Group{
+		Room: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
 	})
 	if err != nil {
 		t.Fatal(err)

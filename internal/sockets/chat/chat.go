@@ -13,7 +13,9 @@ import (
 	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/page"
+	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 	"rolecall/internal/sockets/event"
 )
@@ -21,20 +23,21 @@ import (
 // Handlers answers the chat events of one namespace.
 type Handlers struct {
 	chat   *chat.Service
+	groups *groups.Service
 	people *people.Service
 	log    *slog.Logger
 }
 
 // New returns the handlers of the chat domain.
-func New(rooms *chat.Service, directory *people.Service, log *slog.Logger) *Handlers {
-	return &Handlers{chat: rooms, people: directory, log: log}
+func New(rooms *chat.Service, members *groups.Service, directory *people.Service, log *slog.Logger) *Handlers {
+	return &Handlers{chat: rooms, groups: members, people: directory, log: log}
 }
 
 // Register implements the sockets package's Domain.
 func (h *Handlers) Register(r *event.Router) {
 	event.OnSocket(r, "room:join", access.JoinRoom(), h.join)
 	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
-	event.On(r, "room:create", access.CreateGroup(), h.create)
+	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History)
 	event.On(r, "chat:typing", access.ShowTyping(), call.Done(h.chat.Typing))
@@ -58,7 +61,7 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 }
 
 // Farewell tells the rooms a socket was in that it has gone.
-func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []string) {
+func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {
 	if err := h.chat.Left(ctx, who, chatRooms); err != nil {
 		h.log.ErrorContext(ctx, "rooms not told who has left", "user", who.UserID, "error", err)
 	}
@@ -105,15 +108,6 @@ func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (ch
 
 func (h *Handlers) leave(ctx context.Context, caller *event.Caller, in roomRef) (call.Nothing, error) {
 	return call.Nothing{}, h.chat.Leave(ctx, caller.Who, in.RoomID, caller)
-}
-
-type created struct {
-	RoomID string `json:"roomId"`
-}
-
-func (h *Handlers) create(ctx context.Context, who auth.Identity, in chat.NewGroup) (created, error) {
-	roomID, err := h.chat.CreateGroup(ctx, who, in)
-	return created{RoomID: roomID}, err
 }
 
 type unread struct {

@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
+	"rolecall/test/servicetest"
 )
 
 func BenchmarkAppendMessages(b *testing.B) {
@@ -24,7 +25,7 @@ func BenchmarkAppendMessages(b *testing.B) {
 					n++
 					drafts[i] = chat.Draft{
 						Message: chat.Message{
-							ID: fmt.Sprintf("%032d", n), RoomID: fmt.Sprintf("room-%d", n%20), UserID: "u1", Username: "Ann",
+							ID: fmt.Sprintf("%032d", n), Room: servicetest.Room(fmt.Sprintf("room-%d", n%20)), UserID: "u1", Username: "Ann",
 							Role: roles.Driver, Text: "On my way, there in ten minutes", Timestamp: int64(n),
 						},
 						ClientID: fmt.Sprintf("client-%d", n),
@@ -124,14 +125,14 @@ func BenchmarkHistory(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 200 {
 		_, err := store.Chat.AppendMessages(b.Context(), []chat.Draft{{Message: chat.Message{
-			ID: fmt.Sprint(n), RoomID: "room", UserID: "u1", Role: roles.Driver, Text: "On my way"}}})
+			ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Role: roles.Driver, Text: "On my way"}}})
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if page, err := store.Chat.History(b.Context(), "room", chat.Page{Limit: 51}); err != nil || len(page) != 51 {
+		if page, err := store.Chat.History(b.Context(), servicetest.Room("room"), chat.Page{Limit: 51}); err != nil || len(page) != 51 {
 			b.Fatalf("%d messages, error %v", len(page), err)
 		}
 	}
@@ -163,7 +164,7 @@ func BenchmarkDeleteChunk(b *testing.B) {
 		for i := range drafts {
 			n++
 			drafts[i] = chat.Draft{
-				Message:  chat.Message{ID: fmt.Sprint(n), RoomID: "room", UserID: "u1", Text: "On my way", Timestamp: int64(n)},
+				Message:  chat.Message{ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Text: "On my way", Timestamp: int64(n)},
 				ClientID: fmt.Sprint(n),
 			}
 		}

@@ -22,6 +22,7 @@ import (
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store"
+	"rolecall/test/servicetest"
 	"rolecall/test/storetest"
 )
 
@@ -65,7 +66,8 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }
 // suite is a store as the contract suite takes it.
 func suite(s *store.Store) storetest.Store {
 	return storetest.Store{
-		Chat: s.Chat, Notices: s.Notices, People: s.People, Tracking: s.Tracking, Conversations: s.Conversations,
+		Chat: s.Chat, Groups: s.Groups, Notices: s.Notices, People: s.People, Tracking: s.Tracking,
+		Conversations: s.Conversations,
 	}
 }
 
@@ -169,8 +171,8 @@ func TestClosed(t *testing.T) {
 	}
 	closeStore(t, store)
 	closeStore(t, store) // a second time is no failure
-	_, sent := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", RoomID: "r"}}})
-	_, read := store.Chat.LastSeq(t.Context(), "r")
+	_, sent := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}})
+	_, read := store.Chat.LastSeq(t.Context(), servicetest.Room("r"))
 	for name, err := range map[string]error{
 		"ping": store.Ping(t.Context()), "append": sent, "read": read,
 		"shared write": store.People.SaveUser(t.Context(), people.User{UserID: "u1"}),
@@ -187,7 +189,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 	const readers = 50
 	path := file(t)
 	store := open(t, path)
-	if _, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", RoomID: "r"}}}); err != nil {
+	if _, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}}); err != nil {
 		t.Fatal(err)
 	}
 	other := inspect(t, path)
@@ -202,7 +204,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 	for i := range readers {
 		id := fmt.Sprint(i)
 		callers.Go(func() {
-			_, _, marked := store.Chat.MarkRead(ctx, chat.ReadMark{RoomID: "r", UserID: id, Seq: 1})
+			_, _, marked := store.Chat.MarkRead(ctx, chat.ReadMark{Room: servicetest.Room("r"), UserID: id, Seq: 1})
 			if !errors.Is(marked, context.DeadlineExceeded) {
 				t.Errorf("error %v, want that of the context", marked)
 			}
@@ -234,7 +236,7 @@ func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
 	store := open(t, path)
 	for seq := range int64(50) {
 		_, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{
-			ID: string(rune('A' + seq)), RoomID: "room", UserID: "u1"}}})
+			ID: string(rune('A' + seq)), Room: servicetest.Room("room"), UserID: "u1"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +250,7 @@ func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := open(t, copied).Chat.LastSeq(t.Context(), "room"); err != nil || got != 50 {
+	if got, err := open(t, copied).Chat.LastSeq(t.Context(), servicetest.Room("room")); err != nil || got != 50 {
 		t.Fatalf("after the crash the last seq is %d, error %v; want 50", got, err)
 	}
 }
@@ -256,7 +258,7 @@ func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
 func TestFailedBatchLeavesNothing(t *testing.T) {
 	store := open(t, file(t))
 	message := func(id string) chat.Draft {
-		return chat.Draft{Message: chat.Message{ID: id, RoomID: "room", UserID: "u1"}}
+		return chat.Draft{Message: chat.Message{ID: id, Room: servicetest.Room("room"), UserID: "u1"}}
 	}
 	if _, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{message("a"), message("b"), message("a")}); err == nil {
 		t.Fatal("a message id was given twice without an error")

@@ -9,7 +9,9 @@ import (
 	"math"
 	"slices"
 
+	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -21,7 +23,7 @@ func (s *Store) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat
 	}
 	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		batch := appending{
-			Store: s, tx: tx, rooms: make(map[string]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
+			Store: s, tx: tx, rooms: make(map[roles.ChatRoom]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
 		}
 		for i := range drafts {
 			placed, err := batch.place(ctx, &drafts[i])
@@ -43,7 +45,7 @@ type appending struct {
 	*Store
 	tx     *sql.Tx
 	insert *sql.Stmt
-	rooms  map[string]*room // those of the batch, with the last seq given so far
+	rooms  map[roles.ChatRoom]*room // those of the batch, with the last seq given so far
 }
 
 // place stores a draft under the next seq of its room, or finds the message it was sent as before.
@@ -69,13 +71,13 @@ func (a *appending) place(ctx context.Context, draft *chat.Draft) (chat.Appended
 
 // replay returns the message that a draft was first sent as.
 func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (chat.Appended, error) {
-	message, err := scanMessage(a.tx.StmtContext(ctx, a.sql.selectSent).
+	message, err := messagesOf(draft.Room)(a.tx.StmtContext(ctx, a.sql.selectSent).
 		QueryRowContext(ctx, room.number, draft.UserID, draft.ClientID))
 	if err != nil {
 		return chat.Appended{}, fmt.Errorf("find message sent before: %w", err)
 	}
 	found := []chat.Message{message}
-	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.RoomID, message.Seq)
+	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.Room.String(), message.Seq)
 	readers, err := sqlite.Collect(rows, err, scanReader)
 	if err != nil {
 		return chat.Appended{}, fmt.Errorf("read marks: %w", err)
@@ -86,19 +88,19 @@ func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (
 
 // roomOf returns a draft's room, made by its first message.
 func (a *appending) roomOf(ctx context.Context, draft *chat.Draft) (*room, error) {
-	if known, ok := a.rooms[draft.RoomID]; ok {
+	if known, ok := a.rooms[draft.Room]; ok {
 		return known, nil
 	}
-	found, err := a.findRoom(ctx, a.tx, draft.RoomID)
+	found, err := a.findRoom(ctx, a.tx, draft.Room)
 	if errors.Is(err, sql.ErrNoRows) {
-		found, err = a.createRoom(ctx, a.tx, chat.Group{
-			RoomID: draft.RoomID, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Members,
+		found, err = a.createRoom(ctx, a.tx, groups.Group{
+			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Room.People(),
 		})
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.rooms[draft.RoomID] = found
+	a.rooms[draft.Room] = found
 	return found, nil
 }
 
@@ -113,21 +115,21 @@ func (a *appending) saveRooms(ctx context.Context) error {
 }
 
 // History implements chat.Store.
-func (s *Store) History(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, error) {
-	messages, err := s.history(ctx, roomID, page)
+func (s *Store) History(ctx context.Context, room roles.ChatRoom, page chat.Page) ([]chat.Message, error) {
+	messages, err := s.history(ctx, room, page)
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	return messages, nil
 }
 
-func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]chat.Message, error) {
+func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page) ([]chat.Message, error) {
 	statement, backwards := s.sql.selectOldest, page.After == 0
 	if backwards {
 		statement = s.sql.selectLatest
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
-	messages, err := sqlite.ReadAll(ctx, s.db, statement, scanMessage, roomID, page.After, before, max(page.Limit, 0))
+	messages, err := sqlite.ReadAll(ctx, s.db, statement, messagesOf(room), room.String(), page.After, before, max(page.Limit, 0))
 	if err != nil || len(messages) == 0 {
 		return messages, err
 	}
@@ -138,8 +140,8 @@ func (s *Store) history(ctx context.Context, roomID string, page chat.Page) ([]c
 }
 
 // MessageByID implements chat.Store.
-func (s *Store) MessageByID(ctx context.Context, roomID, messageID string) (chat.Message, bool, error) {
-	message, err := sqlite.ReadOne(ctx, s.db, s.sql.selectMessage, scanMessage, roomID, messageID)
+func (s *Store) MessageByID(ctx context.Context, room roles.ChatRoom, messageID string) (chat.Message, bool, error) {
+	message, err := sqlite.ReadOne(ctx, s.db, s.sql.selectMessage, messagesOf(room), room.String(), messageID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return chat.Message{}, false, nil
 	}
@@ -162,10 +164,13 @@ func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int,
 	return gone, nil
 }
 
-func scanMessage(row sqlite.Scanner) (m chat.Message, err error) {
-	m.ReadBy = []string{}
-	err = row.Scan(&m.ID, &m.RoomID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
-	return m, err
+// messagesOf scans messages of a room.
+func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) {
+	return func(row sqlite.Scanner) (chat.Message, error) {
+		m := chat.Message{Room: room, ReadBy: []string{}}
+		err := row.Scan(&m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
+		return m, err
+	}
 }
 
 // reader is how far somebody has read a room.
@@ -178,7 +183,7 @@ func scanReader(row sqlite.Scanner) (r reader, err error) { return r, row.Scan(&
 
 // fillReaders sets ReadBy of messages of one room, which are in the order of seq.
 func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
-	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReadersBeside, scanReader, messages[0].RoomID, messages[0].Seq)
+	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReadersBeside, scanReader, messages[0].Room.String(), messages[0].Seq)
 	if err != nil {
 		return fmt.Errorf("read marks: %w", err)
 	}

@@ -7,12 +7,16 @@ import (
 	"fmt"
 
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/store/sqlite"
 )
 
-var _ chat.Store = (*Store)(nil)
+var (
+	_ chat.Store   = (*Store)(nil)
+	_ groups.Store = (*Store)(nil)
+)
 
-// Store implements chat.Store.
+// Store implements the stores of chat and of its groups.
 type Store struct {
 	db  *sqlite.DB
 	sql statements
@@ -38,7 +42,7 @@ type statements struct {
 	selectLatest, selectOldest, selectMessage, selectReadersBeside *sql.Stmt
 }
 
-const messageColumns = `m.message_id, r.room_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
+const messageColumns = `m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
 
 const selectReaders = `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
 	WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.user_id`
@@ -58,7 +62,7 @@ func (s *statements) writes() sqlite.Statements {
 			(message_id, room, seq, user_id, username, role, text, reply_to, timestamp, client_id)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (room, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
-		&s.selectSent: `SELECT ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+		&s.selectSent: `SELECT ` + messageColumns + ` FROM messages m
 			WHERE m.room = ? AND m.user_id = ? AND m.client_id = ?`,
 		&s.selectReaders: selectReaders,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (

@@ -9,10 +9,14 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 )
 
+// direct is the id of a direct room.
+func direct(a, b string) string { return "dm:" + min(a, b) + ":" + max(a, b) }
+
 // everyDoor tries every operation on a room and returns what each answered.
-func everyDoor(t *testing.T, service *chat.Service, h *hub, who auth.Identity, roomID string) map[string]error {
+func everyDoor(t *testing.T, service *service, h *hub, who auth.Identity, roomID string) map[string]error {
 	t.Helper()
 	_, join := service.Join(t.Context(), who, chat.Entry{RoomID: roomID}, h.connect(who))
 	_, history := service.History(t.Context(), who, chat.HistoryQuery{RoomID: roomID})
@@ -32,7 +36,7 @@ func TestAdmission(t *testing.T) {
 	h := &hub{}
 	store := openStore(t)
 	service := newService(t, store, h, nil, nil)
-	closed := newService(t, store, h, nil, func(o *chat.Options) { o.OpenRooms = false })
+	closed := newService(t, store, h, nil, func(o *settings) { o.OpenRooms = false })
 	everyID := []string{"u-admin", "u-driver", "u-company", "u-provider", "u-vendor"}
 	theirs := group(t, service, person("maker", roles.Admin), everyID...)
 	notTheirs := group(t, service, person("maker", roles.Admin), "somebody")
@@ -45,11 +49,13 @@ func TestAdmission(t *testing.T) {
 				name, roomID string
 				want, closed fault.Code // with open rooms on, and off
 			}{
-				{"own direct room", roles.DirectRoom(me.UserID, "friend"), "", ""},
-				{"direct room with oneself", roles.DirectRoom(me.UserID, me.UserID), "", ""},
-				{"longest direct room", roles.DirectRoom(me.UserID, long), "", ""},
-				{"others' direct room", roles.DirectRoom("friend", "stranger"), fault.RoomForbidden, fault.RoomForbidden},
-				{"direct room, wrong order", "dm:zoe:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
+				{"own direct room", direct(me.UserID, "friend"), "", ""},
+				{"direct room with oneself", direct(me.UserID, me.UserID), "", ""},
+				{"longest direct room", direct(me.UserID, long), "", ""},
+				{"others' direct room", direct("friend", "stranger"), fault.RoomForbidden, fault.RoomForbidden},
+				{"direct room, in the other order", "dm:zoe:" + me.UserID, "", ""},
+				{"direct room with an id of an identity provider", "dm:" + me.UserID + ":auth0|5f@x.org", "", ""},
+				{"others' direct room, in the other order", "dm:stranger:friend", fault.RoomForbidden, fault.RoomForbidden},
 				{"direct room of three", "dm:a:b:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
 				{"direct room of one", "dm:" + me.UserID, fault.RoomInvalid, fault.RoomInvalid},
 				{"own group", theirs, "", ""},
@@ -94,7 +100,7 @@ func TestAdmission(t *testing.T) {
 				t.Errorf("%s: %v, want forbidden", door, err)
 			}
 		}
-		_, err := service.CreateGroup(t.Context(), auth.Identity{UserID: "u", Role: "visitor"}, chat.NewGroup{Name: "g", Members: []string{"a"}})
+		_, err := service.groups.Create(t.Context(), auth.Identity{UserID: "u", Role: "visitor"}, groups.NewGroup{Name: "g", Members: []string{"a"}})
 		if code(err) != fault.Forbidden {
 			t.Errorf("create: %v, want forbidden", err)
 		}
@@ -122,7 +128,7 @@ func TestMessagingPolicy(t *testing.T) {
 	}
 	h := &hub{}
 	people := directory{"carl": roles.Company, "vic": roles.Vendor, "rot": "broken"}
-	service := newService(t, openStore(t), h, people, func(o *chat.Options) { o.Messaging.Denied = denied })
+	service := newService(t, openStore(t), h, people, func(o *settings) { o.messaging.Denied = denied })
 	dora, admin := person("dora", roles.Driver), person("root", roles.Admin)
 	vics := h.connect(person("vic", roles.Vendor))
 	for _, test := range []struct {
@@ -139,10 +145,10 @@ func TestMessagingPolicy(t *testing.T) {
 		{"directory not asked for who may write to all", admin, "rot", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			room := roles.DirectRoom(test.who.UserID, test.to)
+			room := direct(test.who.UserID, test.to)
 			_, to := service.Send(t.Context(), test.who, chat.Outgoing{To: test.to, Text: "hello"})
 			_, byRoom := service.Send(t.Context(), test.who, chat.Outgoing{RoomID: room, Text: "hello"})
-			_, byGroup := service.CreateGroup(t.Context(), test.who, chat.NewGroup{Name: "g", Members: []string{"carl", test.to}})
+			_, byGroup := service.groups.Create(t.Context(), test.who, groups.NewGroup{Name: "g", Members: []string{"carl", test.to}})
 			typing := service.Typing(t.Context(), test.who, chat.Typing{RoomID: room, IsTyping: true})
 			for door, err := range map[string]error{"to": to, "roomId": byRoom, "group": byGroup, "typing": typing} {
 				if code(err) != test.want {
@@ -159,7 +165,7 @@ func TestMessagingPolicy(t *testing.T) {
 	}
 	// The other direction is open, and so is the answer's history.
 	send(t, service, person("vic", roles.Vendor), chat.Outgoing{To: "dora", Text: "hello"})
-	if _, err := service.History(t.Context(), dora, chat.HistoryQuery{RoomID: roles.DirectRoom("dora", "vic")}); err != nil {
+	if _, err := service.History(t.Context(), dora, chat.HistoryQuery{RoomID: direct("dora", "vic")}); err != nil {
 		t.Errorf("reading what was received: %v", err)
 	}
 }

@@ -1,0 +1,101 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+)
+
+// conversation is a chat room for somebody who may be in it.
+type conversation struct {
+	room roles.ChatRoom
+	// members are the people of a direct room or group, in the order of user id; nil for an open room.
+	members []string
+}
+
+// conversation reads the id of a room that the caller wants to be in. It fails with forbidden, room_invalid and
+// room_forbidden.
+func (s *Service) conversation(ctx context.Context, who auth.Identity, roomID string) (conversation, error) {
+	room, err := parseRoom(roomID)
+	if err != nil {
+		return conversation{}, err
+	}
+	return s.mayBeIn(ctx, who, room)
+}
+
+// mayBeIn is the one place that says who may be in which room. It fails with forbidden and room_forbidden. A group that does not exist is refused as one the caller
+// is not in, so that nobody can probe for groups.
+func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.ChatRoom) (conversation, error) {
+	if !who.Can(roles.Chat) {
+		return conversation{}, fault.New(fault.Forbidden, "This role cannot chat")
+	}
+	switch room.Kind() {
+	case roles.DirectKind:
+		if _, theirs := room.Peer(who.UserID); !theirs {
+			return conversation{}, forbiddenRoom("Only the two people of a direct room enter it")
+		}
+		return conversation{room: room, members: room.People()}, nil
+	case roles.GroupKind:
+		members, err := s.groups.Members(ctx, room)
+		if err != nil {
+			return conversation{}, err
+		}
+		if _, isMember := slices.BinarySearch(members, who.UserID); !isMember {
+			return conversation{}, forbiddenRoom("Only members enter a group")
+		}
+		return conversation{room: room, members: members}, nil
+	case roles.OpenKind:
+		if !s.options.OpenRooms {
+			return conversation{}, forbiddenRoom("Open rooms are turned off")
+		}
+		return conversation{room: room}, nil
+	default:
+		return conversation{}, forbiddenRoom("There is no such room")
+	}
+}
+
+// mayWrite holds what passes between the two people of a direct room against the policy of who may write to whom.
+func (s *Service) mayWrite(ctx context.Context, who auth.Identity, room roles.ChatRoom) error {
+	if peer, direct := room.Peer(who.UserID); direct {
+		return s.reach.MayWrite(ctx, who, peer)
+	}
+	return nil
+}
+
+// audience names the rooms of sockets that hear what somebody does in the conversation: those of its members wherever
+// they are, or, for an open room, of who has joined it. The actor's own sockets always hear it.
+func (c conversation) audience(actor string) []roles.Room {
+	if c.members == nil {
+		return []roles.Room{c.room.Room(), roles.UserRoom(actor)}
+	}
+	rooms := make([]roles.Room, 0, len(c.members))
+	for _, member := range c.members {
+		rooms = append(rooms, roles.UserRoom(member))
+	}
+	return rooms
+}
+
+// parseRoom reads a room id that a client has sent. It fails with room_invalid and room_forbidden.
+func parseRoom(roomID string) (roles.ChatRoom, error) {
+	room, err := roles.ParseChatRoom(roomID)
+	switch {
+	case errors.Is(err, roles.ErrRoomReserved):
+		return roles.ChatRoom{}, forbiddenRoom("Room ids of this form belong to the server")
+	case err != nil:
+		invalid := fault.New(fault.RoomInvalid, "A room id is "+roles.ChatRoomForm)
+		invalid.Field = "roomId"
+		return roles.ChatRoom{}, invalid
+	default:
+		return room, nil
+	}
+}
+
+func forbiddenRoom(message string) error {
+	forbidden := fault.New(fault.RoomForbidden, message)
+	forbidden.Field = "roomId"
+	return forbidden
+}

@@ -1,0 +1,109 @@
+package groups_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
+)
+
+// reach lets everybody write to everybody but to those named, of whom it says why not.
+type reach map[string]error
+
+func (r reach) MayWrite(_ context.Context, _ auth.Identity, userID string) error { return r[userID] }
+
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	store := sqlitetest.Open(t).Groups
+	service := groups.New(store, reach{}, servicetest.AtNoon)
+	amy := servicetest.Person("amy", roles.Driver)
+	others := func(n int) []string {
+		ids := []string{}
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("u%03d", i))
+		}
+		return ids
+	}
+	for name, test := range map[string]struct {
+		members []string
+		want    int
+		code    fault.Code
+	}{
+		"two":               {[]string{"bob"}, 2, ""},
+		"the maker named":   {[]string{"amy", "bob"}, 2, ""},
+		"repeats":           {[]string{"bob", "bob", "cem", "bob"}, 3, ""},
+		"as many as may be": {others(499), 500, ""},
+		"one too many":      {others(500), 0, fault.InvalidPayload},
+		"repeats of 499":    {append(others(499), others(400)...), 500, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			given := slices.Clone(test.members)
+			created, err := service.Create(t.Context(), amy, groups.NewGroup{Name: "g", Members: test.members})
+			if servicetest.Code(err) != test.code {
+				t.Fatalf("%v, want %q", err, test.code)
+			}
+			if !slices.Equal(given, test.members) {
+				t.Error("the caller's list was changed")
+			}
+			if test.code != "" {
+				if fault.From(err).Field != "members" {
+					t.Errorf("the fault names %q", fault.From(err).Field)
+				}
+				return
+			}
+			members, err := store.Members(t.Context(), created.Room)
+			if err != nil || len(members) != test.want || !slices.Contains(members, "amy") || created.Room.Kind() != roles.GroupKind {
+				t.Errorf("%s has %d members, want %d (%v)", created.Room, len(members), test.want, err)
+			}
+			if known, err := service.Members(t.Context(), created.Room); err != nil || !slices.Equal(known, members) {
+				t.Errorf("the service knows %v, %v", known, err)
+			}
+		})
+	}
+}
+
+// TestCreateRefuses: nobody comes into a group whom its maker may not write to, and no role without the permission makes one.
+func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
+	down := errors.New("directory broken")
+	store := &memory{}
+	service := groups.New(store, reach{
+		"eve": fault.New(fault.Forbidden, "no"), "ghost": fault.New(fault.NotFound, "no"), "rot": down, "amy": down,
+	}, nil)
+	for name, test := range map[string]struct {
+		who     auth.Identity
+		members []string
+		want    error
+		code    fault.Code
+	}{
+		"a role that may not":    {auth.Identity{UserID: "amy", Role: "visitor"}, []string{"bob"}, nil, fault.Forbidden},
+		"a member out of reach":  {servicetest.Person("amy", roles.Driver), []string{"bob", "eve"}, nil, fault.Forbidden},
+		"a member never seen":    {servicetest.Person("amy", roles.Driver), []string{"ghost", "bob"}, nil, fault.NotFound},
+		"the directory down":     {servicetest.Person("amy", roles.Driver), []string{"rot"}, down, fault.Unavailable},
+		"oneself is not checked": {servicetest.Person("amy", roles.Driver), []string{"amy", "bob"}, nil, ""},
+	} {
+		created, err := service.Create(t.Context(), test.who, groups.NewGroup{Name: "g", Members: test.members})
+		if servicetest.Code(err) != test.code || test.want != nil && !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.code)
+		}
+		if (created.Room == roles.ChatRoom{}) != (test.code != "") {
+			t.Errorf("%s: made %v", name, created.Room)
+		}
+	}
+	if store.made != 1 {
+		t.Errorf("%d groups were stored", store.made)
+	}
+	store.failure = groups.ErrExists
+	_, err := service.Create(t.Context(), servicetest.Person("amy", roles.Driver), groups.NewGroup{Name: "g", Members: []string{"bob"}})
+	if servicetest.Code(err) != fault.Conflict {
+		t.Errorf("a room of the same id: %v, want conflict", err)
+	}
+}
