@@ -87,6 +87,7 @@ func (s *Session) takeOver(w http.ResponseWriter, r *http.Request) (socket *webS
 		return nil, nil, false
 	}
 	_ = conn.SetDeadline(time.Time{}) // the HTTP server's; a broken connection shows in the write
+	limitUnsent(conn)
 	compression, extension := s.server.negotiateCompression(r.Header)
 	answer = append(make([]byte, 0, 512), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"...)
 	answer = append(answer, "Sec-WebSocket-Accept: "+acceptKey(key)+"\r\n"...)
