@@ -80,12 +80,19 @@ func otherwiseSpelt(known map[string][]int, name string) string {
 	return ""
 }
 
-// membersOf maps the names of a struct's members, those of embedded structs included, to its fields. Structs are embedded
-// by value.
+// membersOf is Members, remembered.
 func (d *Decoder) membersOf(kind reflect.Type) map[string][]int {
 	if known, cached := d.members.Load(kind); cached {
 		return known.(map[string][]int) //nolint:forcetypeassert // nothing else is stored
 	}
+	known := Members(kind)
+	d.members.Store(kind, known)
+	return known
+}
+
+// Members maps the names of the members that a struct has in JSON to its fields, by their index; those of structs embedded
+// by value are among them.
+func Members(kind reflect.Type) map[string][]int {
 	known := make(map[string][]int)
 	for _, field := range reflect.VisibleFields(kind) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -97,7 +104,6 @@ func (d *Decoder) membersOf(kind reflect.Type) map[string][]int {
 		}
 		known[name] = field.Index
 	}
-	d.members.Store(kind, known)
 	return known
 }
 

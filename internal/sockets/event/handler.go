@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"context"
+	"reflect"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
@@ -14,7 +15,8 @@ import (
 
 // handler answers the events of one name.
 type handler struct {
-	rule access.Rule
+	rule    access.Rule
+	payload reflect.Type
 	// attachable: the payload takes binary data.
 	attachable bool
 	// list: further arguments are further elements of the payload, which is an array.
@@ -45,7 +47,7 @@ func OnSocket[In, Out any](r *Router, name string, rule access.Rule, handle func
 		panic("event: " + name + " has two handlers")
 	}
 	_, attachable := any(new(In)).(call.Attachable)
-	h := &handler{rule: rule, attachable: attachable}
+	h := &handler{rule: rule, payload: reflect.TypeFor[In](), attachable: attachable}
 	for _, set := range options {
 		set(h)
 	}

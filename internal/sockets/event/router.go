@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 
 	"rolecall/internal/access"
@@ -57,6 +58,15 @@ func (r *Router) Rules() map[string]access.Rule {
 		rules[name] = h.rule
 	}
 	return rules
+}
+
+// Payloads returns the type that the payload of each event is decoded into.
+func (r *Router) Payloads() map[string]reflect.Type {
+	types := make(map[string]reflect.Type, len(r.handlers))
+	for name, h := range r.handlers {
+		types[name] = h.payload
+	}
+	return types
 }
 
 // Route runs the handler of an event and answers it; a panic is answered like an outage. What the handler begins is
