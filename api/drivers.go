@@ -1,76 +1,39 @@
 package api
 
 import (
-	"errors"
-	"net/http"
+	"context"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
 	"rolecall/internal/instant"
+	"rolecall/internal/page"
 	"rolecall/internal/services/tracking"
 )
 
-func (a *API) listDrivers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	at, err := pageParams(r, tracking.MaxPage)
-	if err != nil {
-		return err
-	}
-	drivers, next, err := a.Tracking.Drivers(who, at)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, listingOf(drivers, next))
+type driversQuery struct {
+	Cursor string `json:"cursor"`
+	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=1000"`
 }
 
-func (a *API) getDriver(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	driver, err := a.Tracking.Driver(who, pathID(r))
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, driver)
+func (a *API) listDrivers(_ context.Context, who auth.Identity, in driversQuery) (listing[tracking.DriverView], error) {
+	drivers, next, err := a.Tracking.Drivers(who, page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	return listingOf(drivers, next), err
 }
 
-func (a *API) listPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := tracking.TrackQuery{DriverID: pathID(r)}
-	at, err := pageParams(r, tracking.MaxPage)
-	if err != nil {
-		return err
-	}
-	if query.From, err = timeParam(r, "from"); err != nil {
-		return err
-	}
-	if query.To, err = timeParam(r, "to"); err != nil {
-		return err
-	}
-	positions, next, err := a.Tracking.Track(r.Context(), who, query, at)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, listingOf(positions, next))
+func (a *API) getDriver(_ context.Context, who auth.Identity, in one) (tracking.DriverView, error) {
+	return a.Tracking.Driver(who, in.ID)
 }
 
-func (a *API) publishPositions(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	var update tracking.Update
-	if err := a.decode(r, &update); err != nil {
-		return err
-	}
-	verdict, err := a.Tracking.Publish(r.Context(), who, update)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, verdict)
+type trackQuery struct {
+	ID     string          `json:"id"`
+	From   instant.Instant `json:"from"`
+	To     instant.Instant `json:"to"`
+	Cursor string          `json:"cursor"`
+	Limit  *int            `json:"limit" validate:"omitempty,min=1,max=1000"`
 }
 
-// timeParam reads a time from the query as Unix milliseconds, 0 where it is absent.
-func timeParam(r *http.Request, name string) (int64, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return 0, nil
-	}
-	at, err := instant.Parse(text)
-	var wrong fault.Wrong
-	if errors.As(err, &wrong) {
-		return 0, wrong.At(name)
-	}
-	return at.Millis, err
+func (a *API) listPositions(ctx context.Context, who auth.Identity, in trackQuery) (listing[tracking.Position], error) {
+	positions, next, err := a.Tracking.Track(ctx, who,
+		tracking.TrackQuery{DriverID: in.ID, From: in.From.Millis, To: in.To.Millis},
+		page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	return listingOf(positions, next), err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"rolecall/api/rest"
 	"rolecall/internal/fault"
 )
 
@@ -12,15 +13,15 @@ type health struct {
 
 // healthz answers as long as the process runs.
 func (a *API) healthz(w http.ResponseWriter, _ *http.Request) {
-	_ = respond(w, http.StatusOK, health{"ok"})
+	rest.Write(w, http.StatusOK, health{"ok"})
 }
 
 // readyz answers 503 while the server starts, stops, or cannot reach its store.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := a.Ready(r.Context()); err != nil {
 		a.Logger.DebugContext(r.Context(), "not ready", "error", err)
-		a.writeProblem(w, r, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The server is not ready"))
+		a.problems.WriteStatus(w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The server is not ready"))
 		return
 	}
-	_ = respond(w, http.StatusOK, health{"ready"})
+	rest.Write(w, http.StatusOK, health{"ready"})
 }

@@ -1,74 +1,76 @@
 package api
 
 import (
-	"math"
-	"net/http"
-	"strconv"
+	"context"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/services/chat"
 )
+
+type messagesQuery struct {
+	RoomID string `json:"roomId"`
+	Before *int64 `json:"before" validate:"omitempty,min=1"`
+	After  *int64 `json:"after" validate:"omitempty,min=0"`
+	Cursor string `json:"cursor"`
+	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=200"`
+}
 
 type messagePage struct {
 	listing[chat.Message]
 	HasMore bool `json:"hasMore"`
 }
 
-func (a *API) listMessages(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := chat.HistoryQuery{RoomID: pathID(r)}
-	var err error
-	if query.Before, err = intParam(r, "before", 1, math.MaxInt64); err != nil {
-		return err
-	}
-	if query.After, err = intParam(r, "after", 0, math.MaxInt64); err != nil {
-		return err
-	}
-	if query.Limit, err = limitParam(r, chat.MaxPage); err != nil {
-		return err
-	}
-	history, err := a.Chat.History(r.Context(), who, query)
+func (a *API) listMessages(ctx context.Context, who auth.Identity, in messagesQuery) (messagePage, error) {
+	query, err := in.history()
 	if err != nil {
-		return err
+		return messagePage{}, err
 	}
-	return respond(w, http.StatusOK, messagePage{listing: listingOf(history.Messages, nextSeq(query, history)), HasMore: history.HasMore})
+	history, err := a.Chat.History(ctx, who, query)
+	if err != nil {
+		return messagePage{}, err
+	}
+	return messagePage{listing: listingOf(history.Messages, nextMessages(query, history)), HasMore: history.HasMore}, nil
 }
 
-// nextSeq is the before or after that continues a page, "" at the end of the room.
-func nextSeq(query chat.HistoryQuery, history chat.History) string {
-	if !history.HasMore || len(history.Messages) == 0 {
+// The directions in which a room's messages are read, in their cursors.
+const (
+	backwards int64 = 0
+	forwards  int64 = 1
+)
+
+// history is the page that is asked for: where a cursor says so, the one that follows the page which the other parameters
+// have asked for.
+func (q messagesQuery) history() (chat.HistoryQuery, error) {
+	query := chat.HistoryQuery{RoomID: q.RoomID, Before: q.Before, After: q.After, Limit: sizeOf(q.Limit)}
+	if q.Cursor == "" {
+		return query, nil
+	}
+	var direction, seq int64
+	err := page.Messages.ParseNumbers(q.Cursor, &direction, &seq)
+	switch {
+	case err != nil:
+		return query, err
+	case seq < 1:
+		return query, page.Foreign()
+	case direction == backwards && q.After == nil:
+		query.Before = &seq
+	case direction == forwards && q.Before == nil:
+		query.After = &seq
+	default:
+		return query, page.Foreign()
+	}
+	return query, nil
+}
+
+// nextMessages is the cursor of the page that follows, "" at the end of the room.
+func nextMessages(query chat.HistoryQuery, history chat.History) string {
+	switch last := len(history.Messages) - 1; {
+	case !history.HasMore || last < 0:
 		return ""
+	case query.After != nil:
+		return page.Messages.Numbers(forwards, history.Messages[last].Seq)
+	default:
+		return page.Messages.Numbers(backwards, history.Messages[0].Seq)
 	}
-	if query.After != nil {
-		return strconv.FormatInt(history.Messages[len(history.Messages)-1].Seq, 10)
-	}
-	return strconv.FormatInt(history.Messages[0].Seq, 10)
-}
-
-// newMessage is a message to the room of the path.
-type newMessage struct {
-	Text     string `json:"text" validate:"required,max=5000"`
-	ReplyTo  string `json:"replyTo" validate:"max=64"`
-	ClientID string `json:"clientId" validate:"max=128"`
-}
-
-func (a *API) sendMessage(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	var in newMessage
-	if err := a.decode(r, &in); err != nil {
-		return err
-	}
-	roomID := pathID(r)
-	if roomID == "" {
-		return fault.New(fault.RoomInvalid, "The room id is missing")
-	}
-	receipt, err := a.Chat.Send(r.Context(), who, chat.Outgoing{
-		RoomID: roomID, Text: in.Text, ReplyTo: in.ReplyTo, ClientID: in.ClientID,
-	})
-	if err != nil {
-		return err
-	}
-	if receipt.Replayed {
-		return respond(w, http.StatusOK, receipt)
-	}
-	return respond(w, http.StatusCreated, receipt)
 }

@@ -1,54 +1,54 @@
 package api
 
 import (
-	"net/http"
+	"context"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/call"
+	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/services/notices"
 )
 
-func (a *API) createNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	var draft notices.Draft
-	if err := a.decode(r, &draft); err != nil {
-		return err
-	}
-	notice, replayed, err := a.Notices.Create(r.Context(), who, draft, r.Header.Get("Idempotency-Key"))
-	if err != nil {
-		return err
-	}
-	if replayed {
-		return respond(w, http.StatusOK, notice)
-	}
-	w.Header().Set("Location", Prefix+"/notices/"+notice.ID)
-	return respond(w, http.StatusCreated, notice)
+type newNotice struct {
+	notices.Draft
+	ClientID string `json:"clientId"`
 }
 
-func (a *API) listNotices(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	at, err := pageParams(r, notices.MaxPage)
-	if err != nil {
-		return err
-	}
-	list, next, err := a.Notices.List(r.Context(), who, at)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, listingOf(list, next))
+// madeNotice is a notice in answer to a request that has made it, now or before.
+type madeNotice struct {
+	notices.Notice
+	replayed bool
 }
 
-func (a *API) getNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	notice, err := a.Notices.Get(r.Context(), who, pathID(r))
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, notice)
+// IsNew implements rest.Made.
+func (n madeNotice) IsNew() bool { return !n.replayed }
+
+// Path implements rest.Located.
+func (n madeNotice) Path() string { return Prefix + "/notices/" + n.ID }
+
+func (a *API) createNotice(ctx context.Context, who auth.Identity, in newNotice) (madeNotice, error) {
+	notice, replayed, err := a.Notices.Create(ctx, who, in.Draft, in.ClientID)
+	return madeNotice{Notice: notice, replayed: replayed}, err
 }
 
-func (a *API) retractNotice(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	if err := a.Notices.Retract(r.Context(), who, pathID(r)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+// noticesQuery asks for a page of notices.
+type noticesQuery struct {
+	Cursor string `json:"cursor"`
+	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=200"`
+}
+
+func (a *API) listNotices(ctx context.Context, who auth.Identity, in noticesQuery) (listing[notices.Notice], error) {
+	list, next, err := a.Notices.List(ctx, who, page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	return listingOf(list, next), err
+}
+
+func (a *API) getNotice(ctx context.Context, who auth.Identity, in one) (notices.Notice, error) {
+	return a.Notices.Get(ctx, who, in.ID)
+}
+
+func (a *API) retractNotice(ctx context.Context, who auth.Identity, in one) (call.Nothing, error) {
+	return call.Nothing{}, a.Notices.Retract(ctx, who, in.ID)
 }
 
 type inboxPage struct {
@@ -56,24 +56,21 @@ type inboxPage struct {
 	Unread int `json:"unread"`
 }
 
-func (a *API) inbox(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := notices.InboxQuery{Before: r.URL.Query().Get("before")}
-	var err error
-	if query.Limit, err = limitParam(r, notices.MaxPage); err != nil {
-		return err
-	}
-	if err := a.Decoder.Validate(&query); err != nil {
-		return err
-	}
-	inbox, err := a.Notices.Inbox(r.Context(), who, query)
+// inbox pages by the notice that the event system:inbox calls before.
+func (a *API) inbox(ctx context.Context, who auth.Identity, in noticesQuery) (inboxPage, error) {
+	before, err := page.Inbox.ParseText(in.Cursor)
 	if err != nil {
-		return err
+		return inboxPage{}, err
+	}
+	inbox, err := a.Notices.Inbox(ctx, who, notices.InboxQuery{Before: before, Limit: sizeOf(in.Limit)})
+	if fault.Is(err, fault.InvalidPayload) { // before is the cursor's
+		return inboxPage{}, page.Foreign()
 	}
 	next := ""
 	if len(inbox.Notices) > 0 && inbox.HasMore {
-		next = inbox.Notices[len(inbox.Notices)-1].ID
+		next = page.Inbox.Text(inbox.Notices[len(inbox.Notices)-1].ID)
 	}
-	return respond(w, http.StatusOK, inboxPage{listing: listingOf(inbox.Notices, next), Unread: inbox.Unread})
+	return inboxPage{listing: listingOf(inbox.Notices, next), Unread: inbox.Unread}, err
 }
 
 type readNotices struct {
@@ -84,14 +81,7 @@ type unreadDocument struct {
 	Unread int `json:"unread"`
 }
 
-func (a *API) markInboxRead(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	var in readNotices
-	if err := a.decode(r, &in); err != nil {
-		return err
-	}
-	unread, err := a.Notices.MarkRead(r.Context(), who, in.IDs)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, unreadDocument{Unread: unread})
+func (a *API) markInboxRead(ctx context.Context, who auth.Identity, in readNotices) (unreadDocument, error) {
+	unread, err := a.Notices.MarkRead(ctx, who, in.IDs)
+	return unreadDocument{Unread: unread}, err
 }

@@ -71,7 +71,7 @@ func TestPages(t *testing.T) {
 	for _, limit := range []int{1, 2, 3, n, n + 1} {
 		for name, test := range map[string]struct{ got, want []string }{
 			"notices": {s.pages(admin, "/notices", "cursor", "title", limit), down},
-			"inbox":   {s.pages(admin, "/me/inbox", "before", "title", limit), up},
+			"inbox":   {s.pages(admin, "/me/inbox", "cursor", "title", limit), up},
 			"drivers": {s.pages(admin, "/drivers", "cursor", "driverId", limit), []string{"d1", "d2", "d3", "d4", "d5", "d6", "d7", "dora"}},
 			"track":   {s.pages(admin, "/drivers/dora/positions", "cursor", "lat", limit), lats},
 		} {
@@ -80,27 +80,34 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-	// Messages page both ways: backwards from the newest with before, forwards with after.
-	var back []string
-	cursor := ""
-	for more := true; more; {
-		got := s.as(admin, "GET", "/rooms/lobby/messages?limit=3&before="+cursor, "")
-		page := []string{}
-		for _, raw := range got.document.Items {
-			var m chat.Message
-			if err := json.Unmarshal(raw, &m); err != nil {
-				t.Fatal(err)
+	// Messages page both ways: backwards from the newest or before one, forwards behind one.
+	for query, test := range map[string]struct{ forwards, backwards []string }{
+		"limit=3":          {nil, up},
+		"limit=3&before=5": {nil, up[:4]},
+		"limit=3&after=0":  {up, nil},
+		"limit=3&after=2":  {up[2:], nil},
+	} {
+		var back, on []string
+		cursor := ""
+		for more := true; more; {
+			got := s.as(admin, "GET", "/rooms/lobby/messages?"+query+"&cursor="+cursor, "")
+			page := []string{}
+			for _, raw := range got.document.Items {
+				var m chat.Message
+				if err := json.Unmarshal(raw, &m); err != nil {
+					t.Fatal(err)
+				}
+				page = append(page, m.Text)
 			}
-			page = append(page, m.Text)
+			back, on = append(page, back...), append(on, page...)
+			cursor, more = got.document.NextCursor, got.document.HasMore
+			if more == (cursor == "") {
+				t.Fatalf("hasMore %v with cursor %q", more, cursor)
+			}
 		}
-		back = append(page, back...)
-		cursor, more = got.document.NextCursor, got.document.HasMore
-		if more == (cursor == "") {
-			t.Fatalf("hasMore %v with cursor %q", more, cursor)
+		if test.forwards == nil && !slices.Equal(back, test.backwards) || test.forwards != nil && !slices.Equal(on, test.forwards) {
+			t.Errorf("messages, %s: backwards %v, forwards %v", query, back, on)
 		}
-	}
-	if !slices.Equal(back, up) {
-		t.Errorf("messages backwards: %v", back)
 	}
 }
 

@@ -1,10 +1,10 @@
 package api
 
 import (
-	"net/http"
+	"context"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
 )
@@ -17,37 +17,26 @@ type meDocument struct {
 	ExpiresAt int64      `json:"expiresAt"`
 }
 
-func (a *API) me(w http.ResponseWriter, _ *http.Request, who auth.Identity) error {
-	return respond(w, http.StatusOK, meDocument{
+func (a *API) me(_ context.Context, who auth.Identity, _ struct{}) (meDocument, error) {
+	return meDocument{
 		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID,
 		ExpiresAt: who.ExpiresAt.UnixMilli(),
-	})
+	}, nil
 }
 
-func (a *API) listUsers(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	query := people.UserQuery{Text: r.URL.Query().Get("q")}
-	if name := r.URL.Query().Get("role"); name != "" {
-		role, err := roles.Parse(name)
-		if err != nil {
-			return fault.Invalid("role", "role must be one of: admin driver company provider vendor")
-		}
-		query.Role = role
-	}
-	at, err := pageParams(r, people.MaxPage)
-	if err != nil {
-		return err
-	}
-	people, next, err := a.Presence.Directory(r.Context(), who, query, at)
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, listingOf(people, next))
+type usersQuery struct {
+	Role   roles.Role `json:"role" validate:"omitempty,oneof=admin driver company provider vendor"`
+	Text   string     `json:"q" validate:"max=128"`
+	Cursor string     `json:"cursor"`
+	Limit  *int       `json:"limit" validate:"omitempty,min=1,max=500"`
 }
 
-func (a *API) getUser(w http.ResponseWriter, r *http.Request, who auth.Identity) error {
-	person, err := a.Presence.Lookup(r.Context(), who, pathID(r))
-	if err != nil {
-		return err
-	}
-	return respond(w, http.StatusOK, person)
+func (a *API) listUsers(ctx context.Context, who auth.Identity, in usersQuery) (listing[people.Person], error) {
+	found, next, err := a.Presence.Directory(ctx, who, people.UserQuery{Role: in.Role, Text: in.Text},
+		page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	return listingOf(found, next), err
+}
+
+func (a *API) getUser(ctx context.Context, who auth.Identity, in one) (people.Person, error) {
+	return a.Presence.Lookup(ctx, who, in.ID)
 }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +14,7 @@ import (
 	"rolecall/api"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -22,7 +23,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	for _, route := range s.Routes() {
-		path := api.Prefix + strings.ReplaceAll(route.Pattern, "{id}", "none")
+		path := api.Prefix + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(route.Pattern, "none")
 		name := route.Method + " " + path
 		for token, code := range map[string]fault.Code{
 			"": fault.AuthRequired, "x": fault.AuthInvalid, "expired": fault.AuthExpired, "role": fault.AuthRole,
@@ -36,7 +37,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		s.is(name+", Basic", s.call(route.Method, path, "", "", "Authorization", "Basic eDp4"), http.StatusUnauthorized, fault.AuthInvalid, "")
 		s.is(name+", token in the query", s.call(route.Method, path+"?token=x&access_token=x", "", ""), http.StatusUnauthorized, fault.AuthRequired, "")
 		for _, role := range roles.All() {
-			allowed := len(route.Needs) == 0 || slices.ContainsFunc(route.Needs, role.Can)
+			allowed := route.Rule.Allows(role)
 			got := s.as(someone(role), route.Method, strings.TrimPrefix(path, api.Prefix), "")
 			if forbidden := got.document.Code == fault.Forbidden; forbidden == allowed || got.Code >= 500 {
 				t.Errorf("%s as %s: %d %s", name, role, got.Code, got.Body)
@@ -87,7 +88,12 @@ func TestProblems(t *testing.T) {
 		"an unknown role":       {s.as(admin, "GET", "/users?role=boss", ""), 422, fault.InvalidPayload, "role"},
 		"before 0":              {s.as(admin, "GET", "/rooms/lobby/messages?before=0", ""), 422, fault.InvalidPayload, "before"},
 		"before and after":      {s.as(admin, "GET", "/rooms/lobby/messages?before=2&after=1", ""), 422, fault.InvalidPayload, "after"},
-		"inbox behind nothing":  {s.as(admin, "GET", "/me/inbox?before=none", ""), 422, fault.InvalidPayload, "before"},
+		"inbox behind nothing":  {s.as(admin, "GET", "/me/inbox?cursor=none", ""), 422, fault.InvalidPayload, "cursor"},
+		"inbox, made-up place":  {s.as(admin, "GET", "/me/inbox?cursor="+page.Inbox.Text("none"), ""), 422, fault.InvalidPayload, "cursor"},
+		"messages, made-up":     {s.as(admin, "GET", "/rooms/lobby/messages?cursor=x", ""), 422, fault.InvalidPayload, "cursor"},
+		"messages behind zero":  {s.as(admin, "GET", "/rooms/lobby/messages?cursor="+page.Messages.Numbers(0, 0), ""), 422, fault.InvalidPayload, "cursor"},
+		"messages, sideways":    {s.as(admin, "GET", "/rooms/lobby/messages?cursor="+page.Messages.Numbers(2, 1), ""), 422, fault.InvalidPayload, "cursor"},
+		"messages, turning":     {s.as(admin, "GET", "/rooms/lobby/messages?after=0&cursor="+page.Messages.Numbers(0, 1), ""), 422, fault.InvalidPayload, "cursor"},
 		"no ids to mark":        {s.as(admin, "POST", "/me/inbox/read", `{"ids":[]}`), 422, fault.InvalidPayload, "ids"},
 		"a long key":            {s.as(admin, "POST", "/notices", `{"title":"t","audience":{"all":true}}`, "Idempotency-Key", strings.Repeat("k", 256)), 422, fault.InvalidPayload, "Idempotency-Key"},
 		"a reply to no message": {s.as(admin, "POST", "/rooms/lobby/messages", `{"text":"x","replyTo":"none"}`), 404, fault.NotFound, "replyTo"},

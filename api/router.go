@@ -8,10 +8,11 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"rolecall/internal/auth"
+	"rolecall/api/rest"
+	"rolecall/internal/access"
+	"rolecall/internal/call"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
-	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -21,14 +22,9 @@ import (
 // Prefix is where the REST routes live.
 const Prefix = "/api/v1"
 
-// Verifier turns a token into an identity.
-type Verifier interface {
-	Verify(token string) (auth.Identity, error)
-}
-
 // Options is what the HTTP door needs.
 type Options struct {
-	Verifier Verifier
+	Verifier rest.Verifier
 	Buckets  *limit.Buckets
 	Decoder  *payload.Decoder
 	Logger   *slog.Logger
@@ -44,54 +40,49 @@ type Options struct {
 	Ready func(ctx context.Context) error
 }
 
-// Route is one REST route and who may call it.
-type Route struct {
-	Method, Pattern string
-	Limit           limit.Kind
-	// Needs lists permissions of which the caller must hold one; none lets every authenticated caller through.
-	Needs []roles.Permission
-
-	handle handlerFunc
-}
-
-// handlerFunc answers an authenticated request; the error it returns is written as a problem document.
-type handlerFunc func(w http.ResponseWriter, r *http.Request, who auth.Identity) error
-
 // API is the HTTP door.
 type API struct {
 	Options
+	router   *rest.Router
+	problems rest.Problems
 }
 
 // New returns the HTTP door.
-func New(options Options) *API { return &API{Options: options} }
-
-// Routes is the whole of the REST surface under Prefix.
-func (a *API) Routes() []Route {
-	watch := []roles.Permission{roles.WatchAllFleets, roles.WatchOwnFleet}
-	track := []roles.Permission{roles.WatchAllFleets, roles.WatchOwnFleet, roles.ReadOwnTrack}
-	one := func(p roles.Permission) []roles.Permission { return []roles.Permission{p} }
-	return []Route{
-		{"GET", "/me", limit.Read, nil, a.me},
-		{"GET", "/me/inbox", limit.Read, one(roles.ReadInbox), a.inbox},
-		{"POST", "/me/inbox/read", limit.Read, one(roles.ReadInbox), a.markInboxRead},
-
-		{"POST", "/notices", limit.Other, one(roles.Broadcast), a.createNotice},
-		{"GET", "/notices", limit.Read, one(roles.Broadcast), a.listNotices},
-		{"GET", "/notices/{id}", limit.Read, one(roles.Broadcast), a.getNotice},
-		{"DELETE", "/notices/{id}", limit.Other, one(roles.Broadcast), a.retractNotice},
-
-		{"GET", "/drivers", limit.Read, watch, a.listDrivers},
-		{"GET", "/drivers/{id}", limit.Read, track, a.getDriver},
-		{"GET", "/drivers/{id}/positions", limit.Read, track, a.listPositions},
-		{"POST", "/positions", limit.Location, one(roles.PublishPosition), a.publishPositions},
-
-		{"GET", "/rooms/{id}/messages", limit.Read, one(roles.Chat), a.listMessages},
-		{"POST", "/rooms/{id}/messages", limit.Chat, one(roles.Chat), a.sendMessage},
-
-		{"GET", "/users", limit.Read, one(roles.ReadDirectory), a.listUsers},
-		{"GET", "/users/{id}", limit.Read, one(roles.ReadDirectory), a.getUser},
+func New(o Options) *API {
+	a := &API{
+		Options:  o,
+		router:   rest.NewRouter(rest.Options{Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger}),
+		problems: rest.Problems{Logger: o.Logger},
 	}
+	a.register(a.router)
+	return a
 }
+
+// register is the whole of the REST surface under Prefix.
+func (a *API) register(r *rest.Router) {
+	rest.On(r, "GET /me", access.ReadOwnIdentity(), a.me)
+	rest.On(r, "GET /me/inbox", access.ReadInbox(), a.inbox)
+	rest.On(r, "POST /me/inbox/read", access.MarkNoticesRead(), a.markInboxRead)
+
+	rest.On(r, "POST /notices", access.SendNotice(), a.createNotice)
+	rest.On(r, "GET /notices", access.ReadNotices(), a.listNotices)
+	rest.On(r, "GET /notices/{id}", access.ReadNotices(), a.getNotice)
+	rest.On(r, "DELETE /notices/{id}", access.RetractNotice(), a.retractNotice)
+
+	rest.On(r, "GET /drivers", access.ListDrivers(), a.listDrivers)
+	rest.On(r, "GET /drivers/{id}", access.ReadDriver(), a.getDriver)
+	rest.On(r, "GET /drivers/{id}/positions", access.ReadDriver(), a.listPositions)
+	rest.On(r, "POST /positions", access.PublishPositions(), call.Later(a.Tracking.Submit))
+
+	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
+	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
+
+	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
+	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)
+}
+
+// Routes lists the REST routes, for tests that hold them against the contract and the permission table.
+func (a *API) Routes() []rest.Route { return a.router.Routes() }
 
 // Handler returns the door: REST under Prefix, health, and the contract's documents.
 func (a *API) Handler() http.Handler {
@@ -106,9 +97,7 @@ func (a *API) Handler() http.Handler {
 	r.Method(http.MethodGet, "/docs", DocsHandler())
 	r.Route(Prefix, func(r chi.Router) {
 		r.Use(a.cors(), middleware.NoCache)
-		for _, route := range a.Routes() {
-			r.Method(route.Method, route.Pattern, a.endpoint(route))
-		}
+		a.router.Mount(r)
 		r.NotFound(a.notFound)
 		r.MethodNotAllowed(a.methodNotAllowed)
 	})
@@ -120,4 +109,30 @@ func serveDocument(document []byte) http.HandlerFunc {
 		w.Header().Set("Content-Type", "application/yaml; charset=utf-8")
 		_, _ = w.Write(document) // the reader may go away
 	}
+}
+
+// one asks for one thing by the id in the path.
+type one struct {
+	ID string `json:"id"`
+}
+
+// listing is a page of a list on the wire.
+type listing[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"nextCursor,omitempty"`
+}
+
+func listingOf[T any](items []T, next string) listing[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return listing[T]{Items: items, NextCursor: next}
+}
+
+// sizeOf is the size of the page that a client has asked for, 0 where it has asked for none.
+func sizeOf(limit *int) int {
+	if limit == nil {
+		return 0
+	}
+	return *limit
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"rolecall/api"
+	"rolecall/api/rest"
 	"rolecall/internal/access"
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
@@ -119,7 +120,7 @@ func (p *Program) URL() string { return "http://" + p.listener.Addr().String() }
 func (p *Program) Secret() []byte { return p.secret }
 
 // Routes is the REST surface, for tests that hold it against the permission table.
-func (p *Program) Routes() []api.Route { return p.api.Routes() }
+func (p *Program) Routes() []rest.Route { return p.api.Routes() }
 
 // Events is the rule of every event of every namespace, for tests that hold them against the permission table.
 func (p *Program) Events() map[string]map[string]access.Rule { return p.events }

@@ -32,6 +32,27 @@ type Pending struct {
 // Deliver calls done with the outcome, once, perhaps before it returns. Done must not wait for anything.
 func (p Pending) Deliver(done func(out any, err error)) { p.deliver(done) }
 
+// Wait returns the outcome, or the context's error where that ends first; the outcome may still come about.
+func (p Pending) Wait(ctx context.Context) (any, error) {
+	type result struct {
+		out any
+		err error
+	}
+	come := make(chan result, 1)
+	p.deliver(func(out any, err error) { come <- result{out, err} })
+	select {
+	case r := <-come:
+		return r.out, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-come: // both at once: what was done is told
+		return r.out, r.err
+	default:
+		return nil, ctx.Err()
+	}
+}
+
 // outcome is what a service has begun and will finish.
 type outcome[Out any] interface {
 	// Then calls done with the result, once, perhaps before it returns.

@@ -40,10 +40,12 @@ type Kind string
 
 // The listings.
 const (
-	Track   Kind = "t"
-	Drivers Kind = "d"
-	Notices Kind = "n"
-	Users   Kind = "u"
+	Track    Kind = "t"
+	Drivers  Kind = "d"
+	Notices  Kind = "n"
+	Inbox    Kind = "i"
+	Messages Kind = "m"
+	Users    Kind = "u"
 )
 
 // Text returns the cursor of a place that is a text, not empty.
@@ -60,7 +62,7 @@ func (k Kind) ParseText(cursor string) (place string, err error) {
 	place, ours := strings.CutPrefix(string(raw), string(k))
 	// The decoder skips line breaks, so equal input is asked for as well.
 	if err != nil || !ours || place == "" || k.Text(place) != cursor {
-		return "", foreign()
+		return "", Foreign()
 	}
 	return place, nil
 }
@@ -85,12 +87,12 @@ func (k Kind) ParseNumbers(cursor string, place ...*int64) error {
 	for part := range strings.SplitSeq(text, ".") {
 		number, err := strconv.ParseInt(part, 10, 64)
 		if err != nil {
-			return foreign()
+			return Foreign()
 		}
 		numbers = append(numbers, number)
 	}
 	if len(numbers) != len(place) || k.Numbers(numbers...) != cursor {
-		return foreign()
+		return Foreign()
 	}
 	for i := range place {
 		*place[i] = numbers[i]
@@ -98,6 +100,7 @@ func (k Kind) ParseNumbers(cursor string, place ...*int64) error {
 	return nil
 }
 
-func foreign() error {
+// Foreign is the failure of a cursor that its listing cannot have made.
+func Foreign() error {
 	return fault.Invalid("cursor", "The cursor is not one that this listing has returned")
 }

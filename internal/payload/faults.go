@@ -123,8 +123,12 @@ func article(t reflect.Type) string {
 	}
 }
 
+// embedded stands in the validator's paths for an embedded struct, whose members are those of the struct around it.
+const embedded = "<embedded>"
+
 func ruleFault(wrong validator.FieldError) error {
 	_, path, _ := strings.Cut(wrong.Namespace(), ".")
+	path = strings.ReplaceAll(path, embedded+".", "")
 	switch wrong.Tag() {
 	case "required":
 		if wrong.Kind() == reflect.String {

@@ -40,6 +40,9 @@ func TestMembersAreSpeltExactlyAndOnce(t *testing.T) {
 	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","after":1}`), &in); err != nil || in.RoomID != "a" || *in.After != 1 {
 		t.Errorf("members of an embedded struct: %+v, %v", in, err)
 	}
+	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","after":-1}`), &in); err == nil || fault.From(err).Field != "after" {
+		t.Errorf("a rule of an embedded struct's member: %v", err)
+	}
 }
 
 // However deep a member stands, in what the product reads and in what it hands on or leaves out.

@@ -29,6 +29,9 @@ func NewDecoder() (*Decoder, error) {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(field reflect.StructField) string {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" && field.Anonymous {
+			return embedded
+		}
 		return name
 	})
 	err := v.RegisterValidation("userid", func(field validator.FieldLevel) bool {

@@ -50,12 +50,17 @@ func TestRoutes(t *testing.T) {
 		return names
 	}
 	want, got := map[string][]string{}, map[string][]string{}
+	parameters := map[string][]string{}
 	for _, route := range api.New(api.Options{}).Routes() {
 		want[route.Method+" "+api.Prefix+route.Pattern] = allRoles(func(role roles.Role) bool {
-			return len(route.Needs) == 0 || slices.ContainsFunc(route.Needs, role.Can)
+			return route.Rule.Allows(role)
 		})
+		parameters[route.Method+" "+api.Prefix+route.Pattern] = route.Parameters
 	}
 	for name, operation := range restOperations(t) {
+		if diff := cmp.Diff(parameters[name], queryOf(operation)); diff != "" {
+			t.Errorf("%s: parameters of the query (-server +document):\n%s", name, diff)
+		}
 		if strings.Contains(name, api.Prefix) {
 			allowed, limited := operation.Extensions["x-roles"].([]any)
 			got[name] = allRoles(func(role roles.Role) bool { return !limited || slices.Contains(allowed, any(string(role))) })
@@ -64,6 +69,18 @@ func TestRoutes(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("routes and who may call them (-server +document):\n%s", diff)
 	}
+}
+
+// queryOf lists the documented parameters of a query, sorted.
+func queryOf(operation *openapi3.Operation) []string {
+	var names []string
+	for _, parameter := range operation.Parameters {
+		if parameter.Value.In == openapi3.ParameterInQuery {
+			names = append(names, parameter.Value.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func restOperations(t *testing.T) map[string]*openapi3.Operation {
@@ -96,7 +113,7 @@ func TestOperations(t *testing.T) {
 			if operation.Security != nil {
 				t.Error("has a security rule of its own")
 			}
-			for _, status := range []int{401, 429, 503} {
+			for _, status := range []int{400, 401, 429, 503} {
 				if operation.Responses.Status(status) == nil {
 					t.Errorf("does not document %d", status)
 				}

@@ -2,17 +2,21 @@ package e2e
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
-	"slices"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"rolecall/api"
+	"rolecall/api/rest"
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/contracttest"
 	"rolecall/test/harness"
 )
 
@@ -29,8 +33,9 @@ func everyone() map[roles.Role]auth.Identity {
 	return people
 }
 
-// validPayloads holds, for every event there is, a payload that succeeds for whoever is permitted.
-func validPayloads(t *testing.T, server *harness.Server, who auth.Identity) map[string]any {
+// payloads holds what succeeds for whoever is permitted, for the events whose example in the contract does not: it names
+// a room, a message or a notice that there is not.
+func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[string]any {
 	roomID := "room-of-" + who.UserID
 	sent := harness.Decode[struct {
 		MessageID string `json:"messageId"`
@@ -61,16 +66,20 @@ func validPayloads(t *testing.T, server *harness.Server, who auth.Identity) map[
 // Every role against every event of every namespace: what the permission table grants succeeds, the rest is forbidden.
 func TestEveryRoleAgainstEveryEvent(t *testing.T) {
 	server := harness.Start(t, nil)
+	examples := contracttest.NewExamples(t)
 	for role, who := range everyone() {
-		payloads := validPayloads(t, server, who)
+		payloads := payloads(t, server, who)
+		for _, rules := range server.Program().Events() {
+			for event := range rules {
+				if _, has := payloads[event]; !has {
+					payloads[event] = example(t, examples.Event(event), event)
+				}
+			}
+		}
 		for namespace, rules := range server.Program().Events() {
 			socket := server.Dial(who, namespace)
 			for event, rule := range rules {
-				payload, known := payloads[event]
-				if !known {
-					t.Fatalf("the table has no payload for %s: a new event must be added to it", event)
-				}
-				ack := socket.Ask(event, payload)
+				ack := socket.Ask(event, payloads[event])
 				granted := rule.Allows(role)
 				switch {
 				case granted && ack.Status != "ok":
@@ -92,6 +101,20 @@ func TestEveryRoleAgainstEveryEvent(t *testing.T) {
 	}
 }
 
+// example is what the contract shows, and the test sends where it has nothing else.
+func example(t *testing.T, shown json.RawMessage, name string) any {
+	t.Helper()
+	if shown == nil {
+		t.Fatalf("the contract has no example of %s", name)
+	}
+	return shown
+}
+
+// pathOf is a path of the route, whose variables are x1.
+func pathOf(route rest.Route) string {
+	return api.Prefix + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(route.Pattern, "x1")
+}
+
 func askUnchecked(t *testing.T, socket *harness.Socket, event string, payload any) harness.Ack {
 	t.Helper()
 	raw, err := socket.Call(t.Context(), event, payload)
@@ -103,31 +126,29 @@ func askUnchecked(t *testing.T, socket *harness.Socket, event string, payload an
 	return ack
 }
 
-// requestBodies holds, for every route with a body, one that succeeds.
-func requestBodies() map[string]any {
+// bodies holds what succeeds, for the routes whose example in the contract does not.
+func bodies() map[string]any {
 	return map[string]any{
-		"POST /me/inbox/read":       map[string]any{"ids": []string{"no-such-notice"}},
-		"POST /notices":             map[string]any{"title": "t", "body": "b", "audience": map[string]any{"all": true}},
-		"POST /positions":           map[string]any{"lat": 1, "lng": 2},
-		"POST /rooms/{id}/messages": map[string]any{"text": "hello"},
+		"POST /me/inbox/read":           map[string]any{"ids": []string{"no-such-notice"}},
+		"POST /notices":                 map[string]any{"title": "t", "body": "b", "audience": map[string]any{"all": true}},
+		"POST /positions":               map[string]any{"lat": 1, "lng": 2},
+		"POST /rooms/{roomId}/messages": map[string]any{"text": "hello"},
 	}
 }
 
 // Every role against every REST route. Whoever is permitted is not answered 401 or 403; who is not gets 403 forbidden.
 func TestEveryRoleAgainstEveryRoute(t *testing.T) {
 	server := harness.Start(t, nil)
-	bodies := requestBodies()
+	bodies, examples := bodies(), contracttest.NewExamples(t)
 	for role, who := range everyone() {
 		for _, route := range server.Program().Routes() {
 			name := route.Method + " " + route.Pattern
 			body, has := bodies[name]
-			if route.Method == http.MethodPost && !has {
-				t.Fatalf("the table has no body for %s: a new route must be added to it", name)
+			if shown := examples.Body(route.Method, api.Prefix+route.Pattern); !has && shown != nil {
+				body = shown
 			}
-			path := "/api/v1" + strings.ReplaceAll(route.Pattern, "{id}", "x1")
-			answer := server.REST(route.Method, path, who, body)
-			granted := len(route.Needs) == 0 ||
-				slices.ContainsFunc(route.Needs, func(p roles.Permission) bool { return role.Can(p) })
+			answer := server.REST(route.Method, pathOf(route), who, body)
+			granted := route.Rule.Allows(role)
 			refused := answer.Status == http.StatusForbidden || answer.Status == http.StatusUnauthorized
 			if granted == refused {
 				t.Errorf("%s by %s: granted %t, answered %d %s", name, role, granted, answer.Status, answer.Body)
@@ -196,8 +217,7 @@ func TestEveryBadTokenIsRefusedEverywhere(t *testing.T) {
 				}
 			}
 			for _, route := range server.Program().Routes() {
-				path := "/api/v1" + strings.ReplaceAll(route.Pattern, "{id}", "x1")
-				answer := server.RESTWith(route.Method, path, bad.token, nil)
+				answer := server.RESTWith(route.Method, pathOf(route), bad.token, nil)
 				problem := harness.Decode[struct{ Code string }](t, answer.Body)
 				if answer.Status != http.StatusUnauthorized || problem.Code != bad.code {
 					t.Errorf("%s, %s, %s %s: want 401 %s, got %d %s", role, fault, route.Method, route.Pattern, bad.code, answer.Status, answer.Body)

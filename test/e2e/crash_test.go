@@ -252,14 +252,11 @@ func (l *ledger) check(t *testing.T, url string) {
 	t.Logf("%d kills: all of %d messages, %d positions, %d notices are there", kills, len(l.messages), positions, len(l.notices))
 }
 
-// get reads every page of a list; next is what stands before the cursor in the path of a further page.
-func get[T any](ctx context.Context, t *testing.T, url string, who auth.Identity, path, next string) []T {
+// get reads every page of a list, whose path has a query.
+func get[T any](ctx context.Context, t *testing.T, url string, who auth.Identity, path string) []T {
 	t.Helper()
 	var all []T
 	cursor := ""
-	if next == "" {
-		cursor = "0"
-	}
 	for {
 		page := struct {
 			Items      []T
@@ -287,19 +284,19 @@ func get[T any](ctx context.Context, t *testing.T, url string, who auth.Identity
 		if page.NextCursor == "" {
 			return all
 		}
-		cursor = next + page.NextCursor
+		cursor = "&cursor=" + page.NextCursor
 	}
 }
 
 func allMessages(ctx context.Context, t *testing.T, url string) []message {
 	t.Helper()
-	return get[message](ctx, t, url, harness.Person("checker", roles.Vendor, ""), "/api/v1/rooms/crash/messages?limit=200&after=", "")
+	return get[message](ctx, t, url, harness.Person("checker", roles.Vendor, ""), "/api/v1/rooms/crash/messages?limit=200&after=0")
 }
 
 func allTimestamps(ctx context.Context, t *testing.T, url, driver string) []int64 {
 	t.Helper()
 	var all []int64
-	for _, p := range get[struct{ TS int64 }](ctx, t, url, harness.Person("root", roles.Admin, ""), "/api/v1/drivers/"+driver+"/positions?limit=1000", "&cursor=") {
+	for _, p := range get[struct{ TS int64 }](ctx, t, url, harness.Person("root", roles.Admin, ""), "/api/v1/drivers/"+driver+"/positions?limit=1000") {
 		all = append(all, p.TS)
 	}
 	return all
@@ -308,7 +305,7 @@ func allTimestamps(ctx context.Context, t *testing.T, url, driver string) []int6
 func allNotices(ctx context.Context, t *testing.T, url string) map[string]bool {
 	t.Helper()
 	all := make(map[string]bool)
-	for _, n := range get[notice](ctx, t, url, harness.Person("root", roles.Admin, ""), "/api/v1/notices?limit=200", "&cursor=") {
+	for _, n := range get[notice](ctx, t, url, harness.Person("root", roles.Admin, ""), "/api/v1/notices?limit=200") {
 		all[n.ID] = true
 	}
 	return all

@@ -187,7 +187,7 @@ func (w *watched) of(driver string) (fix, bool) {
 func checkTrack(t *testing.T, server *harness.Server, staff auth.Identity, driver string, ledger *ledgerOfTrips, watcher *watched) int {
 	t.Helper()
 	var track []fix
-	for _, p := range get[wirePosition](context.Background(), t, server.URL, staff, "/api/v1/drivers/"+driver+"/positions?limit=1000", "&cursor=") {
+	for _, p := range get[wirePosition](context.Background(), t, server.URL, staff, "/api/v1/drivers/"+driver+"/positions?limit=1000") {
 		track = append(track, p.fix())
 	}
 	want := ledger.accepted[driver]

@@ -125,7 +125,7 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 		sent = append(sent, text)
 	}
 	server.Restart()
-	kept := get[message](t.Context(), t, server.URL, harness.Person("root", roles.Admin, ""), "/api/v1/rooms/texts/messages?limit=200&after=", "")
+	kept := get[message](t.Context(), t, server.URL, harness.Person("root", roles.Admin, ""), "/api/v1/rooms/texts/messages?limit=200&after=0")
 	if len(kept) != len(sent) {
 		t.Fatalf("%d messages are kept of %d", len(kept), len(sent))
 	}

@@ -37,7 +37,7 @@ test('who was away finds the notices on connecting, oldest first, until they are
   assert.deepEqual(next.notices.map(({ id }) => id), [third]);
   const rest = (await server.rest(driver, 'GET', '/me/inbox?limit=1')).body;
   assert.deepEqual([rest.items.map(({ id }) => id), rest.unread], [[first], 2]);
-  const restNext = (await server.rest(driver, 'GET', `/me/inbox?limit=1&before=${rest.nextCursor}`)).body;
+  const restNext = (await server.rest(driver, 'GET', `/me/inbox?limit=1&cursor=${rest.nextCursor}`)).body;
   assert.deepEqual([restNext.items.map(({ id }) => id), restNext.nextCursor], [[third], undefined]);
 
   const read = await server.rest(driver, 'POST', '/me/inbox/read', { ids: [first, third] });

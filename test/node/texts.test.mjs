@@ -102,12 +102,12 @@ test(`${texts.length} texts go through chat`, async () => {
   for (const [id, entry] of sent) assertSame(heard.byId.get(id).text, entry, 'live');
   let stored = 0;
   for (const roomId of rooms) {
-    for (let after = '0'; after !== undefined;) {
-      const { status, body } = await server.rest(reader, 'GET', `/rooms/${roomId}/messages?limit=${PAGE}&after=${after}`);
+    for (let cursor = ''; cursor !== undefined;) {
+      const { status, body } = await server.rest(reader, 'GET', `/rooms/${roomId}/messages?limit=${PAGE}&after=0&cursor=${cursor}`);
       assert.equal(status, 200);
       for (const { id, text } of body.items) assertSame(text, sent.get(id), 'history');
       stored += body.items.length;
-      after = body.nextCursor;
+      cursor = body.nextCursor;
     }
   }
   assert.equal(stored, texts.length);

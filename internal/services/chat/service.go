@@ -121,6 +121,9 @@ type Receipt struct {
 	Replayed bool `json:"-"`
 }
 
+// IsNew reports whether the message has found its place just now.
+func (r Receipt) IsNew() bool { return !r.Replayed }
+
 // submission is a message on its way to the disk.
 type submission struct {
 	draft Draft

@@ -127,7 +127,7 @@ func (s *Service) replayExpired(ctx context.Context, once Idempotency) (Notice, 
 
 func keyFault(err error) error {
 	if errors.Is(err, ErrKeyReused) {
-		return fault.New(fault.Conflict, "This Idempotency-Key was used for another request")
+		return fault.New(fault.Conflict, "The key of the request was used for another one")
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func idempotency(who auth.Identity, draft Draft, key string, now time.Time) (Ide
 		return Idempotency{}, nil
 	}
 	if len(key) > MaxIdempotencyKey {
-		return Idempotency{}, fault.Invalid("Idempotency-Key", "The Idempotency-Key is longer than 255 bytes")
+		return Idempotency{}, fault.Invalid("clientId", "The key of the request is longer than 255 bytes")
 	}
 	canonical, err := json.Marshal(draft)
 	if err != nil {

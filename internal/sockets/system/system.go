@@ -42,12 +42,18 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
 	}
 }
 
+type newNotice struct {
+	notices.Draft
+	// ClientID is the sender's own key, by which a notice that is sent again is recognised.
+	ClientID string `json:"clientId"`
+}
+
 type broadcastAck struct {
 	Notice notices.Notice `json:"notice"`
 }
 
-func (h *Handlers) broadcast(ctx context.Context, who auth.Identity, in notices.Draft) (broadcastAck, error) {
-	notice, _, err := h.notices.Create(ctx, who, in, "")
+func (h *Handlers) broadcast(ctx context.Context, who auth.Identity, in newNotice) (broadcastAck, error) {
+	notice, _, err := h.notices.Create(ctx, who, in.Draft, in.ClientID)
 	return broadcastAck{Notice: notice}, err
 }
 

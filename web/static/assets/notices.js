@@ -82,7 +82,7 @@ export class Notices {
 
   async #loadMore() {
     try {
-      const { items, nextCursor, unread } = await api(`/me/inbox${this.#cursor ? `?before=${encodeURIComponent(this.#cursor)}` : ''}`);
+      const { items, nextCursor, unread } = await api(`/me/inbox${this.#cursor ? `?cursor=${encodeURIComponent(this.#cursor)}` : ''}`);
       for (const notice of items) this.#put(notice);
       this.#cursor = nextCursor ?? null;
       this.#unread = unread;

@@ -1,0 +1,158 @@
+// Package rest is what the REST routes of all domains share: a request is held against its access rule, put together into
+// a payload, decoded, validated, handed to one function, and answered. It is to requests what package event is to events.
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"rolecall/internal/access"
+	"rolecall/internal/auth"
+	"rolecall/internal/call"
+	"rolecall/internal/limit"
+	"rolecall/internal/payload"
+)
+
+// answerTimeout is how long an answer may take to be read.
+const answerTimeout = time.Minute
+
+// Verifier turns a token into an identity.
+type Verifier interface {
+	Verify(token string) (auth.Identity, error)
+}
+
+// Options is what a Router needs.
+type Options struct {
+	Verifier Verifier
+	Buckets  *limit.Buckets
+	Decoder  *payload.Decoder
+	Logger   *slog.Logger
+}
+
+// Route is one route and who may call it.
+type Route struct {
+	Method, Pattern string
+	Rule            access.Rule
+	// Parameters are the names that the query may have, sorted.
+	Parameters []string
+
+	handler http.Handler
+}
+
+// Router knows the routes.
+type Router struct {
+	options  Options
+	problems Problems
+	routes   []Route
+}
+
+// NewRouter returns a Router without routes.
+func NewRouter(options Options) *Router {
+	return &Router{options: options, problems: Problems{Logger: options.Logger}}
+}
+
+// Routes lists the routes in the order in which they were registered.
+func (r *Router) Routes() []Route { return r.routes }
+
+// Mount adds the routes to a router of requests.
+func (r *Router) Mount(on chi.Router) {
+	for _, route := range r.routes {
+		on.Method(route.Method, route.Pattern, route.handler)
+	}
+}
+
+// On has handle answer a route, "GET /rooms/{roomId}/messages", whose access rule is rule. See package call about the
+// shape.
+//
+// In is read from the whole of the request, as if its parts were one JSON object: the variables of the path, and the
+// parameters of the query where the method has no body or the members of the body where it has one, all by the names of
+// In's members. The header Idempotency-Key is the member clientId. A parameter that In does not know is refused.
+//
+// Out is the document of a 200; see Made and Located about a 201, and call.Nothing about a 204. ctx ends with the
+// request, and when the rule's time is up. On panics where the rule is missing or In cannot be read from a request.
+func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx context.Context, who auth.Identity, in In) (Out, error)) {
+	rule.MustBeDeclared(route)
+	method, pattern, _ := strings.Cut(route, " ")
+	if _, attachable := any(new(In)).(call.Attachable); attachable {
+		panic("rest: " + route + " takes binary data, which JSON has no place for")
+	}
+	form := formOf[In](method, pattern)
+	handler := endpoint{Router: r, rule: rule, form: form, run: func(w http.ResponseWriter, req *http.Request, who auth.Identity) (any, error) {
+		raw, err := form.payload(w, req, rule.MaxBytes())
+		if err != nil {
+			return nil, err
+		}
+		var in In
+		if err := r.options.Decoder.Decode(raw, &in); err != nil {
+			return nil, err
+		}
+		return handle(req.Context(), who, in)
+	}}
+	r.routes = append(r.routes, Route{
+		Method: method, Pattern: pattern, Rule: rule, Parameters: form.parameters(), handler: handler,
+	})
+}
+
+// endpoint answers the requests of one route.
+type endpoint struct {
+	*Router
+	rule access.Rule
+	form form
+	run  func(w http.ResponseWriter, r *http.Request, who auth.Identity) (out any, err error)
+}
+
+// ServeHTTP implements http.Handler.
+func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.setDeadlines(w, r)
+	ctx, end := context.WithTimeout(r.Context(), e.rule.Timeout())
+	defer end()
+	r = r.WithContext(ctx)
+	who, err := e.authenticate(r)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rolecall"`)
+		e.problems.Write(w, r, auth.Refusal(err))
+		return
+	}
+	out, err := e.answer(w, r, who)
+	if err != nil {
+		e.problems.Write(w, r, err)
+		return
+	}
+	respond(w, out)
+}
+
+// setDeadlines lets no request hold its connection by a body that never ends or an answer that is never read.
+func (e endpoint) setDeadlines(w http.ResponseWriter, r *http.Request) {
+	connection, now := http.NewResponseController(w), time.Now()
+	var reading time.Time // none
+	if r.ContentLength != 0 {
+		reading = now.Add(e.rule.Timeout())
+	}
+	// What a connection cannot do (a test's recorder has no deadlines) it need not do.
+	_ = connection.SetReadDeadline(reading)
+	_ = connection.SetWriteDeadline(now.Add(e.rule.Timeout() + answerTimeout))
+}
+
+func (e endpoint) authenticate(r *http.Request) (auth.Identity, error) {
+	token, err := auth.Bearer(r.Header.Get("Authorization"))
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	return e.options.Verifier.Verify(token)
+}
+
+func (e endpoint) answer(w http.ResponseWriter, r *http.Request, who auth.Identity) (any, error) {
+	if err := e.rule.Check(e.options.Buckets, who); err != nil {
+		return nil, err
+	}
+	out, err := e.run(w, r, who)
+	if pending, later := out.(call.Pending); later && err == nil {
+		out, err = pending.Wait(r.Context())
+	}
+	return out, e.form.named(err, r)
+}
