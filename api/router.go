@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"rolecall/api/docs"
 	"rolecall/api/rest"
 	"rolecall/internal/access"
 	"rolecall/internal/call"
@@ -90,11 +91,13 @@ func (a *API) Handler() http.Handler {
 	r.Use(a.recoverPanics, middleware.GetHead)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(a.methodNotAllowed)
+	page := docs.Handler(OpenAPIYAML(), AsyncAPIYAML())
 	r.Get("/healthz", a.healthz)
 	r.Get("/readyz", a.readyz)
 	r.Get("/openapi.yaml", serveDocument(OpenAPIYAML()))
 	r.Get("/asyncapi.yaml", serveDocument(AsyncAPIYAML()))
-	r.Method(http.MethodGet, "/docs", DocsHandler())
+	r.Method(http.MethodGet, "/docs", page)
+	r.Method(http.MethodGet, "/docs/*", page)
 	r.Route(Prefix, func(r chi.Router) {
 		r.Use(a.cors(), middleware.NoCache)
 		a.router.Mount(r)

@@ -66,7 +66,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 func (p *Program) handler() http.Handler {
 	mux := http.NewServeMux()
 	rest := p.api.Handler()
-	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs"} {
+	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs", "/docs/"} {
 		mux.Handle(path, rest)
 	}
 	mux.Handle(socketPath, p.socketDoor())

@@ -1,0 +1,107 @@
+// Reads the contract's page as a stranger would, at the width of a desk and of a phone.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const chromiumFlags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const widths = { desk: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+let server, browser, folder, address;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "rolecall-docs-"));
+  server = spawn(process.env.ROLECALL_BINARY, ["-data-dir", folder, "-addr", "127.0.0.1:0", "-log-format", "json"], { stdio: ["ignore", "ignore", "pipe"] });
+  for await (const line of createInterface({ input: server.stderr })) {
+    address = line.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
+    if (address) break;
+  }
+  server.stderr.resume();
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: chromiumFlags });
+});
+
+after(async () => {
+  await browser?.close();
+  server.kill("SIGTERM");
+  const [code] = await once(server, "exit");
+  await rm(folder, { recursive: true });
+  assert.equal(code, 0, "the server stops in order");
+});
+
+// read opens one of the documents and notes what a page must not do.
+async function read(api, viewport) {
+  const page = await (await browser.newContext({ viewport })).newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("request", (request) => /^https?:/.test(request.url()) && new URL(request.url()).origin !== address && problems.push(request.url()));
+  await page.goto(`${address}/docs?api=${api}`);
+  return { page, problems };
+}
+
+// scrollTo scrolls down until a text is drawn, as the renderer draws what comes into view.
+async function scrollTo(page, text) {
+  const found = page.getByRole("main").getByText(text).first();
+  await page.mouse.move(page.viewportSize().width / 2, 400);
+  for (let i = 0; i < 200 && !(await found.isVisible()); i++) {
+    await page.mouse.wheel(0, 500);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  }
+  await found.scrollIntoViewIfNeeded({ timeout: 1000 });
+}
+
+// shot keeps a picture for people to look at, where SCREENSHOT says so.
+async function shot(page, name) {
+  if (process.env.SCREENSHOT) await page.screenshot({ path: `${process.env.SCREENSHOT}-${name}.png` });
+}
+
+for (const [name, viewport] of Object.entries(widths)) {
+  test(`the routes at the width of a ${name}`, async () => {
+    const { page, problems } = await read("rest", viewport);
+    await page.getByRole("heading", { name: "Rolecall REST API" }).waitFor();
+    await scrollTo(page, "Only admin.");
+    await shot(page, `routes-${name}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), viewport.width, "nothing runs off the side");
+    assert.deepEqual(problems, []);
+  });
+
+  test(`the events at the width of a ${name}`, async () => {
+    const { page, problems } = await read("events", viewport);
+    await page.getByRole("heading", { name: "Rolecall events" }).waitFor();
+    for (const text of ["Say something. At most 10 per 10 s. On / and /chat.", "Only driver. At most 10/s, burst 50.", "tracking:positions"]) {
+      await scrollTo(page, text);
+    }
+    await shot(page, `events-${name}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), viewport.width, "nothing runs off the side");
+    assert.deepEqual(problems, []);
+  });
+}
+
+test("a search leads to a route", async () => {
+  const { page, problems } = await read("rest", widths.desk);
+  await page.getByRole("heading", { name: "Rolecall REST API" }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("positions");
+  await page.getByRole("dialog").getByText("Send the caller's own positions").waitFor();
+  await shot(page, "search");
+  assert.deepEqual(problems, []);
+});
+
+test("a route is tried from the page", async () => {
+  const { page, problems } = await read("rest", widths.desk);
+  await page.getByRole("heading", { name: "Rolecall REST API" }).waitFor();
+  await page.goto(`${address}/docs?api=rest#rest/tag/server/GET/healthz`);
+  await page.getByRole("button", { name: /Test Request.*\/healthz/ }).click();
+  const answer = page.waitForResponse((response) => new URL(response.url()).pathname === "/healthz");
+  await page.getByRole("button", { name: /^Send Request/ }).click();
+  assert.equal((await answer).status(), 200);
+  await shot(page, "try");
+  assert.deepEqual(problems, []);
+});
