@@ -23,7 +23,7 @@ type simulate struct {
 	LongestWait time.Duration `default:"5s" placeholder:"TIME" help:"Cut longer pauses of a recorded trip to this."`
 	Rate        float64       `default:"1" placeholder:"NUMBER" help:"Positions a second of a made-up car."`
 	For         time.Duration `default:"0s" placeholder:"TIME" help:"How long made-up cars drive; 0 until interrupted."`
-	Seed        uint64        `default:"1" placeholder:"NUMBER" help:"Picks the made-up town and its drives."`
+	Seed        uint64        `default:"1" placeholder:"NUMBER" help:"Picks the ways of made-up cars."`
 	Companies   string        `default:"${company}" placeholder:"IDS" help:"Companies the drivers work for, in turn, comma-separated."`
 	DataDir     string        `placeholder:"FOLDER" help:"Folder with the server's generated secret; where the server has it unless given."`
 }

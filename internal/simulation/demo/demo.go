@@ -10,7 +10,7 @@ import (
 	"rolecall/internal/roles"
 )
 
-// Seed is the made-up town's; the page's map and the simulated fleet share it.
+// Seed picks the ways of the simulated fleet.
 const Seed = 7
 
 // validity is how long a demo token lasts.

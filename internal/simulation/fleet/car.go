@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"rolecall/internal/simulation/sioclient"
@@ -30,6 +31,9 @@ type car struct {
 	id    string
 	token string
 	route source
+	// fleet is what it belongs to, and score where it counts.
+	fleet Config
+	score *score
 	// index numbers the positions sent.
 	index   int
 	client  *sioclient.Client
@@ -37,7 +41,7 @@ type car struct {
 }
 
 // drive sends each position when it is due, those due together in one update, until the end of the route or of ctx.
-func (c *car) drive(ctx context.Context, begin time.Time, config Config, score *score) error {
+func (c *car) drive(ctx context.Context, begin time.Time) error {
 	defer c.hangUp()
 	for {
 		due, more := c.route.due()
@@ -52,7 +56,7 @@ func (c *car) drive(ctx context.Context, begin time.Time, config Config, score *
 			batch = append(batch, c.route.take(begin))
 		}
 		sent := time.Now()
-		if err := c.deliver(ctx, batch, config, score); err != nil {
+		if err := c.deliver(ctx, batch); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -65,23 +69,23 @@ func (c *car) drive(ctx context.Context, begin time.Time, config Config, score *
 }
 
 // deliver sends a batch until the server has judged it.
-func (c *car) deliver(ctx context.Context, batch []Position, config Config, score *score) error {
-	score.add(&score.sent, len(batch))
+func (c *car) deliver(ctx context.Context, batch []Position) error {
+	c.score.add(&c.score.sent, len(batch))
 	backoff := shortestBackoff
 	for {
-		answer, err := c.ask(ctx, batch, config, score)
+		answer, err := c.ask(ctx, batch)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case isRefusal(err):
 			return err
 		case err != nil:
-			config.Logger.DebugContext(ctx, "update not answered, sending again", "driver", c.id, "error", err)
+			c.fleet.Logger.DebugContext(ctx, "update not answered, sending again", "driver", c.id, "error", err)
 			c.hangUp()
 		case answer.again():
 			backoff = max(backoff, time.Duration(answer.RetryAfterMs)*time.Millisecond)
 		default:
-			c.settle(batch, answer, config, score)
+			c.settle(batch, answer)
 			return nil
 		}
 		if !sleep(ctx, backoff/2+rand.N(backoff)) {
@@ -109,8 +113,8 @@ func (a *answer) again() bool {
 	return a.Status != "ok" && (a.Code == "rate_limited" || a.Code == "unavailable")
 }
 
-func (c *car) ask(ctx context.Context, batch []Position, config Config, score *score) (*answer, error) {
-	if err := c.call(ctx, config, score); err != nil {
+func (c *car) ask(ctx context.Context, batch []Position) (*answer, error) {
+	if err := c.call(ctx); err != nil {
 		return nil, err
 	}
 	var payload any = batch
@@ -131,21 +135,21 @@ func (c *car) ask(ctx context.Context, batch []Position, config Config, score *s
 }
 
 // call connects where there is no connection.
-func (c *car) call(ctx context.Context, config Config, score *score) error {
+func (c *car) call(ctx context.Context) error {
 	if c.client != nil && c.client.Err() == nil {
 		return nil
 	}
 	c.hangUp()
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	client, err := sioclient.Dial(ctx, config.URL, sioclient.Options{
+	client, err := sioclient.Dial(ctx, c.fleet.URL, sioclient.Options{
 		Namespace: namespace, Auth: map[string]string{"token": c.token}, OnlyEvents: []string{},
 	})
 	if err != nil {
 		return err
 	}
 	if c.dialled {
-		score.add(&score.reconnects, 1)
+		c.score.add(&c.score.reconnects, 1)
 	}
 	c.client, c.dialled = client, true
 	return nil
@@ -159,23 +163,21 @@ func (c *car) hangUp() {
 }
 
 // settle counts what became of each position of a batch.
-func (c *car) settle(batch []Position, a *answer, config Config, score *score) {
-	codes := make([]string, len(batch))
-	reasons := make([]string, len(batch))
+func (c *car) settle(batch []Position, a *answer) {
+	type verdict struct{ code, reason string }
+	verdicts := make([]verdict, len(batch))
 	if a.Status != "ok" {
-		for i := range codes {
-			codes[i], reasons[i] = a.Code, reason(a.Code, a.Field)
-		}
+		verdicts = slices.Repeat([]verdict{{a.Code, reason(a.Code, a.Field)}}, len(batch))
 	}
 	for _, rejected := range a.Rejected {
-		if rejected.Index >= 0 && rejected.Index < len(codes) {
-			codes[rejected.Index], reasons[rejected.Index] = rejected.Code, reason(rejected.Code, rejected.Field)
+		if rejected.Index >= 0 && rejected.Index < len(verdicts) {
+			verdicts[rejected.Index] = verdict{rejected.Code, reason(rejected.Code, rejected.Field)}
 		}
 	}
 	for i, position := range batch {
-		score.judge(reasons[i])
-		if config.OnVerdict != nil {
-			config.OnVerdict(c.id, c.index, position, codes[i])
+		c.score.judge(verdicts[i].reason)
+		if c.fleet.OnVerdict != nil {
+			c.fleet.OnVerdict(c.id, c.index, position, verdicts[i].code)
 		}
 		c.index++
 	}

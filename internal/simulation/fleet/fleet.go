@@ -26,7 +26,8 @@ type Config struct {
 	// Companies are those the drivers work for, in turn.
 	Companies []string
 
-	// Traces are recorded trips, one a driver. Where there are none, Drivers cars drive around the town of Seed.
+	// Traces are recorded trips, one a driver. Where there are none, Drivers cars drive around the town, on ways that
+	// Seed picks.
 	Traces  []traces.Trace
 	Drivers int
 	Seed    uint64
@@ -66,23 +67,24 @@ type Summary struct {
 // whatever becomes of the connections meanwhile.
 func Run(ctx context.Context, c Config) (Summary, error) {
 	c = c.withDefaults()
-	cars, err := c.cars()
+	score := &score{rejected: make(map[string]int64)}
+	cars, err := c.cars(score)
 	if err != nil {
 		return Summary{}, err
 	}
+	score.drivers = len(cars)
 	if c.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Duration)
 		defer cancel()
 	}
 	begin := time.Now()
-	score := &score{drivers: len(cars), rejected: make(map[string]int64)}
 	stopProgress := score.report(c.Progress, c.ProgressEvery)
 	var driving sync.WaitGroup
 	failures := make(chan error, len(cars))
 	for _, car := range cars {
 		driving.Go(func() {
-			if err := car.drive(ctx, begin, c, score); err != nil {
+			if err := car.drive(ctx, begin); err != nil {
 				failures <- err
 			}
 		})
@@ -121,7 +123,7 @@ func (c Config) withDefaults() Config {
 }
 
 // cars mints a car a trip, or Drivers cars for the town.
-func (c Config) cars() ([]*car, error) {
+func (c Config) cars(score *score) ([]*car, error) {
 	if c.Speed < 1 {
 		return nil, fmt.Errorf("speed %v: a trip cannot be driven slower than it was", c.Speed)
 	}
@@ -132,7 +134,7 @@ func (c Config) cars() ([]*car, error) {
 		if err != nil {
 			return fmt.Errorf("token of %s: %w", id, err)
 		}
-		cars = append(cars, &car{id: id, token: token, route: route})
+		cars = append(cars, &car{id: id, token: token, route: route, fleet: c, score: score})
 		return nil
 	}
 	if len(c.Traces) > 0 {
@@ -146,7 +148,10 @@ func (c Config) cars() ([]*car, error) {
 	if c.Drivers <= 0 || c.Rate <= 0 {
 		return nil, errors.New("a fleet needs traces, or a number of drivers and a rate")
 	}
-	place := town.New(c.Seed)
+	place, err := town.New()
+	if err != nil {
+		return nil, err
+	}
 	random := rand.New(rand.NewPCG(c.Seed, 0))
 	every := time.Duration(float64(time.Second) / c.Rate)
 	for i := range c.Drivers {

@@ -71,7 +71,11 @@ func TestTripKeepsTime(t *testing.T) {
 
 func TestMadeUpCarSendsAtItsRate(t *testing.T) {
 	begin := time.UnixMilli(1_800_000_000_000)
-	car := &madeUp{drive: town.New(1).Drive(1), every: 250 * time.Millisecond, at: 100 * time.Millisecond}
+	place, err := town.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	car := &madeUp{drive: place.Drive(1), every: 250 * time.Millisecond, at: 100 * time.Millisecond}
 	for i := range 200 {
 		due, more := car.due()
 		want := 100*time.Millisecond + time.Duration(i)*250*time.Millisecond

@@ -18,6 +18,8 @@ const (
 	tick = 100 * time.Millisecond
 	// shortestTrip is the least distance in metres between start and destination as the crow flies.
 	shortestTrip = 600.0
+	// reach is the length in metres by which a curve is judged: as far apart are the points of its line on the map.
+	reach = 35.0
 	// stopChance is how often a crossing has a red light or a car with right of way.
 	stopChance = 0.22
 )
@@ -67,8 +69,8 @@ func (t *Town) Drive(seed uint64) *Drive {
 	d := &Drive{
 		town:     t,
 		rng:      rng,
-		haste:    uniform(rng, 0.85, 1.08),
-		junction: rng.IntN(len(t.network.junctions)),
+		haste:    0.85 + 0.23*rng.Float64(),
+		junction: rng.IntN(len(t.junctions)),
 	}
 	d.next()
 	// Cars do not all set off at once.
@@ -130,7 +132,7 @@ func (d *Drive) step() {
 
 // next plans the way to another junction, from the one where the car is.
 func (d *Drive) next() {
-	net := d.town.network
+	net := d.town
 	from := d.junction
 	// Some random junctions will do in any town; the last try is taken as it is.
 	for range 50 {
@@ -148,11 +150,11 @@ func (d *Drive) next() {
 
 // waypoints lays out a route with its speeds and stops.
 func (d *Drive) waypoints(from int, edges []int) []waypoint {
-	net := d.town.network
+	net := d.town
 	route := []waypoint{{at: net.junctions[from]}}
 	for _, i := range edges {
 		e := &net.edges[i]
-		clear := e.kind.limit() * d.haste
+		clear := e.limit * d.haste
 		route[len(route)-1].clear = clear
 		for j := 1; j < len(e.line); j++ {
 			at := e.line[j]
@@ -206,7 +208,7 @@ func curveSpeed(a, b, c point) float64 {
 	if turn < 0.02 {
 		return math.Inf(1)
 	}
-	room := min(a.distance(b), b.distance(c), step)
+	room := min(a.distance(b), b.distance(c), reach)
 	if turn > 0.5 {
 		room = min(room, 12)
 	}

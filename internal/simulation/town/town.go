@@ -1,12 +1,24 @@
-// Package town makes up a small town: its streets, routes through them and the motion of cars
-// along routes. Everything follows from a seed, nothing from any real place: the town lies in the
-// open Atlantic, where no map shows another street beneath it.
+// Package town is a made-up small town: its streets, routes through them and the motion of cars along routes. It was drawn
+// once by a program and is kept as a map. It resembles no real place and lies in the open Atlantic, where no map shows
+// another street beneath it.
 package town
 
 import (
+	_ "embed" // the map
+	"encoding/json"
+	"fmt"
 	"math"
-	"math/rand/v2"
+	"slices"
 )
+
+// streets is a GeoJSON FeatureCollection (RFC 7946) of lines, each a stretch of street between two junctions, whose
+// property kind is "ring", "avenue" or "street". Where two lines have an end in common there is a junction.
+//
+//go:embed streets.geojson
+var streets string
+
+// Streets returns the map, GeoJSON, for others to draw.
+func Streets() string { return streets }
 
 // The town's middle, degrees WGS 84.
 const (
@@ -14,129 +26,129 @@ const (
 	centreLng = -41.2
 )
 
-// Half the extent of the town in metres: it covers some 4 by 3 km.
-const (
-	halfWidth  = 2000.0
-	halfHeight = 1500.0
-)
-
 // metresPerDegree is one degree of latitude on a sphere of the earth's mean radius, 6 371 008.8 m.
 const metresPerDegree = 6371008.8 * math.Pi / 180
 
-// kind ranks streets by importance, slowest first.
-type kind int
-
-const (
-	minor kind = iota
-	avenue
-	ring
-)
-
-// String is the kind's name in GeoJSON.
-func (k kind) String() string {
-	switch k {
-	case ring:
-		return "ring"
-	case avenue:
-		return "avenue"
-	default:
-		return "street"
-	}
-}
-
-// limit is the speed in m/s that traffic keeps on a clear street of this kind.
-func (k kind) limit() float64 {
-	switch k {
-	case ring:
-		return 16.5
-	case avenue:
-		return 12.5
-	default:
-		return 8.3
-	}
-}
-
-// Town is a street network. It does not change after New and may be shared.
+// Town is the streets as a graph. Junctions are numbered; links holds each junction's edges. It does not change after New
+// and may be shared.
 type Town struct {
-	network *network
+	junctions []point
+	edges     []edge
+	links     [][]int
 }
 
-// New makes the town of that seed.
-func New(seed uint64) *Town {
-	rng := rand.New(rand.NewPCG(seed, 0x70776e))
-	streets := layOut(rng)
-	net := join(streets)
-	net.thin(rng)
-	net.keepLargest()
-	return &Town{network: net}
+// edge is a stretch of street between two junctions.
+type edge struct {
+	from, to int
+	limit    float64 // the speed in m/s that traffic keeps here when the street is clear
+	line     []point // from the first junction to the second
+	length   float64 // metres
 }
 
-// FeatureCollection is the GeoJSON object of that name (RFC 7946, section 3.3).
-type FeatureCollection struct {
-	Type     string    `json:"type"`
-	Features []Feature `json:"features"`
-}
-
-// Feature is one stretch of street between two junctions.
-type Feature struct {
-	Type       string     `json:"type"`
-	Properties Properties `json:"properties"`
-	Geometry   LineString `json:"geometry"`
-}
-
-// Properties describes a stretch of street.
-type Properties struct {
-	// Kind is "street", "avenue" or "ring".
-	Kind string `json:"kind"`
-}
-
-// LineString is a GeoJSON line, its positions [longitude, latitude] in degrees.
-type LineString struct {
-	Type        string       `json:"type"`
-	Coordinates [][2]float64 `json:"coordinates"`
-}
-
-// Streets returns all streets for a map to draw; marshalled it is GeoJSON.
-func (t *Town) Streets() FeatureCollection {
-	all := FeatureCollection{Type: "FeatureCollection", Features: make([]Feature, 0, len(t.network.edges))}
-	for _, e := range t.network.edges {
-		line := LineString{Type: "LineString", Coordinates: make([][2]float64, len(e.line))}
-		for i, p := range e.line {
-			lat, lng := p.degrees()
-			line.Coordinates[i] = [2]float64{round6(lng), round6(lat)}
+// New reads the map.
+func New() (*Town, error) {
+	var collection struct {
+		Features []struct {
+			Properties struct{ Kind string }
+			Geometry   struct{ Coordinates [][2]float64 }
 		}
-		all.Features = append(all.Features, Feature{
-			Type: "Feature", Properties: Properties{Kind: e.kind.String()}, Geometry: line,
-		})
 	}
-	return all
+	if err := json.Unmarshal([]byte(streets), &collection); err != nil {
+		return nil, fmt.Errorf("the town's map: %w", err)
+	}
+	limits := map[string]float64{"ring": 16.5, "avenue": 12.5, "street": 8.3}
+	t := &Town{}
+	numbers := make(map[[2]float64]int) // of junctions, by place
+	junction := func(at [2]float64) int {
+		if _, known := numbers[at]; !known {
+			numbers[at] = len(t.junctions)
+			t.junctions = append(t.junctions, fromDegrees(at))
+			t.links = append(t.links, nil)
+		}
+		return numbers[at]
+	}
+	for _, street := range collection.Features {
+		places := street.Geometry.Coordinates
+		e := edge{from: junction(places[0]), to: junction(places[len(places)-1]), limit: limits[street.Properties.Kind]}
+		for i, at := range places {
+			e.line = append(e.line, fromDegrees(at))
+			if i > 0 {
+				e.length += e.line[i-1].distance(e.line[i])
+			}
+		}
+		t.links[e.from] = append(t.links[e.from], len(t.edges))
+		t.links[e.to] = append(t.links[e.to], len(t.edges))
+		t.edges = append(t.edges, e)
+	}
+	return t, nil
 }
 
-// round6 keeps six decimals of a degree, some 0.1 m.
-func round6(degrees float64) float64 { return math.Round(degrees*1e6) / 1e6 }
+// other is the junction at the far end.
+func (e *edge) other(junction int) int {
+	if junction == e.from {
+		return e.to
+	}
+	return e.from
+}
 
-// point is a place in metres east (x) and north (y) of the centre.
+// turnCost is the seconds that every junction on the way costs, so that routes keep to main streets.
+const turnCost = 4.0
+
+// route finds the quickest way between two junctions (Dijkstra) as the edges to take in order. The town is connected, so
+// there always is one, and so small that the next junction is found by looking at all.
+func (t *Town) route(from, to int) []int {
+	seconds := slices.Repeat([]float64{math.Inf(1)}, len(t.junctions))
+	seconds[from] = 0
+	arrivedBy := make([]int, len(t.junctions))
+	done := make([]bool, len(t.junctions))
+	for at := from; at != to; {
+		done[at] = true
+		for _, i := range t.links[at] {
+			e := &t.edges[i]
+			next := e.other(at)
+			if arrival := seconds[at] + e.length/e.limit + turnCost; arrival < seconds[next] {
+				seconds[next], arrivedBy[next] = arrival, i
+			}
+		}
+		nearest := math.Inf(1)
+		for junction, arrival := range seconds {
+			if !done[junction] && arrival < nearest {
+				nearest, at = arrival, junction
+			}
+		}
+	}
+	var edges []int
+	for at := to; at != from; at = t.edges[arrivedBy[at]].other(at) {
+		edges = append(edges, arrivedBy[at])
+	}
+	slices.Reverse(edges)
+	return edges
+}
+
+// point is a place in metres east (x) and north (y) of the centre, on the plane tangent there, which over 2 km is off by
+// less than a metre.
 type point struct{ x, y float64 }
 
-func (p point) plus(q point) point               { return point{p.x + q.x, p.y + q.y} }
-func (p point) minus(q point) point              { return point{p.x - q.x, p.y - q.y} }
-func (p point) times(f float64) point            { return point{p.x * f, p.y * f} }
-func (p point) length() float64                  { return math.Hypot(p.x, p.y) }
-func (p point) distance(q point) float64         { return p.minus(q).length() }
-func (p point) towards(q point, f float64) point { return p.plus(q.minus(p).times(f)) }
+// metresPerDegreeEast is one degree of longitude at the centre.
+func metresPerDegreeEast() float64 { return metresPerDegree * math.Cos(centreLat*math.Pi/180) }
 
-// degrees maps to latitude and longitude by the plane tangent at the centre, which over 2 km is
-// off by less than a metre.
-func (p point) degrees() (lat, lng float64) {
-	lat = centreLat + p.y/metresPerDegree
-	lng = centreLng + p.x/(metresPerDegree*math.Cos(centreLat*math.Pi/180))
-	return lat, lng
+// fromDegrees maps a GeoJSON position, longitude before latitude.
+func fromDegrees(at [2]float64) point {
+	return point{(at[0] - centreLng) * metresPerDegreeEast(), (at[1] - centreLat) * metresPerDegree}
 }
+
+func (p point) degrees() (lat, lng float64) {
+	return centreLat + p.y/metresPerDegree, centreLng + p.x/metresPerDegreeEast()
+}
+
+func (p point) distance(q point) float64 { return math.Hypot(q.x-p.x, q.y-p.y) }
+
+// towards is the place a share f of the way to q.
+func (p point) towards(q point, f float64) point { return point{p.x + (q.x-p.x)*f, p.y + (q.y-p.y)*f} }
 
 // bearing is the direction from p to q, degrees clockwise from north, [0, 360).
 func (p point) bearing(q point) float64 {
-	d := q.minus(p)
-	degrees := math.Atan2(d.x, d.y) * 180 / math.Pi
+	degrees := math.Atan2(q.x-p.x, q.y-p.y) * 180 / math.Pi
 	if degrees < 0 {
 		degrees += 360
 	}

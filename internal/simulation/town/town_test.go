@@ -1,8 +1,8 @@
 package town_test
 
 import (
+	"encoding/json"
 	"math"
-	"reflect"
 	"testing"
 	"time"
 
@@ -19,14 +19,19 @@ func metres(lat1, lng1, lat2, lng2 float64) float64 {
 	return math.Hypot(dx, dy)
 }
 
-// Whatever the town: its cars stay in it, keep to what cars can do, and get somewhere.
-func TestCarsDriveAsCarsDo(t *testing.T) {
-	var towns []*town.Town
-	for seed := range uint64(8) {
-		towns = append(towns, town.New(seed))
+func newTown(t testing.TB) *town.Town {
+	t.Helper()
+	place, err := town.New()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return place
+}
+
+// Whoever drives: cars stay in the town, keep to what cars can do, and get somewhere.
+func TestCarsDriveAsCarsDo(t *testing.T) {
+	place := newTown(t)
 	rapid.Check(t, func(t *rapid.T) {
-		place := rapid.SampledFrom(towns).Draw(t, "town")
 		car := place.Drive(rapid.Uint64().Draw(t, "car"))
 		bounds := place.Bounds() // west, south, east, north
 		before := car.Advance(0)
@@ -53,32 +58,46 @@ func TestCarsDriveAsCarsDo(t *testing.T) {
 	})
 }
 
-func TestTheSameSeedIsTheSameTown(t *testing.T) {
-	one, again, other := town.New(3), town.New(3), town.New(4)
-	if !reflect.DeepEqual(one.Streets(), again.Streets()) {
-		t.Error("the same seed gave two towns")
-	}
-	if reflect.DeepEqual(one.Streets(), other.Streets()) {
-		t.Error("two seeds gave the same town")
-	}
-	drive, redrive := one.Drive(9), again.Drive(9)
+func TestTheSameSeedIsTheSameDrive(t *testing.T) {
+	place := newTown(t)
+	drive, redrive, other := place.Drive(9), newTown(t).Drive(9), place.Drive(10)
+	parted := false
 	for range 100 {
-		if a, b := drive.Advance(time.Second), redrive.Advance(time.Second); a != b {
+		a, b := drive.Advance(time.Second), redrive.Advance(time.Second)
+		if a != b {
 			t.Fatalf("the same seed drove to %+v and %+v", a, b)
 		}
+		parted = parted || other.Advance(time.Second) != a
+	}
+	if !parted {
+		t.Error("two seeds drive the same way")
 	}
 }
 
 func TestStreetsAreLinesWithinTheBounds(t *testing.T) {
-	place := town.New(7)
-	bounds := place.Bounds()
-	streets := place.Streets()
+	bounds := newTown(t).Bounds()
+	var streets struct {
+		Type     string
+		Features []struct {
+			Type       string
+			Properties struct{ Kind string }
+			Geometry   struct {
+				Type        string
+				Coordinates [][2]float64
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(town.Streets()), &streets); err != nil {
+		t.Fatal(err)
+	}
 	if streets.Type != "FeatureCollection" || len(streets.Features) < 100 {
 		t.Fatalf("%s of %d streets", streets.Type, len(streets.Features))
 	}
+	kinds := make(map[string]int)
 	for _, street := range streets.Features {
-		if len(street.Geometry.Coordinates) < 2 {
-			t.Errorf("a street of %d points", len(street.Geometry.Coordinates))
+		kinds[street.Properties.Kind]++
+		if street.Type != "Feature" || street.Geometry.Type != "LineString" || len(street.Geometry.Coordinates) < 2 {
+			t.Errorf("a %s, %s of %d points", street.Type, street.Geometry.Type, len(street.Geometry.Coordinates))
 		}
 		for _, at := range street.Geometry.Coordinates {
 			if at[0] < bounds[0]-1e-6 || at[1] < bounds[1]-1e-6 || at[0] > bounds[2]+1e-6 || at[1] > bounds[3]+1e-6 {
@@ -86,10 +105,31 @@ func TestStreetsAreLinesWithinTheBounds(t *testing.T) {
 			}
 		}
 	}
+	if len(kinds) != 3 || kinds["ring"] == 0 || kinds["avenue"] == 0 || kinds["street"] == 0 {
+		t.Errorf("streets by kind: %v", kinds)
+	}
+}
+
+// One gets from everywhere to everywhere, and by no detour: no way over a third junction is quicker.
+func TestRoutes(t *testing.T) {
+	place := newTown(t)
+	rapid.Check(t, func(t *rapid.T) {
+		junction := rapid.IntRange(0, place.Junctions()-1)
+		from, over, to := junction.Draw(t, "from"), junction.Draw(t, "over"), junction.Draw(t, "to")
+		way, seconds := place.Route(from, to)
+		if way[0] != from || way[len(way)-1] != to {
+			t.Fatalf("the way from %d to %d is %v", from, to, way)
+		}
+		_, there := place.Route(from, over)
+		_, onwards := place.Route(over, to)
+		if there+onwards < seconds-1e-6 {
+			t.Fatalf("from %d to %d takes %.1f s, over %d only %.1f s", from, to, seconds, over, there+onwards)
+		}
+	})
 }
 
 func BenchmarkDrive(b *testing.B) {
-	car := town.New(1).Drive(1)
+	car := newTown(b).Drive(1)
 	b.ReportAllocs()
 	for b.Loop() {
 		car.Advance(time.Second)
