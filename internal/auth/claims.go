@@ -71,7 +71,7 @@ func (d *date) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return errors.New("a date must be a number")
 	}
 	d.NumericDate = new(jwt.NumericDate)
-	return d.NumericDate.UnmarshalJSON(value)
+	return d.UnmarshalJSON(value)
 }
 
 // latestExpiry is the end of the year 9999, in Unix seconds: what lies beyond is no date that a clock could show.

@@ -105,7 +105,7 @@ func holdPosition(t *testing.T, raw []byte, index int, sent any, stored tracking
 			t.Fatalf("%q: %s of position %d, %v, became %v", raw, name, index, given[name], value)
 		}
 	}
-	at := int64(servicetest.Noon)
+	at := servicetest.Noon
 	if given["ts"] != nil {
 		at = moment(given["ts"]).Millis
 	}

@@ -47,11 +47,11 @@ func (f *fix) read(decoder *jsontext.Decoder) error {
 		if err != nil {
 			return err
 		}
-		switch member := memberOf(name.String()); {
-		case member == unknown:
+		switch member := memberOf(name.String()); member {
+		case unknown:
 			f.suspect(name.String())
 			err = decoder.SkipValue()
-		case member == ts:
+		case ts:
 			err = f.readTime(decoder)
 		default:
 			if values == nil && member != lat && member != lng {

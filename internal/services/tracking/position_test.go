@@ -116,7 +116,7 @@ func TestPositionRejected(t *testing.T) {
 		"time":                   {`{"lat":1,"lng":2,"time":1767268800000}`, "ts"},
 		"bearing":                {`{"lat":1,"lng":2,"bearing":10}`, "heading"},
 		"batteryLevel":           {`{"lat":1,"lng":2,"batteryLevel":0.5}`, "battery"},
-		"acuracy":                {`{"lat":1,"lng":2,"acuracy":5}`, "accuracy"},
+		"acccuracy":              {`{"lat":1,"lng":2,"acccuracy":5}`, "accuracy"},
 		"altitud":                {`{"lat":1,"lng":2,"altitud":5}`, "altitude"},
 		"spede":                  {`{"lat":1,"lng":2,"spede":5}`, "speed"},
 		"haeding":                {`{"lat":1,"lng":2,"haeding":5}`, "heading"},
