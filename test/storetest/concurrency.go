@@ -199,7 +199,7 @@ func concurrentMixture(t *testing.T, store Store) {
 			_, _, inbox := store.Notices.Inbox(ctx, standing(user), 0, "", 10)
 			_, drivers := store.Tracking.Drivers(ctx)
 			err := errors.Join(sent, told, read, inbox, drivers,
-				store.People.SaveUser(ctx, people.User{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}),
+				store.People.SaveUsers(ctx, []people.User{{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}}),
 				store.Tracking.SaveDriver(ctx, driver(user)),
 				store.Tracking.AppendPositions(ctx, []tracking.Position{fixAt(user, int64(i))}, []tracking.Driver{driver(user)}))
 			if err != nil {
@@ -228,7 +228,7 @@ func endedContext(t *testing.T, store Store) {
 	_, read := store.Chat.History(ended, servicetest.Room("room"), chat.Page{Limit: 1})
 	for name, err := range map[string]error{
 		"append messages": sent, "create notice": told, "mark notices": marked, "history": read,
-		"save user":        store.People.SaveUser(ended, user),
+		"save user":        store.People.SaveUsers(ended, []people.User{user}),
 		"save driver":      store.Tracking.SaveDriver(ended, driver("d1")),
 		"create group":     store.Groups.CreateGroup(ended, group("g", "u1")),
 		"append positions": store.Tracking.AppendPositions(ended, []tracking.Position{fixAt("d1", 1)}, []tracking.Driver{driver("d1")}),

@@ -20,7 +20,7 @@ func userPromises() []promise {
 
 func saveUser(t tester, store Store, user people.User) people.User {
 	t.Helper()
-	check(t, "save user", store.People.SaveUser(t.Context(), user))
+	check(t, "save user", store.People.SaveUsers(t.Context(), []people.User{user}))
 	return user
 }
 

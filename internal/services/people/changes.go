@@ -78,11 +78,11 @@ func (s *Service) settleLocked(ctx context.Context, k *known) {
 		s.log.ErrorContext(ctx, "presence not known", "user", k.latest.UserID, "error", err)
 		s.holdLocked(k)
 	case is != k.online || is && (k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID):
-		s.remember(ctx, k)
+		s.remember(ctx, k, is)
 		s.tellChange(ctx, k, is)
 		s.holdLocked(k)
 	case is && k.latest.Username != k.told.Username:
-		s.remember(ctx, k)
+		s.remember(ctx, k, is)
 		k.told = k.latest
 	}
 	if !k.online && k.hold == nil {
@@ -145,6 +145,7 @@ func (s *Service) Close(ctx context.Context) error {
 		defer close(closed)
 		s.settleAll(ctx)
 		s.holds.Wait()
+		s.seen.close(ctx)
 	}()
 	select {
 	case <-closed:
@@ -186,14 +187,20 @@ func (s *Service) cutHold(ctx context.Context, userID string, k *known) {
 	}
 }
 
-func (s *Service) remember(ctx context.Context, k *known) {
-	err := s.store.SaveUser(ctx, User{
+// remember has the store and those who look around know a person as they are now.
+func (s *Service) remember(ctx context.Context, k *known, isOnline bool) {
+	user := User{
 		UserID: k.latest.UserID, Username: k.latest.Username, Role: k.latest.Role, CompanyID: k.latest.CompanyID,
 		LastSeen: k.seen.UnixMilli(),
-	})
-	if err != nil {
-		s.log.ErrorContext(ctx, "user not saved", "user", k.latest.UserID, "error", err)
 	}
+	s.mu.Lock()
+	if isOnline {
+		s.here[user.UserID] = user
+	} else {
+		delete(s.here, user.UserID)
+	}
+	s.mu.Unlock()
+	s.seen.note(ctx, user)
 }
 
 type userEvent struct {

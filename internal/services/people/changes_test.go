@@ -57,13 +57,15 @@ func (l *timeline) drove(change string) {
 	l.driven = append(l.driven, change)
 }
 
-func (l *timeline) SaveUser(_ context.Context, user people.User) error {
+func (l *timeline) SaveUsers(_ context.Context, users []people.User) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.saved == nil {
 		l.saved = make(map[string]people.User)
 	}
-	l.saved[user.UserID] = user
+	for _, user := range users {
+		l.saved[user.UserID] = user
+	}
 	return nil
 }
 
@@ -238,11 +240,11 @@ func TestAnotherToken(t *testing.T) {
 				if diff := cmp.Diff(test.driven, h.driven); diff != "" {
 					t.Errorf("the watcher of drivers heard (-want +got):\n%s", diff)
 				}
+				closeHeld(t, h) // writes what has been seen
 				saved := h.saved["amy"]
 				if saved.Username != test.saved.Username || saved.CompanyID != test.saved.CompanyID || saved.Role != test.saved.Role {
 					t.Errorf("saved %+v", saved)
 				}
-				closeHeld(t, h)
 			})
 		})
 	}

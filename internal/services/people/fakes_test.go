@@ -99,7 +99,7 @@ var errBroken = errors.New("disk full")
 // broken is a Store in which every call fails.
 type broken struct{}
 
-func (broken) SaveUser(context.Context, people.User) error { return errBroken }
+func (broken) SaveUsers(context.Context, []people.User) error { return errBroken }
 
 func (broken) Users(context.Context, people.UserQuery, string, int) ([]people.User, error) {
 	return nil, errBroken
@@ -126,7 +126,7 @@ func newBench(t testing.TB) *bench {
 func newBenchOn(store people.Store, conversations people.Conversations) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = people.New(store, conversations, b.told, b.sockets, people.Options{
-		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1,
+		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1, SaveDelay: -1,
 	})
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,9 @@ type Options struct {
 	// Hold is how long further changes of a person are held back after one was told. What is true then is told, where
 	// that is not what was told last. 0 stands for DefaultHold; a negative one holds nothing back.
 	Hold time.Duration
+	// SaveDelay is how long what was seen of people gathers before it is written, unless it is asked for. 0 stands for
+	// DefaultSaveDelay; a negative one writes at once.
+	SaveDelay time.Duration
 }
 
 const (
@@ -66,7 +70,7 @@ const (
 
 // Service knows who is who and who is online.
 type Service struct {
-	store         Store
+	seen          *seen
 	conversations Conversations
 	emit          Emitter
 	sockets       Sockets
@@ -77,6 +81,7 @@ type Service struct {
 
 	mu     sync.Mutex
 	known  map[string]*known // by user id; what is in it is guarded by telling
+	here   map[string]User   // those who were told to be online, by user id
 	closed bool              // nothing is held back any more
 	holds  sync.WaitGroup    // the timers of those of whom something was told just now
 }
@@ -90,8 +95,8 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 		options.Hold = DefaultHold
 	}
 	return &Service{
-		store: store, conversations: conversations, emit: emit, sockets: sockets, options: options, log: options.Logger,
-		known: make(map[string]*known),
+		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets, options: options, log: options.Logger,
+		known: make(map[string]*known), here: make(map[string]User),
 	}
 }
 
@@ -119,7 +124,7 @@ func (s *Service) Directory(
 		return nil, "", err
 	}
 	size := page.Size(at.Limit, DefaultPage, MaxPage)
-	users, err := s.store.Users(ctx, query, after, size+1)
+	users, err := s.seen.users(ctx, query, after, size+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -145,11 +150,7 @@ func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) 
 
 // RoleOf returns a person's role; known is false for someone the server has never seen.
 func (s *Service) RoleOf(ctx context.Context, userID string) (roles.Role, bool, error) {
-	users, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}}, "", 1)
-	if err != nil || len(users) == 0 {
-		return "", false, err
-	}
-	return users[0].Role, true, nil
+	return s.seen.roleOf(ctx, userID)
 }
 
 // Around lists those whose coming and going the caller is told of: for admins everyone, for others their company and
@@ -163,14 +164,31 @@ func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, erro
 	if err != nil {
 		return nil, fmt.Errorf("who is online: %w", err)
 	}
-	if len(online) == 0 {
-		return []Person{}, nil // no ids would be no condition
+	users, others := s.amongThoseHere(online)
+	if len(others) > 0 { // no ids would be no condition
+		found, err := s.seen.users(ctx, UserQuery{IDs: others}, "", maxListed)
+		if err != nil {
+			return nil, err
+		}
+		users = append(users, found...)
 	}
-	users, err := s.store.Users(ctx, UserQuery{IDs: slices.Collect(maps.Keys(online))}, "", maxListed)
-	if err != nil {
-		return nil, err
-	}
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.UserID, b.UserID) })
 	return persons(users, online), nil
+}
+
+// amongThoseHere finds those who were told to be online. The others have just connected, or to another node.
+func (s *Service) amongThoseHere(userIDs map[string]bool) (here []User, others []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	here = make([]User, 0, len(userIDs))
+	for userID := range userIDs {
+		if user, is := s.here[userID]; is {
+			here = append(here, user)
+		} else {
+			others = append(others, userID)
+		}
+	}
+	return here, others
 }
 
 // onlineAround finds up to maxListed people, those of the caller's conversations first.

@@ -136,7 +136,10 @@ func TestStoreFailureKeepsPresence(t *testing.T) {
 			t.Errorf("%s: %v, want unavailable", what, err)
 		}
 	}
-	if _, _, err := b.RoleOf(t.Context(), "amy"); err == nil {
+	if role, known, err := b.RoleOf(t.Context(), "amy"); role != roles.Driver || !known || err != nil {
+		t.Errorf("the role of somebody seen: %q, %v, %v", role, known, err)
+	}
+	if _, _, err := b.RoleOf(t.Context(), "bob"); err == nil {
 		t.Error("the role of somebody was made up")
 	}
 }
@@ -190,8 +193,8 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 	var saved sync.WaitGroup
 	for i := range 2*people.MaxPage + 10 {
 		saved.Go(func() {
-			err := b.store.People.SaveUser(t.Context(), people.User{
-				UserID: fmt.Sprintf("a%04d", i), Username: "x", Role: roles.Driver, CompanyID: "acme", LastSeen: noon})
+			err := b.store.People.SaveUsers(t.Context(), []people.User{{
+				UserID: fmt.Sprintf("a%04d", i), Username: "x", Role: roles.Driver, CompanyID: "acme", LastSeen: noon}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -228,8 +231,8 @@ func (r *reading) Users(ctx context.Context, query people.UserQuery, after strin
 	return users, err
 }
 
-// TestAroundCostsWhoIsOnline: whoever connects has those looked up who are online, at most 500, and nobody else of a
-// directory of any size.
+// TestAroundCostsWhoIsOnline: whoever connects has those looked up who are online but were not told to be yet, at most
+// 500, and nobody else of a directory of any size.
 func TestAroundCostsWhoIsOnline(t *testing.T) {
 	t.Parallel()
 	opened := sqlitetest.Open(t)
@@ -239,7 +242,7 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 	var saved sync.WaitGroup
 	for i := range people.MaxPage + 200 {
 		saved.Go(func() {
-			err := opened.People.SaveUser(t.Context(), people.User{UserID: fmt.Sprint("away", i), Role: roles.Driver, CompanyID: "acme"})
+			err := opened.People.SaveUsers(t.Context(), []people.User{{UserID: fmt.Sprint("away", i), Role: roles.Driver, CompanyID: "acme"}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -264,7 +267,7 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 		if err != nil || !slices.Equal(ids(found), test.want) || found == nil {
 			t.Errorf("around %s: %v, %v", test.who.UserID, ids(found), err)
 		}
-		if len(store.queries) > 1 || store.asked != len(test.want) || store.read != len(test.want) {
+		if len(store.queries) != 0 {
 			t.Errorf("around %s: %d queries for %d ids read %d people", test.who.UserID, len(store.queries), store.asked, store.read)
 		}
 	}
@@ -274,7 +277,7 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
 		store.asked, store.read = 0, 0
 		found, err := b.Around(t.Context(), who)
-		if err != nil || len(found) != 500 || store.asked != 500 || store.read != 500 {
+		if err != nil || len(found) != 500 || store.asked > 500 || store.asked < 498 || store.read != store.asked {
 			t.Errorf("with more online than fit: %d people of %d asked for and %d read, %v", len(found), store.asked, store.read, err)
 		}
 	}
@@ -349,7 +352,7 @@ func TestDirectoryPageSizes(t *testing.T) {
 	var saved sync.WaitGroup
 	for i := range people.MaxPage + 1 {
 		saved.Go(func() {
-			if err := b.store.People.SaveUser(t.Context(), people.User{UserID: fmt.Sprintf("u%d", i), Role: roles.Vendor}); err != nil {
+			if err := b.store.People.SaveUsers(t.Context(), []people.User{{UserID: fmt.Sprintf("u%d", i), Role: roles.Vendor}}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -29,8 +29,8 @@ type UserQuery struct {
 
 // Store keeps the directory of people.
 type Store interface {
-	// SaveUser remembers who a person is and when they were seen.
-	SaveUser(ctx context.Context, user User) error
+	// SaveUsers remembers, in one transaction, who people are and when they were seen.
+	SaveUsers(ctx context.Context, users []User) error
 	// Users returns the first people of the directory behind a user id ("" for all), at most limit.
 	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
 }

@@ -108,7 +108,7 @@ func BenchmarkUsers(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 1000 {
 		user := people.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
-		if err := store.People.SaveUser(b.Context(), user); err != nil {
+		if err := store.People.SaveUsers(b.Context(), []people.User{user}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -147,7 +147,7 @@ func BenchmarkSaveUser(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			user := people.User{UserID: fmt.Sprint(n.Add(1)), Username: "Ann", Role: roles.Driver, CompanyID: "acme"}
-			if err := store.People.SaveUser(b.Context(), user); err != nil {
+			if err := store.People.SaveUsers(b.Context(), []people.User{user}); err != nil {
 				b.Error(err)
 			}
 		}

@@ -150,7 +150,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	path := file(t)
 	store := open(t, path)
-	if err := store.People.SaveUser(t.Context(), people.User{UserID: "u1"}); err != nil {
+	if err := store.People.SaveUsers(t.Context(), []people.User{{UserID: "u1"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -175,7 +175,7 @@ func TestClosed(t *testing.T) {
 	_, read := store.Chat.LastSeq(t.Context(), servicetest.Room("r"))
 	for name, err := range map[string]error{
 		"ping": store.Ping(t.Context()), "append": sent, "read": read,
-		"shared write": store.People.SaveUser(t.Context(), people.User{UserID: "u1"}),
+		"shared write": store.People.SaveUsers(t.Context(), []people.User{{UserID: "u1"}}),
 	} {
 		if err == nil {
 			t.Errorf("%s: a closed store has answered", name)
@@ -211,7 +211,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 		})
 		callers.Go(func() {
 			_, _, marked := store.Notices.MarkNoticesRead(ctx, notices.Reader{UserID: id, Rooms: []roles.Room{"x"}}, 0, []string{"n"})
-			saved := errors.Join(store.People.SaveUser(ctx, people.User{UserID: id}),
+			saved := errors.Join(store.People.SaveUsers(ctx, []people.User{{UserID: id}}),
 				store.Tracking.SaveDriver(ctx, tracking.Driver{DriverID: id}))
 			if !errors.Is(marked, context.DeadlineExceeded) || !errors.Is(saved, context.DeadlineExceeded) {
 				t.Errorf("errors %v and %v, want that of the context", marked, saved)

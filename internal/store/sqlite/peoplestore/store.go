@@ -53,15 +53,22 @@ func (s *statements) reads() sqlite.Statements {
 	return all
 }
 
-// SaveUser implements people.Store.
-func (s *Store) SaveUser(ctx context.Context, user people.User) error {
+// SaveUsers implements people.Store.
+func (s *Store) SaveUsers(ctx context.Context, users []people.User) error {
 	_, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
-		_, err = tx.StmtContext(ctx, s.sql.upsertUser).ExecContext(ctx, user.UserID, user.Username,
-			strings.ToLower(user.Username), string(user.Role), user.CompanyID, user.LastSeen)
-		return none, err
+		upsert := tx.StmtContext(ctx, s.sql.upsertUser)
+		for i := range users {
+			user := &users[i]
+			_, err := upsert.ExecContext(ctx, user.UserID, user.Username, strings.ToLower(user.Username),
+				string(user.Role), user.CompanyID, user.LastSeen)
+			if err != nil {
+				return none, err
+			}
+		}
+		return none, nil
 	})
 	if err != nil {
-		return fmt.Errorf("save user: %w", err)
+		return fmt.Errorf("save users: %w", err)
 	}
 	return nil
 }
