@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -92,7 +93,8 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
 	contacts := reach.New(roles.Messaging{}, people)
 	rooms := chat.New(chat.Parts{
-		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts, Emit: silence{}, Rooms: silence{},
+		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts,
+		Order: order.NewLocal(silence{}), Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
 	t.Cleanup(func() {
 		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background())); err != nil {

@@ -94,7 +94,7 @@ func TestWindowCheck(t *testing.T) {
 func TestChatEventSize(t *testing.T) {
 	for _, size := range []int{300, 500} {
 		text := strings.ReplaceAll(chatText(size-messageOverhead), "{stamp}", "1763724000000000")
-		wire := `42["chat:message",{"id":"0199c9a0-0000-7000-8000-000000000000","roomId":"bench","seq":1000,"userId":"sender-0",` +
+		wire := `42["chat:message",{"id":"0199c9a0-0000-7000-8000-000000000000","roomId":"bench","seq":1000,"revision":1000,"userId":"sender-0",` +
 			`"username":"sender-0","role":"vendor","text":"` + text + `","timestamp":1763724000000,"readBy":[]}]`
 		if off := math.Abs(float64(len(wire) - size)); off > 30 {
 			t.Errorf("an event of %d bytes is %d bytes long", size, len(wire))

@@ -19,6 +19,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -127,10 +128,12 @@ func (p *Program) openPeople(context.Context) (life, error) {
 }
 
 func (p *Program) openChat(context.Context) (life, error) {
+	sockets := p.bus.Emitter("/", "/chat")
 	contacts := reach.New(roles.Messaging{}, p.people)
 	p.groups = groups.New(p.store.Groups, contacts, nil)
 	p.chat = chat.New(chat.Parts{
-		Store: p.store.Chat, Groups: p.groups, Reach: contacts, Emit: p.bus.Emitter("/", "/chat"), Rooms: p.bus,
+		Store: p.store.Chat, Groups: p.groups, Reach: contacts,
+		Order: order.NewLocal(sockets), Emit: sockets, Rooms: p.bus,
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -45,7 +46,8 @@ func withServices(t *testing.T) *server {
 		contacts := reach.New(roles.Messaging{}, directory)
 		members := groups.New(store.Groups, contacts, nil)
 		rooms := chat.New(chat.Parts{
-			Store: store.Chat, Groups: members, Reach: contacts, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
+			Store: store.Chat, Groups: members, Reach: contacts,
+			Order: order.NewLocal(s.Bus.Emitter("/")), Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	message = `{"id":"m1","roomId":"dispatch","seq":1,"userId":"d1","username":"Ada","role":"driver","text":"hi","timestamp":1767225600000,"readBy":[]}`
+	message = `{"id":"m1","roomId":"dispatch","seq":1,"revision":1,"userId":"d1","username":"Ada","role":"driver","text":"hi","timestamp":1767225600000,"readBy":[]}`
 	notice  = `{"id":"n1","title":"t","body":"","severity":"info","audience":{"all":true},"createdAt":1767225600000,"requireAck":false,"from":{"userId":"a1","username":"Grace"}}`
 	fix     = `{"driverId":"d1","companyId":"acme","lat":1,"lng":2,"ts":1767225600000}`
 )
@@ -24,6 +24,7 @@ func TestCheckEvent(t *testing.T) {
 		{"message", "chat:message", message, true},
 		{"message with an addition", "chat:message", strings.Replace(message, `"seq"`, `"later":1,"seq"`, 1), true},
 		{"message without seq", "chat:message", strings.Replace(message, `"seq":1,`, ``, 1), false},
+		{"message without revision", "chat:message", strings.Replace(message, `"revision":1,`, ``, 1), false},
 		{"message with a text seq", "chat:message", strings.Replace(message, `"seq":1`, `"seq":"1"`, 1), false},
 		{"message with null readBy", "chat:message", strings.Replace(message, `[]`, `null`, 1), false},
 		{"message with an RFC 3339 time", "chat:message", strings.Replace(message, `1767225600000`, `"2026-01-01T00:00:00Z"`, 1), false},

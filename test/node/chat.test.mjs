@@ -29,7 +29,7 @@ test('joining, hearing who comes, and leaving', async () => {
   assert.ok(Math.abs(timestamp - Date.now()) < 60_000);
   for (const socket of [first, tab, otherTab]) {
     assert.deepEqual(await nextEvent(socket, 'chat:message'), {
-      id: messageId, roomId, seq: 1, userId: ben.userId, username: ben.username, role: 'provider', text: 'ahoy', timestamp, readBy: [],
+      id: messageId, roomId, seq: 1, revision: 1, userId: ben.userId, username: ben.username, role: 'provider', text: 'ahoy', timestamp, readBy: [],
     });
   }
 

@@ -53,12 +53,12 @@ func concurrentAppends(t *testing.T, store Store) {
 	const goroutines, batches, size = 16, 8, 5
 	together(t, goroutines, func(ctx context.Context, g int) error {
 		for b := range batches {
-			drafts := make([]chat.Draft, 0, size)
+			drafts := make([]chat.Append, 0, size)
 			for i := range size {
 				n := (g*batches+b)*size + i
 				drafts = append(drafts, draft(fmt.Sprintf("room-%d", n%3), fmt.Sprintf("u%d", g), n))
 			}
-			appended, err := store.Chat.AppendMessages(ctx, drafts)
+			appended, err := store.Chat.Apply(ctx, changes(drafts))
 			if err != nil {
 				return err
 			}
@@ -99,7 +99,7 @@ func concurrentReplays(t *testing.T, store Store) {
 		for n := range messages {
 			d := draft("room", "u1", g*messages+n)
 			d.ClientID = fmt.Sprintf("c%d", n)
-			appended, err := store.Chat.AppendMessages(ctx, []chat.Draft{d})
+			appended, err := store.Chat.Apply(ctx, []chat.Change{d})
 			if err != nil {
 				return err
 			}
@@ -193,7 +193,7 @@ func concurrentMixture(t *testing.T, store Store) {
 		user := fmt.Sprintf("u%d", g)
 		for i := range rounds {
 			n := g*rounds + i
-			_, sent := store.Chat.AppendMessages(ctx, []chat.Draft{draft("room", user, n)})
+			_, sent := store.Chat.Apply(ctx, []chat.Change{draft("room", user, n)})
 			_, _, told := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
 			_, read := store.Chat.History(ctx, servicetest.Room("room"), chat.Page{Limit: 10})
 			_, _, inbox := store.Notices.Inbox(ctx, standing(user), 0, "", 10)
@@ -222,7 +222,7 @@ func endedContext(t *testing.T, store Store) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	user := people.User{UserID: "u1", Username: "x", Role: roles.Driver}
-	_, sent := store.Chat.AppendMessages(ended, []chat.Draft{draft("room", "u1", 1)})
+	_, sent := store.Chat.Apply(ended, []chat.Change{draft("room", "u1", 1)})
 	_, _, told := store.Notices.CreateNotice(ended, addressed("n1", "user:u1"), notices.Idempotency{})
 	_, _, marked := store.Notices.MarkNoticesRead(ended, standing("u1"), 0, nil)
 	_, read := store.Chat.History(ended, servicetest.Room("room"), chat.Page{Limit: 1})
@@ -249,12 +249,12 @@ func cancelledBatch(t *testing.T, store Store) {
 	const size = 40
 	stored, cut := 0, 0
 	for round := range 40 {
-		drafts := make([]chat.Draft, 0, size)
+		drafts := make([]chat.Append, 0, size)
 		for i := range size {
 			drafts = append(drafts, draft("room", "u1", round*size+i))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(round)*50*time.Microsecond)
-		_, err := store.Chat.AppendMessages(ctx, drafts)
+		_, err := store.Chat.Apply(ctx, changes(drafts))
 		cancel()
 		if err != nil {
 			cut++

@@ -14,7 +14,8 @@ func messagePromises() []promise {
 	return []promise{
 		{"every field comes back", messagesComeBack},
 		{"texts come back byte for byte", textsComeBack},
-		{"seq rises by one a room", seqRises},
+		{"seq and revision rise by one a room", seqRises},
+		{"a batch with an unknown change leaves nothing", unknownChange},
 		{"a draft sent again is not stored twice", replays},
 		{"a draft sent twice in one batch is stored once", replayWithinBatch},
 		{"a client id counts for one room and sender", clientIDScope},
@@ -26,16 +27,25 @@ func messagePromises() []promise {
 }
 
 // draft returns a draft with an id of its own; n must be unique within the store.
-func draft(roomID, userID string, n int) chat.Draft {
-	return chat.Draft{Message: chat.Message{
+func draft(roomID, userID string, n int) chat.Append {
+	return chat.Append{Message: chat.Message{
 		ID: fmt.Sprintf("%s/%d", roomID, n), Room: servicetest.Room(roomID), UserID: userID, Username: "name of " + userID,
 		Role: roles.Driver, Text: fmt.Sprintf("text %d", n), Timestamp: 1_700_000_000_000 + int64(n),
 	}}
 }
 
-func appendDrafts(t tester, store Store, drafts ...chat.Draft) []chat.Appended {
+// changes are the drafts as a store takes them.
+func changes(drafts []chat.Append) []chat.Change {
+	all := make([]chat.Change, len(drafts))
+	for i := range drafts {
+		all[i] = drafts[i]
+	}
+	return all
+}
+
+func appendDrafts(t tester, store Store, drafts ...chat.Append) []chat.Applied {
 	t.Helper()
-	appended, err := store.Chat.AppendMessages(t.Context(), drafts)
+	appended, err := store.Chat.Apply(t.Context(), changes(drafts))
 	check(t, "append messages", err)
 	if len(appended) != len(drafts) {
 		t.Fatalf("%d results for %d drafts", len(appended), len(drafts))
@@ -59,11 +69,16 @@ func wholeRoom(t tester, store Store, roomID string) []chat.Message {
 	return history(t, store, roomID, chat.Page{Limit: 1_000_000})
 }
 
+func head(t tester, store Store, roomID string) chat.Head {
+	t.Helper()
+	head, err := store.Chat.Head(t.Context(), servicetest.Room(roomID))
+	check(t, "head", err)
+	return head
+}
+
 func lastSeq(t tester, store Store, roomID string) int64 {
 	t.Helper()
-	seq, err := store.Chat.LastSeq(t.Context(), servicetest.Room(roomID))
-	check(t, "last seq", err)
-	return seq
+	return head(t, store, roomID).Seq
 }
 
 func messagesComeBack(t *testing.T, store Store) {
@@ -73,8 +88,8 @@ func messagesComeBack(t *testing.T, store Store) {
 	appended := appendDrafts(t, store, first, second)
 	want := []chat.Message{first.Message, second.Message}
 	for i := range want {
-		want[i].Seq, want[i].ReadBy = int64(i+1), []string{}
-		same(t, "appended", chat.Appended{Message: want[i]}, appended[i])
+		want[i].Seq, want[i].Revision, want[i].ReadBy = int64(i+1), int64(i+1), []string{}
+		same(t, "appended", chat.Applied{Message: want[i]}, appended[i])
 	}
 	same(t, "history", want, wholeRoom(t, store, "lobby"))
 	found, ok, err := store.Chat.MessageByID(t.Context(), servicetest.Room("lobby"), second.ID)
@@ -96,7 +111,7 @@ func textsComeBack(t *testing.T, store Store) {
 		d.Text, d.Username = text, text
 		d.ClientID = text
 		want := d.Message
-		want.ReadBy, want.Seq = []string{}, int64(n)
+		want.ReadBy, want.Seq, want.Revision = []string{}, int64(n), int64(n)
 		appended := appendDrafts(t, store, d)
 		same(t, name, want, appended[0].Message)
 		found, _, err := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), d.ID)
@@ -109,28 +124,37 @@ func textsComeBack(t *testing.T, store Store) {
 }
 
 func seqRises(t *testing.T, store Store) {
-	if got := lastSeq(t, store, "a"); got != 0 {
-		t.Fatalf("last seq of an unknown room is %d", got)
+	if got := head(t, store, "a"); got != (chat.Head{}) {
+		t.Fatalf("the head of an unknown room is %+v", got)
 	}
 	next := map[string]int64{}
 	n := 0
 	for _, batch := range []string{"a", "ab", "aab", "bbbb", "caba"} {
-		var drafts []chat.Draft
+		var drafts []chat.Append
 		for _, room := range batch {
 			n++
 			drafts = append(drafts, draft(string(room), "u1", n))
 		}
 		for _, placed := range appendDrafts(t, store, drafts...) {
 			next[placed.Room.String()]++
-			if placed.Seq != next[placed.Room.String()] {
-				t.Fatalf("batch %s: seq %d in room %s, want %d", batch, placed.Seq, placed.Room.String(), next[placed.Room.String()])
+			if want := next[placed.Room.String()]; placed.Seq != want || placed.Revision != want {
+				t.Fatalf("batch %s: seq %d, revision %d in room %s, want %d", batch, placed.Seq, placed.Revision, placed.Room, want)
 			}
 		}
 	}
 	for room, want := range next {
-		if got := lastSeq(t, store, room); got != want {
-			t.Fatalf("last seq of %s is %d, want %d", room, got, want)
+		if got := head(t, store, room); got != (chat.Head{Revision: want, Seq: want}) {
+			t.Fatalf("the head of %s is %+v, want %d", room, got, want)
 		}
+	}
+}
+
+func unknownChange(t *testing.T, store Store) {
+	if applied, err := store.Chat.Apply(t.Context(), []chat.Change{draft("room", "u1", 1), nil}); err == nil {
+		t.Fatalf("no change was taken for one: %+v", applied)
+	}
+	if got := head(t, store, "room"); got != (chat.Head{}) {
+		t.Fatalf("the head after a batch that failed is %+v", got)
 	}
 }
 
@@ -159,8 +183,8 @@ func replays(t *testing.T, store Store) {
 	}
 	only := appendDrafts(t, store, again)
 	same(t, "a batch of a replay alone", want, only[0])
-	if got := lastSeq(t, store, "room"); got != 2 {
-		t.Fatalf("last seq %d after replays, want 2", got)
+	if got := head(t, store, "room"); got != (chat.Head{Revision: 2, Seq: 2}) {
+		t.Fatalf("the head after replays is %+v, want 2", got)
 	}
 }
 
@@ -179,7 +203,7 @@ func replayWithinBatch(t *testing.T, store Store) {
 }
 
 func clientIDScope(t *testing.T, store Store) {
-	var drafts []chat.Draft
+	var drafts []chat.Append
 	for i, scope := range []struct{ room, user, clientID string }{
 		{"a", "u1", "c"}, {"b", "u1", "c"}, {"a", "u2", "c"}, {"a", "u1", "C"}, {"a", "u1", "c "},
 		{"a", "u1", ""}, {"a", "u1", ""},
@@ -261,7 +285,7 @@ func messagesDeleted(t *testing.T, store Store) {
 	const count = 7000
 	for chunk := range slices.Chunk(make([]struct{}, count), 1000) {
 		base := int(lastSeq(t, store, "room"))
-		var drafts []chat.Draft
+		var drafts []chat.Append
 		for i := range chunk {
 			drafts = append(drafts, draft("room", "u1", base+i))
 		}

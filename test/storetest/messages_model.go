@@ -77,12 +77,12 @@ func (r *modelRoom) byID(id string) (chat.Message, bool) {
 }
 
 func (m *roomModel) append(rt *rapid.T) {
-	var drafts []chat.Draft
-	var want []chat.Appended
+	var drafts []chat.Append
+	var want []chat.Applied
 	for range rapid.IntRange(1, 6).Draw(rt, "batch") {
 		roomID, room := m.room(rt)
 		m.sent++
-		d := chat.Draft{
+		d := chat.Append{
 			Message: chat.Message{
 				ID: fmt.Sprintf("m-%d-%d", m.run, m.sent), Room: servicetest.Room(roomID), UserID: modelUser(rt), Username: "name",
 				Role: rapid.SampledFrom(roles.All()).Draw(rt, "role"), Text: rapid.String().Draw(rt, "text"),
@@ -96,20 +96,20 @@ func (m *roomModel) append(rt *rapid.T) {
 	same(rt, "appended", want, appendDrafts(rt, m.store, drafts...))
 }
 
-func (r *modelRoom) place(d chat.Draft) chat.Appended {
+func (r *modelRoom) place(d chat.Append) chat.Applied {
 	key := [2]string{d.UserID, d.ClientID}
 	if first, known := r.sentAs[key]; known && d.ClientID != "" {
 		message, _ := r.byID(first)
-		return chat.Appended{Message: message, Replayed: true}
+		return chat.Applied{Message: message, Replayed: true}
 	}
 	r.lastSeq++
 	message := d.Message
-	message.Seq = r.lastSeq
+	message.Seq, message.Revision = r.lastSeq, r.lastSeq
 	r.messages = append(r.messages, message)
 	if d.ClientID != "" {
 		r.sentAs[key] = d.ID
 	}
-	return chat.Appended{Message: r.view(message)}
+	return chat.Applied{Message: r.view(message)}
 }
 
 func (m *roomModel) mark(rt *rapid.T) {

@@ -54,7 +54,7 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 		t.Fatalf("history after a deletion: %+v", left)
 	}
 	same(t, "unread", 1, markRead(t, store, "group:g", "u2", 0))
-	again := appendDrafts(t, store, chat.Draft{Message: placed.Message, ClientID: "c"})[0]
+	again := appendDrafts(t, store, chat.Append{Message: placed.Message, ClientID: "c"})[0]
 	if again.Replayed || again.Seq != 4 {
 		t.Fatalf("a draft whose first message is deleted: replayed %t, seq %d; want false, 4", again.Replayed, again.Seq)
 	}

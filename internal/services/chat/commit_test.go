@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -79,6 +80,81 @@ func TestNothingIsDeliveredBeforeTheCommit(t *testing.T) {
 	}
 	if names := h.names(); !slices.Equal(names, []string{chat.EventMessage}) {
 		t.Errorf("told %v", names)
+	}
+}
+
+// TestMembershipCountsAtTheCommit: who has been taken out of a group while their message waited for the disk says nothing
+// there any more, and a message is heard by those who are members when it takes its place.
+func TestMembershipCountsAtTheCommit(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	store := newGated(openStore(t))
+	members := &membership{members: []string{"amy", "bob", "cem"}}
+	service := newService(t, store, h, nil, func(o *settings) { o.members = members })
+	amy, bob := person("amy", roles.Vendor), person("bob", roles.Vendor)
+	amys, bobs, cems, dans := h.connect(amy), h.connect(bob), h.connect(person("cem", roles.Vendor)), h.connect(person("dan", roles.Vendor))
+	submit := func(who auth.Identity, roomID string) *chat.Pending {
+		t.Helper()
+		p, err := service.Submit(t.Context(), who, chat.Outgoing{RoomID: roomID, Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	held := submit(amy, "lobby")
+	<-store.entered // the writer waits for the disk, and what comes now waits for the writer
+	waiting := []*chat.Pending{submit(bob, "group:g"), submit(amy, "group:g"), submit(bob, "lobby")}
+	members.change(nil, "amy", "cem", "dan")
+	store.answers <- nil
+	if shared := <-store.entered; shared != 2 {
+		t.Errorf("%d changes were written, want 2", shared)
+	}
+	store.answers <- nil
+	if _, err := held.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, refused := waiting[0].Wait(t.Context())
+	taken, err := waiting[1].Wait(t.Context())
+	_, elsewhere := waiting[2].Wait(t.Context())
+	if code(refused) != fault.RoomForbidden || err != nil || taken.Seq != 1 || elsewhere != nil {
+		t.Errorf("the one taken out %v; a member %+v, %v; elsewhere %v", refused, taken, err, elsewhere)
+	}
+	for name, test := range map[string]struct {
+		s     *socket
+		heard int
+	}{"amy, who has also spoken in the lobby": {amys, 2}, "bob, who has spoken in the lobby": {bobs, 1}, "cem": {cems, 1}, "dan": {dans, 1}} {
+		if got := test.s.take(); len(got) != test.heard {
+			t.Errorf("%s heard %v, want %d", name, got, test.heard)
+		}
+	}
+}
+
+// TestMembersUnknownAtTheCommit: a message whose group cannot be looked up is refused, and no other with it.
+func TestMembersUnknownAtTheCommit(t *testing.T) {
+	t.Parallel()
+	store := newGated(openStore(t))
+	members := &membership{members: []string{"amy"}}
+	service := newService(t, store, &hub{}, nil, func(o *settings) { o.members = members })
+	amy := person("amy", roles.Vendor)
+	var pending []*chat.Pending
+	for _, roomID := range []string{"lobby", "group:g", "lobby"} {
+		p, err := service.Submit(t.Context(), amy, chat.Outgoing{RoomID: roomID, Text: "x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, p)
+		if len(pending) == 1 {
+			<-store.entered
+		}
+	}
+	broken := errors.New("disk broken")
+	members.change(broken)
+	close(store.answers)
+	for i, p := range pending {
+		_, err := p.Wait(t.Context())
+		if i == 1 && (code(err) != fault.Unavailable || !errors.Is(err, broken)) || i != 1 && err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
 	}
 }
 

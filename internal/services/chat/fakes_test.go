@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
@@ -185,10 +186,10 @@ func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, e
 	return role, known, nil
 }
 
-// gated holds AppendMessages back until the test lets it through, with the error the test chooses.
+// gated holds Apply back until the test lets it through, with the error the test chooses.
 type gated struct {
 	roomStore
-	entered chan int // how many drafts came
+	entered chan int // how many changes came
 	answers chan error
 }
 
@@ -196,12 +197,12 @@ func newGated(store roomStore) *gated {
 	return &gated{roomStore: store, entered: make(chan int, 10_000), answers: make(chan error)}
 }
 
-func (g *gated) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
-	g.entered <- len(drafts)
+func (g *gated) Apply(ctx context.Context, changes []chat.Change) ([]chat.Applied, error) {
+	g.entered <- len(changes)
 	if err := <-g.answers; err != nil {
 		return nil, err
 	}
-	return g.roomStore.AppendMessages(ctx, drafts)
+	return g.roomStore.Apply(ctx, changes)
 }
 
 // numbering is a Store that gives each message of one open room its seq and keeps none.
@@ -210,14 +211,15 @@ type numbering struct {
 	seq int64
 }
 
-func (n *numbering) AppendMessages(_ context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
-	appended := make([]chat.Appended, 0, len(drafts))
-	for _, draft := range drafts {
+func (n *numbering) Apply(_ context.Context, changes []chat.Change) ([]chat.Applied, error) {
+	applied := make([]chat.Applied, 0, len(changes))
+	for _, change := range changes {
 		n.seq++
-		draft.Seq = n.seq
-		appended = append(appended, chat.Appended{Message: draft.Message})
+		message := change.(chat.Append).Message
+		message.Seq, message.Revision = n.seq, n.seq
+		applied = append(applied, chat.Applied{Message: message})
 	}
-	return appended, nil
+	return applied, nil
 }
 
 // roomStore is the store of both services.
@@ -240,6 +242,8 @@ type service struct {
 type settings struct {
 	chat.Options
 	messaging roles.Messaging
+	// members, where set, knows who belongs to groups instead of the store.
+	members chat.Groups
 }
 
 // newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
@@ -251,11 +255,33 @@ func newService(t testing.TB, store roomStore, h *hub, people directory, change 
 	}
 	contacts := reach.New(options.messaging, people)
 	made := groups.New(store, contacts, options.Now)
+	if options.members == nil {
+		options.members = made
+	}
 	s := &service{groups: made, Service: chat.New(chat.Parts{
-		Store: store, Groups: made, Reach: contacts, Emit: h, Rooms: h,
+		Store: store, Groups: options.members, Reach: contacts, Order: order.NewLocal(h), Emit: h, Rooms: h,
 	}, options.Options)}
 	t.Cleanup(func() { closeService(t, s) })
 	return s
+}
+
+// membership is a list of one group's members that a test changes.
+type membership struct {
+	mu      sync.Mutex
+	members []string
+	failure error
+}
+
+func (m *membership) Members(context.Context, roles.ChatRoom) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.members, m.failure
+}
+
+func (m *membership) change(failure error, members ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.members, m.failure = members, failure
 }
 
 func closeService(t testing.TB, service *service) {

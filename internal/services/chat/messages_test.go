@@ -77,7 +77,7 @@ func TestMessageOnTheWire(t *testing.T) {
 	bobs := h.connect(person("bob", roles.Vendor))
 	receipt := send(t, service, amy, chat.Outgoing{To: "bob", Text: "<b>&\x00\u2028</b>"})
 	want := chat.Message{
-		ID: receipt.MessageID, Room: servicetest.Room("dm:amy:bob"), Seq: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
+		ID: receipt.MessageID, Room: servicetest.Room("dm:amy:bob"), Seq: 1, Revision: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
 		Text: "<b>&\x00\u2028</b>", Timestamp: noon, ReadBy: []string{},
 	}
 	if diff := differs(chat.Receipt{MessageID: want.ID, Room: want.Room, Seq: 1, Timestamp: noon}, receipt); diff != "" || receipt.MessageID == "" {
@@ -257,8 +257,8 @@ func TestOrder(t *testing.T) {
 	total := 0
 	for _, e := range watcher.take() {
 		m := decode[chat.Message](t, e.Payload)
-		if next[m.Room.String()]++; m.Seq != next[m.Room.String()] {
-			t.Fatalf("%s: seq %d where %d was due", m.Room.String(), m.Seq, next[m.Room.String()])
+		if next[m.Room.String()]++; m.Seq != next[m.Room.String()] || m.Revision != m.Seq {
+			t.Fatalf("%s: seq %d at revision %d where %d was due", m.Room, m.Seq, m.Revision, next[m.Room.String()])
 		}
 		if before := said[m.Room.String()+m.UserID]; before >= m.Text && before != "" {
 			t.Fatalf("%s: %s was delivered behind %s of the same sender", m.Room.String(), m.Text, before)

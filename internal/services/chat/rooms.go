@@ -59,7 +59,7 @@ type History struct {
 	HasMore  bool      `json:"hasMore"`
 }
 
-// Join lets a socket into a room: it is sent room:history and then hears every later message, without a gap or a
+// Join lets a socket into a room: it is sent room:history and then hears every later change, without a gap or a
 // double. It fails with room_invalid, room_forbidden and too_many_rooms.
 func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, error) {
 	talk, err := s.conversation(ctx, who, entry.RoomID)
@@ -71,13 +71,12 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 	if !again && len(joined) >= MaxJoinedRooms {
 		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
 	}
-	// While the lock is held no message of the room is between commit and delivery, and nobody else comes or goes.
-	defer s.inOrder.Lock(talk.room.String())()
+	defer s.comings.Lock(talk.room.String())()
 	before, err := s.present(ctx, who, talk.room)
 	if err != nil {
 		return Entered{}, err
 	}
-	lastSeq, err := s.enterLocked(ctx, talk.room, entry, socket)
+	lastSeq, err := s.enter(ctx, talk.room, entry, socket)
 	if err != nil {
 		return Entered{}, err
 	}
@@ -104,24 +103,25 @@ func (s *Service) present(ctx context.Context, who auth.Identity, room roles.Cha
 	return s.rooms.SocketCount(ctx, room.Room(), roles.UserRoom(who.UserID))
 }
 
-// enterLocked reads, sends and joins.
-func (s *Service) enterLocked(ctx context.Context, room roles.ChatRoom, entry Entry, socket Member) (int64, error) {
-	lastSeq, err := s.store.LastSeq(ctx, room)
-	if err != nil {
-		return 0, err
-	}
+// enter sends a socket what it asks to know of a room and lets it hear what comes next. It returns the room's newest seq.
+func (s *Service) enter(ctx context.Context, room roles.ChatRoom, entry Entry, socket Member) (int64, error) {
+	var head Head
 	event := historyEvent{Room: room, History: History{Messages: []Message{}}}
-	if entry.After == nil || *entry.After < lastSeq {
-		event.History, err = s.readHistory(ctx, room, newPage(nil, entry.After, entry.Limit))
-		if err != nil {
-			return 0, err
+	read := func() (revision int64, err error) {
+		head, err = s.store.Head(ctx, room)
+		if err == nil && (entry.After == nil || *entry.After < head.Seq) {
+			event.History, err = s.readHistory(ctx, room, newPage(nil, entry.After, entry.Limit))
 		}
+		return head.Revision, err
 	}
-	if err := socket.Emit(EventHistory, event); err != nil {
-		return 0, fmt.Errorf("send history: %w", err)
-	}
-	socket.Join(room.Room())
-	return lastSeq, nil
+	err := s.order.Enter(ctx, room, read, func() error {
+		if err := socket.Emit(EventHistory, event); err != nil {
+			return fmt.Errorf("send history: %w", err)
+		}
+		socket.Join(room.Room())
+		return nil
+	})
+	return head.Seq, err
 }
 
 // Leave takes a socket out of a room; leaving a room one is not in succeeds.
@@ -150,9 +150,8 @@ func (s *Service) Left(ctx context.Context, who auth.Identity, rooms []roles.Cha
 	return failed
 }
 
-// leftOpen holds back joins meanwhile, so that who leaves and comes back at once is not told of in the wrong order.
 func (s *Service) leftOpen(ctx context.Context, who auth.Identity, room roles.ChatRoom) error {
-	defer s.inOrder.Lock(room.String())()
+	defer s.comings.Lock(room.String())()
 	left, err := s.present(ctx, who, room)
 	if err == nil && left == 0 {
 		s.emit.Emit(ctx, EventUserLeft, userEvent(room, who), []roles.Room{room.Room()}, roles.UserRoom(who.UserID))

@@ -50,6 +50,7 @@ type Parts struct {
 	Store  Store
 	Groups Groups
 	Reach  Reach
+	Order  Order
 	Emit   Emitter
 	Rooms  Rooms
 }
@@ -65,8 +66,8 @@ type Options struct {
 }
 
 const (
-	maxMessagesPerCommit = 512
-	maxPendingMessages   = 8192
+	maxChangesPerCommit = 512
+	maxPendingChanges   = 8192
 )
 
 // Service takes messages, keeps them and delivers them in the order of their rooms.
@@ -74,15 +75,16 @@ type Service struct {
 	store   Store
 	groups  Groups
 	reach   Reach
+	order   Order
 	emit    Emitter
 	rooms   Rooms
 	options Options
 	log     *slog.Logger
-	writer  *groupcommit.Writer[submission, Appended]
+	writer  *groupcommit.Writer[submission, outcome]
 
-	// inOrder holds back a join to a room while messages of that room are between commit and delivery, so that what a
-	// joiner reads from the disk and what it hears live meet without a gap or a double.
-	inOrder keylock.Mutex
+	// comings holds a room while somebody comes or goes, so that who leaves and comes back at once is not told of in the
+	// wrong order.
+	comings keylock.Mutex
 }
 
 // New returns a running Service; Close stops it.
@@ -91,11 +93,11 @@ func New(parts Parts, options Options) *Service {
 		options.Now = time.Now
 	}
 	s := &Service{
-		store: parts.Store, groups: parts.Groups, reach: parts.Reach, emit: parts.Emit, rooms: parts.Rooms,
+		store: parts.Store, groups: parts.Groups, reach: parts.Reach, order: parts.Order, emit: parts.Emit, rooms: parts.Rooms,
 		options: options, log: options.Logger,
 	}
 	s.writer = groupcommit.New(s.commit,
-		groupcommit.Options{MaxBatch: maxMessagesPerCommit, MaxPending: maxPendingMessages})
+		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
 	return s
 }
 
@@ -124,15 +126,9 @@ type Receipt struct {
 // IsNew reports whether the message has found its place just now.
 func (r Receipt) IsNew() bool { return !r.Replayed }
 
-// submission is a message on its way to the disk.
-type submission struct {
-	draft Draft
-	talk  conversation
-}
-
 // Pending is a message on its way to the disk.
 type Pending struct {
-	ticket *groupcommit.Ticket[submission, Appended]
+	ticket *groupcommit.Ticket[submission, outcome]
 }
 
 // Submit queues a message; messages of one caller keep their order. It fails with room_invalid, room_forbidden,
@@ -149,7 +145,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
 		return nil, err
 	}
-	ticket, err := s.writer.Submit(submission{talk: talk, draft: Draft{
+	ticket, err := s.writer.Submit(submission{who: who, change: Append{
 		Message: Message{
 			ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 			Text: out.Text, ReplyTo: out.ReplyTo, Timestamp: s.options.Now().UnixMilli(), ReadBy: []string{},
@@ -196,14 +192,18 @@ func (p *Pending) Wait(ctx context.Context) (Receipt, error) {
 // Then calls done with the receipt once the message is on disk and delivered to those online. Done must not wait for
 // anything.
 func (p *Pending) Then(done func(Receipt, error)) {
-	p.ticket.Then(func(m Appended, err error) { done(receipt(m, err)) })
+	p.ticket.Then(func(o outcome, err error) { done(receipt(o, err)) })
 }
 
-func receipt(m Appended, err error) (Receipt, error) {
-	if err != nil {
+func receipt(o outcome, err error) (Receipt, error) {
+	switch m := o.applied; {
+	case err != nil:
 		return Receipt{}, fault.Down(err)
+	case o.refused != nil:
+		return Receipt{}, o.refused
+	default:
+		return Receipt{MessageID: m.ID, Room: m.Room, Seq: m.Seq, Timestamp: m.Timestamp, Replayed: m.Replayed}, nil
 	}
-	return Receipt{MessageID: m.ID, Room: m.Room, Seq: m.Seq, Timestamp: m.Timestamp, Replayed: m.Replayed}, nil
 }
 
 // Send is Submit and Wait in one.
@@ -213,35 +213,6 @@ func (s *Service) Send(ctx context.Context, who auth.Identity, out Outgoing) (Re
 		return Receipt{}, err
 	}
 	return pending.Wait(ctx)
-}
-
-// commit stores a batch in one transaction and then delivers it. Every room of the batch is locked for both steps.
-func (s *Service) commit(ctx context.Context, batch []submission) ([]Appended, error) {
-	unlock := s.lockRooms(batch)
-	defer unlock()
-	drafts := make([]Draft, len(batch))
-	for i := range batch {
-		drafts[i] = batch[i].draft
-	}
-	appended, err := s.store.AppendMessages(ctx, drafts)
-	if err != nil {
-		s.log.ErrorContext(ctx, "messages not stored", "messages", len(drafts), "error", err)
-		return nil, err
-	}
-	for i := range appended {
-		if !appended[i].Replayed {
-			s.emit.Emit(ctx, EventMessage, appended[i].Message, batch[i].talk.audience(appended[i].UserID))
-		}
-	}
-	return appended, nil
-}
-
-func (s *Service) lockRooms(batch []submission) (unlock func()) {
-	rooms := make([]string, 0, len(batch))
-	for i := range batch {
-		rooms = append(rooms, batch[i].talk.room.String())
-	}
-	return s.inOrder.Lock(rooms...)
 }
 
 // newID returns a UUID version 7 (RFC 9562): unique, and sorted by time of making.

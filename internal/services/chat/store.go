@@ -9,13 +9,16 @@ import (
 
 // Message is one stored message, as clients see it.
 type Message struct {
-	ID       string         `json:"id"`
-	Room     roles.ChatRoom `json:"roomId"`
-	Seq      int64          `json:"seq"`
-	UserID   string         `json:"userId"`
-	Username string         `json:"username"`
-	Role     roles.Role     `json:"role"`
-	Text     string         `json:"text"`
+	ID   string         `json:"id"`
+	Room roles.ChatRoom `json:"roomId"`
+	// Seq is the message's place among the room's messages, from 1 without a gap.
+	Seq int64 `json:"seq"`
+	// Revision is the change of the room that made the message what it is.
+	Revision int64      `json:"revision"`
+	UserID   string     `json:"userId"`
+	Username string     `json:"username"`
+	Role     roles.Role `json:"role"`
+	Text     string     `json:"text"`
 	// ReplyTo is the id of an earlier message of the same room.
 	ReplyTo string `json:"replyTo,omitempty"`
 	// Timestamp is when the server took the message, Unix milliseconds.
@@ -24,19 +27,9 @@ type Message struct {
 	ReadBy []string `json:"readBy"`
 }
 
-// Draft is a message on its way to the disk; the store gives it its place in the room.
-type Draft struct {
-	Message
-	// ClientID is the sender's own id for the message, "" where none was given. A second draft with the same room,
-	// sender and ClientID is the first one sent again.
-	ClientID string
-}
-
-// Appended is where a draft has found its place.
-type Appended struct {
-	Message
-	// Replayed is set where the draft was sent before and the message returned is the first one.
-	Replayed bool
+// Head is how far a room has come: its last change, and its newest message. Both stay when messages are deleted.
+type Head struct {
+	Revision, Seq int64
 }
 
 // FromStart as a Page's After asks for the first messages of a room.
@@ -57,20 +50,20 @@ type ReadMark struct {
 
 // Store keeps rooms, messages and read marks.
 type Store interface {
-	// AppendMessages stores drafts in one transaction and gives each the next seq of its room, in order.
-	// The result has one entry a draft.
-	AppendMessages(ctx context.Context, drafts []Draft) ([]Appended, error)
+	// Apply makes changes in one transaction, in order, and gives each the next revision of its room, messages the next
+	// seq as well. The result has one entry a change.
+	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy is filled in.
 	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
-	// LastSeq returns the newest seq of a room, 0 for a room without messages.
-	LastSeq(ctx context.Context, room roles.ChatRoom) (int64, error)
+	// Head returns how far a room has come; the zero Head for a room that is not there.
+	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
 	// MessageByID returns one message of a room; found is false where the room has none of that id.
 	MessageByID(ctx context.Context, room roles.ChatRoom, messageID string) (message Message, found bool, err error)
 	// MarkRead moves a user's mark forward, never back; it returns whether the mark has moved and how many messages by
 	// others lie beyond it.
 	MarkRead(ctx context.Context, mark ReadMark) (moved bool, unread int, err error)
 	// DeleteMessagesBefore removes messages taken before the given Unix milliseconds, a bounded number at a time, and
-	// returns how many went. Sequence numbers are never given again.
+	// returns how many went. No seq is given a second time.
 	DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error)
 }

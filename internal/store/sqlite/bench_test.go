@@ -13,17 +13,17 @@ import (
 	"rolecall/test/servicetest"
 )
 
-func BenchmarkAppendMessages(b *testing.B) {
+func BenchmarkApply(b *testing.B) {
 	for _, size := range []int{1, 100} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			store := open(b, file(b))
-			drafts := make([]chat.Draft, size)
+			drafts := make([]chat.Change, size)
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
 				for i := range drafts {
 					n++
-					drafts[i] = chat.Draft{
+					drafts[i] = chat.Append{
 						Message: chat.Message{
 							ID: fmt.Sprintf("%032d", n), Room: servicetest.Room(fmt.Sprintf("room-%d", n%20)), UserID: "u1", Username: "Ann",
 							Role: roles.Driver, Text: "On my way, there in ten minutes", Timestamp: int64(n),
@@ -31,7 +31,7 @@ func BenchmarkAppendMessages(b *testing.B) {
 						ClientID: fmt.Sprintf("client-%d", n),
 					}
 				}
-				if _, err := store.Chat.AppendMessages(b.Context(), drafts); err != nil {
+				if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -124,7 +124,7 @@ func BenchmarkUsers(b *testing.B) {
 func BenchmarkHistory(b *testing.B) {
 	store := open(b, file(b))
 	for n := range 200 {
-		_, err := store.Chat.AppendMessages(b.Context(), []chat.Draft{{Message: chat.Message{
+		_, err := store.Chat.Apply(b.Context(), []chat.Change{chat.Append{Message: chat.Message{
 			ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Role: roles.Driver, Text: "On my way"}}})
 		if err != nil {
 			b.Fatal(err)
@@ -157,18 +157,18 @@ func BenchmarkSaveUser(b *testing.B) {
 // BenchmarkDeleteChunk is the longest that retention holds up other writes.
 func BenchmarkDeleteChunk(b *testing.B) {
 	store := open(b, file(b))
-	drafts := make([]chat.Draft, 5000)
+	drafts := make([]chat.Change, 5000)
 	n := 0
 	for b.Loop() {
 		b.StopTimer()
 		for i := range drafts {
 			n++
-			drafts[i] = chat.Draft{
+			drafts[i] = chat.Append{
 				Message:  chat.Message{ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Text: "On my way", Timestamp: int64(n)},
 				ClientID: fmt.Sprint(n),
 			}
 		}
-		if _, err := store.Chat.AppendMessages(b.Context(), drafts); err != nil {
+		if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()

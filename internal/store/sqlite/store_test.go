@@ -171,8 +171,8 @@ func TestClosed(t *testing.T) {
 	}
 	closeStore(t, store)
 	closeStore(t, store) // a second time is no failure
-	_, sent := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}})
-	_, read := store.Chat.LastSeq(t.Context(), servicetest.Room("r"))
+	_, sent := store.Chat.Apply(t.Context(), []chat.Change{chat.Append{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}})
+	_, read := store.Chat.Head(t.Context(), servicetest.Room("r"))
 	for name, err := range map[string]error{
 		"ping": store.Ping(t.Context()), "append": sent, "read": read,
 		"shared write": store.People.SaveUsers(t.Context(), []people.User{{UserID: "u1"}}),
@@ -189,7 +189,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 	const readers = 50
 	path := file(t)
 	store := open(t, path)
-	if _, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}}); err != nil {
+	if _, err := store.Chat.Apply(t.Context(), []chat.Change{chat.Append{Message: chat.Message{ID: "m", Room: servicetest.Room("r")}}}); err != nil {
 		t.Fatal(err)
 	}
 	other := inspect(t, path)
@@ -235,7 +235,7 @@ func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
 	path, copied := file(t), file(t)
 	store := open(t, path)
 	for seq := range int64(50) {
-		_, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{{Message: chat.Message{
+		_, err := store.Chat.Apply(t.Context(), []chat.Change{chat.Append{Message: chat.Message{
 			ID: string(rune('A' + seq)), Room: servicetest.Room("room"), UserID: "u1"}}})
 		if err != nil {
 			t.Fatal(err)
@@ -250,20 +250,20 @@ func TestAcknowledgedWritesSurviveACrash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, err := open(t, copied).Chat.LastSeq(t.Context(), servicetest.Room("room")); err != nil || got != 50 {
-		t.Fatalf("after the crash the last seq is %d, error %v; want 50", got, err)
+	if got, err := open(t, copied).Chat.Head(t.Context(), servicetest.Room("room")); err != nil || got != (chat.Head{Revision: 50, Seq: 50}) {
+		t.Fatalf("after the crash the room's head is %+v, error %v; want 50", got, err)
 	}
 }
 
 func TestFailedBatchLeavesNothing(t *testing.T) {
 	store := open(t, file(t))
-	message := func(id string) chat.Draft {
-		return chat.Draft{Message: chat.Message{ID: id, Room: servicetest.Room("room"), UserID: "u1"}}
+	message := func(id string) chat.Append {
+		return chat.Append{Message: chat.Message{ID: id, Room: servicetest.Room("room"), UserID: "u1"}}
 	}
-	if _, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{message("a"), message("b"), message("a")}); err == nil {
+	if _, err := store.Chat.Apply(t.Context(), []chat.Change{message("a"), message("b"), message("a")}); err == nil {
 		t.Fatal("a message id was given twice without an error")
 	}
-	appended, err := store.Chat.AppendMessages(t.Context(), []chat.Draft{message("a")})
+	appended, err := store.Chat.Apply(t.Context(), []chat.Change{message("a")})
 	if err != nil || appended[0].Seq != 1 {
 		t.Fatalf("after a failed batch: %+v, error %v; want seq 1", appended, err)
 	}

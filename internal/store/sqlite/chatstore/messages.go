@@ -11,108 +11,8 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
-	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/store/sqlite"
 )
-
-// AppendMessages implements chat.Store.
-func (s *Store) AppendMessages(ctx context.Context, drafts []chat.Draft) ([]chat.Appended, error) {
-	appended := make([]chat.Appended, 0, len(drafts))
-	if len(drafts) == 0 {
-		return appended, nil
-	}
-	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		batch := appending{
-			Store: s, tx: tx, rooms: make(map[roles.ChatRoom]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
-		}
-		for i := range drafts {
-			placed, err := batch.place(ctx, &drafts[i])
-			if err != nil {
-				return err
-			}
-			appended = append(appended, placed)
-		}
-		return batch.saveRooms(ctx)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("append messages: %w", err)
-	}
-	return appended, nil
-}
-
-// appending is the transaction of one batch of messages.
-type appending struct {
-	*Store
-	tx     *sql.Tx
-	insert *sql.Stmt
-	rooms  map[roles.ChatRoom]*room // those of the batch, with the last seq given so far
-}
-
-// place stores a draft under the next seq of its room, or finds the message it was sent as before.
-func (a *appending) place(ctx context.Context, draft *chat.Draft) (chat.Appended, error) {
-	room, err := a.roomOf(ctx, draft)
-	if err != nil {
-		return chat.Appended{}, err
-	}
-	message := draft.Message
-	message.Seq, message.ReadBy = room.lastSeq+1, []string{}
-	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
-	inserted, err := sqlite.Affected(a.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.UserID,
-		message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
-	if err != nil {
-		return chat.Appended{}, fmt.Errorf("insert message: %w", err)
-	}
-	if inserted == 0 {
-		return a.replay(ctx, draft, room)
-	}
-	room.lastSeq = message.Seq
-	return chat.Appended{Message: message}, nil
-}
-
-// replay returns the message that a draft was first sent as.
-func (a *appending) replay(ctx context.Context, draft *chat.Draft, room *room) (chat.Appended, error) {
-	message, err := messagesOf(draft.Room)(a.tx.StmtContext(ctx, a.sql.selectSent).
-		QueryRowContext(ctx, room.number, draft.UserID, draft.ClientID))
-	if err != nil {
-		return chat.Appended{}, fmt.Errorf("find message sent before: %w", err)
-	}
-	found := []chat.Message{message}
-	rows, err := a.tx.StmtContext(ctx, a.sql.selectReaders).QueryContext(ctx, message.Room.String(), message.Seq)
-	readers, err := sqlite.Collect(rows, err, scanReader)
-	if err != nil {
-		return chat.Appended{}, fmt.Errorf("read marks: %w", err)
-	}
-	addReaders(found, readers)
-	return chat.Appended{Message: found[0], Replayed: true}, nil
-}
-
-// roomOf returns a draft's room, made by its first message.
-func (a *appending) roomOf(ctx context.Context, draft *chat.Draft) (*room, error) {
-	if known, ok := a.rooms[draft.Room]; ok {
-		return known, nil
-	}
-	found, err := a.findRoom(ctx, a.tx, draft.Room)
-	if errors.Is(err, sql.ErrNoRows) {
-		found, err = a.createRoom(ctx, a.tx, groups.Group{
-			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Room.People(),
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	a.rooms[draft.Room] = found
-	return found, nil
-}
-
-func (a *appending) saveRooms(ctx context.Context) error {
-	update := a.tx.StmtContext(ctx, a.sql.updateLastSeq)
-	for _, room := range a.rooms {
-		if _, err := update.ExecContext(ctx, room.lastSeq, room.number); err != nil {
-			return fmt.Errorf("save last seq: %w", err)
-		}
-	}
-	return nil
-}
 
 // History implements chat.Store.
 func (s *Store) History(ctx context.Context, room roles.ChatRoom, page chat.Page) ([]chat.Message, error) {
@@ -168,7 +68,7 @@ func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int,
 func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) {
 	return func(row sqlite.Scanner) (chat.Message, error) {
 		m := chat.Message{Room: room, ReadBy: []string{}}
-		err := row.Scan(&m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
+		err := row.Scan(&m.ID, &m.Seq, &m.Revision, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
 		return m, err
 	}
 }

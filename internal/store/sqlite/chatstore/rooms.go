@@ -12,14 +12,16 @@ import (
 	"rolecall/internal/store/sqlite"
 )
 
-// LastSeq implements chat.Store. It stays where it is when messages are deleted.
-func (s *Store) LastSeq(ctx context.Context, room roles.ChatRoom) (int64, error) {
-	lastSeq, err := sqlite.ReadOne(ctx, s.db, s.sql.selectLastSeq, sqlite.ScanOne[int64], room.String())
+// Head implements chat.Store.
+func (s *Store) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error) {
+	head, err := sqlite.ReadOne(ctx, s.db, s.sql.selectHead, scanHead, room.String())
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("read last seq: %w", err)
+		return chat.Head{}, fmt.Errorf("read how far a room has come: %w", err)
 	}
-	return lastSeq, nil
+	return head, nil
 }
+
+func scanHead(row sqlite.Scanner) (h chat.Head, err error) { return h, row.Scan(&h.Revision, &h.Seq) }
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
 func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, unread int, err error) {
@@ -35,16 +37,18 @@ func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, u
 	return marked > 0, unread, nil
 }
 
-// room is what appending needs to know of a room.
+// room is what changing a room takes to know of it.
 type room struct {
-	number  int64
-	lastSeq int64
+	number   int64
+	lastSeq  int64
+	revision int64
 }
 
 // findRoom fails with sql.ErrNoRows for a room that is not there.
 func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*room, error) {
 	var found room
-	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).Scan(&found.number, &found.lastSeq)
+	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).
+		Scan(&found.number, &found.lastSeq, &found.revision)
 	if err != nil {
 		return nil, fmt.Errorf("find room: %w", err)
 	}

@@ -34,33 +34,33 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 // statements holds what is prepared once. Those ending in Beside exist a second time, on the reading connections.
 type statements struct {
 	// Writes, and the reads that belong to a write.
-	selectRoom, insertRoom, insertMembers, updateLastSeq, upsertRoomRead *sql.Stmt
-	insertMessage, selectSent, selectReaders, deleteMessages             *sql.Stmt
+	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
+	insertMessage, selectSent, selectReaders, deleteMessages          *sql.Stmt
 
 	// Reads.
-	selectMembers, selectPeers, selectLastSeq, countUnread         *sql.Stmt
+	selectMembers, selectPeers, selectHead, countUnread            *sql.Stmt
 	selectLatest, selectOldest, selectMessage, selectReadersBeside *sql.Stmt
 }
 
-const messageColumns = `m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
+const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
 
 const selectReaders = `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
 	WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.user_id`
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectRoom: `SELECT number, last_seq FROM rooms WHERE room_id = ?`,
+		&s.selectRoom: `SELECT number, last_seq, revision FROM rooms WHERE room_id = ?`,
 		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
 			RETURNING number`,
 		&s.insertMembers: `INSERT INTO room_members (room, user_id) SELECT ?, value FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
-		&s.updateLastSeq: `UPDATE rooms SET last_seq = ?1 WHERE number = ?2 AND last_seq <> ?1`,
+		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2 WHERE number = ?3 AND revision <> ?2`,
 		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, user_id, username, role, text, reply_to, timestamp, client_id)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (room, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT ` + messageColumns + ` FROM messages m
 			WHERE m.room = ? AND m.user_id = ? AND m.client_id = ?`,
@@ -77,7 +77,7 @@ func (s *statements) reads() sqlite.Statements {
 		&s.selectPeers: `SELECT DISTINCT peer.user_id FROM room_members me
 			JOIN room_members peer ON peer.room = me.room AND peer.user_id <> me.user_id
 			WHERE me.user_id = ? ORDER BY peer.user_id LIMIT ?`,
-		&s.selectLastSeq: `SELECT last_seq FROM rooms WHERE room_id = ?`,
+		&s.selectHead: `SELECT revision, last_seq FROM rooms WHERE room_id = ?`,
 		&s.countUnread: `SELECT count(*) FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ?1 AND m.user_id <> ?2 AND m.seq > coalesce(
 				(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0)`,

@@ -1,0 +1,121 @@
+package chatstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/store/sqlite"
+)
+
+// Apply implements chat.Store.
+func (s *Store) Apply(ctx context.Context, changes []chat.Change) ([]chat.Applied, error) {
+	applied := make([]chat.Applied, 0, len(changes))
+	if len(changes) == 0 {
+		return applied, nil
+	}
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		batch := batch{
+			Store: s, tx: tx, rooms: make(map[roles.ChatRoom]*room), insert: tx.StmtContext(ctx, s.sql.insertMessage),
+		}
+		for _, change := range changes {
+			made, err := batch.apply(ctx, change)
+			if err != nil {
+				return err
+			}
+			applied = append(applied, made)
+		}
+		return batch.saveRooms(ctx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change rooms: %w", err)
+	}
+	return applied, nil
+}
+
+// batch is the transaction of a batch of changes.
+type batch struct {
+	*Store
+	tx     *sql.Tx
+	insert *sql.Stmt
+	rooms  map[roles.ChatRoom]*room // those of the batch, as far as they have come
+}
+
+func (b *batch) apply(ctx context.Context, change chat.Change) (chat.Applied, error) {
+	switch change := change.(type) {
+	case chat.Append:
+		return b.append(ctx, &change)
+	default:
+		return chat.Applied{}, fmt.Errorf("%T is no change that this store knows", change)
+	}
+}
+
+// append stores a message under the next seq of its room, or finds the one that it was sent as before.
+func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
+	room, err := b.roomOf(ctx, draft)
+	if err != nil {
+		return chat.Applied{}, err
+	}
+	message := draft.Message
+	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{}
+	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
+	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
+		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
+	if err != nil {
+		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
+	}
+	if inserted == 0 {
+		return b.replay(ctx, draft, room)
+	}
+	room.lastSeq, room.revision = message.Seq, message.Revision
+	return chat.Applied{Message: message}, nil
+}
+
+// replay returns the message that a draft was first sent as.
+func (b *batch) replay(ctx context.Context, draft *chat.Append, room *room) (chat.Applied, error) {
+	message, err := messagesOf(draft.Room)(b.tx.StmtContext(ctx, b.sql.selectSent).
+		QueryRowContext(ctx, room.number, draft.UserID, draft.ClientID))
+	if err != nil {
+		return chat.Applied{}, fmt.Errorf("find message sent before: %w", err)
+	}
+	found := []chat.Message{message}
+	rows, err := b.tx.StmtContext(ctx, b.sql.selectReaders).QueryContext(ctx, message.Room.String(), message.Seq)
+	readers, err := sqlite.Collect(rows, err, scanReader)
+	if err != nil {
+		return chat.Applied{}, fmt.Errorf("read marks: %w", err)
+	}
+	addReaders(found, readers)
+	return chat.Applied{Message: found[0], Replayed: true}, nil
+}
+
+// roomOf returns a draft's room, made by its first message.
+func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
+	if known, ok := b.rooms[draft.Room]; ok {
+		return known, nil
+	}
+	found, err := b.findRoom(ctx, b.tx, draft.Room)
+	if errors.Is(err, sql.ErrNoRows) {
+		found, err = b.createRoom(ctx, b.tx, groups.Group{
+			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Room.People(),
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.rooms[draft.Room] = found
+	return found, nil
+}
+
+func (b *batch) saveRooms(ctx context.Context) error {
+	update := b.tx.StmtContext(ctx, b.sql.updateRoom)
+	for _, room := range b.rooms {
+		if _, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number); err != nil {
+			return fmt.Errorf("save how far a room has come: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package sqlite
+
+import (
+	"database/sql"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// openOld makes a file with the schema of a version, filled by statements.
+func openOld(t *testing.T, version int64, statements ...string) (path string) {
+	t.Helper()
+	path, err := create(filepath.Join(t.TempDir(), "old.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", dataSource(path, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	provider, err := migrator(old, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := old.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	return path
+}
+
+// TestRevisionsOfOldMessages opens a file from before there were revisions: every message was the one change that its seq
+// counts, also where the earlier ones have been deleted.
+func TestRevisionsOfOldMessages(t *testing.T) {
+	path := openOld(t, 1,
+		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq)
+			VALUES (1, 'lobby', 'open', '', 'u1', 1, 3), (2, 'dm:u1:u2', 'direct', '', 'u1', 1, 7), (3, 'group:g', 'group', 'g', 'u1', 1, 0)`,
+		`INSERT INTO messages (message_id, room, seq, user_id, username, role, text, reply_to, timestamp, client_id)
+			VALUES ('a', 1, 1, 'u1', 'U', 'driver', 'x', '', 1, NULL), ('b', 1, 2, 'u1', 'U', 'driver', 'x', 'a', 2, 'c'),
+				('c', 1, 3, 'u2', 'U', 'driver', 'x', '', 3, NULL), ('d', 2, 7, 'u2', 'U', 'driver', 'x', '', 4, NULL)`)
+	db, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	type row struct {
+		Name          string
+		Seq, Revision int64
+	}
+	read := func(query string) []row {
+		rows, err := db.readers.QueryContext(t.Context(), query)
+		found, err := Collect(rows, err, func(s Scanner) (r row, err error) { return r, s.Scan(&r.Name, &r.Seq, &r.Revision) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	got := slices.Concat(
+		read("SELECT room_id, last_seq, revision FROM rooms ORDER BY number"),
+		read("SELECT message_id, seq, revision FROM messages ORDER BY number"))
+	want := []row{{"lobby", 3, 3}, {"dm:u1:u2", 7, 7}, {"group:g", 0, 0}, {"a", 1, 1}, {"b", 2, 2}, {"c", 3, 3}, {"d", 7, 7}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after the migration (-want +got):\n%s", diff)
+	}
+}
