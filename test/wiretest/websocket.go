@@ -19,15 +19,15 @@ import (
 // Timeout is how long a client waits for anything before the test fails.
 const Timeout = 10 * time.Second
 
-// Socket is a WebSocket client.
-type Socket struct {
+// WebSocket is a client on a connection of its own.
+type WebSocket struct {
 	tb   testing.TB
 	conn net.Conn
 	r    io.Reader
 }
 
 // Dial opens a WebSocket and fails the test if that fails. The test closes it.
-func Dial(tb testing.TB, url string) *Socket {
+func Dial(tb testing.TB, url string) *WebSocket {
 	tb.Helper()
 	s, err := TryDial(tb, url)
 	if err != nil {
@@ -37,49 +37,49 @@ func Dial(tb testing.TB, url string) *Socket {
 }
 
 // TryDial opens a WebSocket. The test closes it.
-func TryDial(tb testing.TB, url string) (*Socket, error) {
+func TryDial(tb testing.TB, url string) (*WebSocket, error) {
 	ctx, cancel := context.WithTimeout(tb.Context(), Timeout)
 	defer cancel()
 	dialer := ws.Dialer{
-		TLSConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // a test server's certificate
+		TLSConfig: &tls.Config{InsecureSkipVerify: true},
 		Header:    ws.HandshakeHeaderHTTP{"User-Agent": {"wiretest"}},
 	}
 	conn, early, _, err := dialer.Dial(ctx, "ws"+strings.TrimPrefix(url, "http"))
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{tb: tb, conn: conn, r: conn}
+	w := &WebSocket{tb: tb, conn: conn, r: conn}
 	if early != nil {
-		s.r = early
+		w.r = early
 	} else {
-		s.r = bufio.NewReader(conn)
+		w.r = bufio.NewReader(conn)
 	}
-	tb.Cleanup(s.Cut)
-	return s, nil
+	tb.Cleanup(w.Cut)
+	return w, nil
 }
 
 // Cut closes the connection without a word.
-func (s *Socket) Cut() { _ = s.conn.Close() }
+func (w *WebSocket) Cut() { _ = w.conn.Close() }
 
 // Conn is the connection below.
-func (s *Socket) Conn() net.Conn { return s.conn }
+func (w *WebSocket) Conn() net.Conn { return w.conn }
 
 // Send sends a text message. A broken connection shows when reading.
-func (s *Socket) Send(text string) { s.SendFrame(ws.NewTextFrame([]byte(text))) }
+func (w *WebSocket) Send(text string) { w.SendFrame(ws.NewTextFrame([]byte(text))) }
 
 // SendBinary sends a binary message.
-func (s *Socket) SendBinary(data []byte) { s.SendFrame(ws.NewBinaryFrame(data)) }
+func (w *WebSocket) SendBinary(data []byte) { w.SendFrame(ws.NewBinaryFrame(data)) }
 
 // SendFrame sends a frame, masked.
-func (s *Socket) SendFrame(frame ws.Frame) {
+func (w *WebSocket) SendFrame(frame ws.Frame) {
 	frame.Payload = append([]byte(nil), frame.Payload...) // masking happens in place
-	s.SendRaw(ws.MustCompileFrame(ws.MaskFrameInPlace(frame)))
+	w.SendRaw(ws.MustCompileFrame(ws.MaskFrameInPlace(frame)))
 }
 
 // SendRaw sends bytes as they are.
-func (s *Socket) SendRaw(data []byte) {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(Timeout))
-	_, _ = s.conn.Write(data)
+func (w *WebSocket) SendRaw(data []byte) {
+	_ = w.conn.SetWriteDeadline(time.Now().Add(Timeout))
+	_, _ = w.conn.Write(data)
 }
 
 // CloseError says that the server sent a Close frame.
@@ -88,60 +88,60 @@ type CloseError struct{ Code ws.StatusCode }
 func (e *CloseError) Error() string { return "closed by the server" }
 
 // TryRead reads the next message.
-func (s *Socket) TryRead() (data string, binary bool, err error) {
-	_ = s.conn.SetReadDeadline(time.Now().Add(Timeout))
-	header, err := ws.ReadHeader(s.r)
+func (w *WebSocket) TryRead() (data string, binary bool, err error) {
+	_ = w.conn.SetReadDeadline(time.Now().Add(Timeout))
+	header, err := ws.ReadHeader(w.r)
 	if err != nil {
 		return "", false, err
 	}
 	payload := make([]byte, header.Length)
-	if _, err := io.ReadFull(s.r, payload); err != nil {
+	if _, err := io.ReadFull(w.r, payload); err != nil {
 		return "", false, err
 	}
 	if header.OpCode == ws.OpClose {
 		code, _ := ws.ParseCloseFrameData(payload)
-		s.SendFrame(ws.NewCloseFrame(payload))
+		w.SendFrame(ws.NewCloseFrame(payload))
 		return "", false, &CloseError{Code: code}
 	}
 	return string(payload), header.OpCode == ws.OpBinary, nil
 }
 
 // Read reads the next message, leaving out pings, which it answers.
-func (s *Socket) Read() string {
-	s.tb.Helper()
+func (w *WebSocket) Read() string {
+	w.tb.Helper()
 	for {
-		data, _, err := s.TryRead()
+		data, _, err := w.TryRead()
 		if err != nil {
-			s.tb.Fatalf("read: %v", err)
+			w.tb.Fatalf("read: %v", err)
 		}
 		if data != "2" {
 			return data
 		}
-		s.Send("3")
+		w.Send("3")
 	}
 }
 
 // Expect reads the next message and fails the test if it is another.
-func (s *Socket) Expect(want string) {
-	s.tb.Helper()
-	if got := s.Read(); got != want {
-		s.tb.Fatalf("read %q, want %q", got, want)
+func (w *WebSocket) Expect(want string) {
+	w.tb.Helper()
+	if got := w.Read(); got != want {
+		w.tb.Fatalf("read %q, want %q", got, want)
 	}
 }
 
 // ReadClose reads until the server closes and returns the code of its Close
 // frame, or 0 where the connection just ended.
-func (s *Socket) ReadClose() ws.StatusCode {
-	s.tb.Helper()
+func (w *WebSocket) ReadClose() ws.StatusCode {
+	w.tb.Helper()
 	for {
-		_, _, err := s.TryRead()
+		_, _, err := w.TryRead()
 		closed := (*CloseError)(nil)
 		timeout := net.Error(nil)
 		switch {
 		case errors.As(err, &closed):
 			return closed.Code
 		case errors.As(err, &timeout) && timeout.Timeout():
-			s.tb.Fatal("the server did not close the connection")
+			w.tb.Fatal("the server did not close the connection")
 		case err != nil:
 			return 0
 		}

@@ -23,13 +23,13 @@ func TestEmitter(t *testing.T) {
 	}
 	h.authenticate, chat.authenticate = byToken, byToken
 	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
-	dial := func(namespace, rooms string) *wiretest.Socket {
+	dial := func(namespace, rooms string) *wiretest.WebSocket {
 		client := f.dial()
 		client.Send(fmt.Sprintf(`40%s{"rooms":"%s"}`, namespace, rooms))
 		expectPrefix(t, client, "40"+namespace+"{")
 		return client
 	}
-	clients := map[string]*wiretest.Socket{
+	clients := map[string]*wiretest.WebSocket{
 		"red": dial("", "red"), "red green": dial("", "red green"), "blue": dial("", "blue"), "none": dial("", ""),
 		"chat": dial("/chat,", "red"),
 	}

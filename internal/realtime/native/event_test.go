@@ -278,11 +278,11 @@ func TestDisconnectedSeesTheRoomsLeft(t *testing.T) {
 		ends <- seen{rooms, f.server.SocketCount("a"), reason, conn.Data()}
 	}
 	f = start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
-	for reason, leave := range map[string]func(*wiretest.Socket, realtime.Socket){
-		"transport close":             func(s *wiretest.Socket, _ realtime.Socket) { s.Cut() },
-		"client namespace disconnect": func(s *wiretest.Socket, _ realtime.Socket) { s.Send("41") },
-		"server namespace disconnect": func(_ *wiretest.Socket, c realtime.Socket) { c.Disconnect(false) },
-		"parse error":                 func(s *wiretest.Socket, _ realtime.Socket) { s.Send("4x") },
+	for reason, leave := range map[string]func(*wiretest.WebSocket, realtime.Socket){
+		"transport close":             func(s *wiretest.WebSocket, _ realtime.Socket) { s.Cut() },
+		"client namespace disconnect": func(s *wiretest.WebSocket, _ realtime.Socket) { s.Send("41") },
+		"server namespace disconnect": func(_ *wiretest.WebSocket, c realtime.Socket) { c.Disconnect(false) },
+		"parse error":                 func(s *wiretest.WebSocket, _ realtime.Socket) { s.Send("4x") },
 	} {
 		client, conn := f.connect(h)
 		conn.SetData(reason)

@@ -150,7 +150,7 @@ func start(t *testing.T, options realtime.Options, handlers map[string]realtime.
 }
 
 // dial opens a connection and reads the open packet.
-func (f *fixture) dial() *wiretest.Socket {
+func (f *fixture) dial() *wiretest.WebSocket {
 	f.t.Helper()
 	client := wiretest.Dial(f.t, f.endpoint+"?EIO=4&transport=websocket")
 	if open := client.Read(); !strings.HasPrefix(open, "0{") {
@@ -160,7 +160,7 @@ func (f *fixture) dial() *wiretest.Socket {
 }
 
 // connect opens a connection and connects to "/".
-func (f *fixture) connect(h *stub) (*wiretest.Socket, realtime.Socket) {
+func (f *fixture) connect(h *stub) (*wiretest.WebSocket, realtime.Socket) {
 	f.t.Helper()
 	client := f.dial()
 	client.Send("40")
@@ -168,7 +168,7 @@ func (f *fixture) connect(h *stub) (*wiretest.Socket, realtime.Socket) {
 	return client, wiretest.Receive(f.t, "Connected", h.conns)
 }
 
-func expectPrefix(t *testing.T, client *wiretest.Socket, want string) string {
+func expectPrefix(t *testing.T, client *wiretest.WebSocket, want string) string {
 	t.Helper()
 	got := client.Read()
 	if !strings.HasPrefix(got, want) {

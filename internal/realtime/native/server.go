@@ -63,7 +63,7 @@ func New(options realtime.Options) *Server {
 		MaxQueuedBytes:   options.MaxQueuedBytes,
 		MaxQueuedTotal:   options.MaxQueuedTotal,
 		CompressFrom:     options.CompressFrom,
-		Admit:            options.Admit,
+		AllowSession:     options.Admit,
 		AllowOrigin:      options.AllowOrigin,
 		AllowCredentials: options.AllowCredentials,
 		Accept:           func(session *engineio.Session) engineio.Receiver { return newConnection(s, session) },

@@ -86,10 +86,10 @@ func TestBinaryEventsAcrossAnUpgrade(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	client, _ := f.connectPolling(t)
-	socket := probe(t, client)
+	webSocket := probe(t, client)
 	client.MustPost(`451-["file",` + placeholder(0) + `]`)
-	socket.Send("5")
-	socket.SendBinary([]byte{7})
+	webSocket.Send("5")
+	webSocket.SendBinary([]byte{7})
 	if ev := f.root.expectEvent(t, "file", placeholder(0)); len(ev.Binary) != 1 || !bytes.Equal(ev.Binary[0], []byte{7}) {
 		t.Errorf("attachments: %v", ev.Binary)
 	}
@@ -118,9 +118,9 @@ func TestOddPlaceholders(t *testing.T) {
 // TestBrokenAttachments end the connection.
 func TestBrokenAttachments(t *testing.T) {
 	t.Parallel()
-	type step = func(*wiretest.Socket)
-	say := func(packet string) step { return func(s *wiretest.Socket) { s.Send(packet) } }
-	attach := func(size int) step { return func(s *wiretest.Socket) { s.SendBinary(make([]byte, size)) } }
+	type step = func(*wiretest.WebSocket)
+	say := func(packet string) step { return func(s *wiretest.WebSocket) { s.Send(packet) } }
+	attach := func(size int) step { return func(s *wiretest.WebSocket) { s.SendBinary(make([]byte, size)) } }
 	one := `["file",` + placeholder(0) + `]`
 	for _, tt := range []struct {
 		name  string
@@ -196,10 +196,10 @@ func TestBytesFromTheServer(t *testing.T) {
 		}
 		ev.Ack(ev.Binary)
 	}
-	socket := f.webSocket(t)
-	conn := wiretest.Receive(t, "Connected", f.root.connected)
+	raw := f.webSocket(t)
+	socket := wiretest.Receive(t, "Connected", f.root.connected)
 	poller, polled := f.connectPolling(t)
-	for _, c := range []realtime.Socket{conn, polled} {
+	for _, c := range []realtime.Socket{socket, polled} {
 		if err := c.Emit("file", payload); err != nil {
 			t.Fatal(err)
 		}
@@ -208,17 +208,17 @@ func TestBytesFromTheServer(t *testing.T) {
 		}
 	}
 	header := `452-["file",` + string(payload.JSON) + `]`
-	socket.expectFrame(ws.OpText, header)
-	socket.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
-	socket.expectFrame(ws.OpBinary, "")
-	socket.expectFrame(ws.OpText, `42["base64","AQIDBA=="]`)
+	raw.expectFrame(ws.OpText, header)
+	raw.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
+	raw.expectFrame(ws.OpBinary, "")
+	raw.expectFrame(ws.OpText, `42["base64","AQIDBA=="]`)
 	expectPackets(t, poller, header, "bAQIDBA==", "b", `42["base64","AQIDBA=="]`)
 
-	socket.write(text(`421["e"]`))
-	socket.expectFrame(ws.OpText, `462-1[`+string(payload.JSON)+`]`)
-	socket.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
-	socket.expectFrame(ws.OpBinary, "")
-	socket.write(text(`451-2["e",` + placeholder(0) + `]`))
-	socket.write(masked(ws.NewBinaryFrame([]byte{1, 2, 3, 4})))
-	socket.expectFrame(ws.OpText, `432[["AQIDBA=="]]`)
+	raw.write(text(`421["e"]`))
+	raw.expectFrame(ws.OpText, `462-1[`+string(payload.JSON)+`]`)
+	raw.expectFrame(ws.OpBinary, "\x01\x02\x03\x04")
+	raw.expectFrame(ws.OpBinary, "")
+	raw.write(text(`451-2["e",` + placeholder(0) + `]`))
+	raw.write(masked(ws.NewBinaryFrame([]byte{1, 2, 3, 4})))
+	raw.expectFrame(ws.OpText, `432[["AQIDBA=="]]`)
 }

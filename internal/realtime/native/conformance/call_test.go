@@ -17,11 +17,11 @@ type outcome struct {
 }
 
 // call makes a call in the background and returns the id that the client has got.
-func call(t *testing.T, ctx context.Context, client *wiretest.Socket, conn realtime.Socket) (id uint64, done <-chan outcome) {
+func call(t *testing.T, ctx context.Context, client *wiretest.WebSocket, socket realtime.Socket) (id uint64, done <-chan outcome) {
 	t.Helper()
 	results := make(chan outcome, 1)
 	go func() {
-		args, err := conn.Call(ctx, "question", "why")
+		args, err := socket.Call(ctx, "question", "why")
 		results <- outcome{joined(args), err}
 	}()
 	packet := client.Read()
@@ -35,12 +35,12 @@ func call(t *testing.T, ctx context.Context, client *wiretest.Socket, conn realt
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connect(t)
+	client, socket := f.connect(t)
 	ids := make(map[uint64]bool)
 	for _, tt := range []struct{ answer, want string }{
 		{`[]`, ``}, {`["because",{"a":[null]}]`, `"because" {"a":[null]}`}, {`[ 1 , 2 ]`, `1 2`},
 	} {
-		id, done := call(t, t.Context(), client, conn)
+		id, done := call(t, t.Context(), client, socket)
 		if ids[id] {
 			t.Errorf("id %d is used again", id)
 		}
@@ -52,8 +52,8 @@ func TestCalls(t *testing.T) {
 			t.Errorf("%s: %+v", tt.answer, got)
 		}
 	}
-	first, firstDone := call(t, t.Context(), client, conn)
-	second, secondDone := call(t, t.Context(), client, conn)
+	first, firstDone := call(t, t.Context(), client, socket)
+	second, secondDone := call(t, t.Context(), client, socket)
 	client.Send(fmt.Sprintf(`43%d["second"]`, second))
 	client.Send(fmt.Sprintf(`43/,%d["first"]`, first))
 	if got := wiretest.Receive(t, "the first answer", firstDone); got.args != `"first"` {
@@ -69,8 +69,8 @@ func TestCalls(t *testing.T) {
 func TestBinaryAck(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connect(t)
-	id, done := call(t, t.Context(), client, conn)
+	client, socket := f.connect(t)
+	id, done := call(t, t.Context(), client, socket)
 	client.Send(fmt.Sprintf(`461-%d[%s]`, id, placeholder(0)))
 	client.SendBinary([]byte{1, 2, 3})
 	if got := wiretest.Receive(t, "the answer", done); got.err != nil || got.args != placeholder(0) {
@@ -83,10 +83,10 @@ func TestBinaryAck(t *testing.T) {
 func TestAckInAnotherNamespace(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connect(t)
+	client, socket := f.connect(t)
 	client.Send("40/chat,")
 	expectPrefix(t, client, `40/chat,{"sid":"`)
-	id, done := call(t, t.Context(), client, conn)
+	id, done := call(t, t.Context(), client, socket)
 	client.Send(fmt.Sprintf(`43/chat,%d["not yours"]`, id))
 	expectAlive(t, client) // by now it has been read
 	if len(done) != 0 {
@@ -102,17 +102,17 @@ func TestAckInAnotherNamespace(t *testing.T) {
 func TestCallsThatAreNotAnswered(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	for name, end := range map[string]func(client *wiretest.Socket, cancel func()){
-		"cancelled":  func(_ *wiretest.Socket, cancel func()) { cancel() },
-		"cut":        func(client *wiretest.Socket, _ func()) { client.Cut() },
-		"DISCONNECT": func(client *wiretest.Socket, _ func()) { client.Send("41") },
-		"bad ack":    func(client *wiretest.Socket, _ func()) { client.Send(`431{}`) },
+	for name, end := range map[string]func(client *wiretest.WebSocket, cancel func()){
+		"cancelled":  func(_ *wiretest.WebSocket, cancel func()) { cancel() },
+		"cut":        func(client *wiretest.WebSocket, _ func()) { client.Cut() },
+		"DISCONNECT": func(client *wiretest.WebSocket, _ func()) { client.Send("41") },
+		"bad ack":    func(client *wiretest.WebSocket, _ func()) { client.Send(`431{}`) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, conn := f.connect(t)
+			client, socket := f.connect(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			id, done := call(t, ctx, client, conn)
+			id, done := call(t, ctx, client, socket)
 			end(client, cancel)
 			want := realtime.ErrNotConnected
 			if name == "cancelled" {

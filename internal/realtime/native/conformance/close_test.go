@@ -192,10 +192,10 @@ func TestServerDisconnectsTheNamespace(t *testing.T) {
 	t.Run("websocket", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		client, conn := f.connect(t)
+		client, socket := f.connect(t)
 		client.Send("40/chat,")
 		expectPrefix(t, client, `40/chat,{"sid":"`)
-		conn.Disconnect(false)
+		socket.Disconnect(false)
 		client.Expect("41")
 		f.root.expectGone(t, "server namespace disconnect")
 		client.Send(`42/chat,1["e"]`) // the other namespace and the connection live on
@@ -207,9 +207,9 @@ func TestServerDisconnectsTheNamespace(t *testing.T) {
 	t.Run("polling", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		client, conn := f.connectPolling(t)
+		client, socket := f.connectPolling(t)
 		pending := f.waitingPoll(t, client)
-		conn.Disconnect(false)
+		socket.Disconnect(false)
 		if got := wiretest.Receive(t, "the waiting poll", pending); got.Body != "41" {
 			t.Errorf("waiting poll: %+v", got)
 		}
@@ -227,13 +227,13 @@ func TestServerClosesTheConnection(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
 		s := f.webSocket(t)
-		conn := wiretest.Receive(t, "Connected", f.root.connected)
+		socket := wiretest.Receive(t, "Connected", f.root.connected)
 		for i := range 300 {
-			if err := conn.Emit("n", i); err != nil {
+			if err := socket.Emit("n", i); err != nil {
 				t.Fatal(err)
 			}
 		}
-		conn.Disconnect(true)
+		socket.Disconnect(true)
 		for i := range 300 { // what was sent before arrives before
 			s.expectFrame(ws.OpText, fmt.Sprintf(`42["n",%d]`, i))
 		}
@@ -245,9 +245,9 @@ func TestServerClosesTheConnection(t *testing.T) {
 	t.Run("waiting poll", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		client, conn := f.connectPolling(t)
+		client, socket := f.connectPolling(t)
 		pending := f.waitingPoll(t, client)
-		conn.Disconnect(true)
+		socket.Disconnect(true)
 		// The poll may leave with the first packet; the second is then in the next.
 		got := wiretest.Receive(t, "the waiting poll", pending)
 		if got.Body == "41" {
@@ -262,11 +262,11 @@ func TestServerClosesTheConnection(t *testing.T) {
 	t.Run("next poll", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		client, conn := f.connectPolling(t)
-		if err := conn.Emit("last", "words"); err != nil {
+		client, socket := f.connectPolling(t)
+		if err := socket.Emit("last", "words"); err != nil {
 			t.Fatal(err)
 		}
-		conn.Disconnect(true)
+		socket.Disconnect(true)
 		client.Expect("42[\"last\",\"words\"]\x1e41\x1e1")
 		f.expectForgotten(t, client.Open.SID)
 	})
@@ -275,7 +275,7 @@ func TestServerClosesTheConnection(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	socket := f.webSocket(t)
+	raw := f.webSocket(t)
 	poller, _ := f.connectPolling(t)
 	pending := f.waitingPoll(t, poller)
 	upgrading, _ := f.connectPolling(t)
@@ -290,8 +290,8 @@ func TestDrain(t *testing.T) {
 		defer cancel()
 		drained <- f.server.Drain(ctx)
 	}()
-	socket.expectClose(1001)
-	socket.expectEnd()
+	raw.expectClose(1001)
+	raw.expectEnd()
 	if got := wiretest.Receive(t, "the waiting poll", pending); got.Status != 200 || got.Body != "1" {
 		t.Errorf("waiting poll: %+v", got)
 	}
@@ -316,30 +316,30 @@ func TestDrain(t *testing.T) {
 // TestCloseDuringUpgrade ends the session between probe and upgrade, from either side.
 func TestCloseDuringUpgrade(t *testing.T) {
 	t.Parallel()
-	probing := func(t *testing.T, f *fixture) (*wiretest.Poller, *wiretest.Socket, realtime.Socket) {
-		poller, conn := f.connectPolling(t)
-		socket := wiretest.Dial(t, poller.WebSocketURL())
-		socket.Send("2probe")
-		socket.Expect("3probe")
+	probing := func(t *testing.T, f *fixture) (*wiretest.Poller, *wiretest.WebSocket, realtime.Socket) {
+		poller, socket := f.connectPolling(t)
+		webSocket := wiretest.Dial(t, poller.WebSocketURL())
+		webSocket.Send("2probe")
+		webSocket.Expect("3probe")
 		poller.Expect("6") // the server now knows that the client may move
-		return poller, socket, conn
+		return poller, webSocket, socket
 	}
 	t.Run("client closes over polling", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		poller, socket, _ := probing(t, f)
+		poller, webSocket, _ := probing(t, f)
 		poller.MustPost("1")
 		f.root.expectGone(t, "transport close")
-		socket.ReadClose()
+		webSocket.ReadClose()
 		f.expectForgotten(t, poller.Open.SID)
 	})
 	t.Run("client closes on the WebSocket", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		poller, socket, conn := probing(t, f)
-		socket.Send("1") // closes that transport, which is not the session's
-		socket.ReadClose()
-		if err := conn.Emit("still", "polling"); err != nil {
+		poller, webSocket, socket := probing(t, f)
+		webSocket.Send("1") // closes that transport, which is not the session's
+		webSocket.ReadClose()
+		if err := socket.Emit("still", "polling"); err != nil {
 			t.Fatal(err)
 		}
 		expectPoll(t, poller, `42["still","polling"]`)
@@ -347,19 +347,19 @@ func TestCloseDuringUpgrade(t *testing.T) {
 	t.Run("server, the client still polling", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		poller, _, conn := probing(t, f)
-		conn.Disconnect(true)
+		poller, _, socket := probing(t, f)
+		socket.Disconnect(true)
 		poller.Expect("41\x1e1")
 		f.root.expectGone(t, "server namespace disconnect")
 	})
 	t.Run("server, the client moving", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		_, socket, conn := probing(t, f)
-		conn.Disconnect(true)
-		socket.Send("5")
-		socket.Expect("41")
-		expectClose(t, socket, 1000)
+		_, webSocket, socket := probing(t, f)
+		socket.Disconnect(true)
+		webSocket.Send("5")
+		webSocket.Expect("41")
+		expectClose(t, webSocket, 1000)
 		f.root.expectGone(t, "server namespace disconnect")
 	})
 }

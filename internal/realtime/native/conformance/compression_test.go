@@ -53,7 +53,7 @@ func compressedFrame(op ws.OpCode, fin bool, payload []byte) []byte {
 }
 
 // compressing opens a connection to "/" on which compression has been agreed.
-func compressing(t *testing.T, options realtime.Options) (*fixture, *rawSocket) {
+func compressing(t *testing.T, options realtime.Options) (*fixture, *rawConnection) {
 	t.Helper()
 	f := start(t, options)
 	s := f.dialRaw(t)

@@ -333,17 +333,17 @@ func TestConnectTimeout(t *testing.T) {
 func TestAnswerComesFirst(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	f.root.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-		conn.Join("room")
+	f.root.authenticate = func(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+		socket.Join("room")
 		f.server.Emitter("/").Emit("early", 1, []string{"room"}, nil)
-		if err := conn.Emit("earlier", 1); !errors.Is(err, realtime.ErrNotConnected) {
+		if err := socket.Emit("earlier", 1); !errors.Is(err, realtime.ErrNotConnected) {
 			t.Errorf("emit before CONNECT is answered: %v", err)
 		}
 		return nil
 	}
-	f.root.onConnected = func(conn realtime.Socket) {
+	f.root.onConnected = func(socket realtime.Socket) {
 		for i := range 3 {
-			if err := conn.Emit("welcome", i); err != nil {
+			if err := socket.Emit("welcome", i); err != nil {
 				t.Error(err)
 			}
 		}

@@ -19,15 +19,15 @@ import (
 func TestMovedClientIsLetGoAtOnce(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
-	socket := probe(t, client)
+	client, socket := f.connectPolling(t)
+	webSocket := probe(t, client)
 	client.Expect("6")
-	conn.Disconnect(true)
-	socket.Send("5")
-	socket.Expect("41")
-	expectClose(t, socket, 1000) // which answers with a Close frame
+	socket.Disconnect(true)
+	webSocket.Send("5")
+	webSocket.Expect("41")
+	expectClose(t, webSocket, 1000) // which answers with a Close frame
 	closed := time.Now()
-	if _, _, err := socket.TryRead(); err == nil {
+	if _, _, err := webSocket.TryRead(); err == nil {
 		t.Error("a message behind the Close frame")
 	}
 	if passed := time.Since(closed); passed > 3*time.Second {
@@ -80,14 +80,14 @@ func TestEndInTheInstantOfTheProbe(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	for range 200 {
-		client, conn := f.connectPolling(t)
-		socket := probe(t, client)
-		conn.Disconnect(true)
-		socket.Send("5")
-		if data, _, err := socket.TryRead(); data != "41" || err != nil {
+		client, socket := f.connectPolling(t)
+		webSocket := probe(t, client)
+		socket.Disconnect(true)
+		webSocket.Send("5")
+		if data, _, err := webSocket.TryRead(); data != "41" || err != nil {
 			t.Fatalf("read %q, %v; want the DISCONNECT packet", data, err)
 		}
-		socket.Cut()
+		webSocket.Cut()
 	}
 }
 
@@ -100,13 +100,13 @@ func TestPollingOnAFreshWebSocketSession(t *testing.T) {
 	f := start(t, realtime.Options{})
 	for range 300 {
 		for method, body := range map[string]string{http.MethodPost: "40", http.MethodGet: ""} {
-			socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
+			webSocket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
 			var open wiretest.Open
-			if err := json.Unmarshal([]byte(socket.Read()[1:]), &open); err != nil {
+			if err := json.Unmarshal([]byte(webSocket.Read()[1:]), &open); err != nil {
 				t.Fatal(err)
 			}
 			f.do(t, method, "?EIO=4&transport=polling&sid="+open.SID, nil, body).expect(t, 400, badRequest)
-			socket.Cut()
+			webSocket.Cut()
 		}
 	}
 }

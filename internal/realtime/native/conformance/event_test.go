@@ -14,7 +14,7 @@ import (
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	socket, _ := f.connect(t)
+	webSocket, _ := f.connect(t)
 	poller, _ := f.connectPolling(t)
 	for i, args := range [][]string{
 		{},
@@ -30,9 +30,9 @@ func TestArguments(t *testing.T) {
 	} {
 		packet := fmt.Sprintf(`42%d[%s]`, i, strings.Join(append([]string{`"e"`}, args...), ","))
 		want := fmt.Sprintf(`43%d[[%s]]`, i, strings.Join(args, ","))
-		socket.Send(packet)
+		webSocket.Send(packet)
 		f.root.expectEvent(t, "e", args...)
-		socket.Expect(want)
+		webSocket.Expect(want)
 		poller.MustPost(packet)
 		f.root.expectEvent(t, "e", args...)
 		poller.Expect(want)
@@ -88,7 +88,7 @@ func TestReservedEventNames(t *testing.T) {
 func TestNamespaceOfEvents(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connect(t)
+	client, socket := f.connect(t)
 	client.Send("40/chat,")
 	expectPrefix(t, client, `40/chat,{"sid":"`)
 	chat := wiretest.Receive(t, "Connected", f.chat.connected)
@@ -101,7 +101,7 @@ func TestNamespaceOfEvents(t *testing.T) {
 	f.chat.expectEvent(t, "to /chat", `","`)
 	f.chat.expectEvent(t, "acked")
 	client.Expect(`43/chat,5[[]]`)
-	if err := conn.Emit("from", "/"); err != nil {
+	if err := socket.Emit("from", "/"); err != nil {
 		t.Fatal(err)
 	}
 	client.Expect(`42["from","/"]`)
@@ -156,7 +156,7 @@ func TestAcks(t *testing.T) {
 	f := start(t, realtime.Options{})
 	acks := make(chan func(any), 10)
 	f.root.onEvent = func(_ realtime.Socket, ev realtime.Event) { acks <- ev.Ack }
-	client, conn := f.connect(t)
+	client, socket := f.connect(t)
 	client.Send(`421["first"]`)
 	client.Send(`422["second"]`)
 	client.Send(`42["no answer wanted"]`)
@@ -169,7 +169,7 @@ func TestAcks(t *testing.T) {
 	first(nil)
 	first("twice")
 	second("twice")
-	if err := conn.Emit("end", true); err != nil {
+	if err := socket.Emit("end", true); err != nil {
 		t.Fatal(err)
 	}
 	client.Expect(`431[null]`)
@@ -207,8 +207,8 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	const events = 1000
 	f := start(t, realtime.Options{})
-	f.root.onEvent = func(conn realtime.Socket, ev realtime.Event) {
-		if err := conn.Emit("echo", ev.Args[0]); err != nil {
+	f.root.onEvent = func(socket realtime.Socket, ev realtime.Event) {
+		if err := socket.Emit("echo", ev.Args[0]); err != nil {
 			t.Error(err)
 		}
 		ev.Ack(ev.Args[0])
@@ -227,7 +227,7 @@ func TestOrder(t *testing.T) {
 func TestEmittedPayloads(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connect(t)
+	client, socket := f.connect(t)
 	for _, tt := range []struct {
 		payload any
 		want    string
@@ -240,13 +240,13 @@ func TestEmittedPayloads(t *testing.T) {
 		{map[string]any{"a": []int{1}}, `{"a":[1]}`},
 		{json.RawMessage(`{ "as":"it is" }`), `{ "as":"it is" }`},
 	} {
-		if err := conn.Emit("e", tt.payload); err != nil {
+		if err := socket.Emit("e", tt.payload); err != nil {
 			t.Fatal(err)
 		}
 		client.Expect(`42["e",` + tt.want + `]`)
 	}
 	for _, name := range []string{"connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"} {
-		if err := conn.Emit(name, 1); err == nil {
+		if err := socket.Emit(name, 1); err == nil {
 			t.Errorf("the server may send %q", name)
 		}
 	}

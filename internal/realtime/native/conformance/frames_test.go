@@ -217,10 +217,10 @@ func TestServerFrames(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
 	s := f.webSocket(t)
-	conn := wiretest.Receive(t, "Connected", f.root.connected)
+	socket := wiretest.Receive(t, "Connected", f.root.connected)
 	for _, size := range []int{10, 125, 126, 127, 65_535, 65_536, 200_000} {
 		payload := strings.Repeat("y", size-len(`42["e",""]`))
-		if err := conn.Emit("e", payload); err != nil {
+		if err := socket.Emit("e", payload); err != nil {
 			t.Fatal(err)
 		}
 		head, err := s.r.Peek(2)

@@ -85,10 +85,10 @@ func TestSessionIDsAreUnique(t *testing.T) {
 		}
 		seen[client.Open.SID] = true
 	}
-	socket := f.dial(t)
-	socket.Send("40")
+	webSocket := f.dial(t)
+	webSocket.Send("40")
 	var connected struct{ SID string }
-	if err := json.Unmarshal([]byte(expectPrefix(t, socket, "40")[2:]), &connected); err != nil {
+	if err := json.Unmarshal([]byte(expectPrefix(t, webSocket, "40")[2:]), &connected); err != nil {
 		t.Fatal(err)
 	}
 	if connected.SID == "" || seen[connected.SID] {
@@ -171,14 +171,14 @@ func TestOptionsAndHead(t *testing.T) {
 func TestWrongMethodsInASession(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
+	client, socket := f.connectPolling(t)
 	for _, method := range []string{"PUT", "PATCH", "DELETE", "HEAD", "BREW"} {
 		got := f.do(t, method, "?EIO=4&transport=polling&sid="+client.Open.SID, nil, "41")
 		if got.status != http.StatusBadRequest || method != "HEAD" && got.body != badRequest {
 			t.Errorf("%s: %d %s", method, got.status, got.body)
 		}
 	}
-	if err := conn.Emit("unharmed", true); err != nil {
+	if err := socket.Emit("unharmed", true); err != nil {
 		t.Fatal(err)
 	}
 	client.Expect(`42["unharmed",true]`)
@@ -190,13 +190,13 @@ func TestClosedSessionIsUnknown(t *testing.T) {
 	f := start(t, realtime.Options{})
 	polling := f.poll(t)
 	polling.MustPost("1")
-	socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
+	webSocket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
 	var open wiretest.Open
-	if err := json.Unmarshal([]byte(socket.Read()[1:]), &open); err != nil {
+	if err := json.Unmarshal([]byte(webSocket.Read()[1:]), &open); err != nil {
 		t.Fatal(err)
 	}
-	socket.Send("1")
-	expectClose(t, socket, 1000)
+	webSocket.Send("1")
+	expectClose(t, webSocket, 1000)
 	for name, sid := range map[string]string{"polling": polling.Open.SID, "websocket": open.SID} {
 		f.expectForgotten(t, sid)
 		f.do(t, "GET", "?EIO=4&transport=polling&sid="+sid, nil, "").expect(t, 400, unknownSession)
@@ -212,18 +212,18 @@ func TestClosedSessionIsUnknown(t *testing.T) {
 func TestSessionThatBeganOnWebSocket(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	socket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
+	webSocket := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
 	var open wiretest.Open
-	if err := json.Unmarshal([]byte(socket.Read()[1:]), &open); err != nil {
+	if err := json.Unmarshal([]byte(webSocket.Read()[1:]), &open); err != nil {
 		t.Fatal(err)
 	}
-	socket.Send("40")
-	expectPrefix(t, socket, `40{"sid":"`)
+	webSocket.Send("40")
+	expectPrefix(t, webSocket, `40{"sid":"`)
 	f.do(t, "GET", "?EIO=4&transport=polling&sid="+open.SID, nil, "").expect(t, 400, badRequest)
 	f.do(t, "POST", "?EIO=4&transport=polling&sid="+open.SID, nil, `42["e"]`).expect(t, 400, badRequest)
 	got := f.dialRaw(t).request("GET", "?EIO=4&transport=websocket&sid="+open.SID, upgradeHeader(nil), nil)
 	got.expect(t, 400, badRequest)
-	expectAlive(t, socket) // which none of that has harmed
+	expectAlive(t, webSocket) // which none of that has harmed
 	if len(f.root.events) != 0 {
 		t.Error("a refused POST was taken")
 	}
@@ -302,7 +302,7 @@ func TestVersionIsNamed(t *testing.T) {
 func TestRefusedUpgradeOfASession(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
+	client, socket := f.connectPolling(t)
 	for name, changes := range map[string]map[string]string{
 		"no Upgrade": {"Upgrade": ""}, "no key": {"Sec-Websocket-Key": ""}, "version": {"Sec-Websocket-Version": "12"},
 	} {
@@ -311,13 +311,13 @@ func TestRefusedUpgradeOfASession(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
-	if err := conn.Emit("unharmed", true); err != nil {
+	if err := socket.Emit("unharmed", true); err != nil {
 		t.Fatal(err)
 	}
 	client.Expect(`42["unharmed",true]`)
-	socket := wiretest.Dial(t, client.WebSocketURL()) // and a correct one is still welcome
-	socket.Send("2probe")
-	socket.Expect("3probe")
+	webSocket := wiretest.Dial(t, client.WebSocketURL()) // and a correct one is still welcome
+	webSocket.Send("2probe")
+	webSocket.Expect("3probe")
 }
 
 // TestPacketsGluedToTheHandshake: the first packets may come in one piece with the request.
@@ -342,12 +342,12 @@ func TestPacketsGluedToTheHandshake(t *testing.T) {
 func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	f := startServer(t, realtime.Options{}, (*httptest.Server).StartTLS)
-	socket, conn := f.connect(t)
-	expectAlive(t, socket)
-	if err := conn.Emit("hello", "over TLS"); err != nil {
+	webSocket, socket := f.connect(t)
+	expectAlive(t, webSocket)
+	if err := socket.Emit("hello", "over TLS"); err != nil {
 		t.Fatal(err)
 	}
-	socket.Expect(`42["hello","over TLS"]`)
+	webSocket.Expect(`42["hello","over TLS"]`)
 
 	var open wiretest.Open
 	got := f.do(t, http.MethodGet, "?EIO=4&transport=polling", nil, "")
@@ -376,7 +376,7 @@ func TestAdmission(t *testing.T) {
 			return nil, false
 		}
 	}})
-	poller, socket := f.poll(t), f.dial(t)
+	poller, webSocket := f.poll(t), f.dial(t)
 	for range 3 {
 		f.do(t, http.MethodGet, "?EIO=4&transport=polling", nil, "").expect(t, http.StatusTooManyRequests, tooMany)
 		got := f.dialRaw(t).request(http.MethodGet, "?EIO=4&transport=websocket", upgradeHeader(nil), nil)
@@ -384,7 +384,7 @@ func TestAdmission(t *testing.T) {
 	}
 	upgraded := probe(t, poller) // an upgrade is no new connection
 	upgraded.Send("5")
-	socket.Cut()
+	webSocket.Cut()
 	wiretest.Receive(t, "the place", released)
 	f.dial(t)
 	if len(released) != 0 {

@@ -24,11 +24,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // recorder is a Handler that notes what it is told. It acknowledges each event with the list of the event's arguments.
 type recorder struct {
 	// authenticate, when set, decides on each CONNECT.
-	authenticate func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error
+	authenticate func(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error
 	// onConnected, when set, runs before the socket is put into connected.
-	onConnected func(conn realtime.Socket)
+	onConnected func(socket realtime.Socket)
 	// onEvent, when set, is called instead of noting the event.
-	onEvent func(conn realtime.Socket, ev realtime.Event)
+	onEvent func(socket realtime.Socket, ev realtime.Event)
 
 	handshakes chan realtime.Handshake
 	connected  chan realtime.Socket
@@ -51,25 +51,25 @@ func newRecorder() *recorder {
 	}
 }
 
-func (h *recorder) Authenticate(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (h *recorder) Authenticate(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	h.handshakes <- hs
 	if h.authenticate != nil {
-		return h.authenticate(ctx, conn, hs)
+		return h.authenticate(ctx, socket, hs)
 	}
 	return nil
 }
 
-func (h *recorder) Connected(conn realtime.Socket) {
+func (h *recorder) Connected(socket realtime.Socket) {
 	h.connects.Add(1)
 	if h.onConnected != nil {
-		h.onConnected(conn)
+		h.onConnected(socket)
 	}
-	h.connected <- conn
+	h.connected <- socket
 }
 
-func (h *recorder) Event(conn realtime.Socket, ev realtime.Event) {
+func (h *recorder) Event(socket realtime.Socket, ev realtime.Event) {
 	if h.onEvent != nil {
-		h.onEvent(conn, ev)
+		h.onEvent(socket, ev)
 		return
 	}
 	if ev.Name != areYouThere {
@@ -160,7 +160,7 @@ func (f *fixture) stop(t *testing.T) {
 }
 
 // dial opens a connection over WebSocket and reads the open packet.
-func (f *fixture) dial(t *testing.T) *wiretest.Socket {
+func (f *fixture) dial(t *testing.T) *wiretest.WebSocket {
 	t.Helper()
 	client := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket")
 	expectPrefix(t, client, `0{"sid":"`)
@@ -168,7 +168,7 @@ func (f *fixture) dial(t *testing.T) *wiretest.Socket {
 }
 
 // connect opens a connection over WebSocket and connects to "/".
-func (f *fixture) connect(t *testing.T) (*wiretest.Socket, realtime.Socket) {
+func (f *fixture) connect(t *testing.T) (*wiretest.WebSocket, realtime.Socket) {
 	t.Helper()
 	client := f.dial(t)
 	client.Send("40")
@@ -254,7 +254,7 @@ func (c *watchedContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-func expectPrefix(t *testing.T, client *wiretest.Socket, want string) string {
+func expectPrefix(t *testing.T, client *wiretest.WebSocket, want string) string {
 	t.Helper()
 	got := client.Read()
 	if !strings.HasPrefix(got, want) {
@@ -267,14 +267,14 @@ func expectPrefix(t *testing.T, client *wiretest.Socket, want string) string {
 const areYouThere = "are you there"
 
 // expectAlive fails the test if the client is not connected to "/".
-func expectAlive(t *testing.T, client *wiretest.Socket) {
+func expectAlive(t *testing.T, client *wiretest.WebSocket) {
 	t.Helper()
 	client.Send(`42999["` + areYouThere + `"]`)
 	client.Expect(`43999[[]]`)
 }
 
 // expectClose fails the test unless the server closes the WebSocket with this code; 0 is a connection that just ends.
-func expectClose(t *testing.T, client *wiretest.Socket, want int) {
+func expectClose(t *testing.T, client *wiretest.WebSocket, want int) {
 	t.Helper()
 	if got := client.ReadClose(); int(got) != want {
 		t.Errorf("close code %d, want %d", got, want)

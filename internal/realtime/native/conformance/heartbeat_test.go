@@ -53,22 +53,22 @@ func TestPingComesAfterTheInterval(t *testing.T) {
 func TestPongKeepsTheSessionAlive(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: patient})
-	socket, conn := f.connect(t)
+	webSocket, socket := f.connect(t)
 	poller, polled := f.connectPolling(t)
 	for began := time.Now(); time.Since(began) < patient+20*quick; {
-		if data, _, err := socket.TryRead(); data != "2" || err != nil {
+		if data, _, err := webSocket.TryRead(); data != "2" || err != nil {
 			t.Fatalf("read %q, %v; want a ping", data, err)
 		}
-		socket.Send("3")
+		webSocket.Send("3")
 		poller.Expect("2")
 		poller.MustPost("3")
 	}
-	for _, c := range []realtime.Socket{conn, polled} {
+	for _, c := range []realtime.Socket{socket, polled} {
 		if err := c.Emit("still", "here"); err != nil {
 			t.Error(err)
 		}
 	}
-	socket.Expect(`42["still","here"]`)
+	webSocket.Expect(`42["still","here"]`)
 	if n := f.root.disconnects.Load(); n != 0 {
 		t.Errorf("%d sockets were disconnected", n)
 	}
@@ -156,13 +156,13 @@ func TestUnaskedPongs(t *testing.T) {
 	t.Run("harmless", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{})
-		socket, _ := f.connect(t)
+		webSocket, _ := f.connect(t)
 		for range 5 {
-			socket.Send("3")
-			socket.Send("3probe")
-			socket.SendFrame(ws.NewPongFrame([]byte("nobody asked")))
+			webSocket.Send("3")
+			webSocket.Send("3probe")
+			webSocket.SendFrame(ws.NewPongFrame([]byte("nobody asked")))
 		}
-		expectAlive(t, socket)
+		expectAlive(t, webSocket)
 		poller, _ := f.connectPolling(t)
 		poller.MustPost("3\x1e3\x1e3probe")
 		poller.MustPost(`421["e"]`)

@@ -18,7 +18,7 @@ func session(client *wiretest.Poller) string {
 func TestPollingPayloads(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
+	client, socket := f.connectPolling(t)
 	client.MustPost("42[\"one\"]")
 	f.root.expectEvent(t, "one")
 	client.MustPost("42[\"two\",\"ü\"]\x1e6\x1e3\x1e421[\"three\"]\x1e422[\"four\"]")
@@ -34,7 +34,7 @@ func TestPollingPayloads(t *testing.T) {
 	f.root.expectEvent(t, "after")
 	expectPackets(t, client, `433[[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]]`)
 	for i := range 100 {
-		if err := conn.Emit("n", i); err != nil {
+		if err := socket.Emit("n", i); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,8 +64,8 @@ func expectPackets(t *testing.T, client *wiretest.Poller, want ...string) {
 func TestPollAnswers(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
-	if err := conn.Emit("e", "<script>"); err != nil {
+	client, socket := f.connectPolling(t)
+	if err := socket.Emit("e", "<script>"); err != nil {
 		t.Fatal(err)
 	}
 	got := f.do(t, http.MethodGet, session(client), nil, "")
@@ -87,11 +87,11 @@ func TestPollAnswers(t *testing.T) {
 func TestPollWaits(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
+	client, socket := f.connectPolling(t)
 	for i := range 20 {
 		pending := f.waitingPoll(t, client)
 		if i%2 == 0 {
-			if err := conn.Emit("e", i); err != nil {
+			if err := socket.Emit("e", i); err != nil {
 				t.Fatal(err)
 			}
 		} else {

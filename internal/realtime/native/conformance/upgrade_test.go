@@ -15,47 +15,47 @@ import (
 )
 
 // probe opens a WebSocket for the session and has its probe answered.
-func probe(t *testing.T, client *wiretest.Poller) *wiretest.Socket {
+func probe(t *testing.T, client *wiretest.Poller) *wiretest.WebSocket {
 	t.Helper()
-	socket := wiretest.Dial(t, client.WebSocketURL())
-	socket.Send("2probe")
-	socket.Expect("3probe")
-	return socket
+	webSocket := wiretest.Dial(t, client.WebSocketURL())
+	webSocket.Send("2probe")
+	webSocket.Expect("3probe")
+	return webSocket
 }
 
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
+	client, socket := f.connectPolling(t)
 	pending := f.waitingPoll(t, client)
-	socket := probe(t, client)
+	webSocket := probe(t, client)
 	if got := wiretest.Receive(t, "the waiting poll", pending); got.Status != 200 || got.Body != "6" {
 		t.Errorf("waiting poll: %+v, want a noop", got)
 	}
 	client.Expect("6") // polls are answered at once from here on
 	client.MustPost(`421["over polling"]`)
 	expectPoll(t, client, `431[[]]`)
-	socket.Send("5")
-	expectAlive(t, socket)
+	webSocket.Send("5")
+	expectAlive(t, webSocket)
 	f.root.expectEvent(t, "over polling")
-	if err := conn.Emit("over", "WebSocket"); err != nil {
+	if err := socket.Emit("over", "WebSocket"); err != nil {
 		t.Fatal(err)
 	}
-	socket.Expect(`42["over","WebSocket"]`)
+	webSocket.Expect(`42["over","WebSocket"]`)
 
 	// Polling is over for the session, and so are further WebSockets; none of them harms it.
 	f.do(t, http.MethodGet, session(client), nil, "").expect(t, 400, badRequest)
 	f.do(t, http.MethodPost, session(client), nil, `42["e"]`).expect(t, 400, badRequest)
 	again := f.dialRaw(t).request(http.MethodGet, "?EIO=4&transport=websocket&sid="+client.Open.SID, upgradeHeader(nil), nil)
 	again.expect(t, 400, badRequest)
-	expectAlive(t, socket)
+	expectAlive(t, webSocket)
 	if n := f.server.Connections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
 	if len(f.root.events) != 0 {
 		t.Error("a refused POST was taken")
 	}
-	socket.Cut()
+	webSocket.Cut()
 	f.root.expectGone(t, "transport close")
 }
 
@@ -80,19 +80,19 @@ func TestUpgradeBeforeConnect(t *testing.T) {
 	f := start(t, realtime.Options{})
 	answered := f.poll(t)
 	answered.MustPost("40")
-	socket := probe(t, answered)
-	socket.Send("5")
+	webSocket := probe(t, answered)
+	webSocket.Send("5")
 	var got string
 	// The answer goes to the transport that is in use when it comes.
 	if status, body := answered.Get(); status == http.StatusOK && body != "6" {
 		got = body
 	} else {
-		got = socket.Read()
+		got = webSocket.Read()
 	}
 	if !strings.HasPrefix(got, `40{"sid":"`) {
 		t.Errorf("answer to CONNECT: %q", got)
 	}
-	expectAlive(t, socket)
+	expectAlive(t, webSocket)
 
 	fresh := probe(t, f.poll(t))
 	fresh.Send("5")
@@ -105,18 +105,18 @@ func TestUpgradeBeforeConnect(t *testing.T) {
 func TestUpgradeMovesTheQueue(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
-	socket := probe(t, client)
+	client, socket := f.connectPolling(t)
+	webSocket := probe(t, client)
 	for i := range 500 {
-		if err := conn.Emit("n", i); err != nil {
+		if err := socket.Emit("n", i); err != nil {
 			t.Fatal(err)
 		}
 	}
-	socket.Send("5")
+	webSocket.Send("5")
 	for i := range 500 {
-		socket.Expect(fmt.Sprintf(`42["n",%d]`, i))
+		webSocket.Expect(fmt.Sprintf(`42["n",%d]`, i))
 	}
-	expectAlive(t, socket)
+	expectAlive(t, webSocket)
 }
 
 // TestFailedUpgrades leave the session polling, and do not bar a later attempt.
@@ -124,32 +124,32 @@ func TestFailedUpgrades(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
-		attempt func(*wiretest.Socket)
+		attempt func(*wiretest.WebSocket)
 	}{
-		{"wrong probe", func(s *wiretest.Socket) { s.Send("2prob") }},
-		{"probe of another kind", func(s *wiretest.Socket) { s.Send("3probe") }},
-		{"ping without probe", func(s *wiretest.Socket) { s.Send("2") }},
-		{"binary probe", func(s *wiretest.Socket) { s.SendBinary([]byte("2probe")) }},
-		{"upgrade without probe", func(s *wiretest.Socket) { s.Send("5") }},
-		{"message without probe", func(s *wiretest.Socket) { s.Send(`42["e"]`) }},
-		{"close without probe", func(s *wiretest.Socket) { s.Send("1") }},
-		{"broken frame", func(s *wiretest.Socket) { s.SendRaw([]byte{0x83, 0x80, 0, 0, 0, 0}) }},
-		{"Close frame", func(s *wiretest.Socket) { s.SendFrame(ws.NewCloseFrame(nil)) }},
-		{"cut at once", func(s *wiretest.Socket) { s.Cut() }},
-		{"message behind the probe", func(s *wiretest.Socket) { s.Send("2probe"); s.Expect("3probe"); s.Send(`42["e"]`) }},
-		{"second probe", func(s *wiretest.Socket) { s.Send("2probe"); s.Expect("3probe"); s.Send("2probe") }},
-		{"upgrade with content", func(s *wiretest.Socket) { s.Send("2probe"); s.Expect("3probe"); s.Send("5x") }},
-		{"close behind the probe", func(s *wiretest.Socket) { s.Send("2probe"); s.Expect("3probe"); s.Send("1") }},
-		{"cut behind the probe", func(s *wiretest.Socket) { s.Send("2probe"); s.Expect("3probe"); s.Cut() }},
+		{"wrong probe", func(s *wiretest.WebSocket) { s.Send("2prob") }},
+		{"probe of another kind", func(s *wiretest.WebSocket) { s.Send("3probe") }},
+		{"ping without probe", func(s *wiretest.WebSocket) { s.Send("2") }},
+		{"binary probe", func(s *wiretest.WebSocket) { s.SendBinary([]byte("2probe")) }},
+		{"upgrade without probe", func(s *wiretest.WebSocket) { s.Send("5") }},
+		{"message without probe", func(s *wiretest.WebSocket) { s.Send(`42["e"]`) }},
+		{"close without probe", func(s *wiretest.WebSocket) { s.Send("1") }},
+		{"broken frame", func(s *wiretest.WebSocket) { s.SendRaw([]byte{0x83, 0x80, 0, 0, 0, 0}) }},
+		{"Close frame", func(s *wiretest.WebSocket) { s.SendFrame(ws.NewCloseFrame(nil)) }},
+		{"cut at once", func(s *wiretest.WebSocket) { s.Cut() }},
+		{"message behind the probe", func(s *wiretest.WebSocket) { s.Send("2probe"); s.Expect("3probe"); s.Send(`42["e"]`) }},
+		{"second probe", func(s *wiretest.WebSocket) { s.Send("2probe"); s.Expect("3probe"); s.Send("2probe") }},
+		{"upgrade with content", func(s *wiretest.WebSocket) { s.Send("2probe"); s.Expect("3probe"); s.Send("5x") }},
+		{"close behind the probe", func(s *wiretest.WebSocket) { s.Send("2probe"); s.Expect("3probe"); s.Send("1") }},
+		{"cut behind the probe", func(s *wiretest.WebSocket) { s.Send("2probe"); s.Expect("3probe"); s.Cut() }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, realtime.Options{})
-			client, conn := f.connectPolling(t)
-			socket := wiretest.Dial(t, client.WebSocketURL())
-			tt.attempt(socket)
-			socket.ReadClose()
-			f.expectStillPolling(t, client, conn)
+			client, socket := f.connectPolling(t)
+			webSocket := wiretest.Dial(t, client.WebSocketURL())
+			tt.attempt(webSocket)
+			webSocket.ReadClose()
+			f.expectStillPolling(t, client, socket)
 			if len(f.root.events) != 0 {
 				t.Error("an event came through a failed upgrade")
 			}
@@ -158,24 +158,24 @@ func TestFailedUpgrades(t *testing.T) {
 }
 
 // expectStillPolling checks both directions over polling, and that an upgrade is possible.
-func (f *fixture) expectStillPolling(t *testing.T, client *wiretest.Poller, conn realtime.Socket) {
+func (f *fixture) expectStillPolling(t *testing.T, client *wiretest.Poller, socket realtime.Socket) {
 	t.Helper()
-	if err := conn.Emit("still", "here"); err != nil {
+	if err := socket.Emit("still", "here"); err != nil {
 		t.Fatal(err)
 	}
 	expectPoll(t, client, `42["still","here"]`)
 	client.MustPost(`427["` + areYouThere + `"]`)
 	expectPoll(t, client, `437[[]]`)
-	var socket *wiretest.Socket
+	var webSocket *wiretest.WebSocket
 	wiretest.Eventually(t, "another upgrade is let in", func() bool { // once the server has noticed the failure
 		var err error
-		socket, err = wiretest.TryDial(t, client.WebSocketURL())
+		webSocket, err = wiretest.TryDial(t, client.WebSocketURL())
 		return err == nil
 	})
-	socket.Send("2probe")
-	socket.Expect("3probe")
-	socket.Send("5")
-	expectAlive(t, socket)
+	webSocket.Send("2probe")
+	webSocket.Expect("3probe")
+	webSocket.Send("5")
+	expectAlive(t, webSocket)
 }
 
 // TestUpgradeTimeout gives up WebSockets that never finish.
@@ -192,31 +192,31 @@ func TestUpgradeTimeout(t *testing.T) {
 	t.Run("silence behind the probe", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{UpgradeTimeout: time.Second})
-		client, conn := f.connectPolling(t)
-		socket := probe(t, client)
-		socket.ReadClose()
+		client, socket := f.connectPolling(t)
+		webSocket := probe(t, client)
+		webSocket.ReadClose()
 		pending := f.waitingPoll(t, client) // polls wait again
-		if err := conn.Emit("still", "here"); err != nil {
+		if err := socket.Emit("still", "here"); err != nil {
 			t.Fatal(err)
 		}
 		if got := wiretest.Receive(t, "the poll", pending); got.Body != `42["still","here"]` {
 			t.Errorf("poll: %+v", got)
 		}
-		f.expectStillPolling(t, client, conn)
+		f.expectStillPolling(t, client, socket)
 	})
 	t.Run("upgrade in time lasts", func(t *testing.T) {
 		t.Parallel()
 		f := start(t, realtime.Options{UpgradeTimeout: time.Second, PingInterval: 100 * time.Millisecond, PingTimeout: 5 * time.Second})
 		client, _ := f.connectPolling(t)
-		socket := probe(t, client)
-		socket.Send("5")
+		webSocket := probe(t, client)
+		webSocket.Send("5")
 		for began := time.Now(); time.Since(began) < 1200*time.Millisecond; {
-			if data, _, err := socket.TryRead(); data != "2" || err != nil {
+			if data, _, err := webSocket.TryRead(); data != "2" || err != nil {
 				t.Fatalf("read %q, %v; want a ping", data, err)
 			}
-			socket.Send("3")
+			webSocket.Send("3")
 		}
-		expectAlive(t, socket)
+		expectAlive(t, webSocket)
 	})
 }
 
@@ -249,8 +249,8 @@ func TestTwoUpgradesAtOnce(t *testing.T) {
 func TestUpgradeOfAClosedSession(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})
-	client, conn := f.connectPolling(t)
-	conn.Disconnect(true) // the session waits for one poll to say so
+	client, socket := f.connectPolling(t)
+	socket.Disconnect(true) // the session waits for one poll to say so
 	query := "?EIO=4&transport=websocket&sid=" + client.Open.SID
 	f.dialRaw(t).request(http.MethodGet, query, upgradeHeader(nil), nil).expect(t, 400, badRequest)
 	client.Expect("41\x1e1")
@@ -273,9 +273,9 @@ func TestUpgradeUnderTraffic(t *testing.T) {
 	} {
 		for run := range 4 {
 			t.Run(fmt.Sprint(tt.name, " ", run), func(t *testing.T) {
-				poller, conn := f.connectPolling(t)
+				poller, socket := f.connectPolling(t)
 				exchanged := make(chan error, 1)
-				go func() { exchanged <- f.root.exchange(conn, tt.ahead) }()
+				go func() { exchanged <- f.root.exchange(socket, tt.ahead) }()
 				(&movingClient{t: t, poller: poller}).run()
 				if err := wiretest.Receive(t, "the server's side", exchanged); err != nil {
 					t.Error(err)
@@ -292,9 +292,9 @@ const (
 )
 
 // exchange sends numbered events, so many ahead of those that it receives.
-func (h *recorder) exchange(conn realtime.Socket, ahead int) error {
+func (h *recorder) exchange(socket realtime.Socket, ahead int) error {
 	for i := range traffic {
-		if err := conn.Emit("n", i); err != nil {
+		if err := socket.Emit("n", i); err != nil {
 			return err
 		}
 		for j := i - ahead + 1; i%ahead == ahead-1 && j <= i; j++ {
@@ -321,12 +321,12 @@ type movingClient struct {
 
 func (c *movingClient) run() {
 	c.t.Helper()
-	socket := wiretest.Dial(c.t, c.poller.WebSocketURL())
+	webSocket := wiretest.Dial(c.t, c.poller.WebSocketURL())
 	probed := make(chan struct{})
 	go func() {
 		defer close(probed)
-		socket.Send("2probe")
-		socket.Expect("3probe")
+		webSocket.Send("2probe")
+		webSocket.Expect("3probe")
 	}()
 	for paused := false; !paused; {
 		select {
@@ -338,12 +338,12 @@ func (c *movingClient) run() {
 		_, body := c.poller.Get()
 		c.take(strings.Split(body, "\x1e"))
 	}
-	socket.Send("5")
+	webSocket.Send("5")
 	for c.sent < traffic {
-		socket.Send(c.next())
+		webSocket.Send(c.next())
 	}
 	for c.got < traffic {
-		c.take([]string{socket.Read()})
+		c.take([]string{webSocket.Read()})
 	}
 }
 

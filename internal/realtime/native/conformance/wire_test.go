@@ -94,15 +94,15 @@ func acceptOf(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// rawSocket is a connection on which a test writes and reads every byte itself.
-type rawSocket struct {
+// rawConnection is a connection on which a test writes and reads every byte itself.
+type rawConnection struct {
 	t    *testing.T
 	conn net.Conn
 	r    *bufio.Reader
 }
 
 // dialRaw connects to the server without a word.
-func (f *fixture) dialRaw(t *testing.T) *rawSocket {
+func (f *fixture) dialRaw(t *testing.T) *rawConnection {
 	t.Helper()
 	conn, err := (&net.Dialer{Timeout: wiretest.Timeout}).DialContext(t.Context(), "tcp", f.http.Listener.Addr().String())
 	if err != nil {
@@ -110,11 +110,11 @@ func (f *fixture) dialRaw(t *testing.T) *rawSocket {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(wiretest.Timeout))
-	return &rawSocket{t: t, conn: conn, r: bufio.NewReader(conn)}
+	return &rawConnection{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
 // request writes a request with glued behind it, and returns the answer; its body is read.
-func (s *rawSocket) request(method, query string, header http.Header, glued []byte) answer {
+func (s *rawConnection) request(method, query string, header http.Header, glued []byte) answer {
 	s.t.Helper()
 	var text bytes.Buffer
 	text.WriteString(method + " /socket.io/" + query + " HTTP/1.1\r\nHost: " + s.conn.RemoteAddr().String() + "\r\n")
@@ -137,7 +137,7 @@ func (s *rawSocket) request(method, query string, header http.Header, glued []by
 	return answer{response.StatusCode, response.Header, string(body)}
 }
 
-func (s *rawSocket) write(data []byte) {
+func (s *rawConnection) write(data []byte) {
 	s.t.Helper()
 	if _, err := s.conn.Write(data); err != nil {
 		s.t.Fatalf("write: %v", err)
@@ -145,7 +145,7 @@ func (s *rawSocket) write(data []byte) {
 }
 
 // readFrame reads one frame of up to 1 MiB.
-func (s *rawSocket) readFrame() (ws.Frame, error) {
+func (s *rawConnection) readFrame() (ws.Frame, error) {
 	header, err := ws.ReadHeader(s.r)
 	if err != nil {
 		return ws.Frame{}, err
@@ -159,7 +159,7 @@ func (s *rawSocket) readFrame() (ws.Frame, error) {
 }
 
 // frame reads one frame and fails the test if there is none.
-func (s *rawSocket) frame() ws.Frame {
+func (s *rawConnection) frame() ws.Frame {
 	s.t.Helper()
 	frame, err := s.readFrame()
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *rawSocket) frame() ws.Frame {
 }
 
 // expectFrame fails the test if the next frame is not a whole, unmasked one with this content.
-func (s *rawSocket) expectFrame(op ws.OpCode, payload string) {
+func (s *rawConnection) expectFrame(op ws.OpCode, payload string) {
 	s.t.Helper()
 	frame := s.frame()
 	if h := frame.Header; h.OpCode != op || !h.Fin || h.Rsv != 0 || h.Masked || string(frame.Payload) != payload {
@@ -178,7 +178,7 @@ func (s *rawSocket) expectFrame(op ws.OpCode, payload string) {
 }
 
 // expectClose fails the test if the next frame is not a Close frame with this code, whatever its reason, and answers it.
-func (s *rawSocket) expectClose(code int) {
+func (s *rawConnection) expectClose(code int) {
 	s.t.Helper()
 	frame := s.frame()
 	got, _ := ws.ParseCloseFrameData(frame.Payload)
@@ -189,7 +189,7 @@ func (s *rawSocket) expectClose(code int) {
 }
 
 // expectEnd fails the test unless the server has nothing more to say and ends the connection.
-func (s *rawSocket) expectEnd() {
+func (s *rawConnection) expectEnd() {
 	s.t.Helper()
 	if rest, err := io.ReadAll(s.r); err != nil || len(rest) > 0 {
 		s.t.Errorf("at the end: %q, %v", rest, err)
@@ -197,7 +197,7 @@ func (s *rawSocket) expectEnd() {
 }
 
 // webSocket opens a connection whose frames the test reads itself, connected to "/".
-func (f *fixture) webSocket(t *testing.T) *rawSocket {
+func (f *fixture) webSocket(t *testing.T) *rawConnection {
 	t.Helper()
 	s := f.dialRaw(t)
 	if got := s.request(http.MethodGet, "?EIO=4&transport=websocket", upgradeHeader(nil), nil); got.status != 101 {

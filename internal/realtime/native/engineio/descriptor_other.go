@@ -10,6 +10,6 @@ type descriptor struct{}
 
 func newDescriptor(net.Conn) *descriptor { return nil }
 
-func (*descriptor) fill() (*readBuffer, int, error) { return nil, 0, nil }
+func (*descriptor) fill() (*buffer, int, error) { return nil, 0, nil }
 
 func (*descriptor) tryWrite([]byte) (int, error) { return 0, nil }

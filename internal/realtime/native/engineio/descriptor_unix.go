@@ -17,7 +17,7 @@ type descriptor struct {
 	// What the functions below are about, kept here so that no call allocates.
 	readFunc  func(fd uintptr) bool
 	writeFunc func(fd uintptr) bool
-	in        *readBuffer
+	in        *buffer
 	out       []byte
 	n         int
 	readErr   error
@@ -49,7 +49,7 @@ func rawDescriptor(conn syscall.Conn) *descriptor {
 
 // fill waits until there is something to read and reads it into a buffer, which
 // is borrowed only then.
-func (d *descriptor) fill() (buffer *readBuffer, n int, err error) {
+func (d *descriptor) fill() (buffer *buffer, n int, err error) {
 	if err := d.raw.Read(d.readFunc); err != nil {
 		return nil, 0, err
 	}
@@ -59,21 +59,21 @@ func (d *descriptor) fill() (buffer *readBuffer, n int, err error) {
 		err = io.EOF
 	}
 	if err != nil {
-		releaseReadBuffer(buffer)
+		releaseBuffer(buffer)
 		return nil, 0, err
 	}
 	return buffer, n, nil
 }
 
 func (d *descriptor) read(fd uintptr) (done bool) {
-	buffer := borrowReadBuffer()
+	buffer := borrowBuffer()
 	for {
 		d.n, d.readErr = readNow(fd, buffer[:])
 		switch {
 		case errors.Is(d.readErr, syscall.EINTR):
 			continue
 		case errors.Is(d.readErr, syscall.EAGAIN):
-			releaseReadBuffer(buffer)
+			releaseBuffer(buffer)
 			return false
 		}
 		d.in = buffer

@@ -7,12 +7,12 @@ func (s *Session) ID() string { return s.id }
 func (s *Session) Waiting() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.poll.waits()
+	return s.polling.poll.waits()
 }
 
 // Queued is the cost of what has not been written.
 func (s *Session) Queued() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.out.cost
+	return s.outbox.cost
 }

@@ -121,7 +121,7 @@ func (f *fixture) polling() (*wiretest.Poller, *peer) {
 	return client, wiretest.Receive(f.t, "a session", f.peers)
 }
 
-func (f *fixture) webSocket() (*wiretest.Socket, *peer) {
+func (f *fixture) webSocket() (*wiretest.WebSocket, *peer) {
 	f.t.Helper()
 	client := wiretest.Dial(f.t, f.endpoint+"?EIO=4&transport=websocket")
 	if open := client.Read(); open[0] != '0' {

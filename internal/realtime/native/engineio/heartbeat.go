@@ -2,62 +2,85 @@ package engineio
 
 import "time"
 
-// The server pings, the client answers with a pong. One timer serves both
-// waits; due tells a call that was already on its way when the timer was set
-// anew, and which therefore has nothing to say, from one that means it.
+// alarm is a session's one timer. It is set anew for each wait, and due tells a
+// call that was already on its way then, and has nothing to say, from one that
+// means it. The zero value is not set.
+type alarm struct {
+	timer *time.Timer
+	due   time.Time
+}
+
+// setAlarmLocked has ring called after a while, and not before.
+func (s *Session) setAlarmLocked(wait time.Duration) {
+	s.alarm.due = time.Now().Add(wait)
+	if s.alarm.timer == nil {
+		s.alarm.timer = time.AfterFunc(wait, s.ring)
+		return
+	}
+	s.alarm.timer.Reset(wait)
+}
+
+// stop reports false when the alarm was not set, or has rung.
+func (a *alarm) stop() bool { return a.timer != nil && a.timer.Stop() }
+
+// ring is the alarm. In an open session it is time for a ping, or for a pong; one
+// that has ended has had its time to say goodbye.
+func (s *Session) ring() {
+	s.mu.Lock()
+	early, ended := time.Now().Before(s.alarm.due), s.state == stateClosed
+	alive := early || ended || s.beatLocked()
+	s.mu.Unlock()
+	switch {
+	case early:
+	case ended:
+		s.cut()
+	case !alive:
+		s.Abort(ReasonPingTimeout)
+	}
+}
+
+// heartbeat is how the last ping fares: the server pings, the client answers with a pong.
+// https://socket.io/docs/v4/engine-io-protocol/#heartbeat
+type heartbeat struct {
+	awaitingPong bool
+	postponed    int // how often the wait for this pong has been prolonged
+}
 
 // maxPostponed is how often the wait for a pong is prolonged because the server is
 // busy with the client's messages.
 const maxPostponed = 3
 
-func (s *Session) startHeartbeatLocked() {
-	interval := s.server.config.PingInterval
-	s.due = time.Now().Add(interval)
-	s.timer = time.AfterFunc(interval, s.beat)
-}
-
-func (s *Session) rearmLocked(wait time.Duration) {
-	s.due = time.Now().Add(wait)
-	s.timer.Reset(wait)
-}
-
-// beat sends the next ping, or finds that the last one was never answered.
-func (s *Session) beat() {
-	s.mu.Lock()
-	if s.state != stateOpen || time.Now().Before(s.due) {
-		s.mu.Unlock()
-		return
-	}
-	timeout := s.server.config.PingTimeout
+// beatLocked sends the next ping, or finds that the last one was never answered:
+// then it reports false.
+func (s *Session) beatLocked() (alive bool) {
 	switch {
-	case !s.awaitingPong:
+	case !s.heartbeat.awaitingPong:
 		// The wait begins before the ping can leave, so that no pong comes too early.
-		s.awaitingPong = true
-		s.rearmLocked(timeout)
-		s.out.add(s.server.ping)
-		if s.socket == nil {
+		s.heartbeat.awaitingPong = true
+		s.setAlarmLocked(s.server.config.PingTimeout)
+		s.outbox.add(s.server.ping)
+		if s.connection == nil {
 			s.wakeLocked()
 		} else {
 			s.flushOrCutLocked()
 		}
-	case s.busy.Load() && s.postponed < maxPostponed:
+		return true
+	case s.incoming.busy.Load() && s.heartbeat.postponed < maxPostponed:
 		// The pong may be behind a message that the server itself is slow to take.
-		s.postponed++
-		s.rearmLocked(timeout)
+		s.heartbeat.postponed++
+		s.setAlarmLocked(s.server.config.PingTimeout)
+		return true
 	default:
-		s.mu.Unlock()
-		s.Abort(ReasonPingTimeout)
-		return
+		return false
 	}
-	s.mu.Unlock()
 }
 
 // pong notes that the client is alive. A pong nobody asked for is ignored.
 func (s *Session) pong() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == stateOpen && s.awaitingPong {
-		s.awaitingPong, s.postponed = false, 0
-		s.rearmLocked(s.server.config.PingInterval)
+	if s.state == stateOpen && s.heartbeat.awaitingPong {
+		s.heartbeat = heartbeat{}
+		s.setAlarmLocked(s.server.config.PingInterval)
 	}
 }

@@ -257,7 +257,7 @@ func TestSlowReaderIsBounded(t *testing.T) {
 			var err error
 			for sent := 0; err == nil; sent++ {
 				if err = session.Send(message); sent > 100_000 {
-					t.Fatal("the queue has no bound") // 100 MB, far more than a socket's buffers
+					t.Fatal("the queue has no bound") // 100 MB, far more than a connection's buffers
 				}
 				if queued := session.Queued(); queued > bound {
 					t.Fatalf("%d bytes are queued", queued)
@@ -274,20 +274,20 @@ func TestSlowReaderIsBounded(t *testing.T) {
 
 func TestDrain(t *testing.T) {
 	f := start(t)
-	socket, onSocket := f.webSocket()
+	webSocket, onWebSocket := f.webSocket()
 	poller, onPoll := f.polling()
 	_, idle := f.polling() // never polls again
 	pending := poller.GetLater()
 	wiretest.Eventually(t, "the poll waits", func() bool { return onPoll.Waiting() })
 	drained := make(chan error, 1)
 	go func() { drained <- f.server.Drain(t.Context()) }()
-	if code := socket.ReadClose(); code != ws.StatusGoingAway {
+	if code := webSocket.ReadClose(); code != ws.StatusGoingAway {
 		t.Errorf("close code %d", code)
 	}
 	if got := wiretest.Receive(t, "the poll", pending); got.Body != "1" {
 		t.Errorf("poll: %+v", got)
 	}
-	for _, session := range []*peer{onSocket, onPoll, idle} {
+	for _, session := range []*peer{onWebSocket, onPoll, idle} {
 		session.expectClosed(t, engineio.ReasonStopping)
 	}
 	if err := wiretest.Receive(t, "the end of Drain", drained); err != nil {

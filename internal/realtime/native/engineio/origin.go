@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// admitOrigin decides on a request's Origin and writes the CORS headers that an
+// allowOrigin decides on a request's Origin and writes the CORS headers that an
 // allowed cross origin needs to read the answer. A request without Origin does
 // not come from a web page and is let through.
 // https://fetch.spec.whatwg.org/#http-cors-protocol
-func (s *Server) admitOrigin(w http.ResponseWriter, r *http.Request) bool {
+func (s *Server) allowOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true

@@ -57,6 +57,18 @@ func (o *outbox) add(m *Message) (replaced bool) {
 	return false
 }
 
+// costWith is what the cost would be, at most, with these messages as well. Values
+// that replace others add little.
+func (o *outbox) costWith(messages []*Message) int64 {
+	cost := o.cost
+	for _, m := range messages {
+		if m.latest == nil || o.find(m.latest.Stream) < 0 {
+			cost += m.cost()
+		}
+	}
+	return cost
+}
+
 // find is where in the queue a message of the stream stands that a newer one may be
 // merged into; -1 if there is none.
 func (o *outbox) find(stream string) int {

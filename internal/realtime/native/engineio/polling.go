@@ -9,6 +9,13 @@ import (
 	"github.com/gobwas/ws"
 )
 
+// polling is what requests of a session are under way.
+type polling struct {
+	poll    *poll // the GET request that waits for something to send
+	posting bool  // a POST request is being handled
+	hurried bool  // the server is stopping: not to wait long for another poll
+}
+
 // poll is a GET request that waits for something to send.
 type poll struct {
 	wake      chan struct{}
@@ -26,33 +33,21 @@ func (p *poll) wakeUp() {
 	}
 }
 
-// openPolling opens a session whose open packet answers the request.
-func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
-	session, opening := s.newSession(r, `["websocket"]`)
-	session.polls = true
-	if refused := s.admit(session, r); refused != nil {
-		refused.write(w)
-		return
-	}
-	session.start()
-	session.answerPoll(w, []*Message{opening})
-}
-
 // servePoll answers a GET request with what is queued, as soon as there is any.
 func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 	mine := &poll{wake: make(chan struct{}, 1)}
 	s.mu.Lock()
-	if s.socket != nil {
+	if s.connection != nil {
 		s.mu.Unlock()
 		errBadRequest().write(w)
 		return
 	}
-	if s.poll != nil {
+	if s.polling.poll != nil {
 		s.mu.Unlock()
 		s.violation(w, ReasonTransportError, errBadRequest())
 		return
 	}
-	s.poll = mine
+	s.polling.poll = mine
 	for {
 		taken, last, ready := s.pollBatchLocked()
 		if ready {
@@ -61,9 +56,9 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			s.mu.Unlock()
 			s.answerPoll(w, append(taken.messages(), last...))
 			s.mu.Lock()
-			s.poll = nil // now: the client cannot have read the whole answer yet
+			s.polling.poll = nil // now: the client cannot have read the whole answer yet
 			s.hurryLocked()
-			s.out.release(taken)
+			s.outbox.release(taken)
 			s.mu.Unlock()
 			if ended {
 				s.gone()
@@ -75,7 +70,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 		case <-mine.wake:
 		case <-r.Context().Done():
 			s.mu.Lock()
-			s.poll = nil
+			s.polling.poll = nil
 			s.mu.Unlock()
 			s.Abort(ReasonTransportClose)
 			return
@@ -88,13 +83,13 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 // it, once it is ready to be.
 func (s *Session) pollBatchLocked() (taken batch, last []*Message, ready bool) {
 	switch {
-	case s.socket != nil: // upgraded: the queue is the WebSocket's now
+	case s.connection != nil: // upgraded: the queue is the WebSocket's now
 		return nil, []*Message{textPacket(typeNoop, nil)}, true
 	case s.state == stateClosed:
-		return s.out.take(), []*Message{textPacket(typeClose, nil)}, true
-	case !s.out.empty():
-		return s.out.take(), nil, true
-	case s.probed:
+		return s.outbox.take(), []*Message{textPacket(typeClose, nil)}, true
+	case !s.outbox.empty():
+		return s.outbox.take(), nil, true
+	case s.upgrade.probed:
 		return nil, []*Message{textPacket(typeNoop, nil)}, true
 	default:
 		return nil, nil, false
@@ -118,9 +113,9 @@ func (s *Session) answerPoll(w http.ResponseWriter, messages []*Message) {
 // servePost takes the packets in a POST request.
 func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	upgraded, ended, overlap := s.socket != nil, s.state == stateClosed, s.posts
+	upgraded, ended, overlap := s.connection != nil, s.state == stateClosed, s.polling.posting
 	if !upgraded && !ended && !overlap {
-		s.posts = true
+		s.polling.posting = true
 	}
 	s.mu.Unlock()
 	switch {
@@ -136,7 +131,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() {
 		s.mu.Lock()
-		s.posts = false
+		s.polling.posting = false
 		s.mu.Unlock()
 	}()
 	if body, ok := s.readPost(w, r); ok {
@@ -146,7 +141,7 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 
 // readPost reads and checks a POST body, or answers with what is wrong with it.
 func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	limit := s.limit.Load()
+	limit := s.incoming.limit.Load()
 	if r.ContentLength > limit {
 		s.violation(w, ReasonTransportError, errTooLarge())
 		return nil, false
@@ -195,6 +190,6 @@ func (s *Session) takePost(w http.ResponseWriter, body []byte) {
 // violation ends the session because of a request that breaks the protocol, and
 // refuses the request. A poll that waits is told that the session is over.
 func (s *Session) violation(w http.ResponseWriter, reason Reason, problem *refusal) {
-	s.end(ending{reason: reason, code: ws.StatusProtocolError, drop: true})
+	s.end(ending{verdict: verdict{reason, ws.StatusProtocolError}, drop: true})
 	problem.write(w)
 }

@@ -201,35 +201,35 @@ func TestWebSocketBothWays(t *testing.T) {
 func TestBrokenWebSockets(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		send   func(*wiretest.Socket)
+		send   func(*wiretest.WebSocket)
 		code   ws.StatusCode
 		reason engineio.Reason
 	}{
-		{"unknown type", func(s *wiretest.Socket) { s.Send("abc") }, 1002, engineio.ReasonParseError},
-		{"empty", func(s *wiretest.Socket) { s.Send("") }, 1002, engineio.ReasonParseError},
-		{"ping from the client", func(s *wiretest.Socket) { s.Send("2") }, 1002, engineio.ReasonParseError},
-		{"upgrade", func(s *wiretest.Socket) { s.Send("5") }, 1002, engineio.ReasonParseError},
-		{"refused by the receiver", func(s *wiretest.Socket) { s.Send("4refuse me") }, 1002, engineio.ReasonParseError},
-		{"not UTF-8", func(s *wiretest.Socket) { s.Send("4\xff") }, 1007, engineio.ReasonParseError},
-		{"too big", func(s *wiretest.Socket) { s.Send("4" + strings.Repeat("x", 10_000)) }, 1009, engineio.ReasonTransportError},
-		{"announced too big", func(s *wiretest.Socket) {
+		{"unknown type", func(s *wiretest.WebSocket) { s.Send("abc") }, 1002, engineio.ReasonParseError},
+		{"empty", func(s *wiretest.WebSocket) { s.Send("") }, 1002, engineio.ReasonParseError},
+		{"ping from the client", func(s *wiretest.WebSocket) { s.Send("2") }, 1002, engineio.ReasonParseError},
+		{"upgrade", func(s *wiretest.WebSocket) { s.Send("5") }, 1002, engineio.ReasonParseError},
+		{"refused by the receiver", func(s *wiretest.WebSocket) { s.Send("4refuse me") }, 1002, engineio.ReasonParseError},
+		{"not UTF-8", func(s *wiretest.WebSocket) { s.Send("4\xff") }, 1007, engineio.ReasonParseError},
+		{"too big", func(s *wiretest.WebSocket) { s.Send("4" + strings.Repeat("x", 10_000)) }, 1009, engineio.ReasonTransportError},
+		{"announced too big", func(s *wiretest.WebSocket) {
 			s.SendRaw([]byte{0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4})
 		}, 1009, engineio.ReasonTransportError},
-		{"too big in fragments", func(s *wiretest.Socket) {
+		{"too big in fragments", func(s *wiretest.WebSocket) {
 			s.SendFrame(ws.NewFrame(ws.OpText, false, []byte("4"+strings.Repeat("x", 9_000))))
 			s.SendFrame(ws.NewFrame(ws.OpContinuation, true, []byte(strings.Repeat("x", 9_000))))
 		}, 1009, engineio.ReasonTransportError},
-		{"not masked", func(s *wiretest.Socket) { s.SendRaw([]byte{0x81, 1, '6'}) }, 1002, engineio.ReasonParseError},
-		{"reserved bits", func(s *wiretest.Socket) { s.SendRaw([]byte{0xc1, 0x81, 0, 0, 0, 0, '6'}) }, 1002, engineio.ReasonParseError},
-		{"reserved opcode", func(s *wiretest.Socket) { s.SendRaw([]byte{0x83, 0x80, 0, 0, 0, 0}) }, 1002, engineio.ReasonParseError},
-		{"length with top bit", func(s *wiretest.Socket) {
+		{"not masked", func(s *wiretest.WebSocket) { s.SendRaw([]byte{0x81, 1, '6'}) }, 1002, engineio.ReasonParseError},
+		{"reserved bits", func(s *wiretest.WebSocket) { s.SendRaw([]byte{0xc1, 0x81, 0, 0, 0, 0, '6'}) }, 1002, engineio.ReasonParseError},
+		{"reserved opcode", func(s *wiretest.WebSocket) { s.SendRaw([]byte{0x83, 0x80, 0, 0, 0, 0}) }, 1002, engineio.ReasonParseError},
+		{"length with top bit", func(s *wiretest.WebSocket) {
 			s.SendRaw([]byte{0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4})
 		}, 1002, engineio.ReasonParseError},
-		{"continuation of nothing", func(s *wiretest.Socket) {
+		{"continuation of nothing", func(s *wiretest.WebSocket) {
 			s.SendFrame(ws.NewFrame(ws.OpContinuation, true, []byte("6")))
 		}, 1002, engineio.ReasonParseError},
-		{"close packet", func(s *wiretest.Socket) { s.Send("1") }, 1000, engineio.ReasonTransportClose},
-		{"cut", func(s *wiretest.Socket) { s.Cut() }, 0, engineio.ReasonTransportClose},
+		{"close packet", func(s *wiretest.WebSocket) { s.Send("1") }, 1000, engineio.ReasonTransportClose},
+		{"cut", func(s *wiretest.WebSocket) { s.Cut() }, 0, engineio.ReasonTransportClose},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := start(t)

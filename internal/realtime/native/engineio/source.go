@@ -13,16 +13,16 @@ const (
 	ownBuffer = 1 << 10
 )
 
-type readBuffer [sharedBuffer]byte
+type buffer [sharedBuffer]byte
 
-// readBuffers is a cache, in which nothing is ever looked up.
-var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }} //nolint:gochecknoglobals // see above
+// buffers is a cache, in which nothing is ever looked up.
+var buffers = sync.Pool{New: func() any { return new(buffer) }} //nolint:gochecknoglobals // see above
 
-func borrowReadBuffer() *readBuffer { return readBuffers.Get().(*readBuffer) } //nolint:forcetypeassert // see New
+func borrowBuffer() *buffer { return buffers.Get().(*buffer) } //nolint:forcetypeassert // see New
 
-func releaseReadBuffer(b *readBuffer) {
+func releaseBuffer(b *buffer) {
 	if b != nil {
-		readBuffers.Put(b)
+		buffers.Put(b)
 	}
 }
 
@@ -34,7 +34,7 @@ type source struct {
 	descriptor *descriptor // nil for a connection that must wait in its own Read
 
 	unread   []byte // in borrowed, in own, or what came before the source was made
-	borrowed *readBuffer
+	borrowed *buffer
 	own      []byte
 }
 
@@ -79,6 +79,6 @@ func (s *source) fill() error {
 
 // release gives the buffer back, with what is unread in it.
 func (s *source) release() {
-	releaseReadBuffer(s.borrowed)
+	releaseBuffer(s.borrowed)
 	s.borrowed, s.unread = nil, nil
 }

@@ -15,9 +15,9 @@ func TestUpgrade(t *testing.T) {
 	pending := poller.GetLater()
 	wiretest.Eventually(t, "the poll waits", func() bool { return session.Waiting() })
 
-	socket := wiretest.Dial(t, poller.WebSocketURL())
-	socket.Send("2probe")
-	socket.Expect("3probe")
+	webSocket := wiretest.Dial(t, poller.WebSocketURL())
+	webSocket.Send("2probe")
+	webSocket.Expect("3probe")
 	if got := wiretest.Receive(t, "the pending poll", pending); got.Body != "6" {
 		t.Errorf("pending poll: %+v", got)
 	}
@@ -28,12 +28,12 @@ func TestUpgrade(t *testing.T) {
 	poller.Expect("4between")
 	poller.Expect("6")
 	poller.MustPost("4before")
-	socket.Send("5")
-	socket.Send("4after")
+	webSocket.Send("5")
+	webSocket.Send("4after")
 	session.expect(t, "before", false)
 	session.expect(t, "after", false)
 	session.send(t, "there")
-	socket.Expect("4there")
+	webSocket.Expect("4there")
 
 	if status, body := poller.Get(); status != 400 || body != `{"code":3,"message":"Bad request"}` {
 		t.Errorf("poll after the upgrade: %d %s", status, body)
@@ -47,6 +47,6 @@ func TestUpgrade(t *testing.T) {
 	if f.server.Len() != 1 {
 		t.Errorf("%d sessions", f.server.Len())
 	}
-	socket.Cut()
+	webSocket.Cut()
 	session.expectClosed(t, engineio.ReasonTransportClose)
 }

@@ -215,8 +215,8 @@ type rooms struct {
 }
 
 // Authenticate is part of realtime.Handler.
-func (h *rooms) Authenticate(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-	conn.Join(h.names...)
+func (h *rooms) Authenticate(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+	socket.Join(h.names...)
 	return nil
 }
 

@@ -49,7 +49,7 @@ func leaveAmidBroadcasts(t *testing.T, rounds int) (behind, inherited int) {
 		if err := c.expect("40{"); err != nil {
 			t.Fatal(err)
 		}
-		conn := <-h.conns
+		socket := <-h.conns
 		beating := make(chan struct{})
 		go func() {
 			defer close(beating)
@@ -59,7 +59,7 @@ func leaveAmidBroadcasts(t *testing.T, rounds int) (behind, inherited int) {
 				}
 			}}, emitters)...)
 		}()
-		conn.Disconnect(false)
+		socket.Disconnect(false)
 		readUntil(t, c, "41")
 		<-h.left
 		c.send(`40{"guest":true}`)
@@ -99,15 +99,15 @@ type guests struct {
 }
 
 // Authenticate is part of realtime.Handler.
-func (h *guests) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (h *guests) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	if !strings.Contains(string(hs.Auth), "guest") {
-		conn.Join("room")
+		socket.Join("room")
 	}
 	return nil
 }
 
 // Connected is part of realtime.Handler.
-func (h *guests) Connected(conn realtime.Socket) { h.conns <- conn }
+func (h *guests) Connected(socket realtime.Socket) { h.conns <- socket }
 
 // Event is part of realtime.Handler.
 func (h *guests) Event(realtime.Socket, realtime.Event) {}
@@ -126,14 +126,14 @@ func TestNothingLostAtDisconnect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn, sent := <-h.conns, int64(0)
+		socket, sent := <-h.conns, int64(0)
 		for f.server.Metrics().QueuedBytes < 100<<10 { // the system takes no more, and much waits behind that
 			sent++
-			if err := conn.Emit("news", []any{sent, filling}); err != nil {
+			if err := socket.Emit("news", []any{sent, filling}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		conn.Disconnect(true)
+		socket.Disconnect(true)
 		r := &newsReader{client: c}
 		r.expectBy(patience)
 		var closed *closedError

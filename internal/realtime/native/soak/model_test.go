@@ -94,8 +94,8 @@ type life struct {
 	reports  chan []int
 	complete chan struct{}
 
-	mu   sync.Mutex
-	conn realtime.Socket // set by Handler.Authenticate
+	mu         sync.Mutex
+	serverSide realtime.Socket // set by Handler.Authenticate
 }
 
 func newLife(id int, rooms roomSet, began int64) *life {
@@ -126,9 +126,9 @@ func (l *life) leave(now int64) {
 	}
 }
 
-func (l *life) setConn(conn realtime.Socket) {
+func (l *life) setSocket(socket realtime.Socket) {
 	l.mu.Lock()
-	l.conn = conn
+	l.serverSide = socket
 	l.mu.Unlock()
 }
 
@@ -136,7 +136,7 @@ func (l *life) setConn(conn realtime.Socket) {
 func (l *life) socket() realtime.Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.conn
+	return l.serverSide
 }
 
 // standsIn is the rooms of a socket when nothing is in progress.

@@ -127,7 +127,7 @@ func (w *world) slots() []*slot {
 }
 
 // Authenticate is part of realtime.Handler.
-func (w *world) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (w *world) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	var auth struct{ Life int }
 	if err := json.Unmarshal(hs.Auth, &auth); err != nil {
 		return err
@@ -135,9 +135,9 @@ func (w *world) Authenticate(_ context.Context, conn realtime.Socket, hs realtim
 	w.mu.Lock()
 	l := w.lives[auth.Life]
 	w.mu.Unlock()
-	conn.SetData(l)
-	l.setConn(conn)
-	conn.Join(l.rooms.names()...)
+	socket.SetData(l)
+	l.setSocket(socket)
+	socket.Join(l.rooms.names()...)
 	if l.refused {
 		return &realtime.Refusal{Message: "No", Code: "no"}
 	}
@@ -148,22 +148,22 @@ func (w *world) Authenticate(_ context.Context, conn realtime.Socket, hs realtim
 func (w *world) Connected(realtime.Socket) {}
 
 // Event is part of realtime.Handler.
-func (w *world) Event(conn realtime.Socket, ev realtime.Event) {
+func (w *world) Event(socket realtime.Socket, ev realtime.Event) {
 	var room string
 	if err := json.Unmarshal(ev.Args[0], &room); err != nil {
 		w.t.Errorf("the argument of %s: %v", ev.Name, err)
 	}
 	if ev.Name == "join" {
-		conn.Join(room)
+		socket.Join(room)
 	} else {
-		conn.Leave(room)
+		socket.Leave(room)
 	}
 	ev.Ack(nil)
 }
 
 // Disconnected is part of realtime.Handler.
-func (w *world) Disconnected(conn realtime.Socket, _ string) {
-	l, ok := conn.Data().(*life)
+func (w *world) Disconnected(socket realtime.Socket, _ string) {
+	l, ok := socket.Data().(*life)
 	if !ok {
 		w.t.Errorf("a socket disconnected that was never authenticated")
 		return

@@ -165,15 +165,15 @@ type newsroom struct {
 }
 
 // Authenticate is part of realtime.Handler.
-func (h *newsroom) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
-	conn.SetData(strings.Contains(string(hs.Auth), "slow"))
-	conn.Join("news")
+func (h *newsroom) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
+	socket.SetData(strings.Contains(string(hs.Auth), "slow"))
+	socket.Join("news")
 	return nil
 }
 
 // Disconnected is part of realtime.Handler.
-func (h *newsroom) Disconnected(conn realtime.Socket, reason string) {
-	switch slow := conn.Data().(bool); {
+func (h *newsroom) Disconnected(socket realtime.Socket, reason string) {
+	switch slow := socket.Data().(bool); {
 	case slow && (reason == "slow reader" || reason == "transport error"): // by its queue, or by the time a write took
 		h.slowEnded.Add(1)
 	case !h.ending.Load():

@@ -196,7 +196,7 @@ func (k *worker) reenter(s *slot, before string) error {
 
 // endInJoining ends a socket while it joins rooms.
 func (k *worker) endInJoining(s *slot, o operation) {
-	l, conn := s.life, s.life.socket()
+	l, socket := s.life, s.life.socket()
 	now := k.world.clock.Add(1)
 	for _, room := range o.rooms.list() {
 		l.presence[room].unsettle(now)
@@ -204,14 +204,14 @@ func (k *worker) endInJoining(s *slot, o operation) {
 	l.leave(now)
 	names := o.rooms.names()
 	l.lossy = o.ending == clientCuts || o.ending == clientResets
-	together(func() { conn.Join(names...) }, func() {
+	together(func() { socket.Join(names...) }, func() {
 		switch o.ending {
 		case clientCuts:
 			s.session.cut()
 		case clientResets:
 			s.session.reset()
 		default:
-			conn.Disconnect(true)
+			socket.Disconnect(true)
 		}
 	})
 	s.session, s.life = nil, nil
