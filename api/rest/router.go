@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -40,6 +41,8 @@ type Route struct {
 	Rule            access.Rule
 	// Parameters are the names that the query may have, sorted.
 	Parameters []string
+	// Payload is the type that a request is decoded into.
+	Payload reflect.Type
 
 	handler http.Handler
 }
@@ -94,7 +97,7 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 		return handle(req.Context(), who, in)
 	}}
 	r.routes = append(r.routes, Route{
-		Method: method, Pattern: pattern, Rule: rule, Parameters: form.parameters(), handler: handler,
+		Method: method, Pattern: pattern, Rule: rule, Parameters: form.parameters(), Payload: reflect.TypeFor[In](), handler: handler,
 	})
 }
 

@@ -5,7 +5,6 @@ package instant
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,15 +37,6 @@ type Instant struct {
 
 // At returns the moment of Unix milliseconds.
 func At(millis int64) Instant { return Instant{Millis: millis, Set: true} }
-
-// Parse reads what stands in a query parameter: a number or text, both without quotes. An error is a fault.Wrong.
-func Parse(text string) (Instant, error) {
-	number, err := jsontext.NewDecoder(strings.NewReader(text)).ReadToken()
-	if err == nil && number.Kind() == jsontext.KindNumber && number.String() == text {
-		return ofNumber(number)
-	}
-	return ofText(text)
-}
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom. A value that is no time has been read all the same when it is
 // answered with a fault.Wrong.

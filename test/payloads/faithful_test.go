@@ -53,12 +53,11 @@ func isWord(sent any) bool {
 	return is
 }
 
+// moment reads a plain value as a time; what is none is none of those that a value could be.
 func moment(value any) instant.Instant {
-	if value == nil {
-		return instant.Instant{}
-	}
-	at, err := instant.Parse(fmt.Sprint(value))
-	if err != nil {
+	var at instant.Instant
+	text, err := stdjson.Marshal(value)
+	if err != nil || json.Unmarshal(text, &at) != nil {
 		return instant.At(math.MinInt64)
 	}
 	return at

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"rolecall/api"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/realtime"
@@ -50,16 +51,31 @@ func TestEveryEventIsHeld(t *testing.T) {
 	}
 }
 
-// types lists each type once.
+// routes returns the type of each request's payload, asked of the door itself.
+func routes(t testing.TB) map[string]reflect.Type {
+	t.Helper()
+	door := api.New(api.Options{Decoder: newDecoder(t), Buckets: limit.NewBuckets(nil, nil), Logger: slog.New(slog.DiscardHandler)})
+	types := make(map[string]reflect.Type)
+	for _, route := range door.Routes() {
+		types[route.Method+" "+route.Pattern] = route.Payload
+	}
+	return types
+}
+
+// types lists the types of both doors, each once.
 func types(t testing.TB) []reflect.Type {
 	t.Helper()
 	seen := make(map[reflect.Type]bool)
 	var all []reflect.Type
-	taken := events(t)
-	for _, name := range slices.Sorted(maps.Keys(taken)) {
-		if kind := taken[name]; !seen[kind] {
-			seen[kind] = true
-			all = append(all, kind)
+	for _, taken := range []map[string]reflect.Type{events(t), routes(t)} {
+		if len(taken) == 0 {
+			t.Fatal("a door takes nothing")
+		}
+		for _, name := range slices.Sorted(maps.Keys(taken)) {
+			if kind := taken[name]; !seen[kind] {
+				seen[kind] = true
+				all = append(all, kind)
+			}
 		}
 	}
 	return all
