@@ -139,7 +139,7 @@ func (c *connection) connect(p *codec.Packet) error {
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)
 	c.mu.Unlock()
-	go socket.establish(p.Auth)
+	c.server.workers.do(func() { socket.establish(p.Auth) })
 	return nil
 }
 

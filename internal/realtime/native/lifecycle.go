@@ -63,7 +63,7 @@ func (c *Socket) tellEnded(idle bool) {
 	if idle {
 		// On a goroutine of its own: whoever ended the socket may be delivering to
 		// a whole room, or hold a lock which the handler wants.
-		go c.disconnected()
+		c.namespace.server.workers.do(c.disconnected)
 	}
 }
 

@@ -29,6 +29,7 @@ type Server struct {
 
 	// handlers counts the sockets whose Handler has not seen the last of them.
 	handlers inflight.Counter
+	workers  *workers
 	// decodeErrors counts packets that were not Socket.IO.
 	decodeErrors atomic.Int64
 
@@ -50,6 +51,7 @@ func New(options realtime.Options) *Server {
 	s := &Server{
 		options:    options,
 		log:        options.Logger,
+		workers:    newWorkers(),
 		namespaces: make(map[string]*namespace),
 	}
 	s.engine = engineio.NewServer(engineio.Config{
@@ -154,6 +156,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	if err := s.engine.Drain(patience); err != nil {
 		s.log.Info("connections cut off", "error", err)
 	}
+	defer s.workers.stop()
 	if err := s.handlers.Wait(ctx); err != nil {
 		return fmt.Errorf("native: handlers are still running: %w", err)
 	}
