@@ -96,14 +96,19 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts,
 		Order: order.NewLocal(silence{}), Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
+	inbox, err := notices.New(context.Background(), store.Notices, silence{}, nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		if err := errors.Join(rooms.Close(context.Background()), positions.Close(context.Background())); err != nil {
+		ctx := context.Background()
+		if err := errors.Join(rooms.Close(ctx), positions.Close(ctx), inbox.Close(ctx)); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Tracking: positions, Presence: people, Notices: notices.New(store.Notices, silence{}, nil, log),
+		Chat: rooms, Tracking: positions, Presence: people, Notices: inbox,
 		Ready: func(context.Context) error { return nil },
 	}
 	if change != nil {

@@ -140,9 +140,13 @@ func (p *Program) openChat(context.Context) (life, error) {
 	return life{drain: p.chat.Close}, nil
 }
 
-func (p *Program) openNotices(context.Context) (life, error) {
-	p.notices = notices.New(p.store.Notices, p.bus.Emitter("/", "/system"), nil, p.log)
-	return life{}, nil
+func (p *Program) openNotices(ctx context.Context) (life, error) {
+	service, err := notices.New(ctx, p.store.Notices, p.bus.Emitter("/", "/system"), nil, p.log)
+	if err != nil {
+		return life{}, err
+	}
+	p.notices = service
+	return life{drain: service.Close}, nil
 }
 
 // openRetention deletes what is kept no longer.

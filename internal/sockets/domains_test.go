@@ -49,18 +49,24 @@ func withServices(t *testing.T) *server {
 			Store: store.Chat, Groups: members, Reach: contacts,
 			Order: order.NewLocal(s.Bus.Emitter("/")), Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
+		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), nil, log)
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), deadline)
 			defer cancel()
 			directory.Close(ctx)
-			for name, err := range map[string]error{"chat": rooms.Close(ctx), "tracking": positions.Close(ctx)} {
+			for name, err := range map[string]error{
+				"chat": rooms.Close(ctx), "tracking": positions.Close(ctx), "notices": inbox.Close(ctx),
+			} {
 				if err != nil {
 					t.Errorf("close %s: %v", name, err)
 				}
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions, log),
-			systemdoor.New(notices.New(store.Notices, s.Bus.Emitter("/"), nil, log), log), chatdoor.New(rooms, members, directory, log))
+			systemdoor.New(inbox, log), chatdoor.New(rooms, members, directory, log))
 	})
 }
 

@@ -24,6 +24,7 @@ func concurrencyPromises() []promise {
 		{"positions sent by many at once are stored once", concurrentPositions},
 		{"a request sent by many at once has one outcome", concurrentRequests},
 		{"no read mark is lost", concurrentMarks},
+		{"an inbox as of a change stays as it is", concurrentChanges},
 		{"reads and writes of all kinds go together", concurrentMixture},
 		{"a call whose context has ended does nothing", endedContext},
 		{"a cancelled batch is stored whole or not at all", cancelledBatch},
@@ -146,7 +147,7 @@ func concurrentRequests(t *testing.T, store Store) {
 	var mu sync.Mutex
 	outcomes := map[string]bool{}
 	together(t, goroutines, func(ctx context.Context, g int) error {
-		stored, replayed, err := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", g), "user:u1"),
+		stored, replayed, err := createOnce(ctx, store, addressed(fmt.Sprintf("n%d", g), "user:u1"),
 			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"})
 		if err == nil && !replayed {
 			first.Add(1)
@@ -194,9 +195,9 @@ func concurrentMixture(t *testing.T, store Store) {
 		for i := range rounds {
 			n := g*rounds + i
 			_, sent := store.Chat.Apply(ctx, []chat.Change{draft("room", user, n)})
-			_, _, told := store.Notices.CreateNotice(ctx, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
+			_, _, told := createOnce(ctx, store, addressed(fmt.Sprintf("n%d", n), roles.UserRoom(user)), notices.Idempotency{})
 			_, read := store.Chat.History(ctx, servicetest.Room("room"), chat.Page{Limit: 10})
-			_, _, inbox := store.Notices.Inbox(ctx, standing(user), 0, "", 10)
+			_, _, inbox := store.Notices.Inbox(ctx, notices.InboxPage{Reader: standing(user), Limit: 10})
 			_, drivers := store.Tracking.Drivers(ctx)
 			err := errors.Join(sent, told, read, inbox, drivers,
 				store.People.SaveUsers(ctx, []people.User{{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}}),
@@ -223,7 +224,7 @@ func endedContext(t *testing.T, store Store) {
 	cancel()
 	user := people.User{UserID: "u1", Username: "x", Role: roles.Driver}
 	_, sent := store.Chat.Apply(ended, []chat.Change{draft("room", "u1", 1)})
-	_, _, told := store.Notices.CreateNotice(ended, addressed("n1", "user:u1"), notices.Idempotency{})
+	_, _, told := createOnce(ended, store, addressed("n1", "user:u1"), notices.Idempotency{})
 	_, _, marked := store.Notices.MarkNoticesRead(ended, standing("u1"), 0, nil)
 	_, read := store.Chat.History(ended, servicetest.Room("room"), chat.Page{Limit: 1})
 	for name, err := range map[string]error{

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"rolecall/internal/roles"
@@ -29,7 +30,9 @@ func standing(userID string) notices.Reader {
 
 func inbox(t tester, store Store, reader notices.Reader, now int64, after string, limit int) ([]notices.Notice, int) {
 	t.Helper()
-	found, unread, err := store.Notices.Inbox(t.Context(), reader, now, after, limit)
+	found, unread, err := store.Notices.Inbox(t.Context(), notices.InboxPage{
+		Reader: reader, Now: now, AsOf: math.MaxInt64, After: after, Limit: limit,
+	})
 	check(t, "inbox", err)
 	if found == nil {
 		t.Fatal("the inbox is nil, want an empty slice")
@@ -75,7 +78,7 @@ func inboxAddressed(t *testing.T, store Store) {
 	found, unread := inbox(t, store, reader, 0, "", 100)
 	same(t, "inbox, oldest first", want, ids(found))
 	same(t, "unread", len(want), unread)
-	same(t, "a whole notice", noticeByID(t, store, "to me").Notice, found[0])
+	same(t, "a whole notice", noticeByID(t, store, "to me"), found[0])
 	if found, unread := inbox(t, store, notices.Reader{UserID: "u1"}, 0, "", 100); len(found) != 0 || unread != 0 {
 		t.Fatalf("a reader without rooms has %d notices, %d unread", len(found), unread)
 	}
@@ -131,13 +134,11 @@ func inboxPages(t *testing.T, store Store) {
 	markNotices(t, store, reader, 0, "n0", "n1", "n3")
 	found, _ := inbox(t, store, reader, 0, "n0", 10)
 	same(t, "after one that is read", []string{"n2", "n4"}, ids(found))
-	if _, err := store.Notices.RetractNotice(t.Context(), "n2", 1); err != nil {
-		t.Fatalf("retract: %v", err)
-	}
+	retract(t, store, "n2", 1)
 	found, _ = inbox(t, store, reader, 0, "n2", 10)
 	same(t, "after one that was retracted", []string{"n4"}, ids(found))
 	for _, unknown := range []string{"unknown", " ", "n", "n0\x00"} {
-		_, _, err := store.Notices.Inbox(t.Context(), reader, 0, unknown, 10)
+		_, _, err := store.Notices.Inbox(t.Context(), notices.InboxPage{Reader: reader, After: unknown, Limit: 10})
 		if !errors.Is(err, notices.ErrNoSuchNotice) {
 			t.Errorf("after %q: error %v, want ErrNoSuchNotice", unknown, err)
 		}
@@ -181,9 +182,7 @@ func inboxForeign(t *testing.T, store Store) {
 	create(t, store, addressed("foreign", "user:u2"))
 	create(t, store, addressed("mine", "user:u1"))
 	create(t, store, addressed("retracted", "user:u1"))
-	if _, err := store.Notices.RetractNotice(t.Context(), "retracted", 1); err != nil {
-		t.Fatalf("retract: %v", err)
-	}
+	retract(t, store, "retracted", 1)
 	for _, test := range []struct {
 		read    []string
 		matched int

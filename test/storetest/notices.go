@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ func noticePromises() []promise {
 		{"a key used for another request is found out", noticeKeyReused},
 		{"an old key no longer counts", noticeKeyExpired},
 		{"an audience of thousands is kept", wideAudience},
+		{"changes are numbered in the order in which they are made", changesNumbered},
 	}
 }
 
@@ -39,7 +41,7 @@ func addressed(id string, rooms ...roles.Room) notices.Addressed {
 
 func create(t tester, store Store, notice notices.Addressed) notices.Notice {
 	t.Helper()
-	stored, replayed, err := store.Notices.CreateNotice(t.Context(), notice, notices.Idempotency{})
+	stored, replayed, err := createOnce(t.Context(), store, notice, notices.Idempotency{})
 	check(t, "create notice", err)
 	if replayed {
 		t.Fatalf("notice %s is called a replay", notice.ID)
@@ -47,14 +49,35 @@ func create(t tester, store Store, notice notices.Addressed) notices.Notice {
 	return stored
 }
 
-func noticeByID(t tester, store Store, id string) notices.Addressed {
+// createOnce stores a notice for a request, in a transaction of its own.
+func createOnce(
+	ctx context.Context, store Store, notice notices.Addressed, once notices.Idempotency,
+) (stored notices.Notice, replayed bool, err error) {
+	changed, err := store.Notices.Apply(ctx, []notices.Change{{Create: &notice, Once: once}})
+	if err != nil {
+		return notices.Notice{}, false, err
+	}
+	return changed[0].Notice, changed[0].Replayed, changed[0].Err
+}
+
+// retract returns the rooms of the audience, in the order of their names; done is false where there was no such notice.
+func retract(t tester, store Store, id string, at int64) (rooms []roles.Room, done bool) {
+	t.Helper()
+	changed, err := store.Notices.Apply(t.Context(), []notices.Change{{Retract: id, At: at}})
+	check(t, "retract", err)
+	if err := changed[0].Err; err != nil && !errors.Is(err, notices.ErrNoSuchNotice) {
+		t.Fatalf("retract: %v", err)
+	}
+	return slices.Sorted(slices.Values(changed[0].Rooms)), changed[0].Err == nil
+}
+
+func noticeByID(t tester, store Store, id string) notices.Notice {
 	t.Helper()
 	found, ok, err := store.Notices.NoticeByID(t.Context(), id)
 	check(t, "notice by id", err)
 	if !ok {
 		t.Fatalf("notice %s not found", id)
 	}
-	slices.Sort(found.Rooms)
 	return found
 }
 
@@ -91,8 +114,7 @@ func noticesComeBack(t *testing.T, store Store) {
 	all.Rooms = all.Audience.Rooms()
 	for _, want := range []notices.Addressed{full, all} {
 		same(t, "stored", want.Notice, create(t, store, want))
-		slices.Sort(want.Rooms)
-		same(t, "by id", want, noticeByID(t, store, want.ID))
+		same(t, "by id", want.Notice, noticeByID(t, store, want.ID))
 	}
 	same(t, "listed", []notices.Notice{all.Notice, full.Notice}, listed(t, store, 10))
 	if _, found, err := store.Notices.NoticeByID(t.Context(), "unknown"); err != nil || found {
@@ -100,7 +122,11 @@ func noticesComeBack(t *testing.T, store Store) {
 	}
 	twice := addressed("n3", "user:u1", "user:u1")
 	create(t, store, twice)
-	same(t, "a room named twice", []roles.Room{"user:u1"}, noticeByID(t, store, "n3").Rooms)
+	for _, want := range []notices.Addressed{full, all, {Notice: twice.Notice, Rooms: []roles.Room{"user:u1"}}} {
+		slices.Sort(want.Rooms)
+		rooms, _ := retract(t, store, want.ID, 1)
+		same(t, "audience of "+want.ID, want.Rooms, rooms)
+	}
 }
 
 func noticeTextsComeBack(t *testing.T, store Store) {
@@ -108,7 +134,7 @@ func noticeTextsComeBack(t *testing.T, store Store) {
 		n := addressed("n-"+name, "user:u1")
 		n.Title, n.Body, n.From.Username = text, text, text
 		create(t, store, n)
-		same(t, name, n, noticeByID(t, store, n.ID))
+		same(t, name, n.Notice, noticeByID(t, store, n.ID))
 	}
 	for i, data := range []string{
 		`{}`, `{ "b" : 1.0e+2 , "a":[1,  2] }`, "{\"tab\":\t\"\\u0000\\ud83d\\ude9a\",\n\"x\":null}",
@@ -145,9 +171,7 @@ func noticesListed(t *testing.T, store Store) {
 	first, err := store.Notices.Notices(t.Context(), math.MaxInt64, 5)
 	check(t, "first page", err)
 	create(t, store, addressed("newer", "user:u1"))
-	if _, err := store.Notices.RetractNotice(t.Context(), first[4].ID, 1); err != nil {
-		t.Fatalf("retract: %v", err)
-	}
+	retract(t, store, first[4].ID, 1)
 	second, err := store.Notices.Notices(t.Context(), first[4].Seq, 5)
 	check(t, "second page", err)
 	same(t, "a page after one that has changed", want[5:10], plain(second))
@@ -160,9 +184,7 @@ func noticeRetracted(t *testing.T, store Store) {
 		id   string
 		done bool
 	}{{"unknown", false}, {"n1", true}, {"n1", false}} {
-		done, err := store.Notices.RetractNotice(t.Context(), step.id, 7)
-		check(t, "retract", err)
-		if done != step.done {
+		if _, done := retract(t, store, step.id, 7); done != step.done {
 			t.Fatalf("retract %s: done %t, want %t", step.id, done, step.done)
 		}
 	}
@@ -179,7 +201,7 @@ func noticeReplayed(t *testing.T, store Store) {
 	once := notices.Idempotency{UserID: "boss", Key: "k\x00 🔑", Digest: "d", Since: 0}
 	first := addressed("n1", "user:u1")
 	first.Data = json.RawMessage(`{ "a": 1 }`)
-	stored, replayed, err := store.Notices.CreateNotice(t.Context(), first, once)
+	stored, replayed, err := createOnce(t.Context(), store, first, once)
 	check(t, "first", err)
 	if replayed {
 		t.Fatal("the first request is called a replay")
@@ -200,7 +222,7 @@ func noticeReplayed(t *testing.T, store Store) {
 			t.Errorf("replay of what was never asked for: found %t, error %v", found, err)
 		}
 	}
-	second, replayed, err := store.Notices.CreateNotice(t.Context(), again, once)
+	second, replayed, err := createOnce(t.Context(), store, again, once)
 	check(t, "second", err)
 	if !replayed {
 		t.Fatal("the second request is not recognised")
@@ -210,7 +232,7 @@ func noticeReplayed(t *testing.T, store Store) {
 
 	other := once
 	other.UserID = "another boss"
-	if _, replayed, err = store.Notices.CreateNotice(t.Context(), addressed("n3", "user:u1"), other); err != nil || replayed {
+	if _, replayed, err = createOnce(t.Context(), store, addressed("n3", "user:u1"), other); err != nil || replayed {
 		t.Fatalf("another user's key: replayed %t, error %v", replayed, err)
 	}
 	for i := range 2 { // without a key nothing is tied
@@ -220,10 +242,10 @@ func noticeReplayed(t *testing.T, store Store) {
 
 func noticeKeyReused(t *testing.T, store Store) {
 	once := notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"}
-	_, _, err := store.Notices.CreateNotice(t.Context(), addressed("n1", "user:u1"), once)
+	_, _, err := createOnce(t.Context(), store, addressed("n1", "user:u1"), once)
 	check(t, "first", err)
 	once.Digest = "another"
-	if _, _, err = store.Notices.CreateNotice(t.Context(), addressed("n2", "user:u1"), once); !errors.Is(err, notices.ErrKeyReused) {
+	if _, _, err = createOnce(t.Context(), store, addressed("n2", "user:u1"), once); !errors.Is(err, notices.ErrKeyReused) {
 		t.Fatalf("error %v, want ErrKeyReused", err)
 	}
 	if found := listed(t, store, 10); len(found) != 1 {
@@ -235,7 +257,7 @@ func noticeKeyExpired(t *testing.T, store Store) {
 	request := func(id string, createdAt, since int64) bool {
 		n := addressed(id, "user:u1")
 		n.CreatedAt = createdAt
-		_, replayed, err := store.Notices.CreateNotice(t.Context(), n,
+		_, replayed, err := createOnce(t.Context(), store, n,
 			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d", Since: since})
 		check(t, "create", err)
 		return replayed
@@ -263,10 +285,11 @@ func wideAudience(t *testing.T, store Store) {
 		n.Rooms = append(n.Rooms, roles.CompanyRoom(fmt.Sprintf("c%04d", i)))
 	}
 	create(t, store, n)
-	same(t, "rooms", n.Rooms, noticeByID(t, store, "n1").Rooms)
 	for _, room := range []roles.Room{n.Rooms[0], n.Rooms[3999]} {
 		if _, unread := inbox(t, store, notices.Reader{UserID: string(room), Rooms: []roles.Room{room}}, 0, "", 1); unread != 1 {
 			t.Fatalf("%d unread in %s, want 1", unread, room)
 		}
 	}
+	rooms, _ := retract(t, store, "n1", 1)
+	same(t, "rooms", n.Rooms, rooms)
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func noticeModel(t *testing.T, store Store) {
 	var runs atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &inboxModel{store: store, run: runs.Add(1), read: map[string]map[string]bool{}}
+		m := &inboxModel{store: store, run: runs.Add(1), read: map[string]map[string]bool{}, passed: map[string]map[string]bool{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"create":  m.create,
 			"retract": m.retract,
@@ -33,12 +34,27 @@ type inboxModel struct {
 	run     int64
 	now     int64
 	notices []modelNotice
+	changes []int64                    // the numbers of all changes
 	read    map[string]map[string]bool // reader to notice ids
+	// passed has the notices over which a reader's mark may have moved though they were not read: those retracted.
+	passed map[string]map[string]bool
 }
 
 type modelNotice struct {
 	notices.Addressed
-	retracted bool
+	seq, retracted int64 // numbers of changes; 0 for never
+}
+
+// changed notes the number of a change.
+func (m *inboxModel) changed(rt *rapid.T, seq int64) int64 {
+	if len(m.changes) > 0 && seq <= m.changes[len(m.changes)-1] {
+		rt.Fatalf("a change has the number %d after %d", seq, m.changes[len(m.changes)-1])
+	}
+	m.changes = append(m.changes, seq)
+	last, err := m.store.Notices.LastChange(rt.Context())
+	check(rt, "last change", err)
+	same(rt, "last change", seq, last)
+	return seq
 }
 
 func (m *inboxModel) name(kind, of string) string { return fmt.Sprintf("%s-%d-%s", kind, m.run, of) }
@@ -62,8 +78,9 @@ func (m *inboxModel) create(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "expires") {
 		n.ExpiresAt = m.now + rapid.Int64Range(1, 5).Draw(rt, "in")
 	}
-	create(rt, m.store, n)
-	m.notices = append(m.notices, modelNotice{Addressed: n})
+	made, err := m.store.Notices.Apply(rt.Context(), []notices.Change{{Create: &n}})
+	check(rt, "create", err)
+	m.notices = append(m.notices, modelNotice{Addressed: n, seq: m.changed(rt, made[0].Seq)})
 }
 
 func (m *inboxModel) wait(rt *rapid.T) { m.now += rapid.Int64Range(1, 3).Draw(rt, "time") }
@@ -87,25 +104,30 @@ func (m *inboxModel) find(id string) *modelNotice {
 
 func (m *inboxModel) retract(rt *rapid.T) {
 	id := m.some(rt)[0]
-	want := false
-	if n := m.find(id); n != nil {
-		want = !n.retracted
-		n.retracted = true
-	}
-	done, err := m.store.Notices.RetractNotice(rt.Context(), id, m.now)
+	outcome, err := m.store.Notices.Apply(rt.Context(), []notices.Change{{Retract: id, At: m.now}})
 	check(rt, "retract", err)
-	same(rt, "retracted "+id, want, done)
+	n := m.find(id)
+	if n == nil || n.retracted != 0 {
+		same(rt, "retraction of "+id, int64(0), outcome[0].Seq)
+		return
+	}
+	n.retracted = m.changed(rt, outcome[0].Seq)
+}
+
+// there tells whether the notice is, as of a change.
+func (n *modelNotice) there(asOf int64) bool {
+	return n.seq <= asOf && (n.retracted == 0 || n.retracted > asOf)
 }
 
 func (n *modelNotice) reaches(reader notices.Reader) bool {
-	return !n.retracted && slices.ContainsFunc(reader.Rooms, func(room roles.Room) bool { return slices.Contains(n.Rooms, room) })
+	return slices.ContainsFunc(reader.Rooms, func(room roles.Room) bool { return slices.Contains(n.Rooms, room) })
 }
 
-func (m *inboxModel) unread(reader notices.Reader) []notices.Notice {
+func (m *inboxModel) unread(reader notices.Reader, asOf int64) []notices.Notice {
 	unread := []notices.Notice{}
 	for i := range m.notices {
 		n := &m.notices[i]
-		if n.reaches(reader) && (n.ExpiresAt == 0 || n.ExpiresAt > m.now) && !m.read[reader.UserID][n.ID] {
+		if n.there(asOf) && n.reaches(reader) && (n.ExpiresAt == 0 || n.ExpiresAt > m.now) && !m.read[reader.UserID][n.ID] {
 			unread = append(unread, n.Notice)
 		}
 	}
@@ -115,22 +137,39 @@ func (m *inboxModel) unread(reader notices.Reader) []notices.Notice {
 func (m *inboxModel) mark(rt *rapid.T) {
 	reader, chosen := m.reader(rt), m.some(rt)
 	if m.read[reader.UserID] == nil {
-		m.read[reader.UserID] = map[string]bool{}
+		m.read[reader.UserID], m.passed[reader.UserID] = map[string]bool{}, map[string]bool{}
+	}
+	for i := range m.notices {
+		if n := &m.notices[i]; n.retracted != 0 {
+			m.passed[reader.UserID][n.ID] = true
+		}
 	}
 	matches := map[string]bool{}
 	for _, id := range chosen {
-		if n := m.find(id); n != nil && n.reaches(reader) {
+		if n := m.find(id); n != nil && n.there(math.MaxInt64) && n.reaches(reader) {
 			matches[id], m.read[reader.UserID][id] = true, true
 		}
 	}
 	matched, unread := markNotices(rt, m.store, reader, m.now, chosen...)
 	same(rt, "matched", len(matches), matched)
-	same(rt, "unread", len(m.unread(reader)), unread)
+	same(rt, "unread", len(m.unread(reader, math.MaxInt64)), unread)
+}
+
+// asOf draws a change as of which the model knows a reader's inbox, or all changes.
+func (m *inboxModel) asOf(rt *rapid.T, reader notices.Reader) int64 {
+	asOf := rapid.SampledFrom(append([]int64{math.MaxInt64, 0}, m.changes...)).Draw(rt, "as of")
+	for i := range m.notices {
+		if n := &m.notices[i]; n.retracted != 0 && n.there(asOf) && m.passed[reader.UserID][n.ID] {
+			return math.MaxInt64
+		}
+	}
+	return asOf
 }
 
 func (m *inboxModel) inbox(rt *rapid.T) {
 	reader, limit := m.reader(rt), rapid.IntRange(0, 6).Draw(rt, "limit")
-	all := m.unread(reader)
+	asOf := m.asOf(rt, reader)
+	all := m.unread(reader, asOf)
 	want, after := all, ""
 	if len(m.notices) > 0 && rapid.Bool().Draw(rt, "further") {
 		i := rapid.IntRange(0, len(m.notices)-1).Draw(rt, "after")
@@ -139,7 +178,10 @@ func (m *inboxModel) inbox(rt *rapid.T) {
 			return slices.IndexFunc(m.notices, func(o modelNotice) bool { return o.ID == n.ID }) <= i
 		})
 	}
-	found, unread := inbox(rt, m.store, reader, m.now, after, limit)
+	found, unread, err := m.store.Notices.Inbox(rt.Context(), notices.InboxPage{
+		Reader: reader, Now: m.now, AsOf: asOf, After: after, Limit: limit,
+	})
+	check(rt, "inbox", err)
 	same(rt, "inbox", want[:min(limit, len(want))], found)
 	same(rt, "unread", len(all), unread)
 }

@@ -28,13 +28,15 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	told := addressed("n1", "user:u1")
 	told.Data = json.RawMessage(`{"a": 1}`)
 	once := notices.Idempotency{UserID: "boss", Key: "k", Digest: "d"}
-	first, _, err := store.Notices.CreateNotice(t.Context(), told, once)
+	first, _, err := createOnce(t.Context(), store, told, once)
 	check(t, "create notice", err)
 	create(t, store, addressed("n2", "user:u1"))
 	markNotices(t, store, standing("u1"), 0, "n2")
 	if _, err := store.Chat.DeleteMessagesBefore(t.Context(), sent.Timestamp+2); err != nil {
 		t.Fatalf("delete messages: %v", err)
 	}
+	last, err := store.Notices.LastChange(t.Context())
+	check(t, "last change", err)
 	newest, err := store.Notices.Notices(t.Context(), math.MaxInt64, 1)
 	check(t, "notices", err)
 
@@ -58,13 +60,16 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	if again.Replayed || again.Seq != 4 {
 		t.Fatalf("a draft whose first message is deleted: replayed %t, seq %d; want false, 4", again.Replayed, again.Seq)
 	}
-	replay, replayed, err := store.Notices.CreateNotice(t.Context(), addressed("n3", "user:u1"), once)
+	replay, replayed, err := createOnce(t.Context(), store, addressed("n3", "user:u1"), once)
 	check(t, "create notice again", err)
 	same(t, "replayed", true, replayed)
 	same(t, "the first notice", first, replay)
 	found, unread := inbox(t, store, standing("u1"), 0, "", 10)
 	same(t, "inbox", []notices.Notice{first}, found)
 	same(t, "unread notices", 1, unread)
+	lastAgain, err := store.Notices.LastChange(t.Context())
+	check(t, "last change again", err)
+	same(t, "last change", last, lastAgain)
 	rest, err := store.Notices.Notices(t.Context(), newest[0].Seq, 1)
 	check(t, "a place from before", err)
 	same(t, "its page", []notices.Notice{first}, plain(rest))

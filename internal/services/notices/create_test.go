@@ -332,7 +332,7 @@ func TestWhoMay(t *testing.T) {
 
 func TestStoreFailure(t *testing.T) {
 	t.Parallel()
-	b := newBenchOn(broken{})
+	b := newBenchOn(t, broken{})
 	_, _, create := b.Create(t.Context(), admin(), toAll("t"), "key")
 	_, _, list := b.List(t.Context(), admin(), page.Request{})
 	_, get := b.Get(t.Context(), admin(), "id")

@@ -46,26 +46,26 @@ func (r *recorder) take() []servicetest.Emission { return r.Take() }
 
 var errBroken = errors.New("disk full")
 
-// broken is a Store in which every call fails.
+// broken is a Store in which every call fails but the one that a service begins with.
 type broken struct{}
+
+func (broken) LastChange(context.Context) (int64, error) { return 0, nil }
 
 func (broken) ReplayNotice(context.Context, notices.Idempotency) (notices.Notice, bool, error) {
 	return notices.Notice{}, false, errBroken
 }
 
-func (broken) CreateNotice(context.Context, notices.Addressed, notices.Idempotency) (notices.Notice, bool, error) {
-	return notices.Notice{}, false, errBroken
+func (broken) Apply(context.Context, []notices.Change) ([]notices.Changed, error) {
+	return nil, errBroken
 }
 
 func (broken) Notices(context.Context, int64, int) ([]notices.Stored, error) { return nil, errBroken }
 
-func (broken) NoticeByID(context.Context, string) (notices.Addressed, bool, error) {
-	return notices.Addressed{}, false, errBroken
+func (broken) NoticeByID(context.Context, string) (notices.Notice, bool, error) {
+	return notices.Notice{}, false, errBroken
 }
 
-func (broken) RetractNotice(context.Context, string, int64) (bool, error) { return false, errBroken }
-
-func (broken) Inbox(context.Context, notices.Reader, int64, string, int) ([]notices.Notice, int, error) {
+func (broken) Inbox(context.Context, notices.InboxPage) ([]notices.Notice, int, error) {
 	return nil, 0, errBroken
 }
 
@@ -82,13 +82,25 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	return newBenchOn(sqlitetest.Open(t).Notices)
+	return newBenchOn(t, sqlitetest.Open(t).Notices)
 }
 
-func newBenchOn(store notices.Store) *bench {
+func newBenchOn(t testing.TB, store notices.Store) *bench {
+	t.Helper()
 	b := &bench{clock: newClock(), emitted: &recorder{}}
-	b.Service = notices.New(store, b.emitted, b.clock.Now, slog.New(slog.DiscardHandler))
+	b.Service = newService(t, store, b.emitted, b.clock.Now)
 	return b
+}
+
+// newService starts a service that is closed at the test's end.
+func newService(t testing.TB, store notices.Store, emit notices.Emitter, now func() time.Time) *notices.Service {
+	t.Helper()
+	service, err := notices.New(context.Background(), store, emit, now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("new service: %v", err)
+	}
+	t.Cleanup(func() { servicetest.Close(t, service) })
+	return service
 }
 
 // create sends a notice that has to be taken.

@@ -60,31 +60,66 @@ func (m ReadMark) With(read []int64, firstUnread int64) ReadMark {
 // TooFarAhead reports whether the mark lists more than may be kept.
 func (m ReadMark) TooFarAhead() bool { return len(m.Ahead) > MaxReadAhead }
 
-// Stored is a notice with its place among all notices.
+// Stored is a notice with its place among all changes of notices.
 type Stored struct {
 	Notice
-	// Seq rises in the order in which notices were stored.
 	Seq int64
+}
+
+// Change is a notice to store, or one to retract.
+type Change struct {
+	// Create is the notice to store, nil for a retraction.
+	Create *Addressed
+	// Once ties a creation to the request that asks for it.
+	Once Idempotency
+	// Retract is the id of the notice to retract, At when, Unix milliseconds.
+	Retract string
+	At      int64
+}
+
+// Changed is what has become of a Change.
+type Changed struct {
+	// Seq is the number of the change among all changes of notices; 0 where nothing has changed.
+	Seq int64
+	// Notice is the one that was stored; where Replayed is set, the one that was stored for the same request before.
+	Notice   Notice
+	Replayed bool
+	// Rooms hold the audience of the notice that was retracted.
+	Rooms []roles.Room
+	// Err tells why nothing has changed: ErrKeyReused, or ErrNoSuchNotice for an id that is not there or was retracted.
+	Err error
+}
+
+// InboxPage asks for a part of a reader's unread notices.
+type InboxPage struct {
+	Reader Reader
+	// Now, in Unix milliseconds, tells which have expired.
+	Now int64
+	// AsOf takes account of the changes up to this number, and of none beyond it: a notice stored later is not in the
+	// inbox, and one retracted later still is, unless the reader's mark has moved over it since.
+	AsOf int64
+	// After is the id of the notice behind which the page begins; "" for the first page.
+	After string
+	Limit int
 }
 
 // Store keeps notices and who has read them.
 type Store interface {
-	// CreateNotice stores a notice. Where the idempotency key was used before, the first notice is returned with
-	// replayed set; ErrKeyReused tells that it was used for another request.
-	CreateNotice(ctx context.Context, notice Addressed, once Idempotency) (stored Notice, replayed bool, err error)
+	// Apply makes changes in one transaction, in order, and returns what has become of each. Their numbers rise, also from
+	// one call to the next, and in the order of commits: who has seen a change will see none appear below it.
+	Apply(ctx context.Context, changes []Change) ([]Changed, error)
+	// LastChange returns the highest number of a change, 0 where there is none.
+	LastChange(ctx context.Context) (int64, error)
 	// ReplayNotice returns the notice that an idempotency key was first used for; found is false for a key that was not
 	// used since once.Since. ErrKeyReused tells that it was used for another request.
 	ReplayNotice(ctx context.Context, once Idempotency) (first Notice, found bool, err error)
 	// Notices returns the newest notices below a seq, at most limit, without those retracted, newest first.
 	Notices(ctx context.Context, before int64, limit int) ([]Stored, error)
-	// NoticeByID returns a notice with its rooms; found is false for an unknown or retracted one.
-	NoticeByID(ctx context.Context, id string) (notice Addressed, found bool, err error)
-	// RetractNotice takes a notice out of every inbox; done is false for an unknown or already retracted one.
-	RetractNotice(ctx context.Context, id string, at int64) (done bool, err error)
-	// Inbox returns a reader's unread notices that have not expired at now (Unix milliseconds), oldest first and at
-	// most limit of them, after the notice with id after (or from the start, for ""), and how many there are in all. It
-	// fails with ErrNoSuchNotice where after is the id of no notice, retracted ones included.
-	Inbox(ctx context.Context, reader Reader, now int64, after string, limit int) (notices []Notice, unread int, err error)
+	// NoticeByID returns a notice; found is false for an unknown or retracted one.
+	NoticeByID(ctx context.Context, id string) (notice Notice, found bool, err error)
+	// Inbox returns a page of a reader's unread notices, oldest first, and how many there are in all. It fails with
+	// ErrNoSuchNotice where asked.After is the id of no notice, retracted ones included.
+	Inbox(ctx context.Context, asked InboxPage) (notices []Notice, unread int, err error)
 	// MarkNoticesRead moves the reader's mark over those of the notices that are addressed to them, and returns how
 	// many were and how many stay unread. It changes nothing and fails with ErrTooFarAhead where the mark would list
 	// more than MaxReadAhead.

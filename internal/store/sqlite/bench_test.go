@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 	"testing"
 
@@ -85,7 +86,7 @@ func BenchmarkInbox(b *testing.B) {
 					Notice: notices.Notice{ID: ids[i], Title: "Road closed", Body: "Take the bridge"},
 					Rooms:  []roles.Room{reader.Rooms[i%4]},
 				}
-				if _, _, err := store.Notices.CreateNotice(b.Context(), notice, notices.Idempotency{}); err != nil {
+				if _, err := store.Notices.Apply(b.Context(), []notices.Change{{Create: &notice}}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -93,8 +94,9 @@ func BenchmarkInbox(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
+			page := notices.InboxPage{Reader: reader, AsOf: math.MaxInt64, Limit: sent}
 			for b.Loop() {
-				found, _, err := store.Notices.Inbox(b.Context(), reader, 0, "", sent)
+				found, _, err := store.Notices.Inbox(b.Context(), page)
 				if err != nil || len(found) != unread {
 					b.Fatalf("%d notices, error %v", len(found), err)
 				}

@@ -14,9 +14,9 @@ import (
 
 // Inbox implements notices.Store.
 func (s *Store) Inbox(
-	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
+	ctx context.Context, asked notices.InboxPage,
 ) (found []notices.Notice, unread int, err error) {
-	found, unread, err = s.inbox(ctx, reader, now, after, limit)
+	found, unread, err = s.inbox(ctx, asked)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read inbox: %w", err)
 	}
@@ -24,15 +24,15 @@ func (s *Store) Inbox(
 }
 
 func (s *Store) inbox(
-	ctx context.Context, reader notices.Reader, now int64, after string, limit int,
+	ctx context.Context, asked notices.InboxPage,
 ) (found []notices.Notice, unread int, err error) {
-	rooms, err := sqlite.List(reader.Rooms)
+	rooms, err := sqlite.List(asked.Reader.Rooms)
 	if err != nil {
 		return nil, 0, err
 	}
 	start := int64(0)
-	if after != "" {
-		start, err = sqlite.ReadOne(ctx, s.db, s.sql.selectNoticeSeq, sqlite.ScanOne[int64], after)
+	if asked.After != "" {
+		start, err = sqlite.ReadOne(ctx, s.db, s.sql.selectNoticeSeq, sqlite.ScanOne[int64], asked.After)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return nil, 0, notices.ErrNoSuchNotice
@@ -43,12 +43,12 @@ func (s *Store) inbox(
 	found, err = sqlite.ReadAll(ctx, s.db, s.sql.selectInbox, func(row sqlite.Scanner) (notices.Notice, error) {
 		stored, err := scanNotice(row, &unread)
 		return stored.Notice, err
-	}, rooms, now, reader.UserID, start, max(limit, 0))
-	if err != nil || len(found) > 0 || start == 0 && limit > 0 {
+	}, rooms, asked.Now, asked.Reader.UserID, asked.AsOf, start, max(asked.Limit, 0))
+	if err != nil || len(found) > 0 || start == 0 && asked.Limit > 0 {
 		return found, unread, err
 	}
 	// There are none on this page to bring the count with them; there may be some before it.
-	unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countInboxBeside, sqlite.ScanOne[int], rooms, now, reader.UserID)
+	unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countInboxBeside, sqlite.ScanOne[int], rooms, asked.Now, asked.Reader.UserID, asked.AsOf)
 	return found, unread, err
 }
 

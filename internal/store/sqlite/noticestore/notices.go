@@ -12,61 +12,102 @@ import (
 	"rolecall/internal/store/sqlite"
 )
 
-// CreateNotice implements notices.Store.
-func (s *Store) CreateNotice(
-	ctx context.Context, notice notices.Addressed, once notices.Idempotency,
-) (stored notices.Notice, replayed bool, err error) {
-	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if once.Key != "" {
-			if stored, replayed, err = s.replayNotice(ctx, tx, once); err != nil || replayed {
+// Apply implements notices.Store.
+func (s *Store) Apply(ctx context.Context, changes []notices.Change) ([]notices.Changed, error) {
+	changed := make([]notices.Changed, len(changes))
+	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		for i := range changes {
+			if changes[i].Create != nil {
+				changed[i], err = s.create(ctx, tx, *changes[i].Create, changes[i].Once)
+			} else {
+				changed[i], err = s.retract(ctx, tx, changes[i].Retract, changes[i].At)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		seq, err := s.insertNotice(ctx, tx, notice)
-		if err != nil {
-			return err
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change notices: %w", err)
+	}
+	return changed, nil
+}
+
+func (s *Store) create(
+	ctx context.Context, tx *sql.Tx, notice notices.Addressed, once notices.Idempotency,
+) (notices.Changed, error) {
+	if once.Key != "" {
+		row := tx.StmtContext(ctx, s.sql.selectReplayed).QueryRowContext(ctx, once.UserID, once.Key, once.Since)
+		first, replayed, err := scanReplayed(row, once)
+		switch {
+		case errors.Is(err, notices.ErrKeyReused):
+			return notices.Changed{Err: notices.ErrKeyReused}, nil // an error would undo the others' changes
+		case err != nil || replayed:
+			return notices.Changed{Notice: first, Replayed: replayed}, err
 		}
-		stored = notice.Notice
-		return s.rememberKey(ctx, tx, once, seq, notice.CreatedAt)
-	})
-	if err != nil {
-		return notices.Notice{}, false, fmt.Errorf("create notice: %w", err)
 	}
-	return stored, replayed, nil
+	seq, err := s.insertNotice(ctx, tx, notice)
+	if err != nil {
+		return notices.Changed{}, err
+	}
+	return notices.Changed{Seq: seq, Notice: notice.Notice}, s.rememberKey(ctx, tx, once, seq, notice.CreatedAt)
 }
 
-// ReplayNotice implements notices.Store.
-func (s *Store) ReplayNotice(ctx context.Context, once notices.Idempotency) (first notices.Notice, found bool, err error) {
-	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		first, found, err = s.replayNotice(ctx, tx, once)
-		return err
-	})
-	if err != nil {
-		return notices.Notice{}, false, fmt.Errorf("replay notice: %w", err)
-	}
-	return first, found, nil
-}
-
-// replayNotice returns what was first asked for under a key, retracted since or not.
-func (s *Store) replayNotice(
-	ctx context.Context, tx *sql.Tx, once notices.Idempotency,
-) (first notices.Notice, found bool, err error) {
+// scanReplayed reads what was first asked for under a key, retracted since or not.
+func scanReplayed(row sqlite.Scanner, once notices.Idempotency) (first notices.Notice, found bool, err error) {
 	var digest string
-	var seq int64
-	err = tx.StmtContext(ctx, s.sql.selectKey).QueryRowContext(ctx, once.UserID, once.Key, once.Since).Scan(&digest, &seq)
+	stored, err := scanNotice(row, &digest)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return notices.Notice{}, false, nil
 	case err != nil:
-		return notices.Notice{}, false, fmt.Errorf("find idempotency key: %w", err)
+		return notices.Notice{}, false, fmt.Errorf("find first notice: %w", err)
 	case digest != once.Digest:
 		return notices.Notice{}, false, notices.ErrKeyReused
 	}
-	stored, err := scanNotice(tx.StmtContext(ctx, s.sql.selectNotice).QueryRowContext(ctx, seq))
-	if err != nil {
-		return notices.Notice{}, false, fmt.Errorf("find first notice: %w", err)
-	}
 	return stored.Notice, true, nil
+}
+
+func (s *Store) retract(ctx context.Context, tx *sql.Tx, id string, at int64) (notices.Changed, error) {
+	var notice, seq int64
+	err := tx.StmtContext(ctx, s.sql.retractNotice).QueryRowContext(ctx, at, id).Scan(&notice, &seq)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notices.Changed{Err: notices.ErrNoSuchNotice}, nil
+	case err != nil:
+		return notices.Changed{}, fmt.Errorf("retract notice: %w", err)
+	}
+	if _, err := tx.StmtContext(ctx, s.sql.updateLastSeq).ExecContext(ctx, seq); err != nil {
+		return notices.Changed{}, fmt.Errorf("save last seq: %w", err)
+	}
+	rows, err := tx.StmtContext(ctx, s.sql.selectNoticeRooms).QueryContext(ctx, notice)
+	rooms, err := sqlite.Collect(rows, err, sqlite.ScanOne[roles.Room])
+	if err != nil {
+		return notices.Changed{}, fmt.Errorf("read audience: %w", err)
+	}
+	return notices.Changed{Seq: seq, Rooms: rooms}, nil
+}
+
+// LastChange implements notices.Store.
+func (s *Store) LastChange(ctx context.Context) (int64, error) {
+	seq, err := sqlite.ReadOne(ctx, s.db, s.sql.selectLastSeq, sqlite.ScanOne[int64])
+	if err != nil {
+		return 0, fmt.Errorf("find last change of notices: %w", err)
+	}
+	return seq, nil
+}
+
+// ReplayNotice implements notices.Store.
+func (s *Store) ReplayNotice(ctx context.Context, once notices.Idempotency) (first notices.Notice, found bool, err error) {
+	_, err = sqlite.ReadOne(ctx, s.db, s.sql.selectReplayedBeside, func(row sqlite.Scanner) (none struct{}, err error) {
+		first, found, err = scanReplayed(row, once)
+		return none, err
+	}, once.UserID, once.Key, once.Since)
+	if err != nil {
+		return notices.Notice{}, false, fmt.Errorf("replay notice: %w", err)
+	}
+	return first, found, nil
 }
 
 func (s *Store) insertNotice(ctx context.Context, tx *sql.Tx, n notices.Addressed) (seq int64, err error) {
@@ -121,33 +162,16 @@ func (s *Store) Notices(ctx context.Context, before int64, limit int) ([]notices
 	return found, nil
 }
 
-// NoticeByID implements notices.Store. The rooms are in the order of their names.
-func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Addressed, bool, error) {
+// NoticeByID implements notices.Store.
+func (s *Store) NoticeByID(ctx context.Context, id string) (notices.Notice, bool, error) {
 	stored, err := sqlite.ReadOne(ctx, s.db, s.sql.selectNoticeByID, scanStored, id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return notices.Addressed{}, false, nil
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return notices.Notice{}, false, nil
+	case err != nil:
+		return notices.Notice{}, false, fmt.Errorf("find notice: %w", err)
 	}
-	found := notices.Addressed{Notice: stored.Notice}
-	if err == nil {
-		found.Rooms, err = sqlite.ReadAll(ctx, s.db, s.sql.selectNoticeRooms, sqlite.ScanOne[roles.Room], stored.Seq)
-	}
-	if err != nil {
-		return notices.Addressed{}, false, fmt.Errorf("find notice: %w", err)
-	}
-	return found, true, nil
-}
-
-// RetractNotice implements notices.Store.
-func (s *Store) RetractNotice(ctx context.Context, id string, at int64) (done bool, err error) {
-	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := sqlite.Affected(tx.StmtContext(ctx, s.sql.retractNotice).ExecContext(ctx, at, id))
-		done = rows > 0
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("retract notice: %w", err)
-	}
-	return done, nil
+	return stored.Notice, true, nil
 }
 
 // scanNotice reads noticeColumns, and what stands behind them into further.
