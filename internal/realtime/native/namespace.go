@@ -44,12 +44,12 @@ func refusalOf(err error) any {
 // deliver sends a packet to the sockets of rooms. It is made only if there are any;
 // nil is no packet.
 func (n *namespace) deliver(to, except []string, packet func() []*engineio.Message) {
-	members := n.rooms.Select(to, except)
-	if len(members) == 0 {
+	many, beside := n.rooms.Select(to, except)
+	if len(many) == 0 && len(beside) == 0 {
 		return
 	}
 	if messages := packet(); messages != nil {
-		n.counters.deliveries.Add(int64(rooms.Deliver(members, messages)))
+		n.counters.deliveries.Add(int64(rooms.Deliver(many, messages) + rooms.Deliver(beside, messages)))
 	}
 }
 

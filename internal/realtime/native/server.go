@@ -126,7 +126,7 @@ func (s *Server) OpenSockets(room string) iter.Seq[realtime.Socket] {
 func (s *Server) socketsIn(room string) iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
 		for _, n := range s.allNamespaces() {
-			for _, member := range n.rooms.Select([]string{room}, nil) {
+			for _, member := range n.rooms.Members(room) {
 				if socket, ok := member.Outlet.(*Socket); ok && !yield(socket) {
 					return
 				}

@@ -164,20 +164,25 @@ func (t *Table) Count(names ...string) int {
 	return count
 }
 
-// Select lists each socket which stands in any of the rooms and in none of those
-// excepted, once. The list must not be changed.
-func (t *Table) Select(names, except []string) []*Member {
+// Members lists the sockets in a room. The list must not be changed.
+func (t *Table) Members(name string) []*Member {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(names) == 1 && len(except) == 0 {
-		r := t.rooms[names[0]]
-		if r == nil {
-			return nil
+	if r := t.rooms[name]; r != nil {
+		return r.list()
+	}
+	return nil
+}
+
+// Select lists each socket which stands in any of the rooms and in none of those
+// excepted, once, in two lists: many, and those beside them. They must not be changed.
+func (t *Table) Select(names, except []string) (many, beside []*Member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(except) == 0 {
+		if largest := t.dominant(names); largest != nil {
+			return largest.list(), t.besideLocked(largest, names)
 		}
-		if r.snapshot == nil {
-			r.snapshot = slices.Clone(r.members)
-		}
-		return r.snapshot
 	}
 	t.selection++
 	for _, name := range except {
@@ -187,21 +192,74 @@ func (t *Table) Select(names, except []string) []*Member {
 			}
 		}
 	}
-	var selected []*Member
 	for _, name := range names {
 		r := t.rooms[name]
 		if r == nil {
 			continue
 		}
-		selected = slices.Grow(selected, len(r.members))
+		many = slices.Grow(many, len(r.members))
 		for _, m := range r.members {
 			if m.mark != t.selection {
 				m.mark = t.selection
-				selected = append(selected, m)
+				many = append(many, m)
 			}
 		}
 	}
-	return selected
+	return many, nil
+}
+
+// dominant is the one of the rooms that is so much larger than all others that it
+// pays to look only at these; nil where none is.
+func (t *Table) dominant(names []string) *room {
+	var largest *room
+	others := 0
+	for _, name := range names {
+		r := t.rooms[name]
+		switch {
+		case r == nil || r == largest:
+		case largest == nil:
+			largest = r
+		case len(r.members) > len(largest.members):
+			others += len(largest.members)
+			largest = r
+		default:
+			others += len(r.members)
+		}
+	}
+	if largest == nil || others > len(largest.members)/8 {
+		return nil
+	}
+	return largest
+}
+
+// besideLocked lists who stands in any of the rooms but not in this one.
+func (t *Table) besideLocked(this *room, names []string) (beside []*Member) {
+	t.selection++
+	for _, name := range names {
+		r := t.rooms[name]
+		if r == nil || r == this {
+			continue
+		}
+		for _, m := range r.members {
+			if m.mark != t.selection && !m.standsIn(this) {
+				m.mark = t.selection
+				beside = append(beside, m)
+			}
+		}
+	}
+	return beside
+}
+
+// list is the room's members as a list that is never changed.
+func (r *room) list() []*Member {
+	if r.snapshot == nil {
+		r.snapshot = slices.Clone(r.members)
+	}
+	return r.snapshot
+}
+
+func (m *Member) standsIn(r *room) bool {
+	return slices.ContainsFunc(m.memberships, func(in membership) bool { return in.room == r })
 }
 
 // Size is the number of rooms, and of the places that sockets have in them.

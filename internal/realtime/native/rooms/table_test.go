@@ -92,6 +92,11 @@ func (m *tableModel) leaveAll(t *rapid.T) {
 	}
 }
 
+// selected is all that a table selects.
+func selected(table *rooms.Table, to []string, except ...string) []*rooms.Member {
+	return slices.Concat(table.Select(to, except))
+}
+
 func (m *tableModel) compareSelect(t *rapid.T) {
 	m.expectSelected(t, drawRooms(t, "to"), drawRooms(t, "except"))
 }
@@ -103,7 +108,7 @@ func (m *tableModel) expectSelected(t *rapid.T, to, except []string) {
 			want = append(want, id)
 		}
 	}
-	for _, member := range m.table.Select(to, except) {
+	for _, member := range selected(&m.table, to, except...) {
 		got = append(got, m.number[member])
 	}
 	slices.Sort(got)
@@ -160,7 +165,7 @@ func TestReconnectRace(t *testing.T) {
 		both.Go(func() { table.LeaveAll(&old) })
 		both.Go(func() { table.Join(&next, "user:1") })
 		both.Wait()
-		if got := table.Select([]string{"user:1"}, nil); len(got) != 1 || got[0] != &next {
+		if got := selected(&table, []string{"user:1"}); len(got) != 1 || got[0] != &next {
 			t.Fatalf("round %d: %v stand in the room", i, got)
 		}
 		table.LeaveAll(&next)
@@ -171,7 +176,7 @@ func TestSnapshotOutlivesChanges(t *testing.T) {
 	var table rooms.Table
 	var a, b rooms.Member
 	table.Join(&a, "room")
-	before := table.Select([]string{"room"}, nil)
+	before, _ := table.Select([]string{"room"}, nil)
 	table.Join(&b, "room")
 	table.LeaveAll(&a)
 	if len(before) != 1 || before[0] != &a {
@@ -196,12 +201,71 @@ func TestLargeDelivery(t *testing.T) {
 		members[i].Outlet = &outlets[i]
 		table.Join(&members[i], "room")
 	}
-	if n := rooms.Deliver(table.Select([]string{"room"}, nil), nil); n != len(outlets) {
+	if n := rooms.Deliver(selected(&table, []string{"room"}), nil); n != len(outlets) {
 		t.Errorf("%d deliveries", n)
 	}
 	for i := range outlets {
 		if n := outlets[i].delivered.Load(); n != 1 {
 			t.Fatalf("socket %d was given it %d times", i, n)
 		}
+	}
+}
+
+// TestFewBesideMany: of rooms one of which is far larger, each socket is listed once, wherever else it stands.
+func TestFewBesideMany(t *testing.T) {
+	var table rooms.Table
+	many := make([]rooms.Member, 100)
+	for i := range many {
+		table.Join(&many[i], "room")
+	}
+	var outside, both rooms.Member
+	table.Join(&outside, "user:1", "user:2")
+	table.Join(&both, "room", "user:1")
+	for _, test := range []struct {
+		to   []string
+		want int
+	}{
+		{[]string{"room"}, 101},
+		{[]string{"room", "user:1"}, 102},
+		{[]string{"user:2", "user:1", "room", "room", "nobody"}, 102},
+		{[]string{"user:2", "room"}, 102},
+		{[]string{"nobody", "nowhere"}, 0},
+	} {
+		seen := map[*rooms.Member]bool{}
+		for _, member := range selected(&table, test.to) {
+			if seen[member] {
+				t.Fatalf("%v: a socket is listed twice", test.to)
+			}
+			seen[member] = true
+		}
+		if len(seen) != test.want {
+			t.Errorf("%v: %d sockets, want %d", test.to, len(seen), test.want)
+		}
+	}
+	if got := len(selected(&table, []string{"room"})); got != 101 {
+		t.Errorf("the room's own list has %d now", got)
+	}
+}
+
+// BenchmarkSelect lists a room of 1,000 and the sockets of a user who says something in it.
+func BenchmarkSelect(b *testing.B) {
+	for name, joined := range map[string]bool{"the user stands in it": true, "the user does not": false} {
+		b.Run(name, func(b *testing.B) {
+			var table rooms.Table
+			members := make([]rooms.Member, 1000)
+			for i := range members {
+				table.Join(&members[i], "room", "user:x", "role:x", "company:x")
+				table.Leave(&members[i], "user:x")
+			}
+			var user rooms.Member
+			table.Join(&user, "user:1")
+			if joined {
+				table.Join(&user, "room")
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				table.Select([]string{"room", "user:1"}, nil)
+			}
+		})
 	}
 }
