@@ -97,6 +97,19 @@ test("a message typed by one is read by the other, markup and all", async () => 
   assert.deepEqual([...vendor.problems, ...provider.problems], []);
 });
 
+test("a message from somebody new is shown with their name", async () => {
+  const provider = await open("provider");
+  await provider.page.waitForFunction(() => document.getElementById("connection").dataset.state === "connected");
+  const vendor = await open("vendor");
+  await converse(vendor.page, "Paul");
+  const text = `hello ${Date.now()}`;
+  await vendor.page.locator("#composer-text").fill(text);
+  await vendor.page.locator("#composer-text").press("Enter");
+  if (await provider.page.locator(".tabs").isVisible()) await provider.page.locator('.tabs [data-view="chat"]').click();
+  await provider.page.locator("#talks-list button").filter({ hasText: text }).filter({ hasText: "Vera" }).waitFor();
+  assert.deepEqual([...vendor.problems, ...provider.problems], []);
+});
+
 test("a notice sent by the admin is heard by a driver", async () => {
   const driver = await open("driver");
   await driver.page.waitForFunction(() => document.getElementById("connection").dataset.state === "connected");

@@ -14,7 +14,7 @@ const seqs = (messages) => messages.map((message) => message.seq);
 test('joining, hearing who comes, and leaving', async () => {
   const [ada, ben] = [person('vendor'), person('provider')];
   const first = await server.connect(ada);
-  assert.deepEqual(await accepted(first, 'room:join', 'harbour'), { status: 'ok', roomId: 'harbour', lastSeq: 0 });
+  assert.deepEqual(await accepted(first, 'room:join', 'harbour'), { status: 'ok', roomId: 'harbour', kind: 'open', lastSeq: 0 });
   assert.deepEqual(await nextEvent(first, 'room:history'), { roomId: 'harbour', messages: [], hasMore: false });
 
   const [tab, otherTab] = [await server.connect(ben), await server.connect(ben, { transports: ['polling'] })];
@@ -114,8 +114,8 @@ test('a direct message reaches two tabs and a phone, and nobody else', async () 
 
   const turned = `dm:${[ada.userId, ben.userId].sort().reverse().join(':')}`;
   for (const id of [roomId, turned]) {
-    const { roomId: joined, members } = await accepted(sender, 'room:join', id);
-    assert.deepEqual([joined, members], [roomId, [ada.userId, ben.userId].sort()]);
+    const { roomId: joined, kind, peer, members } = await accepted(sender, 'room:join', id);
+    assert.deepEqual([joined, kind, peer, members], [roomId, 'direct', ada.userId, [ada.userId, ben.userId].sort()]);
   }
   await accepted(sender, 'chat:message', { roomId, text: 'joined as well' });
   await Promise.all([sender, ...mine].map(settle));

@@ -41,7 +41,10 @@ type Entry struct {
 
 // Entered is the outcome of Join.
 type Entered struct {
-	Room roles.ChatRoom `json:"roomId"`
+	Room roles.ChatRoom     `json:"roomId"`
+	Kind roles.ChatRoomKind `json:"kind"`
+	// Peer is whom the caller talks to in a direct room.
+	Peer string `json:"peer,omitempty"`
 	// LastSeq is the newest seq of the room at the moment of joining; every later message is heard live.
 	LastSeq int64    `json:"lastSeq"`
 	Members []string `json:"members,omitempty"`
@@ -85,7 +88,8 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 			return Entered{}, err
 		}
 	}
-	return Entered{Room: talk.room, LastSeq: lastSeq, Members: talk.members}, nil
+	peer, _ := talk.room.Peer(who.UserID)
+	return Entered{Room: talk.room, Kind: talk.room.Kind(), Peer: peer, LastSeq: lastSeq, Members: talk.members}, nil
 }
 
 // tellJoined tells an open room who has come, unless the socket has gone meanwhile and so joins nothing.

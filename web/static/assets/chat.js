@@ -1,7 +1,7 @@
 // Chat without its looks: conversations kept in step with the server, and messages sent exactly once.
 
 import { wait, randomId } from './dom.js';
-import { Conversation, peerOf } from './conversation.js';
+import { Conversation } from './conversation.js';
 
 const historyPage = 50;
 const typingShownMs = 6000;
@@ -34,7 +34,23 @@ export class Chat {
 
   onChange(listener) { this.#changed = listener; }
 
-  /** Opens a room: joins it, or shows it at once if it is joined. */
+  /** Joins a room and returns its conversation, whose id is the one that the server knows it by; nothing if it may not be. */
+  async enter(roomId) {
+    try {
+      const ack = await this.#connection.call('room:join', { roomId, limit: historyPage });
+      const talk = this.#talk(ack.roomId);
+      this.#noteJoined(talk, ack);
+      return talk;
+    } catch (error) {
+      this.#onProblem(error.message);
+      return undefined;
+    }
+  }
+
+  /** The conversation with a person, if there is one yet. */
+  with(userId) { return [...this.conversations.values()].find(({ peer }) => peer === userId); }
+
+  /** Shows a conversation, and joins its room if it is not joined. */
   open(roomId) {
     const talk = this.#talk(roomId);
     talk.wanted = true;
@@ -117,11 +133,7 @@ export class Chat {
   async #join(talk) {
     const request = talk.lastSeq ? { roomId: talk.id, after: talk.lastSeq, limit: historyPage } : { roomId: talk.id, limit: historyPage };
     try {
-      const { lastSeq } = await this.#connection.call('room:join', request);
-      talk.joined = true;
-      talk.newestKnown = Math.max(talk.newestKnown, lastSeq ?? 0);
-      this.#fillGaps(talk);
-      this.#deliver(talk);
+      this.#noteJoined(talk, await this.#connection.call('room:join', request));
     } catch (error) {
       if (error.code === 'offline') return; // the next connection joins again
       if (error.code === 'rate_limited' || error.code === 'unavailable') {
@@ -129,9 +141,26 @@ export class Chat {
         if (this.#connection.connected && !talk.joined) await this.#join(talk);
         return;
       }
+      if (!talk.wanted) return; // nobody has asked for it
       this.#onProblem(error.message);
       this.#drop(talk);
     }
+  }
+
+  /** Asks what kind of room has been heard of. */
+  async #identify(talk) {
+    if (talk.identifying) return;
+    talk.identifying = true;
+    await this.#join(talk);
+    talk.identifying = false;
+  }
+
+  #noteJoined(talk, { kind, peer, lastSeq }) {
+    Object.assign(talk, { kind, peer, joined: true });
+    talk.newestKnown = Math.max(talk.newestKnown, lastSeq);
+    this.#fillGaps(talk);
+    this.#deliver(talk);
+    this.#changed();
   }
 
   #receive(message) {
@@ -143,7 +172,8 @@ export class Chat {
     this.#noteReaders(talk, [message]);
     talk.trim();
     if (!mine) talk.unread += 1;
-    this.#fillGaps(talk);
+    if (talk.kind) this.#fillGaps(talk);
+    else this.#identify(talk);
     this.seen();
     this.#countUnread();
     this.#changed();
@@ -256,6 +286,5 @@ const nextOf = (talk) => talk.pending.find(({ problem }) => !problem);
 
 /** The name of a conversation for a person: the other's name, or the room's id. */
 export function titleOf(talk, people) {
-  const peer = peerOf(talk.id, people.me.userId);
-  return peer === undefined ? talk.id : people.nameOf(peer);
+  return talk.peer === undefined ? talk.id : people.nameOf(talk.peer);
 }

@@ -2,7 +2,6 @@
 
 import { byId, make, setText, arrange, showBadge, oncePerFrame, clock, day, age } from './dom.js';
 import { titleOf } from './chat.js';
-import { directRoom, peerOf, isRoomId } from './conversation.js';
 import { moveAlongRows } from './fleet.js';
 
 const longestText = 5000; // characters (code points), as the server counts them
@@ -33,7 +32,16 @@ export class ChatView {
     this.#render();
   }
 
-  openPerson(userId) { this.open(directRoom(this.#people.me.userId, userId)); }
+  openPerson(userId) {
+    const talk = this.#chat.with(userId);
+    if (talk) this.open(talk.id);
+    else this.#openNew(`dm:${this.#people.me.userId}:${userId}`);
+  }
+
+  async #openNew(roomId) {
+    const talk = await this.#chat.enter(roomId);
+    if (talk) this.open(talk.id);
+  }
 
   open(roomId) {
     byId('talks-search').value = '';
@@ -106,12 +114,12 @@ export class ChatView {
     const talks = [...this.#chat.conversations.values()]
       .filter((talk) => matches(titleOf(talk, this.#people)))
       .sort((a, b) => (b.messages.at(-1)?.timestamp ?? 0) - (a.messages.at(-1)?.timestamp ?? 0));
-    const peers = new Set(talks.map(({ id }) => peerOf(id, this.#people.me.userId)));
+    const peers = new Set(talks.map(({ peer }) => peer));
     const rows = talks.map((talk) => this.#talkRow(talk));
     const isPerson = this.#people.matching(query, 1).some(({ userId, username }) => userId === query || username === query);
-    if (isRoomId(query) && !query.startsWith('dm:') && !isPerson && !talks.some(({ id }) => id === query)) {
+    if (query && !/\s/.test(query) && !isPerson && !talks.some(({ id }) => id === query)) {
       rows.push(row('#', make('strong', {}, `Open room “${query}”`), make('small', { class: 'muted' }, 'Anyone signed in can join'),
-        { onclick: () => this.open(query) }));
+        { onclick: () => this.#openNew(query) }));
     }
     for (const person of this.#people.matching(query, 50)) {
       if (!peers.has(person.userId)) rows.push(this.#personRow(person));
@@ -122,7 +130,7 @@ export class ChatView {
   }
 
   #talkRow(talk) {
-    const peer = peerOf(talk.id, this.#people.me.userId);
+    const { peer } = talk;
     const title = titleOf(talk, this.#people);
     const last = talk.messages.at(-1);
     const preview = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${last.text.slice(0, 120)}` : 'No message yet';
@@ -159,7 +167,7 @@ export class ChatView {
     const atEnd = switched || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
     if (switched) this.#nodes.clear();
     this.#shown = talk;
-    const peer = peerOf(talk.id, this.#people.me.userId);
+    const { peer } = talk;
     setText(byId('thread-title'), titleOf(talk, this.#people));
     setText(byId('thread-note'), peer ? this.#presence(peer) : 'Room');
     byId('thread-leave').hidden = Boolean(peer);

@@ -2,18 +2,9 @@
 
 const keepAtMost = 1000; // messages held; beyond it the oldest half is let go and can be fetched again
 
-/** The room id of two people: their user ids in byte order (ids are ASCII, so string order is byte order). */
-export const directRoom = (a, b) => `dm:${a < b ? a : b}:${a < b ? b : a}`;
-
-/** The other person of a direct room, or undefined for any other room. */
-export function peerOf(roomId, userId) {
-  const [kind, ...ids] = roomId.split(':');
-  return kind === 'dm' ? ids.find((id) => id !== userId) ?? userId : undefined;
-}
-
-export const isRoomId = (id) => /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(id);
-
 export class Conversation {
+  kind; // 'direct', 'group' or 'open', as the server says when the room is joined
+  peer; // the other person's id, in a direct room
   messages = []; // by rising seq, each seq once
   pending = []; // { clientId, text, at, arrived?, problem? } in the order written
   typing = new Map(); // userId → { username, until }
