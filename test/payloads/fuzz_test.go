@@ -33,7 +33,7 @@ func seeds() []string {
 // FuzzPayloads decodes anything into every type: what is taken was strict JSON, and encodes, by the exact names of the
 // contract, to the same value.
 func FuzzPayloads(f *testing.F) {
-	for _, seed := range seeds() {
+	for _, seed := range append(seeds(), examples(f)...) {
 		f.Add([]byte(seed))
 	}
 	decoder, all := newDecoder(f), types(f)
@@ -46,10 +46,10 @@ func FuzzPayloads(f *testing.F) {
 
 // TestSeedsAreTaken: a type that takes none of the seeds is not tried by them.
 func TestSeedsAreTaken(t *testing.T) {
-	decoder := newDecoder(t)
+	decoder, all := newDecoder(t), append(seeds(), examples(t)...)
 	for _, kind := range types(t) {
 		taken := 0
-		for _, seed := range seeds() {
+		for _, seed := range all {
 			if hold(t, decoder, kind, []byte(seed)) {
 				taken++
 			}

@@ -62,6 +62,17 @@ func routes(t testing.TB) map[string]reflect.Type {
 	return types
 }
 
+// examples lists what the contract shows as payloads of the events.
+func examples(t testing.TB) []string {
+	t.Helper()
+	contract := contracttest.NewExamples(t)
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(events(t))) {
+		all = append(all, string(contract.Event(name)))
+	}
+	return all
+}
+
 // types lists the types of both doors, each once.
 func types(t testing.TB) []reflect.Type {
 	t.Helper()
