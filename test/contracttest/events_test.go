@@ -124,7 +124,7 @@ func TestCheckRequestPayload(t *testing.T) {
 		{"one read", "system:read", `{"id":"n1"}`, true},
 		{"one and many read", "system:read", `{"id":"n1","ids":["n2"]}`, false},
 		{"connect", "connect", `{"token":"a.b.c"}`, true},
-		{"unknown event", "tracking:duty", `{"onDuty":true}`, false},
+		{"unknown event", "no:such", `{"onDuty":true}`, false},
 		{"a server's event that clients never send", "system:notice", notice, false},
 	}
 	for _, test := range tests {
