@@ -308,7 +308,7 @@ func TestBodyDeadline(t *testing.T) {
 	defer stop.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), socketstest.Deadline)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/items", body)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/items", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,9 +360,9 @@ func TestRoutes(t *testing.T) {
 	rest.On(router, "GET /rooms/{room}", access.Anyone(limit.Read), echo[item])
 	rest.On(router, "POST /items", access.Needs(limit.Other, roles.Broadcast), echo[item])
 	got := router.Routes()
-	if len(got) != 2 || got[0].Method != "GET" || got[0].Pattern != "/rooms/{room}" || got[0].Rule.Limit() != limit.Read ||
+	if len(got) != 2 || got[0].Method != http.MethodGet || got[0].Pattern != "/rooms/{room}" || got[0].Rule.Limit() != limit.Read ||
 		strings.Join(got[0].Parameters, " ") != "clientId count name open share since" ||
-		got[1].Method != "POST" || len(got[1].Parameters) > 0 || got[1].Rule.Allows(roles.Vendor) {
+		got[1].Method != http.MethodPost || len(got[1].Parameters) > 0 || got[1].Rule.Allows(roles.Vendor) {
 		t.Errorf("routes %+v", got)
 	}
 }
