@@ -337,7 +337,11 @@ func TestNothingWithoutRule(t *testing.T) {
 	t.Parallel()
 	rule := access.Anyone(limit.Other)
 	for name, register := range map[string]func(r *rest.Router){
-		"no rule":         func(r *rest.Router) { rest.On(r, "GET /x", access.Rule{}, echo[item]) },
+		"no rule": func(r *rest.Router) { rest.On(r, "GET /x", access.Rule{}, echo[item]) },
+		"two handlers": func(r *rest.Router) {
+			rest.On(r, "GET /x", rule, echo[item])
+			rest.On(r, "GET /x", rule, echo[item])
+		},
 		"no such member":  func(r *rest.Router) { rest.On(r, "GET /x/{y}", rule, echo[item]) },
 		"no struct":       func(r *rest.Router) { rest.On(r, "GET /x/{y}", rule, echo[[]string]) },
 		"a list to query": func(r *rest.Router) { rest.On(r, "GET /x", rule, echo[struct{ A []string }]) },

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,10 +78,14 @@ func (r *Router) Mount(on chi.Router) {
 // In's members. The header Idempotency-Key is the member clientId. A parameter that In does not know is refused.
 //
 // Out is the document of a 200; see Made and Located about a 201, and call.Nothing about a 204. ctx ends with the
-// request, and when the rule's time is up. On panics where the rule is missing or In cannot be read from a request.
+// request, and when the rule's time is up. On panics where the rule is missing, the route has a
+// handler, or In cannot be read from a request.
 func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx context.Context, who auth.Identity, in In) (Out, error)) {
 	rule.MustBeDeclared(route)
 	method, pattern, _ := strings.Cut(route, " ")
+	if slices.ContainsFunc(r.routes, func(other Route) bool { return other.Method == method && other.Pattern == pattern }) {
+		panic("rest: " + route + " has two handlers")
+	}
 	if _, attachable := any(new(In)).(call.Attachable); attachable {
 		panic("rest: " + route + " takes binary data, which JSON has no place for")
 	}

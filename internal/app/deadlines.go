@@ -13,8 +13,9 @@ const (
 	answerTimeout = time.Minute
 )
 
-// withDeadlines lets no request hold its connection by a body that never ends or an answer that is never read. The
-// server's own time-outs cannot do this: they would end long polls as well, whose time the Socket.IO server keeps.
+// withDeadlines lets no request hold its connection by a body that never ends or an answer that is never read. A REST
+// route puts deadlines of its own in their place. The server's own time-outs cannot do this: they would end long polls as
+// well, whose time the Socket.IO server keeps.
 func withDeadlines(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection := http.NewResponseController(w)

@@ -7,7 +7,7 @@ import (
 	"rolecall/internal/realtime/native/engineio"
 )
 
-// The life of a socket: establish, admit, handle (see event.go) and end. Handler is
+// The life of a socket: establish, open, handle (see event.go) and end. Handler is
 // called from here alone.
 
 // establish authenticates the socket, answers CONNECT and tells the handler.
@@ -20,7 +20,7 @@ func (c *Socket) establish(auth json.RawMessage) {
 		c.gone()
 		return
 	}
-	if !c.admit() {
+	if !c.open() {
 		c.gone()
 		return
 	}
@@ -29,10 +29,10 @@ func (c *Socket) establish(auth json.RawMessage) {
 	c.namespace.handler.Connected(c)
 }
 
-// admit answers CONNECT, sends what has been held behind the answer, and makes the
+// open answers CONNECT, sends what has been held behind the answer, and makes the
 // socket busy with Handler.Connected. It reports false when the socket has ended
 // before.
-func (c *Socket) admit() bool {
+func (c *Socket) open() bool {
 	c.mu.Lock()
 	if c.hasEnded() {
 		c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *Socket) gone() {
 	c.namespace.server.handlers.End()
 }
 
-// finish frees a socket that admit or startEvent has made busy.
+// finish frees a socket that open or startEvent has made busy.
 func (c *Socket) finish() {
 	c.mu.Lock()
 	c.busy = false
