@@ -83,17 +83,7 @@ func (s *seen) writeInTime(ctx context.Context) {
 func (s *seen) write(ctx context.Context) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.mu.Lock()
-	batch, dropped := s.unsaved, s.dropped
-	s.dropped = 0
-	if s.due != nil {
-		s.due.Stop()
-		s.due = nil
-	}
-	if len(batch) > 0 {
-		s.unsaved = make(map[string]User)
-	}
-	s.mu.Unlock()
+	batch, dropped := s.take()
 	if len(batch) == 0 {
 		return
 	}
@@ -104,6 +94,22 @@ func (s *seen) write(ctx context.Context) {
 		s.log.ErrorContext(ctx, "people not saved", "people", len(batch), "error", err)
 		s.keep(batch)
 	}
+}
+
+// take hands over what is unsaved.
+func (s *seen) take() (batch map[string]User, dropped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.due != nil {
+		s.due.Stop()
+		s.due = nil
+	}
+	if len(s.unsaved) == 0 {
+		return nil, 0
+	}
+	batch, dropped = s.unsaved, s.dropped
+	s.unsaved, s.dropped = make(map[string]User), 0
+	return batch, dropped
 }
 
 // keep puts back what could not be written and has not been replaced, as much as may wait.
@@ -122,6 +128,11 @@ func (s *seen) keep(batch map[string]User) {
 func (s *seen) users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error) {
 	s.writeInTime(ctx)
 	return s.store.Users(ctx, query, after, limit)
+}
+
+// stored looks people up as they were written last: a greeting is to cost no write.
+func (s *seen) stored(ctx context.Context, userIDs []string) ([]User, error) {
+	return s.store.Users(ctx, UserQuery{IDs: userIDs}, "", len(userIDs))
 }
 
 // roleOf returns a person's role; known is false for someone the server has never seen.

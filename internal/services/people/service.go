@@ -166,7 +166,7 @@ func (s *Service) Around(ctx context.Context, who auth.Identity) ([]Person, erro
 	}
 	users, others := s.amongThoseHere(online)
 	if len(others) > 0 { // no ids would be no condition
-		found, err := s.seen.users(ctx, UserQuery{IDs: others}, "", maxListed)
+		found, err := s.seen.stored(ctx, others)
 		if err != nil {
 			return nil, err
 		}
