@@ -36,10 +36,11 @@ is measured.
 | server | what it is |
 |---|---|
 | rolecall | the product: tokens verified, payloads validated, rates limited, everything acked is on disk |
+| rolecall-zishang520 | the same with -engine=zishang520 |
 | engine | the product's realtime layer alone, with the handlers of the references |
 | node | Socket.IO 4.8.4 on Node, token verified, rooms joined, events relayed; nothing validated, limited or stored |
 | bun | the same handlers on Bun with @socket.io/bun-engine 0.1.2 |
-| zishang520 | the same handlers in Go on zishang520/socket.io v3.0.5 with its defaults |
+| zishang520 | the same handlers in Go on zishang520/socket.io v3.0.6 with its defaults |
 | hub-queued, hub-direct | a bare WebSocket hub on lxzan/gws 1.8.9: no Socket.IO, no tokens; as cheap as it gets |
 `
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the clients against the built program: the official Socket.IO client, one in Python, and a browser.
+# Runs the clients against the built program: the official Socket.IO client (on both engines), one in Python, and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +33,10 @@ fi
 CONTRACT_LOG=$(mktemp)
 export CONTRACT_LOG
 trap 'rm -f "$CONTRACT_LOG"' EXIT
-node --test --test-timeout=120000 test/node/*.test.mjs
+for engine in native zishang520; do
+    echo "the official client, on the engine $engine"
+    ROLECALL_ENGINE=$engine node --test --test-timeout=120000 test/node/*.test.mjs
+done
 go test -count=1 -v ./test/contractlog
 node --test --test-timeout=120000 test/browser/*.test.mjs
 (cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector

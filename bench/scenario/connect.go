@@ -30,7 +30,7 @@ func connect() Scenario {
 			"begin without waiting any longer. Connects per second of the server's CPU include what it does once the clients are "+
 			"gone. For rolecall a connect is more than for the others: it reads the person's inbox and fleet, stores who came "+
 			"and went, and tells their company.", connects, connects, connectWave),
-		Servers: []target.Name{target.Rolecall, target.Engine, target.Node, target.Bun, target.Zishang520},
+		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.Engine, target.Node, target.Bun, target.Zishang520},
 		workers: 1,
 		columns: []string{"one by one: lost", "p50 ms", "slowest ms", connectRate, "in waves: lost", "p50 ms", "slowest ms", connectRate},
 		run:     runConnect,

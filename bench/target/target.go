@@ -32,6 +32,8 @@ type Name string
 const (
 	// Rolecall is the product as it is.
 	Rolecall Name = "rolecall"
+	// RolecallZishang520 is the product on the engine that is the library of Zishang520.
+	RolecallZishang520 Name = "rolecall-zishang520"
 	// Engine is the product's realtime layer with the references' handlers.
 	Engine Name = "engine"
 	Node   Name = "node"
@@ -44,10 +46,27 @@ const (
 )
 
 // All lists the servers.
-func All() []Name { return []Name{Rolecall, Engine, Node, Bun, Zishang520, HubQueued, HubDirect} }
+func All() []Name {
+	return []Name{Rolecall, RolecallZishang520, Engine, Node, Bun, Zishang520, HubQueued, HubDirect}
+}
 
 // IsHub reports whether clients of the server speak WebSocket alone.
 func (n Name) IsHub() bool { return n == HubQueued || n == HubDirect }
+
+// isProduct reports whether the server is the product, on whichever engine.
+func (n Name) isProduct() bool { return n == Rolecall || n == RolecallZishang520 }
+
+// program is which of the built programs the server is.
+func (n Name) program() Name {
+	switch n {
+	case RolecallZishang520:
+		return Rolecall
+	case HubDirect:
+		return HubQueued
+	default:
+		return n
+	}
+}
 
 // Workshop holds what has been built.
 type Workshop struct {
@@ -61,10 +80,7 @@ func Build(ctx context.Context, root, bin string, servers []Name) (*Workshop, er
 	programs := map[Name]string{Rolecall: "./cmd/server", Engine: "./bench/servers/engine",
 		Zishang520: "./bench/servers/zishang520", HubQueued: "./bench/servers/hub"}
 	for _, name := range servers {
-		switch name {
-		case HubDirect:
-			name = HubQueued // the same program
-			fallthrough
+		switch name = name.program(); name {
 		case Rolecall, Engine, Zishang520, HubQueued:
 			if err := w.run(ctx, root, "go", "build", "-o", filepath.Join(bin, string(name)), programs[name]); err != nil {
 				return nil, err
@@ -114,13 +130,15 @@ func (w *Workshop) command(ctx context.Context, name Name, port, data string) *e
 	case Bun:
 		return exec.CommandContext(ctx, w.BunProgram(), //nolint:gosec // as above
 			filepath.Join(w.root, "bench/servers/bun/server.mjs"))
-	case Rolecall:
-		return exec.CommandContext(ctx, filepath.Join(w.bin, string(Rolecall)), //nolint:gosec // as above
-			"-addr", "127.0.0.1:"+port, "-data-dir", data, "-log-level", "error")
-	case HubDirect:
-		name = HubQueued
 	}
-	return exec.CommandContext(ctx, filepath.Join(w.bin, string(name))) //nolint:gosec // as above
+	var arguments []string
+	if name.isProduct() {
+		arguments = []string{"-addr", "127.0.0.1:" + port, "-data-dir", data, "-log-level", "error"}
+	}
+	if name == RolecallZishang520 {
+		arguments = append(arguments, "-engine", "zishang520")
+	}
+	return exec.CommandContext(ctx, filepath.Join(w.bin, string(name.program())), arguments...) //nolint:gosec // as above
 }
 
 // Server is a running server.
@@ -165,7 +183,7 @@ func (w *Workshop) Start(ctx context.Context, name Name) (*Server, error) {
 
 // environment configures a server. The product's limits are raised out of the way: the references have none.
 func environment(name Name, port string) []string {
-	if name != Rolecall {
+	if !name.isProduct() {
 		mode := "queued"
 		if name == HubDirect {
 			mode = "direct"

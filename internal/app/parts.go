@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime/zishang520"
 	"rolecall/internal/retention"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -105,9 +106,17 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	if p.config.MaxConnectionsPerIP > 0 {
 		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit
 	}
-	p.engine = native.New(o)
+	p.engine = newEngine(p.config.Engine, o)
 	p.bus = local.New(p.engine)
 	return life{drain: p.engine.Drain}, nil
+}
+
+// newEngine is the one place above the port that names who implements it.
+func newEngine(name string, o realtime.Options) realtime.Engine {
+	if name == "zishang520" {
+		return zishang520.New(o)
+	}
+	return native.New(o)
 }
 
 func (p *Program) openTracking(ctx context.Context) (life, error) {

@@ -52,6 +52,9 @@ type Config struct {
 	// MaxSocketsPerUser is how many sockets a user may have open, over all namespaces.
 	MaxSocketsPerUser int `group:"Who may connect:" default:"20" placeholder:"NUMBER" help:"Number of open sockets a user."`
 
+	// Engine names the implementation of realtime.Engine that serves the sockets.
+	Engine string `group:"Server:" enum:"native,zishang520" default:"native" placeholder:"NAME" help:"Socket.IO server: native, or zishang520, the library of that name."`
+
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
 	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
 

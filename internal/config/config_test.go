@@ -82,6 +82,7 @@ func settings() map[string]setting {
 		"rate-failure":           rate(limit.Failure),
 		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
 		"log-level":              {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
+		"engine":                 {"zishang520", "native", "zishang520", "native", func(c config.Config) any { return c.Engine }, nil},
 		"log-format":             {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
 		"demo":                   {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
 		"demo-drivers":           {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
@@ -194,7 +195,7 @@ func TestDefaults(t *testing.T) {
 			limit.Failure:  {Requests: 10, Period: time.Second, Burst: 200},
 		},
 		HandshakesPerIP: limit.Rate{Requests: 100, Period: time.Second, Burst: 1000}, MaxSocketsPerUser: 20,
-		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24,
+		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24, Engine: "native",
 	}
 	got, warnings, err := config.Parse(nil, nil, io.Discard)
 	if err != nil || len(warnings) != 0 {
@@ -292,6 +293,7 @@ func TestBadValues(t *testing.T) {
 		"shutdown-timeout": {"", "0", "0s", "-1s", "20"},
 		"log-level":        {"", "loud", "7"},
 		"log-format":       {"", "JSON", "xml"},
+		"engine":           {"", "Native", "node"},
 		"demo":             {"", "maybe"},
 		"demo-drivers":     {"", "-1", "5001", "1.5", "many"},
 	} {

@@ -65,7 +65,11 @@ func TestStopWithPollingClients(t *testing.T) {
 	if took := time.Since(begin); took > 4*time.Second {
 		t.Errorf("stopped in %s", took)
 	}
-	if got := <-answered; got != "1<nil>" {
+	want := "1<nil>"
+	if harness.Engine() == "zishang520" {
+		want = "6\x1e" + want // has a packet of type noop before the one that closes
+	}
+	if got := <-answered; got != want {
 		t.Errorf("the open poll was answered with %q", got)
 	}
 }
@@ -75,7 +79,7 @@ func TestOneServerAFolder(t *testing.T) {
 	folder := t.TempDir()
 	first := harness.Start(t, func(c *config.Config) { c.DataDir = folder })
 	c := config.Default()
-	c.Addr, c.DataDir = "127.0.0.1:0", folder
+	c.Addr, c.DataDir, c.Engine = "127.0.0.1:0", folder, harness.Engine()
 	log := slog.New(slog.DiscardHandler)
 	if _, err := app.New(t.Context(), c, log); err == nil || !strings.Contains(err.Error(), "in use by another server") {
 		t.Fatalf("a second server: %v", err)

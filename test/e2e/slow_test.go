@@ -111,7 +111,7 @@ func (b *lockedBuffer) String() string {
 func TestStopDoesNotWaitForTheSilent(t *testing.T) {
 	t.Parallel()
 	c := config.Default()
-	c.Addr, c.DataDir, c.JWTSecret = "127.0.0.1:0", t.TempDir(), harness.Secret
+	c.Addr, c.DataDir, c.JWTSecret, c.Engine = "127.0.0.1:0", t.TempDir(), harness.Secret, harness.Engine()
 	var log lockedBuffer
 	program, err := app.New(t.Context(), c, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {

@@ -49,7 +49,7 @@ func Start(t testing.TB, change func(c *config.Config)) *Server {
 	t.Helper()
 	c := config.Default()
 	c.Addr, c.DataDir, c.JWTSecret = "127.0.0.1:0", t.TempDir(), Secret
-	c.HandshakesPerIP = limit.Rate{}
+	c.HandshakesPerIP, c.Engine = limit.Rate{}, Engine()
 	for kind := range c.Rates {
 		c.Rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
 	}

@@ -1,7 +1,7 @@
 // The end of a token: announced, put off by a newer token, and kept to.
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
-import { accepted, assertProblem, heard, nextEvent, nowSeconds, person, renew, settle, startServer } from './helpers.mjs';
+import { after, describe } from 'node:test';
+import { accepted, assertProblem, heard, nextEvent, nowSeconds, person, renew, settle, startServer, test } from './helpers.mjs';
 
 const server = await startServer();
 after(() => server.stop());

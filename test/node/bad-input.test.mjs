@@ -1,9 +1,9 @@
 // Wrong payloads of every kind for every event: each is answered in the contract's words, none closes a connection, and
 // nobody else notices.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, heard, mint, nextEvent, nextEvents, person, settle, startServer, stopAll,
+  NO_LIMITS, accepted, ask, assertFailure, heard, mint, nextEvent, nextEvents, person, settle, startServer, stopAll, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

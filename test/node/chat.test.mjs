@@ -1,8 +1,9 @@
 // Rooms, messages in order, history, direct messages, groups and presence.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer,
+  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle,
+  startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

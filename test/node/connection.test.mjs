@@ -1,9 +1,10 @@
 // Who gets in, by which transport, into which namespace, and what a client goes through when the server goes away.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { Manager } from 'socket.io-client';
 import {
-  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nextOf, nowSeconds, person, renew, settle, startServer,
+  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nextOf, nowSeconds, person, renew, settle,
+  startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

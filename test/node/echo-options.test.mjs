@@ -1,10 +1,10 @@
 // What else the official client can do with a connection, against the Socket.IO server alone: buffers, volatile events,
 // retries, several namespaces, coming back.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { Manager } from 'socket.io-client';
 import { TRANSPORTS, ask, becomes, collect, connected, happens, startEchoServer } from './lib/echo-server.mjs';
-import { within } from './helpers.mjs';
+import { test, within } from './helpers.mjs';
 
 const server = await startEchoServer();
 after(() => server.stop());

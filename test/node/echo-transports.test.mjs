@@ -1,9 +1,10 @@
 // Every transport of the official client against the Socket.IO server alone: events and acks both ways, attachments, and
 // the upgrade in full traffic.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { NodeWebSocket, NodeXHR } from 'socket.io-client';
 import { TRANSPORTS, ask, collect, connected, happens, startEchoServer } from './lib/echo-server.mjs';
+import { test } from './helpers.mjs';
 
 const server = await startEchoServer();
 after(() => server.stop());

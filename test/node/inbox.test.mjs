@@ -1,8 +1,8 @@
 // Notices in the inbox: found by whoever was away, until read, retracted or expired.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { setTimeout as timer } from 'node:timers/promises';
-import { NO_LIMITS, accepted, assertProblem, heard, nextEvent, person, refused, settle, startServer } from './helpers.mjs';
+import { NO_LIMITS, accepted, assertProblem, heard, nextEvent, person, refused, settle, startServer, test } from './helpers.mjs';
 
 // No notice here is addressed to a whole role, which would fill the inboxes of the tests that follow.
 const server = await startServer(NO_LIMITS);

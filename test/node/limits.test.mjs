@@ -1,7 +1,7 @@
 // The default rates: so many events of a kind at once, then no more for a while, per user.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
-import { accepted, ask, assertProblem, person, refused, startServer } from './helpers.mjs';
+import { after } from 'node:test';
+import { accepted, ask, assertProblem, person, refused, startServer, test } from './helpers.mjs';
 
 const server = await startServer();
 after(() => server.stop());

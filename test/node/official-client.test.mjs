@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
-  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, person, refused, settle, startServer, stopAll, within,
+  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, person, refused, settle, startServer, stopAll, test,
+  within,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

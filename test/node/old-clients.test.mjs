@@ -1,13 +1,13 @@
 // Older major versions of the official client: version 2 speaks a protocol that is refused in words, version 3 the one
 // that is served.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import io2 from 'socket.io-client-2';
 import { io as io3 } from 'socket.io-client-3';
 import { WebSocket } from 'ws';
 import { becomes, connected, happens, startEchoServer, TRANSPORTS } from './lib/echo-server.mjs';
 import { record } from './lib/events.mjs';
-import { DEADLINE, NO_LIMITS, nextEvent, person, startServer, stopAll, within } from './helpers.mjs';
+import { DEADLINE, NO_LIMITS, nextEvent, person, startServer, stopAll, test, within } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
 const echo = await startEchoServer();

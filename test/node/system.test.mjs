@@ -1,8 +1,8 @@
 // Notices: who may send them, who hears them, once each.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, assertProblem, heard, nextEvent, person, refused, settle, startServer,
+  NO_LIMITS, accepted, assertProblem, heard, nextEvent, person, refused, settle, startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

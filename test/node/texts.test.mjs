@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { after, test } from 'node:test';
-import { NO_LIMITS, accepted, ask, person, startServer, within } from './helpers.mjs';
+import { after } from 'node:test';
+import { NO_LIMITS, accepted, ask, person, startServer, test, within } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
 after(() => server.stop());

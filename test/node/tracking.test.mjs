@@ -1,8 +1,8 @@
 // Positions: who sends them, who sees them, how often, and what is kept.
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, assertProblem, heard, heardNames, nextEvent, person, refused, settle, startServer,
+  NO_LIMITS, accepted, assertProblem, heard, heardNames, nextEvent, person, refused, settle, startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);

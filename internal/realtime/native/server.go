@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"rolecall/internal/realtime"
+	"rolecall/internal/realtime/inflight"
 	"rolecall/internal/realtime/native/engineio"
-	"rolecall/internal/realtime/native/inflight"
 )
 
 // Server is one Socket.IO server. It implements realtime.Engine.

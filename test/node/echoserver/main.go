@@ -1,4 +1,4 @@
-// Command echoserver is a Socket.IO server made of internal/realtime alone, for tests that need more of it than the
+// Command echoserver is a Socket.IO server made of an engine of internal/realtime alone, for tests that need more of it than the
 // product's events do: attachments, acks that never come, and sockets that the server ends. It listens until SIGTERM and
 // then ends with status 0.
 //
@@ -22,6 +22,7 @@ import (
 
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
+	"rolecall/internal/realtime/zishang520"
 )
 
 const (
@@ -46,13 +47,17 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	options := realtime.Options{Logger: log}
 	flags := flag.NewFlagSet("echoserver", flag.ContinueOnError)
 	address := flags.String("addr", "127.0.0.1:0", "the `address` to listen on")
+	engine := flags.String("engine", "native", "the `name` of the engine: native or zishang520")
 	flags.DurationVar(&options.PingInterval, "ping-interval", 0, "from a pong to the next ping; 0 is the default")
 	flags.DurationVar(&options.PingTimeout, "ping-timeout", 0, "how long a pong may take; 0 is the default")
 	flags.IntVar(&options.CompressFrom, "compress-from", 0, "the size in `bytes` from which messages are compressed; 0 is never")
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("arguments: %w", err)
 	}
-	sockets := native.New(options)
+	sockets, err := newEngine(*engine, options)
+	if err != nil {
+		return err
+	}
 	for _, name := range []string{"/", "/custom"} {
 		sockets.Namespace(name, echo{log: log})
 	}
@@ -76,7 +81,18 @@ func run(ctx context.Context, args []string, logs io.Writer) error {
 	return err
 }
 
-func handler(sockets *native.Server) http.Handler {
+func newEngine(name string, options realtime.Options) (realtime.Engine, error) {
+	switch name {
+	case "native":
+		return native.New(options), nil
+	case "zishang520":
+		return zishang520.New(options), nil
+	default:
+		return nil, fmt.Errorf("there is no engine %q", name)
+	}
+}
+
+func handler(sockets realtime.Engine) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /connections", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, sockets.Connections()) // the reader may go away

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
+import { ENGINE } from './engine.mjs';
 import { DEADLINE } from './events.mjs';
 import { within } from './server.mjs';
 
@@ -51,7 +52,7 @@ class EchoServer {
 
   async start(flags) {
     process.on('exit', this.#killWithTests);
-    this.#child = spawn(binary(), flags, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = spawn(binary(), [`-engine=${ENGINE}`, ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#exit = once(this.#child, 'exit');
     const serving = new Promise((resolve) => {
       createInterface({ input: this.#child.stderr }).on('line', (line) => {

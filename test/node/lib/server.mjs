@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { io, Manager } from 'socket.io-client';
 import { note } from './contract-log.mjs';
+import { ENGINE } from './engine.mjs';
 import { DEADLINE, nextEvent, nextOf, record } from './events.mjs';
 import { SECRET } from './token.mjs';
 
@@ -36,9 +37,10 @@ function binary() {
   return target;
 }
 
-/** This process's environment without settings of the server. */
+/** This process's environment without settings of the server, but for the engine it is to run on. */
 function environment() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROLECALL_')));
+  const rest = Object.entries(process.env).filter(([name]) => !name.startsWith('ROLECALL_'));
+  return { ...Object.fromEntries(rest), ROLECALL_ENGINE: ENGINE };
 }
 
 /**

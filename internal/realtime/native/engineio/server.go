@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"rolecall/internal/realtime/native/inflight"
+	"rolecall/internal/realtime/inflight"
 )
 
 // Names of the transports in the query of a request.

@@ -1,4 +1,4 @@
-package native
+package enginetest
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"rolecall/test/wiretest"
 )
 
-func TestEmitter(t *testing.T) {
+func (s suite) testEmitter(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	byToken := func(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 		conn.Join("everybody")
@@ -22,7 +22,7 @@ func TestEmitter(t *testing.T) {
 		return nil
 	}
 	h.authenticate, chat.authenticate = byToken, byToken
-	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
+	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
 	dial := func(namespace, rooms string) *wiretest.WebSocket {
 		client := f.dial()
 		client.Send(fmt.Sprintf(`40%s{"rooms":"%s"}`, namespace, rooms))
@@ -58,10 +58,10 @@ func TestEmitter(t *testing.T) {
 		{"nobody, with exceptions", []string{"/"}, 1, nil, []string{"red"}, nil, ""},
 		{"room without sockets", []string{"/"}, 1, []string{"black"}, nil, nil, ""},
 		{"no HTML escapes", []string{"/"}, "<&>", []string{"blue"}, nil, []string{"blue"}, `["e","<&>"]`},
-		{"raw JSON", []string{"/"}, rawJSON(`{ "a":1 }`), []string{"blue"}, nil, []string{"blue"}, `["e",{ "a":1 }]`},
+		{"raw JSON as it is", []string{"/"}, rawJSON(`{ "a":1 }`), []string{"blue"}, nil, []string{"blue"}, `["e",{ "a":1 }]`},
 		{"not JSON", []string{"/"}, func() {}, []string{"red"}, nil, nil, ""},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		s.run(t, tt.name, func(t *testing.T) {
 			f.server.Emitter(tt.namespaces...).Emit("e", tt.payload, tt.to, tt.except)
 			for _, name := range tt.want {
 				prefix := "42"
@@ -90,7 +90,7 @@ func TestEmitter(t *testing.T) {
 	}
 }
 
-func TestDisconnectRoom(t *testing.T) {
+func (s suite) testDisconnectRoom(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	entered := make(chan struct{}, 1)
 	h.authenticate = func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
@@ -101,7 +101,7 @@ func TestDisconnectRoom(t *testing.T) {
 		}
 		return nil
 	}
-	f := start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
+	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
 	client, _ := f.connect(h)
 	client.Send("40/chat,")
 	expectPrefix(t, client, "40/chat,{")

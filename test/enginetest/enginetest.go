@@ -1,4 +1,6 @@
-package native
+// Package enginetest is the suite that any implementation of realtime.Engine must pass: what the port promises, tried
+// packet by packet.
+package enginetest
 
 import (
 	"bytes"
@@ -12,13 +14,83 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"rolecall/internal/realtime"
 	"rolecall/test/wiretest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Engine is what is tested.
+type Engine struct {
+	New func(realtime.Options) realtime.Engine
+	// Left is how many sockets and memberships of rooms an engine still knows.
+	Left func(realtime.Engine) int
+	// Exceptions are the tests that the engine cannot pass, with the reason of each.
+	Exceptions map[string]string
+}
+
+// Run tests an engine. What it cannot pass is skipped with the reason.
+func Run(t *testing.T, e Engine) {
+	s := suite{Engine: e, seen: make(map[string]bool)}
+	tests := []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"HandshakeReachesTheHandler", s.testHandshakeReachesTheHandler},
+		{"Refusals", s.testRefusals},
+		{"UnknownNamespace", s.testUnknownNamespace},
+		{"ProtocolViolationsCloseTheConnection", s.testProtocolViolationsCloseTheConnection},
+		{"ConnectTimeout", s.testConnectTimeout},
+		{"OtherPathsAreNotFound", s.testOtherPathsAreNotFound},
+		{"FastConnects", s.testFastConnects},
+		{"LeavingDuringConnect", s.testLeavingDuringConnect},
+		{"NothingIsDeliveredBeforeTheAnswer", s.testNothingIsDeliveredBeforeTheAnswer},
+		{"ClientLeavesDuringAuthentication", s.testClientLeavesDuringAuthentication},
+		{"SlowAuthenticationDelaysNobody", s.testSlowAuthenticationDelaysNobody},
+		{"ConnectingAnew", s.testConnectingAnew},
+		{"EventsOnTheWayWhenTheServerDisconnects", s.testEventsOnTheWayWhenTheServerDisconnects},
+		{"TooManyConnects", s.testTooManyConnects},
+		{"EventArguments", s.testEventArguments},
+		{"AckExactlyOnce", s.testAckExactlyOnce},
+		{"AckThatCannotBeEncoded", s.testAckThatCannotBeEncoded},
+		{"Order", s.testOrder},
+		{"PanicsAreLoggedAndSurvived", s.testPanicsAreLoggedAndSurvived},
+		{"Backpressure", s.testBackpressure},
+		{"DisconnectWhileReadingIsHeldBack", s.testDisconnectWhileReadingIsHeldBack},
+		{"OpenSockets", s.testOpenSockets},
+		{"DisconnectedSeesTheRoomsLeft", s.testDisconnectedSeesTheRoomsLeft},
+		{"DisconnectFromInsideTheHandler", s.testDisconnectFromInsideTheHandler},
+		{"SlowReaderIsCutOff", s.testSlowReaderIsCutOff},
+		{"DrainCutsTheSilent", s.testDrainCutsTheSilent},
+		{"DrainWaitsForDisconnected", s.testDrainWaitsForDisconnected},
+		{"Emitter", s.testEmitter},
+		{"DisconnectRoom", s.testDisconnectRoom},
+	}
+	all := true // have been asked for
+	for _, test := range tests {
+		s.run(t, test.name, test.run)
+		all = all && s.seen[test.name]
+	}
+	for name := range e.Exceptions {
+		if all && !s.seen[name] {
+			t.Errorf("an exception names %q, which is no test", name)
+		}
+	}
+}
+
+type suite struct {
+	Engine
+	seen map[string]bool // the tests that have begun
+}
+
+// run runs a test, unless the engine cannot pass it.
+func (s suite) run(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) {
+		s.seen[name] = true
+		if reason, ok := s.Exceptions[name]; ok {
+			t.Skip(reason)
+		}
+		test(t)
+	})
+}
 
 // stub is a Handler made of functions, any of which may be nil. It checks what
 // every Handler is promised.
@@ -94,7 +166,7 @@ func (h *stub) Disconnected(conn realtime.Socket, reason string) {
 // fixture is a server whose namespaces have stubs for handlers.
 type fixture struct {
 	t        *testing.T
-	server   *Server
+	server   realtime.Engine
 	http     *httptest.Server
 	endpoint string
 	log      *logBuffer
@@ -117,11 +189,11 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-func start(t *testing.T, options realtime.Options, handlers map[string]realtime.Handler) *fixture {
+func (s suite) start(t *testing.T, options realtime.Options, handlers map[string]realtime.Handler) *fixture {
 	t.Helper()
 	f := &fixture{t: t, log: &logBuffer{}}
 	options.Logger = slog.New(slog.NewTextHandler(f.log, nil))
-	f.server = New(options)
+	f.server = s.New(options)
 	for name, h := range handlers {
 		f.server.Namespace(name, h)
 	}
@@ -139,12 +211,8 @@ func start(t *testing.T, options realtime.Options, handlers map[string]realtime.
 			if ok && h.connects.Load() != h.disconnects.Load() {
 				t.Errorf("%s: %d times Connected, %d times Disconnected", name, h.connects.Load(), h.disconnects.Load())
 			}
-			n := f.server.namespace(name)
-			wiretest.Eventually(t, "every socket is forgotten", func() bool {
-				rooms, memberships := n.rooms.Size()
-				return rooms == 0 && memberships == 0 && n.counters.sockets.Load() == 0
-			})
 		}
+		wiretest.Eventually(t, "every socket is forgotten", func() bool { return s.Left(f.server) == 0 })
 	})
 	return f
 }

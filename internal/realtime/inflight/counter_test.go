@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"rolecall/internal/realtime/native/inflight"
+	"rolecall/internal/realtime/inflight"
 )
 
 func TestWait(t *testing.T) {

@@ -1,0 +1,56 @@
+package zishang520
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"rolecall/internal/realtime"
+)
+
+// marshal encodes a value without escapes for HTML.
+func marshal(value any) (json.RawMessage, error) {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}), err
+}
+
+// toLibrary turns a payload into an argument that the library encodes: raw JSON, or for a payload with attachments Go
+// values with the bytes in their places, where it looks for them.
+func toLibrary(payload any) (any, error) {
+	ready, ok := payload.(realtime.Payload)
+	if !ok {
+		return marshal(payload)
+	}
+	if len(ready.Attachments) == 0 {
+		return ready.JSON, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(ready.JSON))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	return withBytes(value, ready.Attachments), nil
+}
+
+// withBytes puts attachments into their places.
+func withBytes(value any, attachments [][]byte) any {
+	switch value := value.(type) {
+	case []any:
+		for i := range value {
+			value[i] = withBytes(value[i], attachments)
+		}
+	case map[string]any:
+		if num, ok := value["num"].(json.Number); ok && value["_placeholder"] == true {
+			if i, err := num.Int64(); err == nil && i >= 0 && i < int64(len(attachments)) {
+				return attachments[i]
+			}
+		}
+		for key := range value {
+			value[key] = withBytes(value[key], attachments)
+		}
+	}
+	return value
+}

@@ -1,0 +1,216 @@
+package zishang520
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+
+	"rolecall/internal/realtime"
+)
+
+// maxCalls is how many calls of one socket may wait for their answers. One that was given up waits as well: the library
+// cannot take it back.
+const maxCalls = 100
+
+// Socket implements realtime.Socket.
+type Socket struct {
+	namespace *namespace
+	io        *sio.Socket
+	ctx       context.Context //nolint:containedctx // it is the socket's lifetime
+	cancel    context.CancelFunc
+	calls     atomic.Int32
+
+	// welcomed: the handler knows the socket. Only the socket's queue asks.
+	welcomed bool
+	// leaving is the first word of the socket's end, left the last; the library may begin with it twice at once.
+	leaving, left sync.Once
+	hasLeft       chan struct{}
+	lastRooms     atomic.Pointer[[]string] // set when the socket leaves its rooms
+}
+
+func newSocket(n *namespace, io *sio.Socket) *Socket {
+	s := &Socket{namespace: n, io: io, hasLeft: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancel(connectionOf(io).ctx)
+	io.OnAny(s.handle)
+	_ = io.On("disconnecting", s.leave) // none of these fails
+	_ = io.On("disconnect", func(...any) { s.left.Do(func() { close(s.hasLeft) }) })
+	return s
+}
+
+// Namespace implements realtime.Socket.
+func (s *Socket) Namespace() string { return s.namespace.name }
+
+// Context implements realtime.Socket.
+func (s *Socket) Context() context.Context { return s.ctx }
+
+// SetData implements realtime.Socket.
+func (s *Socket) SetData(value any) { s.io.SetData(value) }
+
+// Data implements realtime.Socket.
+func (s *Socket) Data() any { return s.io.Data() }
+
+// Join implements realtime.Socket.
+func (s *Socket) Join(rooms ...string) { s.io.Join(roomsOf(rooms)...) }
+
+// Leave implements realtime.Socket.
+func (s *Socket) Leave(rooms ...string) {
+	for _, room := range rooms {
+		s.io.Leave(sio.Room(room))
+	}
+}
+
+// InRoom implements realtime.Socket.
+func (s *Socket) InRoom(room string) bool { return s.io.Rooms().Has(sio.Room(room)) }
+
+// Rooms implements realtime.Socket.
+func (s *Socket) Rooms() []string {
+	if last := s.lastRooms.Load(); last != nil {
+		return append([]string(nil), *last...)
+	}
+	rooms := []string{}
+	for _, room := range s.io.Rooms().Keys() {
+		if room != sio.Room(s.io.Id()) { // which each socket has for itself
+			rooms = append(rooms, string(room))
+		}
+	}
+	return rooms
+}
+
+// Emit implements realtime.Socket.
+func (s *Socket) Emit(event string, payload any) error {
+	argument, err := toLibrary(payload)
+	if err != nil {
+		return fmt.Errorf("zishang520: encode %s: %w", event, err)
+	}
+	if !s.io.Connected() {
+		return realtime.ErrNotConnected
+	}
+	return s.io.Emit(event, argument)
+}
+
+// Call implements realtime.Socket.
+func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
+	argument, err := toLibrary(payload)
+	if err != nil {
+		return nil, fmt.Errorf("zishang520: encode %s: %w", event, err)
+	}
+	if !s.io.Connected() {
+		return nil, realtime.ErrNotConnected
+	}
+	if s.calls.Add(1) > maxCalls {
+		s.calls.Add(-1)
+		return nil, realtime.ErrTooManyCalls
+	}
+	answer := make(chan []json.RawMessage, 1)
+	err = s.io.Emit(event, argument, func(args []any, _ error) {
+		s.calls.Add(-1)
+		came, _ := args[0].(realtime.Event) // the decoder has put it there
+		answer <- came.Args
+	})
+	if err != nil {
+		s.calls.Add(-1)
+		return nil, err
+	}
+	select {
+	case args := <-answer:
+		return args, nil
+	case <-s.ctx.Done():
+		return nil, realtime.ErrNotConnected
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Disconnect implements realtime.Socket.
+func (s *Socket) Disconnect(closeConnection bool) {
+	if closeConnection && !s.io.Connected() { // the library would do nothing
+		s.io.Conn().Close(false)
+		return
+	}
+	s.io.Disconnect(closeConnection)
+}
+
+// The life of a socket: admit (of its namespace), welcome, handle, leave and settle. All of it but leave runs in the
+// socket's queue, one after the other.
+
+// welcome tells the handler of a socket whose CONNECT has been answered.
+func (s *Socket) welcome() {
+	s.welcomed = true
+	connectionOf(s.io).entering.Unlock()
+	if s.io.Conn().ReadyState() == "closed" {
+		s.io.Disconnect(false) // the library does not always see by itself that the connection has ended meanwhile
+	}
+	defer s.namespace.recoverFrom("connect")
+	s.namespace.handler.Connected(s)
+}
+
+// settle lets go of a socket that was refused, or whose client has left before it was welcome.
+func (s *Socket) settle() {
+	if !s.welcomed {
+		connectionOf(s.io).entering.Unlock()
+		s.gone()
+	}
+}
+
+// handle gives an event to the handler: its name, what the decoder has made of its arguments, and the library's ack.
+func (s *Socket) handle(args ...any) {
+	if !s.io.Connected() || len(args) < 2 {
+		return
+	}
+	ev, ok := args[1].(realtime.Event)
+	if !ok { // the decoder has put it there
+		return
+	}
+	if ack, ok := args[len(args)-1].(sio.Ack); ok {
+		ev.Ack = s.ack(ev.Name, ack)
+	}
+	defer s.namespace.recoverFrom(ev.Name)
+	s.namespace.handler.Event(s, ev)
+}
+
+// ack answers an event. The library lets the first call count.
+func (s *Socket) ack(event string, answer sio.Ack) func(any) {
+	return func(payload any) {
+		argument, err := toLibrary(payload)
+		if err != nil {
+			s.namespace.engine.options.Logger.Error("cannot encode ack", "namespace", s.namespace.name, "event", event, "error", err)
+			argument = nil // a client that waits for ever is worse off
+		}
+		answer([]any{argument}, nil)
+	}
+}
+
+// leave is told by the library, on any goroutine, that the socket is about to leave its rooms. The queue, in which the
+// handler may be busy, is open for the last time.
+func (s *Socket) leave(args ...any) {
+	s.leaving.Do(func() {
+		rooms := s.Rooms()
+		s.lastRooms.Store(&rooms)
+		s.cancel()
+		s.io.Enqueue(func() {
+			<-s.hasLeft
+			defer s.gone()
+			defer s.namespace.recoverFrom("disconnect")
+			s.namespace.handler.Disconnected(s, fmt.Sprint(args[0]))
+		})
+	})
+}
+
+// gone lets go of a socket that its handler will not hear of again.
+func (s *Socket) gone() {
+	s.cancel()
+	s.namespace.sockets.Delete(s.io.Id())
+	s.namespace.engine.running.End()
+}
+
+func roomsOf(names []string) []sio.Room {
+	rooms := make([]sio.Room, len(names))
+	for i, name := range names {
+		rooms[i] = sio.Room(name)
+	}
+	return rooms
+}
