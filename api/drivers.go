@@ -14,13 +14,13 @@ type driversQuery struct {
 	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=1000"`
 }
 
-func (a *API) listDrivers(_ context.Context, who auth.Identity, in driversQuery) (listing[tracking.DriverView], error) {
-	drivers, next, err := a.Tracking.Drivers(who, page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+func (a *API) listDrivers(ctx context.Context, who auth.Identity, in driversQuery) (listing[tracking.DriverView], error) {
+	drivers, next, err := a.Tracking.Drivers(ctx, who, page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
 	return listingOf(drivers, next), err
 }
 
-func (a *API) getDriver(_ context.Context, who auth.Identity, in one) (tracking.DriverView, error) {
-	return a.Tracking.Driver(who, in.ID)
+func (a *API) getDriver(ctx context.Context, who auth.Identity, in one) (tracking.DriverView, error) {
+	return a.Tracking.Driver(ctx, who, in.ID)
 }
 
 type trackQuery struct {

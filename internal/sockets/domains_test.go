@@ -274,7 +274,8 @@ func TestGreetings(t *testing.T) {
 				t.Errorf("around are %v, want %v", around, test.around)
 			}
 			if test.fleet >= 0 {
-				if got := decode[tracking.Snapshot](t, c.hears("tracking:snapshot")); len(got.Positions) != test.fleet {
+				got := decode[struct{ Positions, Statuses []object }](t, c.hears("tracking:snapshot"))
+				if len(got.Positions) != test.fleet || len(got.Statuses) != test.fleet {
 					t.Errorf("snapshot %+v", got)
 				}
 			} else {

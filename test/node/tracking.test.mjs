@@ -15,15 +15,17 @@ async function fleet() {
   companies += 1;
   const companyId = `fleet-${companies}`;
   const driver = person('driver', { companyId });
+  const other = person('driver', { companyId });
   const staff = person('company', { companyId });
   const admin = person('admin');
   const [watcher, tab, boss, rival, colleague, vendor, provider] = await Promise.all([
     server.connect(staff), server.connect(staff, { namespace: '/tracking', transports: ['polling'] }), server.connect(admin),
-    server.connect(person('company', { companyId: `${companyId}-rival` })), server.connect(person('driver', { companyId })),
+    server.connect(person('company', { companyId: `${companyId}-rival` })), server.connect(other),
     server.connect(person('vendor')), server.connect(person('provider')),
   ]);
   const phone = await server.connect(driver);
-  return { companyId, driver, staff, admin, phone, watching: [watcher, tab, boss], blind: [rival, colleague, vendor, provider] };
+  const [watching, blind] = [[watcher, tab, boss], [rival, colleague, vendor, provider]];
+  return { companyId, driver, other, staff, admin, phone, watching, blind };
 }
 
 const of = (driver) => ({ positions }) => positions.some(({ driverId }) => driverId === driver.userId);
@@ -180,19 +182,24 @@ test('positions by REST are shown like those by socket', async () => {
 });
 
 test('a watcher sees on connection where the drivers are, of the own company only', async () => {
-  const { companyId, driver, staff, admin, phone } = await fleet();
+  const { companyId, driver, other, staff, admin, phone } = await fleet();
   const position = { lat: 7, lng: 8, ts: Date.now() };
   await accepted(phone, 'tracking:update', position);
   const expected = [{ driverId: driver.userId, companyId, ...position }];
   for (const namespace of ['/', '/tracking']) {
     const watcher = await server.connect(staff, { namespace });
-    assert.deepEqual(await nextEvent(watcher, 'tracking:snapshot'), { positions: expected });
+    const { positions, statuses } = await nextEvent(watcher, 'tracking:snapshot');
+    const [{ at, ...status }] = statuses.filter(({ driverId }) => driverId === driver.userId);
+    assert.deepEqual([positions, status], [expected, { driverId: driver.userId, status: 'online' }]);
+    assert.deepEqual(statuses.map(({ driverId }) => driverId).sort(), [driver.userId, other.userId].sort());
+    assert.ok(Math.abs(at - Date.now()) < 60_000);
     const boss = await server.connect(admin, { namespace });
-    const { positions } = await nextEvent(boss, 'tracking:snapshot');
-    assert.deepEqual(positions.filter(({ driverId }) => driverId === driver.userId), expected);
+    const everywhere = await nextEvent(boss, 'tracking:snapshot');
+    assert.deepEqual(everywhere.positions.filter(({ driverId }) => driverId === driver.userId), expected);
+    assert.deepEqual(everywhere.statuses.filter(({ driverId }) => driverId === driver.userId), [{ at, ...status }]);
   }
   const rival = await server.connect(person('company', { companyId: `${companyId}-other` }));
-  assert.deepEqual(await nextEvent(rival, 'tracking:snapshot'), { positions: [] });
+  assert.deepEqual(await nextEvent(rival, 'tracking:snapshot'), { positions: [], statuses: [] });
   for (const role of ['driver', 'provider', 'vendor']) {
     const socket = await server.connect(person(role, { companyId }));
     await settle(socket);

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/bus"
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
@@ -108,5 +109,28 @@ func BenchmarkFlush(b *testing.B) {
 		cancel()
 		b.StartTimer()
 		service.Run(ended) // sends what is pending and returns
+	}
+}
+
+// BenchmarkSnapshot is what a watcher is sent on connection: 20,000 drivers of ten companies are known and drive about.
+func BenchmarkSnapshot(b *testing.B) {
+	service, decoder := benchService(b, time.Hour), newDecoder(b)
+	for i := range 20_000 {
+		who := driver(fmt.Sprintf("d%d", i), fmt.Sprintf("c%d", i%10))
+		for { // the writer has a bound
+			if _, err := service.Submit(b.Context(), who, decoded(b, decoder, []byte(`{"lat":52.5,"lng":13.4,"heading":271.5,"speed":8.3}`))); err == nil {
+				break
+			}
+		}
+	}
+	for name, who := range map[string]auth.Identity{"company of 2000": staff("c1"), "all 20000": admin()} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := service.Greet(b.Context(), who, func(string, any) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

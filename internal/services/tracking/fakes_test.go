@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -63,6 +64,11 @@ func positions(t testing.TB, emitted []servicetest.Emission, room roles.Room) []
 	return events
 }
 
+// takeMoves returns the tracking:positions that were emitted since the last call, in order, without what else was.
+func (r *recorder) takeMoves() []servicetest.Emission {
+	return slices.DeleteFunc(r.Take(), func(e servicetest.Emission) bool { return e.Event != tracking.EventPositions })
+}
+
 // statuses lists the statuses told of a driver, in order.
 func statuses(t testing.TB, emitted []servicetest.Emission, driverID string) []tracking.Status {
 	t.Helper()
@@ -71,11 +77,7 @@ func statuses(t testing.TB, emitted []servicetest.Emission, driverID string) []t
 		if e.Event != tracking.EventStatus {
 			continue
 		}
-		var event struct {
-			DriverID string          `json:"driverId"`
-			Status   tracking.Status `json:"status"`
-			At       int64           `json:"at"`
-		}
+		var event status
 		if err := json.Unmarshal([]byte(e.Payload), &event); err != nil || event.At == 0 {
 			t.Fatalf("%s: %v", e.Payload, err)
 		}
@@ -187,4 +189,35 @@ func publish(t testing.TB, service *tracking.Service, who auth.Identity, payload
 		t.Fatalf("publish %s: %v", payload, err)
 	}
 	return verdict
+}
+
+// snapshot is tracking:snapshot as a watcher decodes it.
+type snapshot struct {
+	Positions []tracking.Position `json:"positions"`
+	Statuses  []status            `json:"statuses"`
+}
+
+// status is tracking:status as a watcher decodes it.
+type status struct {
+	DriverID string          `json:"driverId"`
+	Status   tracking.Status `json:"status"`
+	At       int64           `json:"at"`
+}
+
+// snapshotOf is the snapshot that a watcher is greeted with. What would be sent behind it is not asked for, as that waits
+// for a flush that is under way.
+func snapshotOf(t testing.TB, service *tracking.Service, who auth.Identity) (seen snapshot, err error) {
+	t.Helper()
+	gone := errors.New("the socket is gone")
+	err = service.Greet(t.Context(), who, func(event string, payload any) error {
+		if event != tracking.EventSnapshot {
+			t.Errorf("%s comes before the snapshot", event)
+		}
+		seen = servicetest.Decode[snapshot](t, string(payload.(json.RawMessage)))
+		return gone
+	})
+	if errors.Is(err, gone) {
+		err = nil
+	}
+	return seen, err
 }

@@ -3,263 +3,171 @@ package tracking
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"slices"
-	"strconv"
 	"time"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/bus"
-	"rolecall/internal/retention"
-	"rolecall/internal/roles"
 )
 
-// show makes the newest of the accepted positions the driver's own, if it is newer than what is shown, and has it
-// sent with the next flush. Late positions stay in the history alone.
+// show makes the newest of the accepted positions the driver's own, if it is newer than what is shown, and has it sent with
+// the next flush. Late positions stay in the history alone. Hooks hear of all of them.
 func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Position) {
-	newest := &accepted[0]
-	for i := range accepted {
-		if accepted[i].TS >= newest.TS {
-			newest = &accepted[i]
-		}
-	}
-	s.mu.Lock()
-	driver := s.liveLocked(who)
-	driver.heard = s.options.Now()
-	if driver.status == Stale {
-		driver.status = Online
-	}
-	changed := driver.status != driver.told
-	fresh := driver.Newest == nil || newest.TS >= driver.Newest.TS && !newest.equal(driver.Newest)
-	if fresh {
-		position := *newest
-		driver.Newest = &position
-		s.pending[who.UserID] = struct{}{}
-	}
-	s.mu.Unlock()
+	now := s.options.Now()
+	f := s.directory.fleet(who.CompanyID)
+	f.mu.Lock()
+	m := s.directory.membership(f, driverOf(who))
+	fresh, fixes := m.advance(accepted, now, len(s.options.FixHooks) > 0)
+	first := fresh && f.putUp(m)
+	reported := s.moveLocked(m, hasReported, now, fixes)
+	f.mu.Unlock()
 
-	if changed {
-		s.announce(ctx, who.UserID)
-	}
 	switch {
-	case !fresh:
-	case s.options.Flush == 0:
-		s.flush(ctx)
-	default:
-		select {
-		case s.wake <- struct{}{}:
-		default: // a flush is due already
-		}
+	case fresh && s.options.Flush == 0:
+		s.flush(ctx, f)
+	case first:
+		s.due.add(f)
+	}
+	s.follow(ctx, reported)
+}
+
+// CameOnline notes that a driver has connected.
+func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
+	f := s.directory.fleet(who.CompanyID)
+	f.mu.Lock()
+	connected := s.moveLocked(s.directory.membership(f, driverOf(who)), hasConnected, s.options.Now(), nil)
+	f.mu.Unlock()
+	s.follow(ctx, connected)
+	if err := s.store.SaveDriver(ctx, driverOf(who)); err != nil {
+		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
 	}
 }
 
-// liveLocked returns the driver's entry, made on first sight, with the name and company of the newest token.
-func (s *Service) liveLocked(who auth.Identity) *live {
-	driver, known := s.drivers[who.UserID]
-	if !known {
-		driver = &live{status: Offline, told: Offline}
-		s.drivers[who.UserID] = driver
-	}
-	if driver.CompanyID != who.CompanyID {
-		// What a former company has seen is not the new one's to see.
-		driver.Newest, driver.told = nil, Offline
-		delete(s.pending, who.UserID)
-	}
-	driver.DriverID, driver.CompanyID, driver.Username = who.UserID, who.CompanyID, who.Username
-	return driver
-}
-
-func (p *Position) equal(q *Position) bool {
-	return p.DriverID == q.DriverID && p.CompanyID == q.CompanyID && p.Lat == q.Lat && p.Lng == q.Lng && p.TS == q.TS &&
-		same(p.Heading, q.Heading) && same(p.Speed, q.Speed) && same(p.Accuracy, q.Accuracy) &&
-		same(p.Altitude, q.Altitude) && same(p.Battery, q.Battery) && same(p.Seq, q.Seq)
-}
-
-func same[T comparable](a, b *T) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return *a == *b
-}
-
-// flush sends what is pending: to each company its own drivers, to the watchers of all fleets every one.
-func (s *Service) flush(ctx context.Context) {
-	s.flushing.Lock() // an older flush is sent whole before a newer one begins
-	defer s.flushing.Unlock()
-	s.mu.Lock()
-	newest := make([]*Position, 0, len(s.pending))
-	for id := range s.pending {
-		newest = append(newest, s.drivers[id].Newest)
-	}
-	clear(s.pending)
-	s.mu.Unlock()
-	if len(newest) == 0 {
+// WentOffline notes that a driver's last socket is gone.
+func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
+	m := s.directory.find(scope{companyID: who.CompanyID}, who.UserID)
+	if m == nil {
 		return
 	}
-	var everyone []bus.Value
-	fleets := make(map[string][]bus.Value)
-	for _, position := range newest {
-		encoded, err := json.Marshal(position)
-		if err != nil {
-			s.log.ErrorContext(ctx, "position not encoded", "driver", position.DriverID, "error", err)
-			continue
-		}
-		value := bus.Value{Key: position.DriverID, JSON: encoded}
-		fleets[position.CompanyID] = append(fleets[position.CompanyID], value)
-		everyone = append(everyone, value)
-	}
-	at := s.options.Now().UnixMilli()
-	for company, fleet := range fleets {
-		s.emitPositions(ctx, at, fleet, roles.FleetRoom(company))
-	}
-	s.emitPositions(ctx, at, everyone, roles.AllFleetsRoom())
+	m.fleet.mu.Lock()
+	left := s.moveLocked(m, hasDisconnected, s.options.Now(), nil)
+	m.fleet.mu.Unlock()
+	s.follow(ctx, left)
 }
 
-// emitPositions sends tracking:positions. Each position is encoded once, however many rooms hear of it.
-func (s *Service) emitPositions(ctx context.Context, at int64, positions []bus.Value, room roles.Room) {
-	fields := strconv.AppendInt([]byte(`{"at":`), at, 10)
-	s.emit.EmitNewest(ctx, EventPositions, bus.Newest{Fields: append(fields, '}'), Member: "positions", Values: positions}, room)
+// aftermath is what is left to do when a fleet's lock is released.
+type aftermath struct {
+	untold *driver     // of whom there is something to tell, nil where there is nothing
+	former *membership // the driver's home until now, nil where it still is
+}
+
+// moveLocked moves a member's standing on. The fixes are what hooks are to hear.
+func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes []any) aftermath {
+	var change Change
+	m.standing, change = m.after(happened, now, s.patience)
+	heard := happened == hasConnected || happened == hasReported
+	if change.Before != change.After {
+		m.statusEvent = encodeStatus(m.id, change)
+	} else if !heard {
+		return aftermath{}
+	}
+	former, anything := m.driver.note(m, heard, change, fixes)
+	if change.Before != change.After || former != nil {
+		m.fleet.changed(m)
+	}
+	if anything {
+		return aftermath{untold: m.driver, former: former}
+	}
+	return aftermath{former: former}
+}
+
+// follow does what is left to do.
+func (s *Service) follow(ctx context.Context, a aftermath) {
+	if a.former != nil {
+		s.leave(a.former)
+	}
+	if a.untold != nil {
+		s.tell(ctx, a.untold)
+	}
+}
+
+// leave dismisses a former home, unless the driver is there for that company as well.
+func (s *Service) leave(former *membership) {
+	former.fleet.mu.Lock()
+	defer former.fleet.mu.Unlock()
+	if current, _ := former.fleet.members.Get(former.id); current == former && s.isDoneLocked(former, s.options.Now()) {
+		s.directory.dismiss(former)
+	}
+}
+
+// tell lets watchers and hooks hear what they have not heard of a driver, in the order in which it has happened. What is
+// told from several goroutines cannot overtake each other.
+func (s *Service) tell(ctx context.Context, d *driver) {
+	d.telling.Lock()
+	defer d.telling.Unlock()
+	for happened, anything := d.next(); anything; happened, anything = d.next() {
+		switch happened := happened.(type) {
+		case announcement:
+			s.emit.Emit(ctx, EventStatus, happened.event, happened.to)
+		case Transition:
+			for _, hook := range s.options.StatusHooks {
+				hook.StatusChanged(ctx, happened)
+			}
+		case Step:
+			for _, hook := range s.options.FixHooks {
+				hook.Fix(ctx, happened)
+			}
+		}
+	}
+}
+
+// encodeStatus is the payload of tracking:status.
+func encodeStatus(driverID string, change Change) json.RawMessage {
+	encoded, _ := json.Marshal(struct { // of strings and a number, which cannot fail
+		DriverID string `json:"driverId"`
+		Status   Status `json:"status"`
+		At       int64  `json:"at"`
+	}{driverID, change.After, change.At.UnixMilli()})
+	return encoded
 }
 
 // sweepInterval is how often silent drivers are looked for.
 const sweepInterval = time.Second
 
-// Run flushes positions and looks for silent drivers until ctx ends; what is pending then is still sent.
-func (s *Service) Run(ctx context.Context) {
-	sweep := time.NewTicker(sweepInterval)
-	defer sweep.Stop()
-	pause := time.NewTimer(0)
-	defer pause.Stop()
-	wake := (<-chan struct{})(nil) // nil while a flush was sent less than Flush ago
-	for {
-		select {
-		case <-ctx.Done():
-			s.flush(ctx)
-			return
-		case <-pause.C:
-			wake = s.wake
-		case <-wake:
-			s.flush(ctx)
-			wake = nil
-			pause.Reset(s.options.Flush)
-		case <-sweep.C:
-			s.sweep(ctx)
-		}
-	}
-}
-
-// sweep tells of drivers who have gone silent and forgets those of whom nothing is kept any more.
+// sweep tells of drivers who have fallen silent and forgets those of whom nothing is kept any more.
 func (s *Service) sweep(ctx context.Context) {
 	now := s.options.Now()
-	var silent []string
-	s.mu.Lock()
-	for id, driver := range s.drivers {
-		switch {
-		case driver.status == Online && now.Sub(driver.heard) > s.options.StaleAfter:
-			driver.status = Stale
-			silent = append(silent, id)
-		case driver.status == Offline && driver.told == Offline && s.expired(driver, now):
-			delete(s.drivers, id)
-			delete(s.pending, id)
+	for _, f := range s.directory.all() {
+		for _, silent := range s.sweepFleet(f, now) {
+			s.tell(ctx, silent)
 		}
 	}
-	s.mu.Unlock()
-	for _, id := range silent {
-		s.announce(ctx, id)
-	}
 }
 
-// expired reports whether a driver's newest position, if there is one, is past the retention.
-func (s *Service) expired(driver *live, now time.Time) bool {
-	return s.options.Retention > 0 && driver.Newest != nil &&
-		driver.Newest.TS < now.Add(-s.options.Retention).UnixMilli()
-}
-
-// CameOnline notes that a driver has connected.
-func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
-	s.mu.Lock()
-	driver := s.liveLocked(who)
-	driver.heard = s.options.Now()
-	driver.status = Online
-	saved := driver.Driver
-	s.mu.Unlock()
-	if err := s.store.SaveDriver(ctx, saved); err != nil {
-		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
-	}
-	s.announce(ctx, who.UserID)
-}
-
-// WentOffline notes that a driver's last socket is gone.
-func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
-	s.mu.Lock()
-	if driver, known := s.drivers[who.UserID]; known {
-		driver.status = Offline
-	}
-	s.mu.Unlock()
-	s.announce(ctx, who.UserID)
-}
-
-type statusEvent struct {
-	DriverID string `json:"driverId"`
-	Status   Status `json:"status"`
-	At       int64  `json:"at"`
-}
-
-// announce tells a driver's present status, unless it has been told. Changes told from several goroutines cannot
-// overtake each other: each tells what holds at its turn.
-func (s *Service) announce(ctx context.Context, driverID string) {
-	s.telling.Lock()
-	defer s.telling.Unlock()
-	s.mu.Lock()
-	driver, known := s.drivers[driverID]
-	if !known || driver.status == driver.told {
-		s.mu.Unlock()
-		return
-	}
-	driver.told = driver.status
-	status, companyID := driver.status, driver.CompanyID
-	s.mu.Unlock()
-	s.emit.Emit(ctx, EventStatus, statusEvent{DriverID: driverID, Status: status, At: s.options.Now().UnixMilli()},
-		[]roles.Room{roles.FleetRoom(companyID), roles.AllFleetsRoom()})
-}
-
-// Greet hands a watcher's snapshot to send. No older position is shown behind what send emits.
-func (s *Service) Greet(who auth.Identity, send func(Snapshot) error) error {
-	s.flushing.Lock()
-	defer s.flushing.Unlock()
-	snapshot, err := s.Snapshot(who)
-	if err != nil {
-		return err
-	}
-	return send(snapshot)
-}
-
-// Snapshot is the newest position of every driver a watcher may see.
-type Snapshot struct {
-	Positions []Position `json:"positions"`
-}
-
-// Snapshot returns what the caller's watchers are shown first. It fails with forbidden for who may watch no fleet.
-func (s *Service) Snapshot(who auth.Identity) (Snapshot, error) {
-	visible, err := fleetScope(who)
-	if err != nil {
-		return Snapshot{}, err
-	}
-	snapshot := Snapshot{Positions: []Position{}}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, id := range slices.Sorted(maps.Keys(s.drivers)) {
-		if driver := s.drivers[id]; driver.Newest != nil && visible(driver.CompanyID) {
-			snapshot.Positions = append(snapshot.Positions, *driver.Newest)
+func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var done []*membership
+	f.members.Scan(func(_ string, m *membership) bool {
+		if untold := s.moveLocked(m, timePassed, now, nil).untold; untold != nil {
+			silent = append(silent, untold)
 		}
+		if s.isDoneLocked(m, now) {
+			done = append(done, m)
+		}
+		return true
+	})
+	for _, m := range done {
+		s.directory.dismiss(m)
 	}
-	return snapshot, nil
+	return silent
 }
 
-// Retention is the policy by which positions are deleted.
-func (s *Service) Retention() retention.Policy {
-	return retention.Policy{
-		What: "positions", Keep: s.options.Retention, Delete: s.store.DeletePositionsBefore,
-		Now: s.options.Now, Logger: s.log,
-	}
+// isDoneLocked reports whether a member is no longer to be seen: it is offline, and has reported for another company since
+// or is past the retention. What a former company has seen is not its to see for longer than the driver reports for it.
+func (s *Service) isDoneLocked(m *membership, now time.Time) bool {
+	return m.status == Offline && (!m.driver.isHome(m) || s.expired(m.newest, now))
+}
+
+// expired reports whether a position, if there is one, is past the retention.
+func (s *Service) expired(p *newest, now time.Time) bool {
+	return s.options.Retention > 0 && p != nil && p.TS < now.Add(-s.options.Retention).UnixMilli()
 }

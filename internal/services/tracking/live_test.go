@@ -79,12 +79,12 @@ func TestFlushGathersNewestOfEachDriver(t *testing.T) {
 				submit(t, service, who, `{"lat":%d,"lng":0}`, 10+i)
 			}
 			synctest.Wait()
-			if early := emitted.take(); len(early) > 0 {
+			if early := emitted.takeMoves(); len(early) > 0 {
 				t.Fatalf("sent again within the flush interval: %v", early)
 			}
 		}
 		pass(10 * time.Millisecond)
-		sent := emitted.take()
+		sent := emitted.takeMoves()
 		for room, want := range map[roles.Room][]string{
 			roles.AllFleetsRoom():    {"dan", "dora", "eve"},
 			roles.FleetRoom("acme"):  {"dan", "dora"},
@@ -133,7 +133,7 @@ func TestNoFlushInterval(t *testing.T) {
 		submit(t, service, driver("dora", "acme"), `{"lat":%d,"lng":0}`, i)
 	}
 	submit(t, service, driver("dora", "acme"), `[{"lat":7,"lng":0,"ts":%d},{"lat":8,"lng":0},{"lat":9,"lng":0,"ts":%d}]`, noon-9, noon-5)
-	sent := emitted.take()
+	sent := emitted.takeMoves()
 	for _, room := range []roles.Room{roles.AllFleetsRoom(), roles.FleetRoom("acme")} {
 		if got := lats(positions(t, sent, room), "dora"); !slices.Equal(got, []float64{0, 1, 2, 8}) {
 			t.Errorf("%s heard %v", room, got)
@@ -316,21 +316,24 @@ func TestRestart(t *testing.T) {
 
 	emitted := &recorder{}
 	second := newService(t, store, emitted, tracking.Options{})
-	before, err := first.Snapshot(admin())
+	before, err := snapshotOf(t, first, admin())
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := second.Snapshot(admin())
-	if diff := cmp.Diff(before, after); diff != "" || err != nil || len(after.Positions) != 1 {
+	after, err := snapshotOf(t, second, admin())
+	if diff := cmp.Diff(before.Positions, after.Positions); diff != "" || err != nil || len(after.Positions) != 1 {
 		t.Errorf("snapshot after the restart (-want +got): %v\n%s", err, diff)
 	}
-	views, _, err := second.Drivers(admin(), page.Request{})
+	if len(before.Statuses) != 2 || len(after.Statuses) != 0 {
+		t.Errorf("before the restart the statuses are %+v, after it %+v", before.Statuses, after.Statuses)
+	}
+	views, _, err := second.Drivers(t.Context(), admin(), page.Request{})
 	if err != nil || len(views) != 2 || views[0].DriverID != "dan" || views[0].Username != "name of dan" ||
 		views[0].Position != nil || views[1].Status != tracking.Offline {
 		t.Errorf("drivers after the restart: %+v, %v", views, err)
 	}
 	publish(t, second, driver("dora", "acme"), `{"lat":3,"lng":0,"ts":1767268798500}`)
-	if sent := emitted.take(); len(sent) > 0 {
+	if sent := emitted.takeMoves(); len(sent) > 0 {
 		t.Errorf("a late position was shown after the restart: %v", sent)
 	}
 }
@@ -382,12 +385,12 @@ func TestRetention(t *testing.T) {
 			service.CameOnline(t.Context(), driver("dora", "acme"))
 			submit(t, service, driver("dora", "acme"), `{"lat":1,"lng":0}`)
 			pass(time.Hour + 3*time.Second)
-			if views, _, _ := service.Drivers(admin(), page.Request{}); len(views) != 1 || views[0].DriverID != "dora" {
+			if views, _, _ := service.Drivers(t.Context(), admin(), page.Request{}); len(views) != 1 || views[0].DriverID != "dora" {
 				t.Errorf("past the retention the drivers are %+v, want the connected one alone", views)
 			}
 			service.WentOffline(t.Context(), driver("dora", "acme"))
 			pass(2 * time.Second)
-			if views, _, _ := service.Drivers(admin(), page.Request{}); len(views) != 0 {
+			if views, _, _ := service.Drivers(t.Context(), admin(), page.Request{}); len(views) != 0 {
 				t.Errorf("kept in memory for ever: %+v", views)
 			}
 		})

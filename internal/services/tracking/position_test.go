@@ -67,7 +67,7 @@ func TestPositionAccepted(t *testing.T) {
 				t.Errorf("verdict (-want +got):\n%s", diff)
 			}
 			test.want.DriverID, test.want.CompanyID = "dora", "acme"
-			view, err := service.Driver(admin(), "dora")
+			view, err := service.Driver(t.Context(), admin(), "dora")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +146,7 @@ func TestPositionRejected(t *testing.T) {
 			if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != test.field {
 				t.Errorf("alone: %v, want invalid_payload at %q", err, test.field)
 			}
-			if _, err := service.Driver(admin(), "dora"); !fault.Is(err, fault.NotFound) {
+			if _, err := service.Driver(t.Context(), admin(), "dora"); !fault.Is(err, fault.NotFound) {
 				t.Errorf("the rejected position made a driver known (%v)", err)
 			}
 			got := publish(t, service, driver("dora", "acme"), `[{"lat":1,"lng":2},`+test.position+`,{"lat":3,"lng":4}]`)
@@ -198,7 +198,7 @@ func TestOptionalMembersOutOfRange(t *testing.T) {
 				t.Errorf("verdict (-want +got):\n%s", diff)
 			}
 			test.want.DriverID, test.want.CompanyID, test.want.Lat, test.want.Lng, test.want.TS = "dora", "acme", 1, 2, noon
-			view, err := service.Driver(admin(), "dora")
+			view, err := service.Driver(t.Context(), admin(), "dora")
 			if diff := cmp.Diff(&test.want, view.Position); err != nil || diff != "" {
 				t.Errorf("shown (-want +got, %v):\n%s", err, diff)
 			}
@@ -384,7 +384,7 @@ func FuzzDecode(f *testing.F) {
 		if verdict.Accepted == 0 {
 			return
 		}
-		view, err := service.Driver(who, "dora")
+		view, err := service.Driver(t.Context(), who, "dora")
 		if err != nil || view.Position == nil {
 			t.Fatalf("%q: accepted and not shown (%v)", raw, err)
 		}

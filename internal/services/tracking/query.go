@@ -2,13 +2,9 @@ package tracking
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
 	"rolecall/internal/page"
-	"rolecall/internal/roles"
 )
 
 // DriverView is a driver as watchers see them.
@@ -26,20 +22,10 @@ const (
 	MaxPage     = 1000
 )
 
-// fleetScope returns which companies' drivers the caller may see.
-func fleetScope(who auth.Identity) (func(companyID string) bool, error) {
-	switch {
-	case who.Can(roles.WatchAllFleets):
-		return func(string) bool { return true }, nil
-	case who.Can(roles.WatchOwnFleet):
-		return func(companyID string) bool { return companyID == who.CompanyID }, nil
-	default:
-		return nil, fault.New(fault.Forbidden, "Only admins and company staff watch drivers")
-	}
-}
-
-// Drivers returns a page of the drivers the caller may see, in the order of id, and the cursor of the next or "".
-func (s *Service) Drivers(who auth.Identity, at page.Request) ([]DriverView, string, error) {
+// Drivers returns a page of the drivers the caller may see, in the order of id, and the cursor of the next or "". Who sees
+// all fleets finds a driver of several companies once, in that of the company it reported for last. It fails with forbidden,
+// and with invalid_payload for a made-up cursor.
+func (s *Service) Drivers(_ context.Context, who auth.Identity, at page.Request) ([]DriverView, string, error) {
 	visible, err := fleetScope(who)
 	if err != nil {
 		return nil, "", err
@@ -48,40 +34,37 @@ func (s *Service) Drivers(who auth.Identity, at page.Request) ([]DriverView, str
 	if err != nil {
 		return nil, "", err
 	}
-	s.mu.Lock()
-	views := make([]DriverView, 0, len(s.drivers))
-	for id, driver := range s.drivers {
-		if visible(driver.CompanyID) && id > after {
-			views = append(views, driver.view())
+	size := page.Size(at.Limit, DefaultPage, MaxPage)
+	views := []DriverView{}
+	if visible.all {
+		for _, m := range s.directory.homesAfter(after, size+1) {
+			views = append(views, m.view())
 		}
+	} else if f := s.directory.lookUp(visible.companyID); f != nil {
+		views = f.viewsAfter(after, size+1)
 	}
-	s.mu.Unlock()
-	slices.SortFunc(views, func(a, b DriverView) int { return strings.Compare(a.DriverID, b.DriverID) })
-	views, next := page.Cut(views, page.Size(at.Limit, DefaultPage, MaxPage),
-		func(last DriverView) string { return page.Drivers.Text(last.DriverID) })
+	views, next := page.Cut(views, size, func(last DriverView) string { return page.Drivers.Text(last.DriverID) })
 	return views, next, nil
 }
 
 // Driver returns one driver. Who may not see the driver is told that there is none.
-func (s *Service) Driver(who auth.Identity, driverID string) (DriverView, error) {
+func (s *Service) Driver(_ context.Context, who auth.Identity, driverID string) (DriverView, error) {
 	visible, err := trackScope(who, driverID)
 	if err != nil {
 		return DriverView{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	driver, known := s.drivers[driverID]
-	if !known || !visible(driver.CompanyID) {
+	m := s.directory.find(visible, driverID)
+	if m == nil {
 		return DriverView{}, unknownDriver()
 	}
-	return driver.view(), nil
+	return m.view(), nil
 }
 
 // Track returns a page of a driver's stored positions, oldest first, and the cursor of the next page or "".
 func (s *Service) Track(
 	ctx context.Context, who auth.Identity, query TrackQuery, at page.Request,
 ) (positions []Position, next string, err error) {
-	if _, err := s.Driver(who, query.DriverID); err != nil {
+	if _, err := s.Driver(ctx, who, query.DriverID); err != nil {
 		return nil, "", err
 	}
 	after := TrackStart()
@@ -103,24 +86,31 @@ func (s *Service) Track(
 	return positions, next, nil
 }
 
-// trackScope is fleetScope, widened by the caller's own track.
-func trackScope(who auth.Identity, driverID string) (func(companyID string) bool, error) {
-	if who.Can(roles.ReadOwnTrack) {
-		if driverID != who.UserID {
-			return nil, unknownDriver()
-		}
-		return func(companyID string) bool { return companyID == who.CompanyID }, nil
-	}
-	return fleetScope(who)
+func (m *membership) view() DriverView {
+	m.fleet.mu.Lock()
+	defer m.fleet.mu.Unlock()
+	return m.viewLocked()
 }
 
-func unknownDriver() error { return fault.New(fault.NotFound, "There is no such driver") }
-
-func (d *live) view() DriverView {
-	view := DriverView{DriverID: d.DriverID, Username: d.Username, CompanyID: d.CompanyID, Status: d.status}
-	if d.Newest != nil {
-		position := *d.Newest
+func (m *membership) viewLocked() DriverView {
+	view := DriverView{DriverID: m.id, Username: m.username, CompanyID: m.fleet.companyID, Status: m.status}
+	if m.newest != nil {
+		position := m.newest.Position
 		view.Position = &position
 	}
 	return view
+}
+
+// viewsAfter returns the fleet's drivers beyond an id, in the order of id, at most limit of them.
+func (f *fleet) viewsAfter(driverID string, limit int) []DriverView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	views := []DriverView{}
+	f.members.Ascend(driverID, func(id string, m *membership) bool {
+		if id != driverID {
+			views = append(views, m.viewLocked())
+		}
+		return len(views) < limit
+	})
+	return views
 }

@@ -40,9 +40,9 @@ func TestWhoSeesWhom(t *testing.T) {
 		{who: person("vic", roles.Vendor, ""), forbids: true},
 	} {
 		t.Run(string(test.who.Role)+" "+test.who.UserID, func(t *testing.T) {
-			snapshot, err := service.Snapshot(test.who)
+			snapshot, err := snapshotOf(t, service, test.who)
 			checkFleet(t, "snapshot", test.fleet, ids(snapshot.Positions, func(p tracking.Position) string { return p.DriverID }), err)
-			views, _, err := service.Drivers(test.who, page.Request{})
+			views, _, err := service.Drivers(t.Context(), test.who, page.Request{})
 			checkFleet(t, "drivers", test.fleet, ids(views, func(v tracking.DriverView) string { return v.DriverID }), err)
 			for _, id := range []string{"dan", "dora", "eve", "nobody"} {
 				want := fault.Code("")
@@ -52,7 +52,7 @@ func TestWhoSeesWhom(t *testing.T) {
 				case !slices.Contains(test.visible, id):
 					want = fault.NotFound
 				}
-				if _, err := service.Driver(test.who, id); code(err) != want {
+				if _, err := service.Driver(t.Context(), test.who, id); code(err) != want {
 					t.Errorf("driver %s: %v, want %q", id, err, want)
 				}
 				track, _, err := service.Track(t.Context(), test.who, tracking.TrackQuery{DriverID: id, CompanyID: "acme"}, page.Request{})
@@ -112,7 +112,7 @@ func TestDriversPage(t *testing.T) {
 		var seen []string
 		cursor := ""
 		for pages := 0; pages == 0 || cursor != ""; pages++ {
-			views, next, err := service.Drivers(staff("acme"), page.Request{Cursor: cursor, Limit: limit})
+			views, next, err := service.Drivers(t.Context(), staff("acme"), page.Request{Cursor: cursor, Limit: limit})
 			if err != nil || len(views) > limit || len(views) == 0 {
 				t.Fatalf("limit %d after %q: %d drivers, %v", limit, cursor, len(views), err)
 			}
@@ -128,7 +128,7 @@ func TestDriversPage(t *testing.T) {
 		for i := range tracking.MaxPage + 5 {
 			big.CameOnline(t.Context(), driver(fmt.Sprint(i), "acme"))
 		}
-		views, next, err := big.Drivers(admin(), page.Request{Limit: test.limit})
+		views, next, err := big.Drivers(t.Context(), admin(), page.Request{Limit: test.limit})
 		if err != nil || len(views) != test.want || next != page.Drivers.Text(views[len(views)-1].DriverID) {
 			t.Errorf("limit %d: %d drivers, cursor %q, %v", test.limit, len(views), next, err)
 		}
@@ -167,7 +167,7 @@ func TestTrackPages(t *testing.T) {
 		if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != "cursor" {
 			t.Errorf("a made-up cursor: %v", err)
 		}
-		if _, _, err = service.Drivers(staff("acme"), page.Request{Cursor: cursor + "!"}); !fault.Is(err, fault.InvalidPayload) {
+		if _, _, err = service.Drivers(t.Context(), staff("acme"), page.Request{Cursor: cursor + "!"}); !fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("a made-up cursor of drivers: %v", err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestShownIsNewest(t *testing.T) {
 		if newest == nil {
 			return
 		}
-		view, err := service.Driver(admin(), "dora")
+		view, err := service.Driver(t.Context(), admin(), "dora")
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/groupcommit"
+	"rolecall/internal/retention"
 	"rolecall/internal/roles"
 )
 
@@ -19,19 +19,6 @@ const (
 	EventPositions = "tracking:positions"
 	EventStatus    = "tracking:status"
 	EventSnapshot  = "tracking:snapshot"
-)
-
-// Status says how much a driver's last position is worth.
-type Status string
-
-// The statuses.
-const (
-	// Online: connected.
-	Online Status = "online"
-	// Stale: connected, yet no position for longer than Options.StaleAfter.
-	Stale Status = "stale"
-	// Offline: not connected.
-	Offline Status = "offline"
 )
 
 // Emitter sends an event to every socket in any of the rooms, once each.
@@ -50,12 +37,18 @@ type Options struct {
 	Retention time.Duration
 	// StaleAfter is how long an online driver may be silent. Default 2 minutes.
 	StaleAfter time.Duration
-	Now        func() time.Time
-	Logger     *slog.Logger
+	// OfflineAfter is how long a driver may be silent who reports without a socket. Default 10 minutes.
+	OfflineAfter time.Duration
+	// FixHooks and StatusHooks hear what happens to drivers, each in the order of the list.
+	FixHooks    []FixHook
+	StatusHooks []StatusHook
+	Now         func() time.Time
+	Logger      *slog.Logger
 }
 
 const (
-	defaultStaleAfter = 2 * time.Minute
+	defaultStaleAfter   = 2 * time.Minute
+	defaultOfflineAfter = 10 * time.Minute
 	// The writer's bounds: updates, of up to MaxBatch positions each.
 	maxUpdatesPerCommit = 256
 	maxPendingUpdates   = 4096
@@ -71,21 +64,9 @@ type Service struct {
 	log     *slog.Logger
 	writer  *groupcommit.Writer[batch, struct{}]
 
-	mu      sync.Mutex
-	drivers map[string]*live
-	pending map[string]struct{} // drivers whose newest position awaits the next flush
-
-	flushing sync.Mutex
-	telling  sync.Mutex    // held while a change of status is told, so that the last one told is the one that holds
-	wake     chan struct{} // holds one token while pending is not empty
-}
-
-// live is what is known of a driver now.
-type live struct {
-	Driver
-	status Status
-	told   Status    // what the driver's company last heard of status; those who have heard nothing take it for Offline
-	heard  time.Time // when the driver last connected or sent a position
+	patience  patience
+	directory directory
+	due       due // unused where each position is sent at once
 }
 
 // batch is one update on its way to the disk.
@@ -99,6 +80,9 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 	if options.StaleAfter == 0 {
 		options.StaleAfter = defaultStaleAfter
 	}
+	if options.OfflineAfter == 0 {
+		options.OfflineAfter = defaultOfflineAfter
+	}
 	if options.Now == nil {
 		options.Now = time.Now
 	}
@@ -108,20 +92,28 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 	}
 	s := &Service{
 		store: store, emit: emit, options: options, log: options.Logger,
-		drivers: make(map[string]*live, len(known)),
-		pending: make(map[string]struct{}),
-		wake:    make(chan struct{}, 1),
+		patience:  patience{stale: options.StaleAfter, offline: options.OfflineAfter},
+		directory: directory{fleets: make(map[string]*fleet)},
+		due:       due{wake: make(chan struct{}, 1)},
 	}
-	for _, driver := range known {
-		if driver.Newest != nil && driver.Newest.CompanyID != driver.CompanyID {
-			driver.Newest = nil // recorded for a former company, not the present one's to see
-		}
-		s.drivers[driver.DriverID] = &live{Driver: driver, status: Offline, told: Offline}
+	for i := range known {
+		s.load(&known[i])
 	}
 	s.writer = groupcommit.New(s.write, groupcommit.Options{
 		MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates, Gather: gatherUpdates,
 	})
 	return s, nil
+}
+
+// load makes a stored driver known, where it was and offline.
+func (s *Service) load(stored *Driver) {
+	f := s.directory.fleet(stored.CompanyID)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := s.directory.membership(f, *stored)
+	if p := stored.Newest; p != nil && p.CompanyID == stored.CompanyID { // else a former company's, not the present one's to see
+		m.newest = &newest{Position: *p, rank: rankOf(p, s.options.Now().UnixMilli())}
+	}
 }
 
 // Pending is an update that has been fanned out and is on its way to the disk.
@@ -216,3 +208,11 @@ func (s *Service) write(ctx context.Context, batches []batch) ([]struct{}, error
 
 // Close writes what is pending; further updates are refused.
 func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
+
+// Retention is the policy by which positions are deleted.
+func (s *Service) Retention() retention.Policy {
+	return retention.Policy{
+		What: "positions", Keep: s.options.Retention, Delete: s.store.DeletePositionsBefore,
+		Now: s.options.Now, Logger: s.log,
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 func statusOf(t *testing.T, service *tracking.Service, id string) tracking.Status {
 	t.Helper()
-	view, err := service.Driver(admin(), id)
+	view, err := service.Driver(t.Context(), admin(), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +45,17 @@ func TestStatusOverTime(t *testing.T) {
 		}
 
 		submit(t, service, dora, `{"lat":1,"lng":0}`)
-		pass(5 * time.Minute)
-		expect("not connected, by REST") // a driver without a socket is offline, and never stale
+		expect("not connected, and reporting", tracking.Online)
+		pass(2 * time.Minute)
+		expect("silent for exactly two minutes, without a socket")
+		pass(3 * time.Minute)
+		expect("silent for longer, without a socket", tracking.Stale)
+		submit(t, service, dora, `{"lat":1,"lng":0}`)
+		expect("reporting again", tracking.Online)
+		pass(10 * time.Minute)
+		expect("silent for exactly ten minutes, without a socket", tracking.Stale)
+		pass(2 * time.Second)
+		expect("silent for longer than a driver without a socket may be", tracking.Offline)
 		service.CameOnline(t.Context(), dora)
 		expect("connected", tracking.Online)
 		pass(2 * time.Minute)
@@ -69,6 +78,16 @@ func TestStatusOverTime(t *testing.T) {
 		service.CameOnline(t.Context(), dora)
 		service.CameOnline(t.Context(), dora)
 		expect("connected again, told once", tracking.Online)
+		service.WentOffline(t.Context(), dora)
+		expect("the last socket is gone, whatever was sent by it before", tracking.Offline)
+		submit(t, service, dora, `{"lat":1,"lng":0}`)
+		expect("reporting without a socket", tracking.Online)
+		service.CameOnline(t.Context(), dora)
+		expect("and with one: the same")
+		pass(2*time.Minute + 2*time.Second)
+		expect("silent", tracking.Stale)
+		pass(time.Hour)
+		expect("a driver who is connected does not become offline by silence")
 		service.WentOffline(t.Context(), driver("nobody", "acme"))
 		expect("somebody unknown went")
 	})
@@ -138,7 +157,7 @@ func TestCompanyChange(t *testing.T) {
 	emitted.take()
 
 	service.CameOnline(t.Context(), after)
-	if snapshot, err := service.Snapshot(staff("umbra")); err != nil || len(snapshot.Positions) != 0 {
+	if snapshot, err := snapshotOf(t, service, staff("umbra")); err != nil || len(snapshot.Positions) != 0 {
 		t.Errorf("the new company sees what the former one's driver did: %+v, %v", snapshot, err)
 	}
 	// Older than what the former company saw, and still the newest the new one has.
@@ -148,10 +167,10 @@ func TestCompanyChange(t *testing.T) {
 			t.Errorf("the former company heard %s", e.Event)
 		}
 	}
-	if snapshot, err := service.Snapshot(staff("umbra")); err != nil || len(snapshot.Positions) != 1 || snapshot.Positions[0].Lat != 2 {
+	if snapshot, err := snapshotOf(t, service, staff("umbra")); err != nil || len(snapshot.Positions) != 1 || snapshot.Positions[0].Lat != 2 {
 		t.Errorf("the new company's snapshot: %+v, %v", snapshot, err)
 	}
-	if snapshot, err := service.Snapshot(staff("acme")); err != nil || len(snapshot.Positions) != 0 {
+	if snapshot, err := snapshotOf(t, service, staff("acme")); err != nil || len(snapshot.Positions) != 0 {
 		t.Errorf("the former company's snapshot: %+v, %v", snapshot, err)
 	}
 	track, _, err := service.Track(t.Context(), staff("umbra"), tracking.TrackQuery{DriverID: "dora"}, page.Request{})
@@ -164,7 +183,7 @@ func TestCompanyChange(t *testing.T) {
 	}
 	again := newService(t, store, &recorder{}, tracking.Options{})
 	for _, company := range []string{"acme", "umbra"} {
-		snapshot, err := again.Snapshot(staff(company))
+		snapshot, err := snapshotOf(t, again, staff(company))
 		if err != nil {
 			t.Fatal(err)
 		}

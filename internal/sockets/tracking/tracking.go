@@ -30,9 +30,7 @@ func (h *Handlers) Register(r *event.Router) {
 
 // Welcome shows a fleet's watcher where the drivers are now.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	err := h.tracking.Greet(caller.Who, func(snapshot tracking.Snapshot) error {
-		return caller.Emit(tracking.EventSnapshot, snapshot)
-	})
+	err := h.tracking.Greet(ctx, caller.Who, caller.Emit)
 	if fault.Is(err, fault.Forbidden) {
 		return // watches no fleet
 	}

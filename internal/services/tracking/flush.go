@@ -1,0 +1,115 @@
+package tracking
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"sync"
+	"time"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
+)
+
+// due are the fleets that have something for the next flush.
+type due struct {
+	mu     sync.Mutex
+	fleets []*fleet
+	wake   chan struct{} // holds one token while there are any
+}
+
+func (d *due) add(f *fleet) {
+	d.mu.Lock()
+	d.fleets = append(d.fleets, f)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default: // a flush is coming already
+	}
+}
+
+func (d *due) take() []*fleet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	taken := d.fleets
+	d.fleets = nil
+	return taken
+}
+
+// Run flushes positions and looks for silent drivers until ctx ends; what is pending then is still sent.
+func (s *Service) Run(ctx context.Context) {
+	var sweeps sync.WaitGroup
+	sweeps.Go(func() { s.sweepUntil(ctx) }) // beside the flushes, which do not wait for hooks
+	defer sweeps.Wait()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	wake := (<-chan struct{})(nil) // nil while a flush was sent less than Flush ago
+	for {
+		select {
+		case <-ctx.Done():
+			s.flush(ctx, s.due.take()...)
+			return
+		case <-pause.C:
+			wake = s.due.wake
+		case <-wake:
+			s.flush(ctx, s.due.take()...)
+			wake = nil
+			pause.Reset(s.options.Flush)
+		}
+	}
+}
+
+// sweepUntil looks for silent drivers until ctx ends.
+func (s *Service) sweepUntil(ctx context.Context) {
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sweep.C:
+			s.sweep(ctx)
+		}
+	}
+}
+
+// flush sends what is pending of the fleets: to each room that sees any of it, one event.
+func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
+	var rooms []roles.Room
+	seen := make(map[roles.Room][]bus.Value)
+	for _, f := range fleets {
+		taken := f.take()
+		defer f.sent() // when every room has heard of it
+		for _, position := range taken {
+			encoded, ok := s.encode(ctx, position)
+			if !ok {
+				continue
+			}
+			for _, room := range audiences(&position.Position) {
+				if _, known := seen[room]; !known {
+					rooms = append(rooms, room)
+				}
+				seen[room] = append(seen[room], bus.Value{Key: position.DriverID, JSON: encoded})
+			}
+		}
+	}
+	at := s.options.Now().UnixMilli()
+	for _, room := range rooms {
+		s.emitPositions(ctx, at, seen[room], room)
+	}
+}
+
+// encode is what watchers are sent of a position.
+func (s *Service) encode(ctx context.Context, position *newest) (encoded json.RawMessage, ok bool) {
+	encoded, err := position.json()
+	if err != nil {
+		s.log.ErrorContext(ctx, "position not sent", "error", err)
+	}
+	return encoded, err == nil
+}
+
+// emitPositions sends tracking:positions. Each position is encoded once, however many rooms hear of it.
+func (s *Service) emitPositions(ctx context.Context, at int64, positions []bus.Value, room roles.Room) {
+	fields := strconv.AppendInt([]byte(`{"at":`), at, 10)
+	s.emit.EmitNewest(ctx, EventPositions, bus.Newest{Fields: append(fields, '}'), Member: "positions", Values: positions}, room)
+}

@@ -1,0 +1,46 @@
+package tracking
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+)
+
+// newest is a position that is shown as where a driver is. It does not change once it is made.
+type newest struct {
+	Position
+	// rank orders it among those of its driver: its ts, and no later than it was received. A phone whose clock runs ahead
+	// would otherwise hide its own next positions when its clock is put right.
+	rank int64
+
+	encoding sync.Once
+	encoded  json.RawMessage
+	err      error
+}
+
+// rankOf is the rank of a position received at an instant, Unix milliseconds.
+func rankOf(p *Position, received int64) int64 { return min(p.TS, received) }
+
+// json is the position as watchers hear of it, encoded by the first who asks: a flush, or a snapshot.
+func (n *newest) json() (json.RawMessage, error) {
+	n.encoding.Do(func() {
+		n.encoded, n.err = json.Marshal(&n.Position)
+		if n.err != nil {
+			n.err = fmt.Errorf("encode position of driver %s: %w", n.DriverID, n.err)
+		}
+	})
+	return n.encoded, n.err
+}
+
+func (p *Position) equal(q *Position) bool {
+	return p.DriverID == q.DriverID && p.CompanyID == q.CompanyID && p.Lat == q.Lat && p.Lng == q.Lng && p.TS == q.TS &&
+		same(p.Heading, q.Heading) && same(p.Speed, q.Speed) && same(p.Accuracy, q.Accuracy) &&
+		same(p.Altitude, q.Altitude) && same(p.Battery, q.Battery) && same(p.Seq, q.Seq)
+}
+
+func same[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
