@@ -52,8 +52,8 @@ func (s suite) testRefusals(t *testing.T) {
 		s.run(t, tt.name, func(t *testing.T) {
 			h := newStub(t)
 			refuse := true
-			h.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-				conn.Join("room")
+			h.authenticate = func(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+				socket.Join("room")
 				if refuse {
 					refuse = false
 					return tt.refuse()

@@ -12,11 +12,11 @@ import (
 
 func (s suite) testEmitter(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
-	byToken := func(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
-		conn.Join("everybody")
+	byToken := func(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
+		socket.Join("everybody")
 		for _, room := range []string{"red", "green", "blue"} {
 			if strings.Contains(string(hs.Auth), room) {
-				conn.Join(room)
+				socket.Join(room)
 			}
 		}
 		return nil
@@ -93,8 +93,8 @@ func (s suite) testEmitter(t *testing.T) {
 func (s suite) testDisconnectRoom(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	entered := make(chan struct{}, 1)
-	h.authenticate = func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
-		conn.Join("user:1")
+	h.authenticate = func(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
+		socket.Join("user:1")
 		if strings.Contains(string(hs.Auth), "slow") {
 			entered <- struct{}{}
 			<-ctx.Done()

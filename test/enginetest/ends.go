@@ -25,8 +25,8 @@ func (s suite) testOpenSockets(t *testing.T) {
 		}
 		return false
 	}
-	h.authenticate = func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-		conn.Join("a")
+	h.authenticate = func(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+		socket.Join("a")
 		during <- hasOpen("a") || f.server.SocketCount("a") != 1
 		return nil
 	}
@@ -57,10 +57,10 @@ func (s suite) testDisconnectedSeesTheRoomsLeft(t *testing.T) {
 	}
 	ends := make(chan seen, 10)
 	var f *fixture
-	h.disconnected = func(conn realtime.Socket, reason string) {
-		rooms := conn.Rooms()
+	h.disconnected = func(socket realtime.Socket, reason string) {
+		rooms := socket.Rooms()
 		slices.Sort(rooms)
-		ends <- seen{rooms, f.server.SocketCount("a"), reason, conn.Data()}
+		ends <- seen{rooms, f.server.SocketCount("a"), reason, socket.Data()}
 	}
 	f = s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	for reason, leave := range map[string]func(*wiretest.WebSocket, realtime.Socket){
@@ -70,19 +70,19 @@ func (s suite) testDisconnectedSeesTheRoomsLeft(t *testing.T) {
 		"parse error":                 func(s *wiretest.WebSocket, _ realtime.Socket) { s.Send("4x") },
 	} {
 		s.run(t, reason, func(t *testing.T) {
-			client, conn := f.connect(h)
-			conn.SetData(reason)
-			conn.Join("c")
-			conn.Leave("b")
-			if !conn.InRoom("c") || conn.InRoom("b") {
-				t.Errorf("rooms: %v", conn.Rooms())
+			client, socket := f.connect(h)
+			socket.SetData(reason)
+			socket.Join("c")
+			socket.Leave("b")
+			if !socket.InRoom("c") || socket.InRoom("b") {
+				t.Errorf("rooms: %v", socket.Rooms())
 			}
-			leave(client, conn)
+			leave(client, socket)
 			got := wiretest.Receive(t, "Disconnected", ends)
 			if diff := cmp.Diff([]string{"a", "c"}, got.rooms); diff != "" || got.count != 0 || got.reason != reason || got.data != reason {
 				t.Errorf("%s: %+v %s", reason, got, diff)
 			}
-			if err := conn.Emit("x", 1); err == nil {
+			if err := socket.Emit("x", 1); err == nil {
 				t.Error("emitted to a socket that has gone")
 			}
 		})
@@ -91,8 +91,8 @@ func (s suite) testDisconnectedSeesTheRoomsLeft(t *testing.T) {
 
 func (s suite) testDisconnectFromInsideTheHandler(t *testing.T) {
 	for name, hook := range map[string]func(*stub){
-		"connected": func(h *stub) { h.connected = func(conn realtime.Socket) { conn.Disconnect(true) } },
-		"event":     func(h *stub) { h.event = func(conn realtime.Socket, _ realtime.Event) { conn.Disconnect(true) } },
+		"connected": func(h *stub) { h.connected = func(socket realtime.Socket) { socket.Disconnect(true) } },
+		"event":     func(h *stub) { h.event = func(socket realtime.Socket, _ realtime.Event) { socket.Disconnect(true) } },
 	} {
 		s.run(t, name, func(t *testing.T) {
 			h := newStub(t)
@@ -163,11 +163,11 @@ func (s suite) testDrainWaitsForDisconnected(t *testing.T) {
 	release := make(chan struct{})
 	h.disconnected = func(realtime.Socket, string) { <-release }
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
-	client, conn := f.connect(h)
+	client, socket := f.connect(h)
 	drained := make(chan error, 1)
 	go func() { drained <- f.server.Drain(context.WithoutCancel(t.Context())) }()
 	client.ReadClose()
-	waitFor(t, "the context's end", conn.Context().Done())
+	waitFor(t, "the context's end", socket.Context().Done())
 	select {
 	case err := <-drained:
 		t.Errorf("Drain returned %v before Disconnected", err)

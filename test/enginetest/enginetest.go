@@ -96,10 +96,10 @@ func (s suite) run(t *testing.T, name string, test func(*testing.T)) {
 // every Handler is promised.
 type stub struct {
 	t            *testing.T
-	authenticate func(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error
-	connected    func(conn realtime.Socket)
-	event        func(conn realtime.Socket, ev realtime.Event)
-	disconnected func(conn realtime.Socket, reason string)
+	authenticate func(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error
+	connected    func(socket realtime.Socket)
+	event        func(socket realtime.Socket, ev realtime.Event)
+	disconnected func(socket realtime.Socket, reason string)
 
 	conns       chan realtime.Socket
 	connects    atomic.Int64
@@ -115,51 +115,51 @@ func newStub(t *testing.T) *stub {
 }
 
 // enter checks that calls for one socket neither overlap nor come out of turn.
-func (h *stub) enter(conn realtime.Socket, call string, after ...string) func() {
+func (h *stub) enter(socket realtime.Socket, call string, after ...string) func() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.calls[conn] {
+	if h.calls[socket] {
 		h.t.Errorf("%s while another call runs", call)
 	}
-	if !strings.Contains(strings.Join(after, ","), h.seen[conn]) {
-		h.t.Errorf("%s after %q", call, h.seen[conn])
+	if !strings.Contains(strings.Join(after, ","), h.seen[socket]) {
+		h.t.Errorf("%s after %q", call, h.seen[socket])
 	}
-	h.seen[conn], h.calls[conn] = call, true
+	h.seen[socket], h.calls[socket] = call, true
 	return func() {
 		h.mu.Lock()
-		h.calls[conn] = false
+		h.calls[socket] = false
 		h.mu.Unlock()
 	}
 }
 
-func (h *stub) Authenticate(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (h *stub) Authenticate(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	if h.authenticate != nil {
-		return h.authenticate(ctx, conn, hs)
+		return h.authenticate(ctx, socket, hs)
 	}
 	return nil
 }
 
-func (h *stub) Connected(conn realtime.Socket) {
-	defer h.enter(conn, "Connected", "")()
+func (h *stub) Connected(socket realtime.Socket) {
+	defer h.enter(socket, "Connected", "")()
 	h.connects.Add(1)
 	if h.connected != nil {
-		h.connected(conn)
+		h.connected(socket)
 	}
-	h.conns <- conn
+	h.conns <- socket
 }
 
-func (h *stub) Event(conn realtime.Socket, ev realtime.Event) {
-	defer h.enter(conn, "Event", "Connected", "Event")()
+func (h *stub) Event(socket realtime.Socket, ev realtime.Event) {
+	defer h.enter(socket, "Event", "Connected", "Event")()
 	if h.event != nil {
-		h.event(conn, ev)
+		h.event(socket, ev)
 	}
 }
 
-func (h *stub) Disconnected(conn realtime.Socket, reason string) {
-	defer h.enter(conn, "Disconnected", "Connected", "Event")()
+func (h *stub) Disconnected(socket realtime.Socket, reason string) {
+	defer h.enter(socket, "Disconnected", "Connected", "Event")()
 	h.disconnects.Add(1)
 	if h.disconnected != nil {
-		h.disconnected(conn, reason)
+		h.disconnected(socket, reason)
 	}
 }
 
@@ -254,8 +254,8 @@ func echo(_ realtime.Socket, ev realtime.Event) {
 
 // joins makes an Authenticate that joins rooms.
 func joins(rooms ...string) func(context.Context, realtime.Socket, realtime.Handshake) error {
-	return func(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-		conn.Join(rooms...)
+	return func(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+		socket.Join(rooms...)
 		return nil
 	}
 }

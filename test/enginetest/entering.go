@@ -19,8 +19,8 @@ func (s suite) testFastConnects(t *testing.T) {
 	const clients = 2000
 	h := newStub(t)
 	h.authenticate = joins("room")
-	h.connected = func(conn realtime.Socket) {
-		if err := conn.Emit("hello", 1); err != nil {
+	h.connected = func(socket realtime.Socket) {
+		if err := socket.Emit("hello", 1); err != nil {
 			t.Error(err)
 		}
 	}
@@ -142,9 +142,9 @@ func (s suite) testNothingIsDeliveredBeforeTheAnswer(t *testing.T) {
 func (s suite) testClientLeavesDuringAuthentication(t *testing.T) {
 	h := newStub(t)
 	entered, left := make(chan realtime.Socket, 1), make(chan struct{})
-	h.authenticate = func(ctx context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-		conn.Join("room")
-		entered <- conn
+	h.authenticate = func(ctx context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+		socket.Join("room")
+		entered <- socket
 		waitFor(t, "the context's end", ctx.Done())
 		close(left)
 		return nil
@@ -152,11 +152,11 @@ func (s suite) testClientLeavesDuringAuthentication(t *testing.T) {
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	client := f.dial()
 	client.Send("40")
-	conn := wiretest.Receive(t, "Authenticate", entered)
+	socket := wiretest.Receive(t, "Authenticate", entered)
 	if n := f.server.SocketCount("room"); n != 1 {
 		t.Errorf("%d sockets stand in the room", n)
 	}
-	if err := conn.Emit("early", 1); !errors.Is(err, realtime.ErrNotConnected) {
+	if err := socket.Emit("early", 1); !errors.Is(err, realtime.ErrNotConnected) {
 		t.Errorf("emit before CONNECT is answered: %v", err)
 	}
 	client.Cut()
@@ -165,7 +165,7 @@ func (s suite) testClientLeavesDuringAuthentication(t *testing.T) {
 	if h.connects.Load() != 0 || h.disconnects.Load() != 0 {
 		t.Error("the handler heard of a socket that never connected")
 	}
-	conn.Join("room")
+	socket.Join("room")
 	if n := f.server.SocketCount("room"); n != 0 {
 		t.Error("a socket that has gone could join a room")
 	}
@@ -216,10 +216,10 @@ func (s suite) testEventsOnTheWayWhenTheServerDisconnects(t *testing.T) {
 	h, chat := newStub(t), newStub(t)
 	chat.event = echo
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h, "/chat": chat})
-	client, conn := f.connect(h)
+	client, socket := f.connect(h)
 	client.Send("40/chat,")
 	expectPrefix(t, client, "40/chat,{")
-	conn.Disconnect(false)
+	socket.Disconnect(false)
 	client.Send(`42["late"]`)
 	client.Send("41")
 	client.Expect("41")

@@ -49,12 +49,12 @@ func (s suite) testAckExactlyOnce(t *testing.T) {
 		ev.Ack("more")
 	}
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
-	client, conn := f.connect(h)
+	client, socket := f.connect(h)
 	for i := range 100 {
 		client.Send(fmt.Sprintf(`42%d["e"]`, i))
 		client.Expect(fmt.Sprintf(`43%d["once"]`, i))
 	}
-	if err := conn.Emit("last", nil); err != nil {
+	if err := socket.Emit("last", nil); err != nil {
 		t.Fatal(err)
 	}
 	client.Expect(`42["last",null]`) // and no ack between
@@ -78,9 +78,9 @@ func (s suite) testOrder(t *testing.T) {
 	h.authenticate = joins("room")
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 	emitter := f.server.Emitter("/")
-	h.event = func(conn realtime.Socket, ev realtime.Event) {
+	h.event = func(socket realtime.Socket, ev realtime.Event) {
 		for i := range 100 {
-			if err := conn.Emit("direct", i); err != nil {
+			if err := socket.Emit("direct", i); err != nil {
 				t.Error(err)
 			}
 			emitter.Emit("room", i, []string{"room"}, nil)
@@ -178,11 +178,11 @@ func (s suite) testDisconnectWhileReadingIsHeldBack(t *testing.T) {
 		<-release
 	}
 	f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
-	client, conn := f.connect(h)
+	client, socket := f.connect(h)
 	client.Send(`42["e"]`)
 	wiretest.Receive(t, "the event", entered)
-	conn.Disconnect(true)
-	waitFor(t, "the context's end", conn.Context().Done())
+	socket.Disconnect(true)
+	waitFor(t, "the context's end", socket.Context().Done())
 	if h.disconnects.Load() != 0 {
 		t.Error("Disconnected was called while Event runs")
 	}

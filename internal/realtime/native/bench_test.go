@@ -17,8 +17,8 @@ import (
 // lobby puts every socket into one room.
 type lobby struct{}
 
-func (lobby) Authenticate(_ context.Context, conn realtime.Socket, _ realtime.Handshake) error {
-	conn.Join("lobby")
+func (lobby) Authenticate(_ context.Context, socket realtime.Socket, _ realtime.Handshake) error {
+	socket.Join("lobby")
 	return nil
 }
 

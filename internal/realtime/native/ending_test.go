@@ -50,17 +50,17 @@ func TestDisconnectedComesBehindTheRooms(t *testing.T) {
 			}
 		}
 		client.Send(`42["x"]`)
-		conn := wiretest.Receive(t, "Event", h.inEvent)
-		conn.roomsMu.Lock() // holds up whoever ends the socket
-		go conn.Disconnect(false)
-		wiretest.Eventually(t, "the end", conn.hasEnded)
+		socket := wiretest.Receive(t, "Event", h.inEvent)
+		socket.roomsMu.Lock() // holds up whoever ends the socket
+		go socket.Disconnect(false)
+		wiretest.Eventually(t, "the end", socket.hasEnded)
 		h.goOn <- struct{}{}
 		wiretest.Eventually(t, "the end of Event", func() bool {
-			conn.mu.Lock()
-			defer conn.mu.Unlock()
-			return !conn.busy
+			socket.mu.Lock()
+			defer socket.mu.Unlock()
+			return !socket.busy
 		})
-		conn.roomsMu.Unlock()
+		socket.roomsMu.Unlock()
 		if n := wiretest.Receive(t, "Disconnected", h.counted); n != 0 {
 			t.Fatalf("Disconnected was called while %d sockets stood in the room", n)
 		}

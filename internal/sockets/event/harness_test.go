@@ -29,20 +29,20 @@ type door struct {
 	t   *testing.T
 }
 
-func (d *door) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (d *door) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	var who auth.Identity
 	if err := json.Unmarshal(hs.Auth, &who); err != nil {
 		return err
 	}
-	conn.SetData(who)
+	socket.SetData(who)
 	return nil
 }
 
 func (d *door) Connected(realtime.Socket) {}
 
-func (d *door) Event(conn realtime.Socket, ev realtime.Event) {
-	who, _ := conn.Data().(auth.Identity)
-	d.Route(&event.Caller{Socket: conn, Who: who}, ev)
+func (d *door) Event(socket realtime.Socket, ev realtime.Event) {
+	who, _ := socket.Data().(auth.Identity)
+	d.Route(&event.Caller{Socket: socket, Who: who}, ev)
 }
 
 func (d *door) Disconnected(realtime.Socket, string) {}
