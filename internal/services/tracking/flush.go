@@ -2,7 +2,6 @@ package tracking
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"sync"
 	"time"
@@ -81,7 +80,7 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 		taken := f.take()
 		defer f.sent() // when every room has heard of it
 		for _, position := range taken {
-			encoded, ok := s.encode(ctx, position)
+			value, ok := s.encode(ctx, position)
 			if !ok {
 				continue
 			}
@@ -89,7 +88,7 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 				if _, known := seen[room]; !known {
 					rooms = append(rooms, room)
 				}
-				seen[room] = append(seen[room], bus.Value{Key: position.DriverID, JSON: encoded})
+				seen[room] = append(seen[room], value)
 			}
 		}
 	}
@@ -100,12 +99,12 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 }
 
 // encode is what watchers are sent of a position.
-func (s *Service) encode(ctx context.Context, position *newest) (encoded json.RawMessage, ok bool) {
-	encoded, err := position.json()
+func (s *Service) encode(ctx context.Context, position *newest) (value bus.Value, ok bool) {
+	value, err := position.value()
 	if err != nil {
 		s.log.ErrorContext(ctx, "position not sent", "error", err)
 	}
-	return encoded, err == nil
+	return value, err == nil
 }
 
 // emitPositions sends tracking:positions. Each position is encoded once, however many rooms hear of it.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+
+	"rolecall/internal/bus"
 )
 
 // newest is a position that is shown as where a driver is. It does not change once it is made.
@@ -14,17 +16,19 @@ type newest struct {
 	rank int64
 
 	encoding sync.Once
-	encoded  json.RawMessage
+	encoded  bus.Value
 	err      error
 }
 
 // rankOf is the rank of a position received at an instant, Unix milliseconds.
 func rankOf(p *Position, received int64) int64 { return min(p.TS, received) }
 
-// json is the position as watchers hear of it, encoded by the first who asks: a flush, or a snapshot.
-func (n *newest) json() (json.RawMessage, error) {
+// value is the position as watchers hear of it, encoded by the first who asks: a flush, or a snapshot. Its key has the
+// company as well: who sees all fleets is to hear of a driver who drives for two in both.
+func (n *newest) value() (bus.Value, error) {
 	n.encoding.Do(func() {
-		n.encoded, n.err = json.Marshal(&n.Position)
+		n.encoded.Key = n.CompanyID + "/" + n.DriverID // no id has a slash
+		n.encoded.JSON, n.err = json.Marshal(&n.Position)
 		if n.err != nil {
 			n.err = fmt.Errorf("encode position of driver %s: %w", n.DriverID, n.err)
 		}

@@ -72,8 +72,8 @@ func (s *Service) snapshot(ctx context.Context, seen *overview) json.RawMessage 
 func (s *Service) encodeAll(ctx context.Context, positions []*newest) []json.RawMessage {
 	all := make([]json.RawMessage, 0, len(positions))
 	for _, position := range positions {
-		if encoded, ok := s.encode(ctx, position); ok {
-			all = append(all, encoded)
+		if value, ok := s.encode(ctx, position); ok {
+			all = append(all, value.JSON)
 		}
 	}
 	return all
