@@ -23,8 +23,6 @@ const (
 	positionEvent  = `["tracking:update",{"lat":52.520008,"lng":13.404954,"ts":{millis},"heading":271.5,"speed":8.3,"accuracy":5,"seq":{stamp}}]`
 )
 
-func trackingServers() []target.Name { return []target.Name{target.Rolecall, target.Node, target.Bun} }
-
 func fleet() Scenario {
 	return Scenario{
 		Name: "fleet",
@@ -33,7 +31,7 @@ func fleet() Scenario {
 			"each at once. CPU is per position delivered to one dashboard, and includes taking it in. A server that cannot "+
 			"deliver them all falls behind, which its latency shows.",
 			fleetDrivers, fleetDashboards),
-		Servers: trackingServers(),
+		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.Node, target.Bun},
 		workers: 2,
 		columns: []string{cpuPerDelivery, "p50 ms", slowestTwo, "delivered %", "busy cores"},
 		run: func(ctx context.Context, b *Bench, r *rig) (result, error) {
@@ -69,7 +67,7 @@ func ingest() Scenario {
 		Method: fmt.Sprintf("%d drivers send 5 positions a second each, then %d drivers one a second; each position is acked, "+
 			"and one dashboard watches. The product validates each and has it on disk before the ack; the references relay it "+
 			"and store nothing.", frequent.drivers, many.drivers),
-		Servers: trackingServers(),
+		Servers: []target.Name{target.Rolecall, target.Node, target.Bun},
 		workers: 2,
 		columns: []string{"200 × 5 Hz: " + cpuPerPosition, "ack p50 ms", "ack p99 ms", "1,000 × 1 Hz: " + cpuPerPosition, "ack p50 ms", "ack p99 ms"},
 		run: func(ctx context.Context, b *Bench, r *rig) (result, error) {

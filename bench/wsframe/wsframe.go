@@ -1,5 +1,5 @@
-// Package wsframe is the client's side of WebSocket framing (RFC 6455), as much of it as a load generator needs: whole
-// text messages, no extensions.
+// Package wsframe is the client's side of WebSocket framing (RFC 6455), as much of it as a load generator needs: text
+// messages, no extensions.
 package wsframe
 
 import (
@@ -15,6 +15,8 @@ import (
 
 // Opcodes of RFC 6455, section 5.2.
 const (
+	continuation byte = 0x0
+
 	Text  byte = 0x1
 	Close byte = 0x8
 	Ping  byte = 0x9
@@ -23,6 +25,7 @@ const (
 
 const (
 	final        = 0x80
+	control      = 0x08 // is set in opcodes of control frames
 	masked       = 0x80
 	length16     = 126
 	length64     = 127
@@ -52,13 +55,39 @@ func Append(to []byte, opcode byte, payload []byte) []byte {
 	return append(to, payload...)
 }
 
-// Next splits the first frame off what has been read. size is how many bytes it takes up; 0 means that it has not
-// arrived whole. The payload is a part of data.
+// Next splits the first message off what has been read. size is how many bytes it takes up; 0 means that it has not
+// arrived whole. The payload is a part of data, or a copy where the message came in fragments. Those of other servers may
+// have control frames between them; here that is an error.
 func Next(data []byte) (opcode byte, payload []byte, size int, err error) {
+	first, payload, size, err := frame(data)
+	if size == 0 || err != nil {
+		return 0, nil, 0, err
+	}
+	opcode = first &^ final
+	if opcode == continuation || first&final == 0 && opcode&control != 0 {
+		return 0, nil, 0, fmt.Errorf("%w: it begins a message with %x", ErrFrame, first)
+	}
+	for isFinal := first&final != 0; !isFinal; {
+		next, part, n, err := frame(data[size:])
+		if n == 0 || err != nil {
+			return 0, nil, 0, err
+		}
+		if next&^final != continuation || len(payload)+len(part) > maxPayload {
+			return 0, nil, 0, fmt.Errorf("%w: it goes on with %x after %d bytes", ErrFrame, next, len(payload))
+		}
+		payload = append(payload[:len(payload):len(payload)], part...)
+		isFinal = next&final != 0
+		size += n
+	}
+	return opcode, payload, size, nil
+}
+
+// frame splits the first frame off; first is its first byte.
+func frame(data []byte) (first byte, payload []byte, size int, err error) {
 	if len(data) < 2 {
 		return 0, nil, 0, nil
 	}
-	if data[0]&0x70 != 0 || data[0]&final == 0 || data[1]&masked != 0 {
+	if data[0]&0x70 != 0 || data[1]&masked != 0 {
 		return 0, nil, 0, fmt.Errorf("%w: it begins with %x", ErrFrame, data[:2])
 	}
 	header, length := 2, uint64(data[1])
@@ -84,7 +113,7 @@ func Next(data []byte) (opcode byte, payload []byte, size int, err error) {
 	if len(data) < size {
 		return 0, nil, 0, nil
 	}
-	return data[0] & 0x0F, data[header:size], size, nil
+	return data[0], data[header:size], size, nil
 }
 
 // Handshake is the request that opens a WebSocket at path.

@@ -39,7 +39,15 @@ func TestNextReadsOthersInAnyPieces(t *testing.T) {
 		var wire bytes.Buffer
 		for i, size := range sizes {
 			payload := bytes.Repeat([]byte{byte('a' + i)}, size)
-			if err := wsutil.WriteServerText(&wire, payload); err != nil {
+			fragment := ws.OpText
+			for _, cut := range rapid.SliceOfN(rapid.IntRange(0, size), 0, 3).Draw(t, "fragments") {
+				cut = min(cut, len(payload))
+				if err := ws.WriteFrame(&wire, ws.NewFrame(fragment, false, payload[:cut])); err != nil {
+					t.Fatal(err)
+				}
+				payload, fragment = payload[cut:], ws.OpContinuation
+			}
+			if err := ws.WriteFrame(&wire, ws.NewFrame(fragment, true, payload)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,12 +78,15 @@ func TestNextReadsOthersInAnyPieces(t *testing.T) {
 
 func TestNextRefuses(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"reserved bit":  {0xC1, 0},
-		"fragment":      {0x01, 0},
-		"masked":        {0x81, 0x80},
-		"endless":       {0x81, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF},
-		"text of http":  []byte("HTTP/1.1 400 Bad Request\r\n"),
-		"one too large": {0x81, 127, 0, 0, 0, 0, 1, 0, 0, 1},
+		"reserved bit":             {0xC1, 0},
+		"half a Close":             {0x08, 0},
+		"fragment of nothing":      {0x80, 0},
+		"a message within another": {0x01, 0, 0x81, 0},
+		"a ping between fragments": {0x01, 0, 0x89, 0},
+		"masked":                   {0x81, 0x80},
+		"endless":                  {0x81, 127, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF},
+		"text of http":             []byte("HTTP/1.1 400 Bad Request\r\n"),
+		"one too large":            {0x81, 127, 0, 0, 0, 0, 1, 0, 0, 1},
 	} {
 		if _, _, _, err := wsframe.Next(data); !errors.Is(err, wsframe.ErrFrame) {
 			t.Errorf("%s: error %v", name, err)
