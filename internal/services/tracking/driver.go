@@ -24,6 +24,7 @@ type driver struct {
 
 // announcement is a tracking:status and who hears it.
 type announcement struct {
+	fleet *fleet // whose the status is
 	event json.RawMessage
 	to    []roles.Room
 }
@@ -40,7 +41,7 @@ func (d *driver) note(m *membership, heard bool, change Change, fixes []any) (fo
 	changed, news := change.Before != change.After, d.home == m && change.After != d.told
 	if changed || news {
 		to := statusAudiences(m.fleet.companyID, changed, news)
-		d.untold = append(d.untold, announcement{m.statusEvent, to})
+		d.untold = append(d.untold, announcement{m.fleet, m.statusEvent, to})
 	}
 	if changed {
 		d.untold = append(d.untold, Transition{m.id, m.fleet.companyID, change})

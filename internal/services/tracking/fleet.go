@@ -14,7 +14,8 @@ import (
 type fleet struct {
 	companyID string
 
-	// sending is held from take to sent: an older flush is sent whole before a newer one begins.
+	// sending is held from take to sent, so that an older flush is sent whole before a newer one begins; and while a status
+	// is told, or one who is being greeted is told what they have missed.
 	sending sync.Mutex
 
 	mu      sync.Mutex // guards what follows, and the members; held briefly, and never while anything is sent
@@ -22,15 +23,14 @@ type fleet struct {
 	pending []*membership // whose newest position awaits the next flush
 	// underway is set from take to sent.
 	underway bool
-	// flushes and changes count what watchers have been told: flushes, and changes of status.
-	now mark
+	now      mark
 }
 
-// mark is a moment in the life of a fleet.
+// mark is a moment in the life of a fleet: how many flushes and changes of status there had been.
 type mark struct{ flushes, changes int64 }
 
-// membership is a driver in one company's fleet. A driver who reports for two companies at once is a member of two fleets, and
-// each shows what was sent with a token of its own. A fleet's lock guards its members.
+// membership is a driver in one company's fleet. A driver who reports for two companies at once is a member of two fleets,
+// and each shows what was sent with a token of its own. A fleet's lock guards its members.
 type membership struct {
 	fleet    *fleet
 	driver   *driver

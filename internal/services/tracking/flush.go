@@ -74,8 +74,12 @@ func (s *Service) sweepUntil(ctx context.Context) {
 
 // flush sends what is pending of the fleets: to each room that sees any of it, one event.
 func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
-	var rooms []roles.Room
-	seen := make(map[roles.Room][]bus.Value)
+	type telling struct {
+		room      roles.Room
+		positions []bus.Value
+	}
+	var tellings []telling
+	index := make(map[roles.Room]int)
 	for _, f := range fleets {
 		taken := f.take()
 		defer f.sent() // when every room has heard of it
@@ -85,16 +89,18 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 				continue
 			}
 			for _, room := range audiences(&position.Position) {
-				if _, known := seen[room]; !known {
-					rooms = append(rooms, room)
+				i, known := index[room]
+				if !known {
+					i = len(tellings)
+					index[room], tellings = i, append(tellings, telling{room: room})
 				}
-				seen[room] = append(seen[room], value)
+				tellings[i].positions = append(tellings[i].positions, value)
 			}
 		}
 	}
 	at := s.options.Now().UnixMilli()
-	for _, room := range rooms {
-		s.emitPositions(ctx, at, seen[room], room)
+	for _, t := range tellings {
+		s.emitPositions(ctx, at, t.positions, t.room)
 	}
 }
 

@@ -271,6 +271,65 @@ func TestGreetingCatchesUp(t *testing.T) {
 	}
 }
 
+// statusLog is an Emitter that writes down each tracking:status that is told.
+type statusLog struct {
+	recorder
+	mu   sync.Mutex
+	told []tracking.Status
+}
+
+func (l *statusLog) Emit(_ context.Context, _ string, payload any, _ []roles.Room, _ ...roles.Room) {
+	var told status
+	_ = json.Unmarshal(payload.(json.RawMessage), &told) // a test that hears no status fails
+	l.write(told.Status)
+}
+
+func (l *statusLog) write(told tracking.Status) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, told)
+}
+
+func (l *statusLog) read() []tracking.Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.told)
+}
+
+// TestGreetingTellsNoOlderStatusLast: a driver comes back while a newcomer is told that it has gone.
+func TestGreetingTellsNoOlderStatusLast(t *testing.T) {
+	t.Parallel()
+	heard := &statusLog{}
+	service := newService(t, &memory{}, heard, tracking.Options{})
+	dan := driver("dan", "acme")
+	service.CameOnline(t.Context(), dan)
+	var back sync.WaitGroup
+	err := service.Greet(t.Context(), staff("acme"), func(event string, payload any) error {
+		switch event {
+		case tracking.EventSnapshot:
+			service.WentOffline(t.Context(), dan)
+		case tracking.EventStatus:
+			back.Go(func() { service.CameOnline(t.Context(), dan) })
+			for statusOf(t, service, "dan") == tracking.Offline {
+				runtime.Gosched()
+			}
+			for range 1000 { // time enough to tell the newer status, were it not held back
+				runtime.Gosched()
+			}
+			heard.write(servicetest.Decode[status](t, string(payload.(json.RawMessage))).Status)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back.Wait()
+	want := []tracking.Status{tracking.Online, tracking.Offline, tracking.Offline, tracking.Online}
+	if got := heard.read(); !slices.Equal(got, want) {
+		t.Errorf("a newcomer heard %v, want %v", got, want)
+	}
+}
+
 // TestSnapshotEndsWithItsContext: who has left is gathered no snapshot.
 func TestSnapshotEndsWithItsContext(t *testing.T) {
 	t.Parallel()

@@ -106,7 +106,7 @@ func (s *Service) tell(ctx context.Context, d *driver) {
 	for happened, anything := d.next(); anything; happened, anything = d.next() {
 		switch happened := happened.(type) {
 		case announcement:
-			s.emit.Emit(ctx, EventStatus, happened.event, happened.to)
+			s.announce(ctx, happened)
 		case Transition:
 			for _, hook := range s.options.StatusHooks {
 				hook.StatusChanged(ctx, happened)
@@ -117,6 +117,14 @@ func (s *Service) tell(ctx context.Context, d *driver) {
 			}
 		}
 	}
+}
+
+// announce tells a status when nobody is just being told of the fleet in their greeting, who might take what is older for
+// newer.
+func (s *Service) announce(ctx context.Context, a announcement) {
+	a.fleet.sending.Lock()
+	defer a.fleet.sending.Unlock()
+	s.emit.Emit(ctx, EventStatus, a.event, a.to)
 }
 
 // encodeStatus is the payload of tracking:status.
@@ -147,11 +155,10 @@ func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
 	defer f.mu.Unlock()
 	var done []*membership
 	f.members.Scan(func(_ string, m *membership) bool {
-		if untold := s.moveLocked(m, timePassed, now, nil).untold; untold != nil {
-			silent = append(silent, untold)
-		}
-		if s.isDoneLocked(m, now) {
+		if s.isDoneLocked(m, now) { // since an earlier sweep, so that a greeting under way can tell that it is offline
 			done = append(done, m)
+		} else if untold := s.moveLocked(m, timePassed, now, nil).untold; untold != nil {
+			silent = append(silent, untold)
 		}
 		return true
 	})
