@@ -157,7 +157,12 @@ func (c *Client) connect(ctx context.Context, connect packet) error {
 	case <-c.connected:
 		return nil
 	case <-c.done:
-		return c.err
+		select {
+		case <-c.connected: // and over already: what was heard meanwhile can still be asked for
+			return nil
+		default:
+			return c.err
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("wait for the CONNECT reply: %w", context.Cause(ctx))
 	}
