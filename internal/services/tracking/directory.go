@@ -95,7 +95,9 @@ func (d *directory) dismiss(m *membership) {
 	if m.driver.home == m {
 		m.driver.home = nil
 	}
-	if m.driver.memberships--; m.driver.memberships == 0 {
+	m.driver.memberships--
+	m.driver.several = m.driver.several && m.driver.memberships > 1
+	if m.driver.memberships == 0 {
 		d.drivers.Delete(m.id)
 	}
 }
@@ -110,8 +112,10 @@ func (d *directory) find(visible scope, driverID string) *membership {
 		}
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		m, _ := f.members.Get(driverID)
-		return m
+		if m, known := f.members.Get(driverID); known && !m.gone {
+			return m
+		}
+		return nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

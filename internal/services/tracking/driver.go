@@ -3,6 +3,7 @@ package tracking
 import (
 	"encoding/json"
 	"sync"
+	"time"
 
 	"rolecall/internal/roles"
 )
@@ -14,6 +15,13 @@ type driver struct {
 	// nil once that is gone.
 	home        *membership
 	memberships int
+	// socket is the membership with whose token the driver is connected, nil while it is not.
+	socket *membership
+	// left is the fleet that the driver has left last by reporting for another company.
+	left   *fleet
+	leftAt time.Time
+	// several is set while the driver is there for several companies at once: it leaves none of them for another.
+	several bool
 	// told is the status that the watchers of all fleets were told last, or are about to be.
 	told Status
 	// untold is what watchers and hooks have yet to hear, in the order in which it happened: announcement, Transition, Step.
@@ -29,14 +37,36 @@ type announcement struct {
 	to    []roles.Room
 }
 
-// note makes a membership the driver's home, where the driver was heard by it, and keeps for the telling how its status has
-// changed and what hooks are to hear. It returns the former home, where there was another, and whether anything is to be
-// told. The caller holds the fleet's lock.
-func (d *driver) note(m *membership, heard bool, change Change, fixes []any) (former *membership, anything bool) {
+// arrive makes the membership by which a driver has been heard its home. It reports whether that is new, and returns the
+// former home, if any. Who is connected for one company while it reports for another, or comes back to one that it has left
+// no longer ago than soon, is there for several. The caller holds the fleet's lock.
+func (d *driver) arrive(m *membership, at time.Time, soon time.Duration) (isNew bool, former *membership) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if heard && d.home != m {
-		former, d.home = d.home, m
+	if m.connected {
+		d.socket = m
+	}
+	if d.home == m {
+		return false, nil
+	}
+	former, d.home = d.home, m
+	if former == nil {
+		return true, nil
+	}
+	d.several = d.several || d.socket == former || d.left == m.fleet && at.Sub(d.leftAt) <= soon
+	if !d.several {
+		d.left, d.leftAt = former.fleet, at
+	}
+	return true, former
+}
+
+// note keeps for the telling how the status of a membership has changed and what hooks are to hear. It reports whether
+// anything is to be told. The caller holds the fleet's lock.
+func (d *driver) note(m *membership, change Change, fixes []any) (anything bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.socket == m && !m.connected {
+		d.socket = nil
 	}
 	changed, news := change.Before != change.After, d.home == m && change.After != d.told
 	if changed || news {
@@ -50,7 +80,7 @@ func (d *driver) note(m *membership, heard bool, change Change, fixes []any) (fo
 		d.told = change.After
 	}
 	d.untold = append(d.untold, fixes...)
-	return former, changed || news || len(fixes) > 0
+	return changed || news || len(fixes) > 0
 }
 
 // next takes what is to be told next.
@@ -65,6 +95,14 @@ func (d *driver) next() (happened any, anything bool) {
 		d.untold = nil // nothing is kept of what is told
 	}
 	return happened, true
+}
+
+// staysLocked reports whether a membership goes on though the driver has been heard by another. The caller holds the fleet's
+// lock.
+func (d *driver) staysLocked(m *membership) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.home == m || d.several && m.status != Offline
 }
 
 // isHome reports whether a membership is the one by which the driver was heard last.

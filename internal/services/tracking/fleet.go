@@ -41,6 +41,7 @@ type membership struct {
 	newest      *newest         // nil before the first position
 	flushed     *newest         // the newest of the last flush that had one
 	pending     bool
+	gone        bool // the driver has left for another company: it is seen no more, and goes with the next sweep
 	last        mark // the last flush that had a newest of it, and its last change of status
 }
 
@@ -131,6 +132,7 @@ func (f *fleet) appendTo(o *overview, homes bool) {
 	o.positions = slices.Grow(o.positions, f.members.Len())
 	f.members.Scan(func(_ string, m *membership) bool {
 		switch {
+		case m.gone:
 		case f.underway && m.pending && m.flushed != nil:
 			o.positions = append(o.positions, m.flushed)
 		case m.newest != nil:

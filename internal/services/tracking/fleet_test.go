@@ -103,8 +103,9 @@ func TestStatusOfHomeIsToldToAdmins(t *testing.T) {
 	emitted := &recorder{}
 	service := newService(t, &memory{}, emitted, tracking.Options{})
 	acme, umbra := driver("dora", "acme"), driver("dora", "umbra")
-	submit(t, service, acme, `{"lat":1,"lng":0}`)
 	service.CameOnline(t.Context(), umbra)
+	submit(t, service, acme, `{"lat":1,"lng":0}`)
+	submit(t, service, umbra, `{"lat":1.5,"lng":0}`)
 	service.WentOffline(t.Context(), umbra)
 	submit(t, service, acme, `{"lat":2,"lng":0}`)
 	sent := emitted.take()
@@ -118,36 +119,59 @@ func TestStatusOfHomeIsToldToAdmins(t *testing.T) {
 	}
 }
 
-// TestDriverMovesByReports: a driver without a socket who reports for another company is shown by the former one for as
-// long as it would be if it were silent, and admins hear of the new one alone.
+// TestDriverMovesByReports: a driver without a socket who reports for another company is the former one's no more, at once,
+// and admins hear of no change. Who comes back soon is there for both from then on.
 func TestDriverMovesByReports(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		emitted := &recorder{}
 		service := newService(t, &memory{}, emitted, tracking.Options{Now: time.Now})
 		defer run(service)()
-		submit(t, service, driver("dora", "acme"), `{"lat":1,"lng":0}`)
-		for range 11 {
-			submit(t, service, driver("dora", "umbra"), `{"lat":2,"lng":0}`)
-			pass(time.Minute)
+		check := func(what string, visible map[string]bool, told map[roles.Room][]tracking.Status) {
+			t.Helper()
+			sent := emitted.take()
+			for company, sees := range visible {
+				views, _, err := service.Drivers(t.Context(), staff(company), page.Request{})
+				seen, fails := snapshotOf(t, service, staff(company))
+				_, unknown := service.Driver(t.Context(), staff(company), "dora")
+				if (len(views) == 1) != sees || (len(seen.Positions) == 1) != sees || err != nil || fails != nil || (unknown == nil) != sees {
+					t.Errorf("%s: %s sees %+v, %+v and %v", what, company, views, seen, unknown)
+				}
+				if got := statusesIn(t, sent, roles.FleetRoom(company), "dora"); !slices.Equal(got, told[roles.FleetRoom(company)]) {
+					t.Errorf("%s: %s was told %v", what, company, got)
+				}
+			}
+			if got := statusesIn(t, sent, roles.AllFleetsRoom(), "dora"); !slices.Equal(got, told[roles.AllFleetsRoom()]) {
+				t.Errorf("%s: admins were told %v", what, got)
+			}
 		}
-		sent := emitted.take()
+		acme, umbra, all := roles.FleetRoom("acme"), roles.FleetRoom("umbra"), roles.AllFleetsRoom()
 		online, stale, offline := tracking.Online, tracking.Stale, tracking.Offline
-		for room, want := range map[roles.Room][]tracking.Status{
-			roles.FleetRoom("acme"): {online, stale, offline}, roles.FleetRoom("umbra"): {online}, roles.AllFleetsRoom(): {online},
-		} {
-			if got := statusesIn(t, sent, room, "dora"); !slices.Equal(got, want) {
-				t.Errorf("%s was told %v, want %v", room, got, want)
-			}
-		}
-		for company, want := range map[string]int{"acme": 0, "umbra": 1} {
-			if seen, err := snapshotOf(t, service, staff(company)); len(seen.Positions) != want || err != nil {
-				t.Errorf("%s sees %+v, %v", company, seen, err)
-			}
-		}
+		report := func(company string) { submit(t, service, driver("dora", company), `{"lat":1,"lng":0}`) }
+
+		report("acme")
+		report("umbra")
+		check("moved", map[string]bool{"acme": false, "umbra": true},
+			map[roles.Room][]tracking.Status{acme: {online, offline}, umbra: {online}, all: {online}})
 		if view, err := service.Driver(t.Context(), admin(), "dora"); err != nil || view.CompanyID != "umbra" {
 			t.Errorf("admins find %+v, %v", view, err)
 		}
+		pass(time.Minute)
+		for range 5 {
+			report("acme")
+			report("umbra")
+			pass(time.Second)
+		}
+		check("back soon", map[string]bool{"acme": true, "umbra": true}, map[roles.Room][]tracking.Status{acme: {online}})
+		pass(5 * time.Minute)
+		emitted.take()
+		report("umbra")
+		pass(6 * time.Minute)
+		check("silent for one", map[string]bool{"acme": false, "umbra": true},
+			map[roles.Room][]tracking.Status{acme: {offline}, umbra: {online, stale}, all: {online, stale}})
+		report("acme")
+		check("moved back", map[string]bool{"acme": true, "umbra": false},
+			map[roles.Room][]tracking.Status{acme: {online}, umbra: {offline}, all: {online}})
 	})
 }
 

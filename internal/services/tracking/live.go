@@ -56,46 +56,55 @@ func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
 // aftermath is what is left to do when a fleet's lock is released.
 type aftermath struct {
 	untold *driver     // of whom there is something to tell, nil where there is nothing
-	former *membership // the driver's home until now, nil where it still is
+	former *membership // by which the driver was heard until now, nil where that is the same
 }
 
 // moveLocked moves a member's standing on. The fixes are what hooks are to hear.
-func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes []any) aftermath {
+func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes []any) (left aftermath) {
 	var change Change
 	m.standing, change = m.after(happened, now, s.patience)
-	heard := happened == hasConnected || happened == hasReported
+	isNew := false
+	switch happened {
+	case hasConnected, hasReported:
+		m.gone = false
+		isNew, left.former = m.driver.arrive(m, now, s.patience.stale)
+	default:
+		if change.Before == change.After {
+			return left
+		}
+	}
 	if change.Before != change.After {
 		m.statusEvent = encodeStatus(m.id, change)
-	} else if !heard {
-		return aftermath{}
 	}
-	former, anything := m.driver.note(m, heard, change, fixes)
-	if change.Before != change.After || former != nil {
+	if change.Before != change.After || isNew {
 		m.fleet.changed(m)
 	}
-	if anything {
-		return aftermath{untold: m.driver, former: former}
+	if m.driver.note(m, change, fixes) {
+		left.untold = m.driver
 	}
-	return aftermath{former: former}
+	return left
 }
 
 // follow does what is left to do.
 func (s *Service) follow(ctx context.Context, a aftermath) {
 	if a.former != nil {
-		s.leave(a.former)
+		s.leave(ctx, a.former)
 	}
 	if a.untold != nil {
 		s.tell(ctx, a.untold)
 	}
 }
 
-// leave dismisses a former home, unless the driver is there for that company as well.
-func (s *Service) leave(former *membership) {
-	former.fleet.mu.Lock()
-	defer former.fleet.mu.Unlock()
-	if current, _ := former.fleet.members.Get(former.id); current == former && s.isDoneLocked(former, s.options.Now()) {
-		s.directory.dismiss(former)
+// leave takes a driver who reports for another company from the view of the former one, unless it is there for both.
+func (s *Service) leave(ctx context.Context, m *membership) {
+	m.fleet.mu.Lock()
+	var left aftermath
+	if !m.driver.staysLocked(m) {
+		left = s.moveLocked(m, hasLeft, s.options.Now(), nil)
+		m.gone, m.pending = true, false
 	}
+	m.fleet.mu.Unlock()
+	s.follow(ctx, left)
 }
 
 // tell lets watchers and hooks hear what they have not heard of a driver, in the order in which it has happened. What is
@@ -168,8 +177,8 @@ func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
 	return silent
 }
 
-// isDoneLocked reports whether a member is no longer to be seen: it is offline, and has reported for another company since
-// or is past the retention. What a former company has seen is not its to see for longer than the driver reports for it.
+// isDoneLocked reports whether a member is no longer to be kept: it is offline, and has reported for another company since
+// or is past the retention.
 func (s *Service) isDoneLocked(m *membership, now time.Time) bool {
 	return m.status == Offline && (!m.driver.isHome(m) || s.expired(m.newest, now))
 }

@@ -107,7 +107,7 @@ func (f *fleet) viewsAfter(driverID string, limit int) []DriverView {
 	defer f.mu.Unlock()
 	views := []DriverView{}
 	f.members.Ascend(driverID, func(id string, m *membership) bool {
-		if id != driverID {
+		if id != driverID && !m.gone {
 			views = append(views, m.viewLocked())
 		}
 		return len(views) < limit

@@ -52,6 +52,7 @@ const (
 	hasConnected
 	hasReported
 	hasDisconnected // the last socket is gone
+	hasLeft         // it reports for another company now
 )
 
 // Change is a status and the one before it.
@@ -82,7 +83,7 @@ func (s standing) after(happened sign, at time.Time, p patience) (standing, Chan
 		next.connected, next.heard = true, at
 	case hasReported:
 		next.reporting, next.heard = true, at
-	case hasDisconnected:
+	case hasDisconnected, hasLeft:
 		next.connected, next.reporting = false, false
 	}
 	next.status = next.signs.status(at, p)
