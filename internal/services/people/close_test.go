@@ -92,6 +92,9 @@ func TestNobodyWaitsForTheDisk(t *testing.T) {
 	for i := range 1000 {
 		h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
 	}
+	if role, known, err := h.RoleOf(t.Context(), "amy"); role != roles.Vendor || !known || err != nil {
+		t.Errorf("the role of somebody who is being written: %q, %v, %v", role, known, err)
+	}
 	if taken := store.taken.Load(); taken != 1 {
 		t.Errorf("%d people were being saved, though the first write had not ended", taken)
 	}

@@ -34,6 +34,7 @@ type seen struct {
 
 	mu       sync.Mutex
 	unsaved  map[string]User // by user id
+	writes   map[string]User // what is being written, by user id
 	dropped  int             // how many were not kept since the last write
 	due      *time.Timer     // nil while nothing is unsaved
 	isClosed bool            // from now on everything is written at once
@@ -90,10 +91,11 @@ func (s *seen) write(ctx context.Context) {
 	if dropped > 0 {
 		s.log.ErrorContext(ctx, "people not saved: too many are waiting", "people", dropped)
 	}
-	if err := s.store.SaveUsers(ctx, slices.Collect(maps.Values(batch))); err != nil {
+	err := s.store.SaveUsers(ctx, slices.Collect(maps.Values(batch)))
+	if err != nil {
 		s.log.ErrorContext(ctx, "people not saved", "people", len(batch), "error", err)
-		s.keep(batch)
 	}
+	s.settle(batch, err != nil)
 }
 
 // take hands over what is unsaved.
@@ -108,14 +110,18 @@ func (s *seen) take() (batch map[string]User, dropped int) {
 		return nil, 0
 	}
 	batch, dropped = s.unsaved, s.dropped
-	s.unsaved, s.dropped = make(map[string]User), 0
+	s.unsaved, s.writes, s.dropped = make(map[string]User), batch, 0
 	return batch, dropped
 }
 
-// keep puts back what could not be written and has not been replaced, as much as may wait.
-func (s *seen) keep(batch map[string]User) {
+// settle ends a write. Of what could not be written it puts back what has not been replaced, as much as may wait.
+func (s *seen) settle(batch map[string]User, failed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writes = nil
+	if !failed {
+		return
+	}
 	for userID, user := range batch {
 		if _, newer := s.unsaved[userID]; !newer && len(s.unsaved) < maxUnsaved {
 			s.unsaved[userID] = user
@@ -137,17 +143,24 @@ func (s *seen) stored(ctx context.Context, userIDs []string) ([]User, error) {
 
 // roleOf returns a person's role; known is false for someone the server has never seen.
 func (s *seen) roleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error) {
-	s.mu.Lock()
-	user, known := s.unsaved[userID]
-	s.mu.Unlock()
-	if known {
+	if user, noted := s.noted(userID); noted {
 		return user.Role, true, nil
 	}
-	users, err := s.store.Users(ctx, UserQuery{IDs: []string{userID}}, "", 1)
+	users, err := s.stored(ctx, []string{userID})
 	if err != nil || len(users) == 0 {
 		return "", false, err
 	}
 	return users[0].Role, true, nil
+}
+
+// noted finds somebody who is not on disk yet, or just being written.
+func (s *seen) noted(userID string) (user User, noted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if user, noted = s.unsaved[userID]; !noted {
+		user, noted = s.writes[userID]
+	}
+	return user, noted
 }
 
 // close writes what is unsaved. It does not wait any longer than ctx lasts.
