@@ -193,21 +193,30 @@ func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQ
 	return s.readHistory(ctx, talk.room, newPage(query.Before, query.After, query.Limit))
 }
 
-// readHistory reads one message more than the page has, to tell whether there are more.
+// readHistory reads one message more than the page has, to tell whether there are more. Long messages make short pages.
 func (s *Service) readHistory(ctx context.Context, room roles.ChatRoom, asked Page) (History, error) {
 	size := asked.Limit
 	asked.Limit++
 	messages, err := s.store.History(ctx, room, asked)
-	switch {
-	case err != nil:
+	if err != nil {
 		return History{}, err
-	case len(messages) <= size:
-		return History{Messages: messages}, nil
-	case asked.After == 0: // backwards: the one too many is the oldest
-		return History{Messages: messages[len(messages)-size:], HasMore: true}, nil
-	default:
-		return History{Messages: messages[:size], HasMore: true}, nil
 	}
+	if asked.After == 0 { // backwards: those too many are the oldest
+		size = page.FitLast(messages, size, messageBytes)
+		return History{Messages: messages[len(messages)-size:], HasMore: size < len(messages)}, nil
+	}
+	size = page.Fit(messages, size, messageBytes)
+	return History{Messages: messages[:size], HasMore: size < len(messages)}, nil
+}
+
+// messageBytes is about what a message takes as JSON.
+func messageBytes(m Message) int {
+	const rest = 400 // ids, names of members, numbers
+	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text)
+	for _, reader := range m.ReadBy {
+		bytes += len(reader) + len(`"",`)
+	}
+	return bytes
 }
 
 // newPage fills in the default limit. After: 0 asks for the first messages, which a Page says with FromStart.

@@ -47,11 +47,8 @@ func (s *Service) inbox(ctx context.Context, who auth.Identity, query InboxQuery
 	case err != nil:
 		return Inbox{}, err
 	}
-	inbox := Inbox{Unread: unread, Notices: notices}
-	if len(notices) > size {
-		inbox.Notices, inbox.HasMore = notices[:size], true
-	}
-	return inbox, nil
+	size = page.Fit(notices, size, noticeBytes)
+	return Inbox{Unread: unread, Notices: notices[:size], HasMore: size < len(notices)}, nil
 }
 
 // MarkRead marks notices of the caller's inbox as read and returns how many stay unread. It fails with not_found where

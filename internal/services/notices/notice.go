@@ -4,6 +4,7 @@ package notices
 import (
 	"encoding/json"
 
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -74,4 +75,19 @@ type Notice struct {
 	ExpiresAt  int64  `json:"expiresAt,omitempty"`
 	RequireAck bool   `json:"requireAck"`
 	From       Sender `json:"from"`
+}
+
+// noticeBytes is about what a notice takes as JSON.
+func noticeBytes(n Notice) int {
+	const rest, entry = 600, len(`"",`) // names of members, ids, times; what stands around an entry of a list
+	bytes := rest + page.TextBytes(n.Title) + page.TextBytes(n.Body) + page.TextBytes(n.From.Username) + len(n.Data)
+	for _, ids := range [][]string{n.Audience.Users, n.Audience.Companies} {
+		for _, id := range ids {
+			bytes += len(id) + entry
+		}
+	}
+	for _, pair := range n.Audience.CompanyRoles {
+		bytes += len(pair.CompanyID) + len(pair.Role) + len(`{"companyId":"","role":""},`)
+	}
+	return bytes
 }

@@ -86,6 +86,7 @@ func (s *Service) List(ctx context.Context, who auth.Identity, at page.Request) 
 	if err != nil {
 		return nil, "", err
 	}
+	size = page.Fit(stored, size, func(one Stored) int { return noticeBytes(one.Notice) })
 	stored, next = page.Cut(stored, size, func(last Stored) string { return page.Notices.Numbers(last.Seq) })
 	list = make([]Notice, 0, len(stored))
 	for i := range stored {

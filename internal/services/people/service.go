@@ -128,12 +128,19 @@ func (s *Service) Directory(
 	if err != nil {
 		return nil, "", err
 	}
+	size = page.Fit(users, size, userBytes)
 	users, next = page.Cut(users, size, func(last User) string { return page.Users.Text(last.UserID) })
 	people, err = s.withOnline(ctx, users)
 	if err != nil {
 		return nil, "", err
 	}
 	return people, next, nil
+}
+
+// userBytes is about what a person takes as JSON.
+func userBytes(user User) int {
+	const rest = 120 // names of members, the role, times
+	return rest + len(user.UserID) + len(user.CompanyID) + page.TextBytes(user.Username)
 }
 
 // Lookup returns one person.
