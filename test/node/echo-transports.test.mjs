@@ -60,8 +60,8 @@ for (const transports of TRANSPORTS) {
     });
   }
 
-  test(`attachments from the server over ${by}`, async () => {
-    const socket = await server.connect({ transports });
+  for (const forceBase64 of [false, true]) test(`attachments from the server over ${by}${forceBase64 ? ', all as text' : ''}`, async () => {
+    const socket = await server.connect({ transports, forceBase64 });
     const files = upTo(10).map((n) => Buffer.alloc(n * 1000, n));
     const sent = ['before', { list: files.slice(0, 9) }, files[9]];
     const heard = collect(socket, 'mirrored');

@@ -181,6 +181,38 @@ func TestUnfinishedBinaryEvent(t *testing.T) {
 	}
 }
 
+// TestBytesAsText: on a WebSocket a client may send bytes as base64, as on polls. It gets them so where it asks for that.
+func TestBytesAsText(t *testing.T) {
+	t.Parallel()
+	f := start(t, realtime.Options{CompressFrom: 1})
+	f.root.onEvent = func(socket realtime.Socket, ev realtime.Event) {
+		if len(ev.Binary) == 0 {
+			return
+		}
+		attachments := [][]byte{ev.Binary[0], bytes.Repeat(ev.Binary[0], 2)}
+		payload := realtime.Payload{JSON: json.RawMessage(`[` + placeholder(0) + `,` + placeholder(1) + `]`), Attachments: attachments}
+		if err := socket.Emit("back", payload); err != nil {
+			t.Error(err)
+		}
+	}
+	for query, want := range map[string][2]string{"": {"\x01\x02\x03\x04", "\x01\x02\x03\x04\x01\x02\x03\x04"}, "&b64=1": {"bAQIDBA==", "bAQIDBAECAwQ="}} {
+		client := wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket"+query)
+		expectPrefix(t, client, "0{")
+		client.Send("40")
+		expectPrefix(t, client, `40{"sid":"`)
+		client.Send(`451-["file",` + placeholder(0) + `]`)
+		client.Send("bAQIDBA==")
+		client.Expect(`452-["back",[` + placeholder(0) + `,` + placeholder(1) + `]]`)
+		for _, bytes := range want {
+			if data, binary, err := client.TryRead(); data != bytes || binary != (query == "") || err != nil {
+				t.Errorf("%q: read %q, binary: %t, %v", query, data, binary, err)
+			}
+		}
+		client.Send("b!")
+		expectClose(t, client, 1002)
+	}
+}
+
 // TestBytesFromTheServer: attachments follow their event or ack in order; other bytes go as base64 text.
 func TestBytesFromTheServer(t *testing.T) {
 	t.Parallel()

@@ -221,8 +221,7 @@ func TestSessionThatBeganOnWebSocket(t *testing.T) {
 	expectPrefix(t, webSocket, `40{"sid":"`)
 	f.do(t, "GET", "?EIO=4&transport=polling&sid="+open.SID, nil, "").expect(t, 400, badRequest)
 	f.do(t, "POST", "?EIO=4&transport=polling&sid="+open.SID, nil, `42["e"]`).expect(t, 400, badRequest)
-	got := f.dialRaw(t).request("GET", "?EIO=4&transport=websocket&sid="+open.SID, upgradeHeader(nil), nil)
-	got.expect(t, 400, badRequest)
+	expectClose(t, wiretest.Dial(t, f.endpoint+"?EIO=4&transport=websocket&sid="+open.SID), 1000)
 	expectAlive(t, webSocket) // which none of that has harmed
 	if len(f.root.events) != 0 {
 		t.Error("a refused POST was taken")

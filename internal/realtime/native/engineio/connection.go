@@ -18,6 +18,7 @@ type connection struct {
 	descriptor   *descriptor // nil where nothing can be written without waiting
 	writeTimeout time.Duration
 	compression  *compression // how messages are compressed; nil where the client has not agreed to any
+	textOnly     bool         // the client takes bytes as base64 alone
 
 	reader messageReader // the reading goroutine's
 
@@ -77,6 +78,9 @@ func (c *connection) readyLocked() bool {
 
 // bytesOf is a message as this connection is to get it.
 func (c *connection) bytesOf(m *Message) []byte {
+	if c.textOnly && m.binary {
+		m = m.asText()
+	}
 	if c.compression == nil {
 		return m.frame
 	}

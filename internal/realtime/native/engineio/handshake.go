@@ -61,6 +61,7 @@ func (s *Session) upgradeRequest(w http.ResponseWriter, r *http.Request) (c *con
 		answer = append(answer, "Sec-WebSocket-Extensions: "+extension+"\r\n"...)
 	}
 	c = newConnection(conn, s.server.config.WriteTimeout, compression)
+	c.textOnly = s.textOnly
 	c.reader.limit = &s.incoming.limit
 	c.readFirst(buffered.Reader)
 	return c, append(answer, "\r\n"...)

@@ -41,6 +41,9 @@ type Message struct {
 	latest *Latest // the values that the message tells; nil for a message which is a fact by itself
 	meter  *atomic.Int64
 
+	spelling sync.Once
+	spelled  *Message // a binary message as clients get it that take only text
+
 	compressing sync.Once
 	compressed  []byte // the frame as sessions with compression get it; nil where that is no shorter
 }
@@ -114,6 +117,15 @@ func (m *Message) payload() []byte { return m.frame[m.body:] }
 
 // cost is what the message counts for in a session's queue, in bytes.
 func (m *Message) cost() int64 { return int64(len(m.frame)) + messageOverhead }
+
+// asText is a binary message for a client that takes only text.
+func (m *Message) asText() *Message {
+	m.spelling.Do(func() {
+		size := maxHeader + 1 + base64.StdEncoding.EncodedLen(len(m.payload()))
+		m.spelled = frameUp(ws.OpText, m.appendPayload(make([]byte, maxHeader, size)))
+	})
+	return m.spelled
+}
 
 // appendPayload appends the message as one packet of a polling payload.
 func (m *Message) appendPayload(dst []byte) []byte {

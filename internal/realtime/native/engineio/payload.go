@@ -42,6 +42,7 @@ func packetsIn(body []byte) iter.Seq2[packet, error] {
 	}
 }
 
+// decodeRecord decodes a packet that was sent as text. Binary ones are base64 behind the letter b.
 func decodeRecord(record []byte) (packet, error) {
 	if len(record) == 0 || record[0] != 'b' {
 		return decodeText(record)

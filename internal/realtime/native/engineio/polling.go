@@ -85,6 +85,8 @@ func (s *Session) pollBatchLocked() (taken batch, last []*Message, ready bool) {
 	switch {
 	case s.connection != nil: // upgraded: the queue is the WebSocket's now
 		return nil, []*Message{textPacket(typeNoop, nil)}, true
+	case s.state == stateClosed && s.verdict.reason == ReasonTransportClose: // said the client itself, while its poll waited
+		return nil, []*Message{textPacket(typeNoop, nil)}, true
 	case s.state == stateClosed:
 		return s.outbox.take(), []*Message{textPacket(typeClose, nil)}, true
 	case !s.outbox.empty():

@@ -47,7 +47,7 @@ func (s *Session) readMessages(c *connection) error {
 		}
 		p := packet{kind: typeMessage, data: data, binary: binary}
 		if !binary {
-			if p, err = decodeText(data); err != nil {
+			if p, err = decodeRecord(data); err != nil { // a client may send bytes as base64 here as well
 				return &closeError{code: ws.StatusProtocolError, text: err.Error()}
 			}
 		}

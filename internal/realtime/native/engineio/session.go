@@ -51,6 +51,7 @@ type Session struct {
 	request      Request
 	release      func() // gives back what Config.AllowSession has granted; nil where it was not asked
 	beganPolling bool
+	textOnly     bool // the client takes bytes as base64 alone, also on a WebSocket
 
 	receiver Receiver // set once, before the state becomes open
 
@@ -63,6 +64,7 @@ type Session struct {
 	connection *connection // nil while the session polls
 	polling    polling
 	upgrade    upgrade
+	farewells  int // WebSockets that came too late and are being sent away
 	heartbeat  heartbeat
 	alarm      alarm // for the heartbeat; after the end, for how long saying goodbye may take
 }

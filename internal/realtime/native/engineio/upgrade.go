@@ -17,16 +17,24 @@ type upgrade struct {
 	probed    bool        // it has been probed: polls are answered at once, so that the client can stop polling
 }
 
-// serveUpgrade lets a WebSocket try to take over the session.
+// maxFarewells is how many WebSockets of one session may be told at a time that they come too late.
+const maxFarewells = 4
+
+// serveUpgrade lets a WebSocket try to take over the session. One that comes while another tries, or has, is sent away.
 func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	possible := s.state == stateOpen && s.connection == nil && !s.upgrade.underWay && isWebSocketUpgrade(r)
-	if possible {
+	possible := s.state == stateOpen && isWebSocketUpgrade(r)
+	late := possible && (s.connection != nil || s.upgrade.underWay)
+	if possible && !late {
 		s.upgrade.underWay = true
 	}
 	s.mu.Unlock()
-	if !possible {
+	switch {
+	case !possible:
 		errBadRequest().write(w)
+		return
+	case late:
+		s.sendAway(w, r)
 		return
 	}
 	c, answer := s.upgradeRequest(w, r)
@@ -57,6 +65,42 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		s.readLoop(c)
+	}()
+}
+
+// sendAway accepts a WebSocket of a session that has one and closes it, as the reference server does: a client in a browser
+// can tell a connection that was closed from one that failed. It is done for a few at a time, since each is waited for.
+func (s *Session) sendAway(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	possible := s.state == stateOpen && s.farewells < maxFarewells
+	if possible {
+		s.farewells++
+		s.server.running.Begin() // as long as the session counts
+	}
+	s.mu.Unlock()
+	if !possible {
+		errBadRequest().write(w)
+		return
+	}
+	done := func() {
+		s.mu.Lock()
+		s.farewells--
+		s.mu.Unlock()
+		s.server.running.End()
+	}
+	c, answer := s.upgradeRequest(w, r)
+	if c == nil {
+		done()
+		return
+	}
+	c.reader.pong = func([]byte) {} // it gets no other answer
+	goodbye := controlFrame(ws.OpClose, ws.NewCloseFrameBody(ws.StatusNormalClosure, ""))
+	go func() {
+		defer done()
+		defer c.cut()
+		if c.writeAll(append(answer, goodbye.frame...)) == nil && c.conn.SetReadDeadline(time.Now().Add(s.server.config.PollGrace)) == nil {
+			c.awaitClose()
+		}
 	}()
 }
 

@@ -3,9 +3,43 @@ package engineio_test
 import (
 	"testing"
 
+	"github.com/gobwas/ws"
+
 	"rolecall/internal/realtime/native/engineio"
 	"rolecall/test/wiretest"
 )
+
+// expectSentAway: a WebSocket that comes too late is accepted and closed, whatever it says.
+func expectSentAway(t *testing.T, poller *wiretest.Poller) {
+	t.Helper()
+	late := wiretest.Dial(t, poller.WebSocketURL())
+	late.Send("2probe")
+	late.SendFrame(ws.NewPingFrame(nil))
+	if code := late.ReadClose(); code != ws.StatusNormalClosure {
+		t.Errorf("a second WebSocket was closed with %d", code)
+	}
+}
+
+// TestFewSentAwayAtATime: those that do not say goodbye hold up others, and none of them the session.
+func TestFewSentAwayAtATime(t *testing.T) {
+	f := start(t)
+	client, session := f.webSocket()
+	url := f.endpoint + "?EIO=4&transport=websocket&sid=" + session.ID()
+	var silent *wiretest.WebSocket
+	for range 4 {
+		silent = wiretest.Dial(t, url) // reads no Close frame, so answers none
+	}
+	if _, err := wiretest.TryDial(t, url); err == nil {
+		t.Error("a fifth one was taken as well")
+	}
+	client.Send("4still here")
+	session.expect(t, "still here", false)
+	silent.Cut()
+	wiretest.Eventually(t, "another is taken", func() bool {
+		late, err := wiretest.TryDial(t, url)
+		return err == nil && late.ReadClose() == ws.StatusNormalClosure
+	})
+}
 
 // TestUpgrade is the usual course of an upgrade. How one fails, and what becomes of messages on their way, is tested in
 // package conformance.
@@ -21,9 +55,7 @@ func TestUpgrade(t *testing.T) {
 	if got := wiretest.Receive(t, "the pending poll", pending); got.Body != "6" {
 		t.Errorf("pending poll: %+v", got)
 	}
-	if _, err := wiretest.TryDial(t, poller.WebSocketURL()); err == nil {
-		t.Error("a second WebSocket was let in")
-	}
+	expectSentAway(t, poller)
 	session.send(t, "between") // polling is still the transport
 	poller.Expect("4between")
 	poller.Expect("6")
@@ -41,9 +73,8 @@ func TestUpgrade(t *testing.T) {
 	if status, _ := poller.Post("4x"); status != 400 {
 		t.Errorf("post after the upgrade: %d", status)
 	}
-	if _, err := wiretest.TryDial(t, poller.WebSocketURL()); err == nil {
-		t.Error("another WebSocket was let in after the upgrade")
-	}
+	expectSentAway(t, poller)
+	expectSentAway(t, poller)
 	if f.server.Len() != 1 {
 		t.Errorf("%d sessions", f.server.Len())
 	}
