@@ -74,12 +74,13 @@ func (a *API) recoverPanics(next http.Handler) http.Handler {
 	})
 }
 
-// cors lets pages of allowed origins call the API; others get no header, and their browser keeps the answer from them.
+// cors lets pages of allowed origins call the API and read its contract; others get no header, and their browser keeps the
+// answer from them. They may send any header, such as those of tracing: none that the API does not know means anything.
 func (a *API) cors() func(http.Handler) http.Handler {
 	return origin.CORS(a.AllowOrigin, cors.Options{
 		AllowedMethods: []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"},
-		ExposedHeaders: []string{"Retry-After"},
+		AllowedHeaders: []string{"*"},
+		ExposedHeaders: []string{"Retry-After", "Location"},
 		MaxAge:         600,
 	}).Handler
 }

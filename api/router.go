@@ -88,7 +88,7 @@ func (a *API) Routes() []rest.Route { return a.router.Routes() }
 // Handler returns the door: REST under Prefix, health, and the contract's documents.
 func (a *API) Handler() http.Handler {
 	r := chi.NewRouter()
-	r.Use(a.recoverPanics, middleware.GetHead)
+	r.Use(a.recoverPanics, a.cors(), middleware.GetHead)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(a.methodNotAllowed)
 	page := docs.Handler(OpenAPIYAML(), AsyncAPIYAML())
@@ -99,7 +99,7 @@ func (a *API) Handler() http.Handler {
 	r.Method(http.MethodGet, "/docs", page)
 	r.Method(http.MethodGet, "/docs/*", page)
 	r.Route(Prefix, func(r chi.Router) {
-		r.Use(a.cors(), middleware.NoCache)
+		r.Use(middleware.NoCache)
 		a.router.Mount(r)
 		r.NotFound(a.notFound)
 		r.MethodNotAllowed(a.methodNotAllowed)

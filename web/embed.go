@@ -40,7 +40,7 @@ func Handler() http.Handler {
 // /socket.io/socket.io.js, /socket.io/socket.io.min.js and /socket.io/socket.io.esm.min.js.
 func SocketIOClient() http.Handler {
 	files, err := loadClient(clientFiles)
-	return fileServer{files: files, failed: err, setHeaders: setCommonHeaders}
+	return fileServer{files: files, failed: err, setHeaders: setClientHeaders}
 }
 
 // file is one embedded file, ready to be served.
@@ -84,6 +84,13 @@ func (s fileServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func setCommonHeaders(header http.Header) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
+}
+
+// setClientHeaders lets pages of every origin load the files by a script element, also those that are isolated from other
+// origins: whether they may connect is for the endpoint to say.
+func setClientHeaders(header http.Header) {
+	setCommonHeaders(header)
+	header.Set("Cross-Origin-Resource-Policy", "cross-origin")
 }
 
 func setPageHeaders(header http.Header) {

@@ -180,6 +180,19 @@ func TestSecurityHeaders(t *testing.T) {
 	}
 }
 
+// TestClientOnIsolatedPages: a page that takes nothing of other origins unasked may load the client.
+func TestClientOnIsolatedPages(t *testing.T) {
+	for path, want := range map[string]string{"/socket.io/socket.io.js": "cross-origin", "/": ""} {
+		handler := SocketIOClient()
+		if want == "" {
+			handler = Handler()
+		}
+		if got := serve(t, handler, http.MethodGet, path, nil).Header.Get("Cross-Origin-Resource-Policy"); got != want {
+			t.Errorf("%s: Cross-Origin-Resource-Policy is %q, want %q", path, got, want)
+		}
+	}
+}
+
 // The policy forbids inline script and style, and the page must show what people wrote as text alone.
 func TestPageKeepsItsOwnRules(t *testing.T) {
 	forbidden := map[string]*regexp.Regexp{

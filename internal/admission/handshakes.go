@@ -25,6 +25,7 @@ const maxAddresses = 100_000
 type Handshakes struct {
 	buckets     *limit.Keyed[netip.Prefix]
 	allowOrigin func(*http.Request) bool
+	credentials bool
 	log         *slog.Logger
 
 	mu      sync.Mutex
@@ -38,6 +39,8 @@ type HandshakeOptions struct {
 	Rate limit.Rate
 	// AllowOrigin tells whether a page may read a refusal; nil lets no page of another origin.
 	AllowOrigin func(r *http.Request) bool
+	// AllowCredentials lets a page read a refusal also where it sends cookies.
+	AllowCredentials bool
 	// Now is the clock; nil is time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -47,7 +50,7 @@ type HandshakeOptions struct {
 func NewHandshakes(o HandshakeOptions) *Handshakes {
 	return &Handshakes{
 		buckets:     limit.NewKeyed(func(netip.Prefix) limit.Rate { return o.Rate }, maxAddresses, o.Now),
-		allowOrigin: o.AllowOrigin, log: o.Logger,
+		allowOrigin: o.AllowOrigin, credentials: o.AllowCredentials, log: o.Logger,
 	}
 }
 
@@ -126,6 +129,9 @@ func (h *Handshakes) refuse(w http.ResponseWriter, r *http.Request, retryAfter t
 		if h.allowOrigin != nil && h.allowOrigin(r) { // else the page is told of CORS alone, and its author misled
 			header.Set("Access-Control-Allow-Origin", origin)
 			header.Set("Access-Control-Expose-Headers", "Retry-After")
+			if h.credentials {
+				header.Set("Access-Control-Allow-Credentials", "true")
+			}
 		}
 	}
 	header.Set("Content-Type", "application/json")

@@ -208,7 +208,7 @@ func TestMiddleware(t *testing.T) {
 	var now clock
 	h := admission.NewHandshakes(admission.HandshakeOptions{
 		Rate: limit.Rate{Requests: 2, Period: 5 * time.Second, Burst: 1}, Now: now.Now, Logger: slog.New(slog.DiscardHandler),
-		AllowOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == friend },
+		AllowOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == friend }, AllowCredentials: true,
 	})
 	passed := 0
 	handler := h.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed++ }))
@@ -249,14 +249,14 @@ func TestMiddleware(t *testing.T) {
 		if !tc.refused {
 			continue
 		}
-		wantOrigin := ""
+		wantOrigin, wantCredentials := "", ""
 		if tc.origin == friend {
-			wantOrigin = friend
+			wantOrigin, wantCredentials = friend, "true"
 		}
 		header := answer.Header()
 		if answer.Code != http.StatusTooManyRequests || header.Get("Retry-After") != "3" || // 2.5 s, rounded up
 			header.Get("Content-Type") != "application/json" || header.Get("Cache-Control") != "no-store" ||
-			header.Get("Access-Control-Allow-Origin") != wantOrigin || header.Get("Access-Control-Allow-Credentials") != "" ||
+			header.Get("Access-Control-Allow-Origin") != wantOrigin || header.Get("Access-Control-Allow-Credentials") != wantCredentials ||
 			answer.Body.String() != `{"code":3,"message":"Too many handshakes, try again later"}` {
 			t.Errorf("%s %s from %q: %d %v %s", tc.method, tc.query, tc.origin, answer.Code, header, answer.Body)
 		}

@@ -44,7 +44,7 @@ type Program struct {
 	verifier  *auth.Verifier
 	store     *store.Store
 	buckets   *limit.Buckets
-	origins   origin.Policy
+	origins   *origin.Guard
 	// handshakes is nil where they are not limited.
 	handshakes *admission.Handshakes
 	engine     realtime.Engine

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/rs/cors"
+
 	"rolecall/api"
 	"rolecall/internal/access"
 	"rolecall/internal/clientip"
@@ -70,7 +72,7 @@ func (p *Program) handler() http.Handler {
 	}
 	mux.Handle(socketPath, p.socketDoor())
 	mux.Handle(strings.TrimSuffix(socketPath, "/"), p.socketDoor()) // as clients may be told to ask
-	mux.Handle("GET "+socketPath+"{file}", web.SocketIOClient())
+	mux.Handle(socketPath+"{file}", p.clientFiles())
 	mux.Handle("/", web.Handler())
 	if p.config.Demo {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
@@ -85,6 +87,15 @@ func (p *Program) socketDoor() http.Handler {
 		return p.engine
 	}
 	return p.handshakes.Middleware(p.engine)
+}
+
+// clientFiles serves the official browser client to the pages that may connect with it, as the endpoint beside it does: a
+// page loads it as a module, or with credentials, only with CORS.
+func (p *Program) clientFiles() http.Handler {
+	return origin.CORS(p.origins.Allows, cors.Options{
+		AllowedMethods: []string{http.MethodGet, http.MethodHead}, AllowedHeaders: []string{"*"},
+		AllowCredentials: p.origins.Named(), MaxAge: 600,
+	}).Handler(web.SocketIOClient())
 }
 
 // serveStreets gives the page a map of the demo's made-up town to draw.

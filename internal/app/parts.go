@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,11 +87,15 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 // openLimits makes what holds back callers and client addresses, which forgets those that have fallen quiet.
 func (p *Program) openLimits(context.Context) (life, error) {
 	p.buckets = limit.NewBuckets(p.config.Rates, nil)
-	p.origins = origin.NewPolicy(p.config.AllowedOrigins)
+	allowed := p.config.AllowedOrigins
+	if p.config.Demo { // which is tried out from a development server
+		allowed = append(slices.Clone(allowed), origin.Local)
+	}
+	p.origins = origin.NewGuard(origin.NewPolicy(allowed), p.log, nil)
 	forget := []func(context.Context, time.Duration){p.buckets.Run}
 	if p.config.HandshakesPerIP != (limit.Rate{}) {
 		p.handshakes = admission.NewHandshakes(admission.HandshakeOptions{
-			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, Logger: p.log,
+			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), Logger: p.log,
 		})
 		forget = append(forget, p.handshakes.Run)
 	}
@@ -100,7 +105,8 @@ func (p *Program) openLimits(context.Context) (life, error) {
 // openEngine makes the Socket.IO server, and the bus that reaches its sockets.
 func (p *Program) openEngine(context.Context) (life, error) {
 	o := realtime.Options{
-		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), MaxPayload: maxPayload,
+		PingInterval: p.config.PingInterval, PingTimeout: p.config.PingTimeout, MaxPayload: maxPayload,
+		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(),
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
 	if p.config.MaxConnectionsPerIP > 0 {

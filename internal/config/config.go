@@ -40,8 +40,8 @@ type Config struct {
 	JWTIssuer     string   `group:"Tokens:" placeholder:"NAME" help:"The issuer a token must name."`
 	JWTAudience   string   `group:"Tokens:" placeholder:"NAME" help:"The audience a token must name."`
 
-	// AllowedOrigins are the origins whose pages may connect, besides the server's own; "*" allows all.
-	AllowedOrigins []string `group:"Who may connect:" sep:"none" placeholder:"ORIGINS" help:"Origins whose pages may connect besides the server's own, comma-separated."`
+	// AllowedOrigins are the origins whose pages may connect, besides the server's own, and the words of package origin.
+	AllowedOrigins []string `group:"Who may connect:" sep:"none" placeholder:"ORIGINS" help:"Origins whose pages may connect besides the server's own, comma-separated; localhost for those of development servers, null for pages without an origin, * for all."`
 	// TrustedProxies are the peers whose forwarding headers are believed.
 	TrustedProxies []netip.Prefix `group:"Who may connect:" sep:"none" placeholder:"ADDRESSES" help:"Addresses and networks whose forwarding headers are believed, comma-separated."`
 
@@ -57,6 +57,11 @@ type Config struct {
 
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
 	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
+
+	// PingInterval and PingTimeout are how a connection is found dead: this long after the last pong a ping is sent, which
+	// must be answered within that time.
+	PingInterval time.Duration `group:"Server:" default:"25s" placeholder:"TIME" help:"Time from a client's pong to the next ping."`
+	PingTimeout  time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time in which a ping must be answered."`
 
 	TrackingFlush     time.Duration `group:"Tracking and chat:" default:"100ms" placeholder:"TIME" help:"Least time between two position events of a room; 0 sends each at once."`
 	PositionRetention time.Duration `group:"Tracking and chat:" default:"720h" placeholder:"TIME" help:"How long positions are kept; 0 for ever."`
@@ -171,6 +176,10 @@ func (c *Config) check() error {
 		return bad("max-sockets-per-user", "must be at least 1")
 	case c.CompressFrom < 0:
 		return bad("compress-from", "must not be negative")
+	case !heartbeat(c.PingInterval):
+		return bad("ping-interval", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
+	case !heartbeat(c.PingTimeout):
+		return bad("ping-timeout", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
 	case c.TrackingFlush < 0:
 		return bad("tracking-flush", "must not be negative")
 	case c.PositionRetention < 0:
@@ -190,11 +199,22 @@ func (c *Config) check() error {
 		}
 	}
 	for _, name := range c.AllowedOrigins {
-		if _, err := origin.Canonical(name); err != nil && name != origin.Any {
+		if err := origin.Check(name); err != nil {
 			return bad("allowed-origins", fmt.Sprintf("%q %s", name, err))
 		}
 	}
 	return nil
+}
+
+// Pings more often would be most of what a server does; beyond the longest, a client's own timer for the sum of both, which
+// counts milliseconds in 31 bits, would be of no use, nor would a heartbeat.
+const (
+	shortestHeartbeat = 100 * time.Millisecond
+	longestHeartbeat  = time.Hour
+)
+
+func heartbeat(period time.Duration) bool {
+	return period >= shortestHeartbeat && period <= longestHeartbeat
 }
 
 func listenAddress(text string) bool {
@@ -211,6 +231,9 @@ func (c *Config) insecure() []Warning {
 	var all []Warning
 	if slices.Contains(c.AllowedOrigins, origin.Any) {
 		all = append(all, "pages of every origin may connect (allowed-origins is *)")
+	}
+	if slices.Contains(c.AllowedOrigins, origin.Null) {
+		all = append(all, "pages without an origin may connect, which any page can contain (allowed-origins has null)")
 	}
 	if strings.HasPrefix(c.JWKSURL, "http://") {
 		all = append(all, "the identity provider's keys come over plain HTTP (jwks-url)")

@@ -69,6 +69,8 @@ func settings() map[string]setting {
 		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
 		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
 		"compress-from":          {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
+		"ping-interval":          {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingInterval }, nil},
+		"ping-timeout":           {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},
 		"tracking-flush":         {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
 		"position-retention":     {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
 		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
@@ -184,7 +186,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Addr: "127.0.0.1:8080", DataDir: "./data",
 		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
-		ChatOpenRooms: true,
+		ChatOpenRooms: true, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
 		Rates: map[limit.Kind]limit.Rate{
 			limit.Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
 			limit.Typing:   {Requests: 5, Period: time.Second, Burst: 5},
@@ -252,6 +254,8 @@ func TestWarnings(t *testing.T) {
 	}{
 		"secure":       {[]string{"-jwks-url=https://a.example", "-allowed-origins=https://b.example"}, nil},
 		"every origin": {[]string{"-allowed-origins=https://a.example,*"}, []string{"allowed-origins"}},
+		"no origin":    {[]string{"-allowed-origins=null"}, []string{"allowed-origins"}},
+		"local pages":  {[]string{"-allowed-origins=localhost,file://,capacitor://localhost"}, nil},
 		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
 		"all proxies":  {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
 		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
@@ -279,8 +283,10 @@ func TestBadValues(t *testing.T) {
 		"jwt-secret":             {"hunter2", secret[:31]},
 		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
 		"jwt-algs":               {"none", "HS512", "RS256", "HS256,none", "hs256"},
-		"allowed-origins":        {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "null", "https://*.a.example", "https://münchen.example", "https://a.example,b", "https://*.a.example x"},
+		"allowed-origins":        {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "NULL", "Localhost", "localhost:3000", "https://*.a.example", "https://münchen.example", "https://a.example,b", "https://*.a.example x"},
 		"compress-from":          {"", "-1", "1kB"},
+		"ping-interval":          {"", "0", "25", "99ms", "61m", "-1s", "off"},
+		"ping-timeout":           {"", "0", "20", "99ms", "61m", "-1s", "off"},
 		"tracking-flush":         {"", "-1ms", "100", "soon"},
 		"position-retention":     {"", "-1h", "30", "30d", "kept"},
 		"message-retention":      {"", "0", "0s", "-1h", "30d", "Kept", "forever"},

@@ -7,6 +7,7 @@ package origin
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,17 +15,40 @@ import (
 	"github.com/rs/cors"
 )
 
-// Any stands for every origin in the list of those allowed.
-const Any = "*"
+// Words in the list of those allowed that are no origins.
+const (
+	// Any stands for every page.
+	Any = "*"
+	// Local stands for the pages of the browser's own machine, on any port: those of development servers.
+	Local = "localhost"
+	// Null is what all pages send that have no origin: sandboxed frames, files, some apps.
+	Null = "null"
+	// File is what the pages of some apps send, as of Cordova's older ones on Android. It has no host.
+	File = "file://"
+)
+
+// Check says what is wrong with an entry of the list of those allowed.
+func Check(entry string) error {
+	switch entry {
+	case Any, Local, Null:
+		return nil
+	}
+	_, err := Canonical(entry)
+	return err
+}
 
 // errForm is what Canonical finds wrong.
-var errForm = errors.New("is no origin such as https://app.example.com")
+var errForm = errors.New("is no origin such as https://app.example.com, nor " + Any + ", " + Local + " or " + Null)
 
 // Canonical returns an origin in the form in which browsers send it: scheme and host in lower case, and no port where
-// it is the scheme's own (https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin). An
-// origin has no user, path, query or fragment; a host beyond ASCII is written in punycode. "null" is an error: it is
+// it is the scheme's own (https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin). The
+// schemes of WebSockets, which clients outside browsers send, become those of the pages. An origin has no user, path,
+// query or fragment, and a host, but for File; a host beyond ASCII is written in punycode. "null" is an error: it is
 // what every page without an origin sends, so it names none.
 func Canonical(text string) (string, error) {
+	if strings.EqualFold(text, File) {
+		return File, nil
+	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || !plainHost(u.Host) {
 		return "", errForm
@@ -32,6 +56,12 @@ func Canonical(text string) (string, error) {
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
 	if scheme+"://"+host != strings.ToLower(text) { // there is more to it than an origin has
 		return "", errForm
+	}
+	switch scheme {
+	case "ws":
+		scheme = "http"
+	case "wss":
+		scheme = "https"
 	}
 	switch port := u.Port(); {
 	case strings.HasSuffix(host, ":"):
@@ -54,18 +84,26 @@ func plainHost(host string) bool {
 
 // Policy says whose pages may talk to the server. The zero Policy allows the server's own alone.
 type Policy struct {
-	any     bool
-	allowed []string
+	any, local, null bool
+	allowed          []string
 }
 
-// NewPolicy allows these origins besides the server's own, each in any form Canonical takes; Any allows every page.
+// NewPolicy allows these origins besides the server's own, each in any form Canonical takes or one of the words Any,
+// Local and Null.
 func NewPolicy(origins []string) Policy {
 	var p Policy
 	for _, text := range origins {
-		if text == Any {
+		switch text {
+		case Any:
 			p.any = true
-		} else if canonical, err := Canonical(text); err == nil { // one that is none would never match
-			p.allowed = append(p.allowed, canonical)
+		case Local:
+			p.local = true
+		case Null:
+			p.null = true
+		default:
+			if canonical, err := Canonical(text); err == nil { // one that is none would never match
+				p.allowed = append(p.allowed, canonical)
+			}
 		}
 	}
 	return p
@@ -82,21 +120,42 @@ func (p Policy) Allows(r *http.Request) bool {
 		return false
 	case p.any:
 		return true
+	case origins[0] == Null:
+		return p.null
 	}
 	canonical, err := Canonical(origins[0])
-	return err == nil && (slices.Contains(p.allowed, canonical) || isOwn(canonical, r.Host))
+	return err == nil && (slices.Contains(p.allowed, canonical) || isOwn(canonical, r.Host) || p.local && isLocal(canonical))
 }
 
 // Named reports whether each allowed page is known by its origin. Only then may browsers send what they keep for the
 // server, such as cookies, with a page's requests.
-func (p Policy) Named() bool { return !p.any }
+func (p Policy) Named() bool { return !p.any && !p.null }
 
-// isOwn compares host and port with those the request was sent to. The scheme is not compared: behind a proxy that ends
-// TLS the server does not know which one the browser used.
+// isOwn compares host and port with those the request was sent to. The scheme is not compared, nor are the ports of the
+// two schemes told apart: behind a proxy that ends TLS the server does not know which one the browser used, and what the
+// proxy tells of the port is its own.
 func isOwn(canonical, host string) bool {
-	scheme, _, _ := strings.Cut(canonical, "://")
-	own, err := Canonical(scheme + "://" + host)
-	return err == nil && (scheme == "http" || scheme == "https") && own == canonical
+	scheme, address, _ := strings.Cut(canonical, "://")
+	return isWeb(scheme) && host != "" && withoutDefaultPort(address) == withoutDefaultPort(strings.ToLower(host))
+}
+
+func isWeb(scheme string) bool { return scheme == "http" || scheme == "https" }
+
+// withoutDefaultPort takes the port of either scheme off a host. No other port contains ":80" or ":443" at its end, and
+// no address in brackets ends without one.
+func withoutDefaultPort(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(host, ":80"), ":443")
+}
+
+// isLocal reports whether a page comes from the browser's own machine, from any port.
+func isLocal(canonical string) bool {
+	u, err := url.Parse(canonical)
+	if err != nil || !isWeb(u.Scheme) {
+		return false
+	}
+	name := u.Hostname()
+	address, err := netip.ParseAddr(name)
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || err == nil && address.IsLoopback()
 }
 
 // CORS gives the answers to pages the headers by which their browsers let them read them, as far as allow lets the page

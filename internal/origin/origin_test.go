@@ -28,7 +28,11 @@ func TestCanonical(t *testing.T) {
 		"https://:443": "", "https://app.example/": "", "https://app.example/x": "", "https://app.example?x": "",
 		"https://app.example?": "", "https://app.example#": "", "https://u@app.example": "", "https://app.example:": "",
 		"https://app.example:x": "", "https://*.example": "", "https://münchen.example": "", "https://a.example,https://b.example": "",
-		"https://a.example https://b.example": "", " https://a.example": "", "https://a%2eexample": "", "file://": "",
+		"https://a.example https://b.example": "", " https://a.example": "", "https://a%2eexample": "",
+
+		"wss://own.example:443": "https://own.example", "ws://own.example:80": "http://own.example", "WSS://own.example": "https://own.example",
+		"ws://own.example:443": "http://own.example:443", "ionic://localhost": "ionic://localhost", "file://": "file://", "FILE://": "file://",
+		"file:///x": "", "ws://": "", "localhost": "",
 	} {
 		got, err := origin.Canonical(text)
 		if got != want || (err == nil) != (want != "") {
@@ -53,6 +57,7 @@ func FuzzCanonical(f *testing.F) {
 }
 
 func TestPolicy(t *testing.T) {
+	local := []string{"localhost"}
 	named := []string{"https://friend.example", "https://Upper.Example:443", "capacitor://localhost", "not an origin"}
 	for name, tc := range map[string]struct {
 		allowed []string
@@ -69,7 +74,16 @@ func TestPolicy(t *testing.T) {
 		"own, another port":           {nil, "app.example:8080", []string{"http://app.example:8080"}, true},
 		"own, IPv6":                   {nil, "[::1]:8080", []string{"http://[::1]:8080"}, true},
 		"another port":                {nil, "app.example:8080", []string{"http://app.example"}, false},
-		"port of the other scheme":    {nil, "app.example:80", []string{"https://app.example"}, false},
+		"own, port of either scheme":  {nil, "app.example:80", []string{"https://app.example"}, true},
+		"Swift's client":              {nil, "app.example", []string{"wss://app.example:443"}, true},
+		"Swift's client, port twice":  {nil, "app.example:443", []string{"wss://app.example:443"}, true},
+		"Swift's client, without TLS": {nil, "app.example:80", []string{"ws://app.example:80"}, true},
+		"Swift's client, a port":      {nil, "app.example:8080", []string{"ws://app.example:8080"}, true},
+		"a WebSocket of a stranger":   {nil, "app.example", []string{"wss://evil.example:443"}, false},
+		"a port that ends like one":   {nil, "app.example:8080", []string{"http://app.example:80"}, false},
+		"no host, and no page's host": {nil, ":80", []string{"https://:443"}, false},
+		"IPv6, port of the scheme":    {nil, "[2001:db8::80]", []string{"https://[2001:db8::80]:443"}, true},
+		"IPv6, another address":       {nil, "[2001:db8::80]", []string{"https://[2001:db8::]"}, false},
 		"own host, strange scheme":    {nil, "app.example", []string{"capacitor://app.example"}, false},
 		"stranger":                    {nil, "app.example", []string{"https://evil.example"}, false},
 		"subdomain":                   {nil, "app.example", []string{"https://x.app.example"}, false},
@@ -93,6 +107,24 @@ func TestPolicy(t *testing.T) {
 		"named, but another":          {named, "app.example", []string{"https://evil.example"}, false},
 		"named, null":                 {named, "app.example", []string{"null"}, false},
 		"named, and the own":          {named, "app.example", []string{"https://app.example"}, true},
+		"named, its WebSocket":        {named, "app.example", []string{"wss://friend.example:443"}, true},
+		"named, unsafe WebSocket":     {named, "app.example", []string{"ws://friend.example"}, false},
+		"local, not asked for":        {nil, "app.example", []string{"http://localhost:3000"}, false},
+		"local":                       {local, "app.example", []string{"http://localhost:3000"}, true},
+		"local, TLS":                  {local, "127.0.0.1:8080", []string{"https://localhost:5173"}, true},
+		"local, a name within":        {local, "app.example", []string{"http://shop.localhost"}, true},
+		"local, by address":           {local, "app.example", []string{"http://127.0.0.1:4200"}, true},
+		"local, by any such address":  {local, "app.example", []string{"http://127.8.9.10:4200"}, true},
+		"local, IPv6":                 {local, "app.example", []string{"http://[::1]:8100"}, true},
+		"local as a subdomain":        {local, "app.example", []string{"http://localhost.evil.example"}, false},
+		"local as an ending":          {local, "app.example", []string{"http://evillocalhost"}, false},
+		"local address as a name":     {local, "app.example", []string{"http://127.0.0.1.evil.example"}, false},
+		"local, an app":               {local, "app.example", []string{"capacitor://localhost"}, false},
+		"local network":               {local, "app.example", []string{"http://192.168.0.2:3000"}, false},
+		"null, named":                 {[]string{"null"}, "app.example", []string{"null"}, true},
+		"null, but others not":        {[]string{"null"}, "app.example", []string{"https://evil.example"}, false},
+		"file":                        {[]string{"file://"}, "app.example", []string{"file://"}, true},
+		"file, not named":             {named, "app.example", []string{"file://"}, false},
 		"any":                         {[]string{"*"}, "app.example", []string{"https://evil.example"}, true},
 		"any, null":                   {[]string{"*"}, "app.example", []string{"null"}, true},
 		"any, several":                {[]string{"*"}, "app.example", []string{"https://a.example", "https://b.example"}, false},
@@ -167,6 +199,23 @@ func TestSingle(t *testing.T) {
 		origin.Single(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })).ServeHTTP(answer, r)
 		if answer.Code != want {
 			t.Errorf("%d Origin headers: %d, want %d", count, answer.Code, want)
+		}
+	}
+}
+
+// What browsers keep for the server goes with the requests of pages that are known alone.
+func TestNamed(t *testing.T) {
+	for entry, want := range map[string]bool{"*": false, "null": false, "localhost": true, "https://friend.example": true, "file://": true} {
+		if got := origin.NewPolicy([]string{entry}).Named(); got != want {
+			t.Errorf("with %s: %t", entry, got)
+		}
+		if err := origin.Check(entry); err != nil {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+	for _, entry := range []string{"", "app.example", "https://app.example/", "https://*.example", "LOCALHOST"} {
+		if origin.Check(entry) == nil {
+			t.Errorf("%q is taken", entry)
 		}
 	}
 }

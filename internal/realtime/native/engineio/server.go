@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rolecall/internal/origin"
 	"rolecall/internal/realtime/inflight"
 )
 
@@ -82,6 +83,9 @@ func NewServer(config Config) *Server {
 	s := &Server{config: config, ping: textPacket(typePing, nil)}
 	if config.CompressFrom > 0 {
 		s.deflate = &compression{from: config.CompressFrom}
+	}
+	if config.AllowOrigin == nil {
+		s.config.AllowOrigin = origin.Policy{}.Allows
 	}
 	return s
 }
