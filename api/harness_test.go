@@ -96,7 +96,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts,
 		Order: order.NewLocal(silence{}), Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
-	inbox, err := notices.New(context.Background(), store.Notices, silence{}, nil, log)
+	inbox, err := notices.New(context.Background(), store.Notices, silence{}, notices.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

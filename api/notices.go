@@ -51,13 +51,29 @@ func (a *API) retractNotice(ctx context.Context, who auth.Identity, in one) (cal
 	return call.Nothing{}, a.Notices.Retract(ctx, who, in.ID)
 }
 
+// inboxQuery asks for a page of the notices addressed to the caller.
+type inboxQuery struct {
+	State  notices.State `json:"state" validate:"omitempty,oneof=unread read all"`
+	Cursor string        `json:"cursor"`
+	Limit  *int          `json:"limit" validate:"omitempty,min=1,max=200"`
+}
+
 type inboxPage struct {
-	listing[notices.Notice]
+	listing[notices.Received]
 	Unread int `json:"unread"`
 }
 
-// inbox pages by the notice that the event system:inbox calls before.
-func (a *API) inbox(ctx context.Context, who auth.Identity, in noticesQuery) (inboxPage, error) {
+// inbox lists what is unread, oldest first, or the history, newest first.
+func (a *API) inbox(ctx context.Context, who auth.Identity, in inboxQuery) (inboxPage, error) {
+	if in.State == notices.Read || in.State == notices.All {
+		history, err := a.Notices.History(ctx, who, notices.HistoryQuery{State: in.State, Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+		return inboxPage{listing: listingOf(history.Items, history.Next), Unread: history.Unread}, err
+	}
+	return a.unreadInbox(ctx, who, in)
+}
+
+// unreadInbox pages by the notice that the event system:inbox calls before.
+func (a *API) unreadInbox(ctx context.Context, who auth.Identity, in inboxQuery) (inboxPage, error) {
 	before, err := page.Inbox.ParseText(in.Cursor)
 	if err != nil {
 		return inboxPage{}, err
@@ -66,22 +82,22 @@ func (a *API) inbox(ctx context.Context, who auth.Identity, in noticesQuery) (in
 	if fault.Is(err, fault.InvalidPayload) { // before is the cursor's
 		return inboxPage{}, page.Foreign()
 	}
-	next := ""
-	if len(inbox.Notices) > 0 && inbox.HasMore {
-		next = page.Inbox.Text(inbox.Notices[len(inbox.Notices)-1].ID)
+	items := make([]notices.Received, len(inbox.Notices))
+	for i := range items {
+		items[i].Notice = inbox.Notices[i]
 	}
-	return inboxPage{listing: listingOf(inbox.Notices, next), Unread: inbox.Unread}, err
-}
-
-type readNotices struct {
-	IDs []string `json:"ids" validate:"required,min=1,max=500,dive,required,max=64"`
+	next := ""
+	if len(items) > 0 && inbox.HasMore {
+		next = page.Inbox.Text(items[len(items)-1].ID)
+	}
+	return inboxPage{listing: listingOf(items, next), Unread: inbox.Unread}, err
 }
 
 type unreadDocument struct {
 	Unread int `json:"unread"`
 }
 
-func (a *API) markInboxRead(ctx context.Context, who auth.Identity, in readNotices) (unreadDocument, error) {
-	unread, err := a.Notices.MarkRead(ctx, who, in.IDs)
+func (a *API) markInboxRead(ctx context.Context, who auth.Identity, in notices.Reading) (unreadDocument, error) {
+	unread, err := a.Notices.MarkRead(ctx, who, in)
 	return unreadDocument{Unread: unread}, err
 }

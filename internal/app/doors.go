@@ -28,6 +28,12 @@ const socketPath = "/socket.io/"
 // which sends somewhat too much gets a clear answer instead of a closed connection.
 const maxPayload = 1_000_000
 
+// The namespaces of the system domain beside "/".
+const (
+	systemNamespace        = "/system"
+	notificationsNamespace = "/notifications"
+)
+
 // openDoors lets events and requests in to the services.
 func (p *Program) openDoors(context.Context) (life, error) {
 	decoder, err := payload.NewDecoder()
@@ -57,7 +63,9 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 		"/":         {track, notify, talk},
 		"/chat":     {talk},
 		"/tracking": {track},
-		"/system":   {notify},
+		// The system domain has two names.
+		systemNamespace:        {notify},
+		notificationsNamespace: {notify},
 	} {
 		p.events[name] = mount.Namespace(name, domains...).Rules()
 	}

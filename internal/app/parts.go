@@ -156,7 +156,8 @@ func (p *Program) openChat(context.Context) (life, error) {
 }
 
 func (p *Program) openNotices(ctx context.Context) (life, error) {
-	service, err := notices.New(ctx, p.store.Notices, p.bus.Emitter("/", "/system"), nil, p.log)
+	sockets := p.bus.Emitter("/", systemNamespace, notificationsNamespace)
+	service, err := notices.New(ctx, p.store.Notices, sockets, notices.Options{Backlog: p.config.InboxBacklog, Logger: p.log})
 	if err != nil {
 		return life{}, err
 	}

@@ -68,6 +68,7 @@ type Config struct {
 	// MessageRetention is 0 where messages are kept for ever.
 	MessageRetention time.Duration `group:"Tracking and chat:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long messages are kept: a time, or kept."`
 	ChatOpenRooms    bool          `group:"Tracking and chat:" default:"true" help:"Let every user into rooms that are neither direct nor groups."`
+	InboxBacklog     time.Duration `group:"Tracking and chat:" default:"168h" placeholder:"TIME" help:"How far back notices are unread for somebody seen for the first time."`
 	// Rates has the rate of every kind; the flags are those of rateFlags.
 	Rates map[limit.Kind]limit.Rate `kong:"-"`
 
@@ -94,18 +95,16 @@ type rateFlags struct {
 	Chat     limit.Rate `default:"${chat}" placeholder:"RATE" help:"Messages."`
 	Typing   limit.Rate `default:"${typing}" placeholder:"RATE" help:"Typing signs."`
 	Join     limit.Rate `default:"${join}" placeholder:"RATE" help:"Rooms joined, left and made."`
-	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Positions sent as they are taken."`
-	Backlog  limit.Rate `default:"${backlog}" placeholder:"RATE" help:"Positions sent later: arrays, and single ones of more than 5 s ago."`
+	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Events and requests with positions."`
 	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
 	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
 	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
-	Shed     limit.Rate `default:"${shed}" placeholder:"RATE" help:"Events beyond their rate, each answered so; beyond it the connection is closed for abuse."`
 }
 
 func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
 	return map[limit.Kind]limit.Rate{
-		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location, limit.Backlog: r.Backlog,
-		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed,
+		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location,
+		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure,
 	}
 }
 
@@ -186,6 +185,8 @@ func (c *Config) check() error {
 		return bad("tracking-flush", "must not be negative")
 	case c.PositionRetention < 0:
 		return bad("position-retention", "must not be negative")
+	case c.InboxBacklog <= 0:
+		return bad("inbox-backlog", "must be longer than nothing")
 	case c.ShutdownTimeout <= 0:
 		return bad("shutdown-timeout", "must be longer than nothing")
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:

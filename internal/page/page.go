@@ -44,6 +44,7 @@ const (
 	Drivers  Kind = "d"
 	Notices  Kind = "n"
 	Inbox    Kind = "i"
+	History  Kind = "h"
 	Messages Kind = "m"
 	Users    Kind = "u"
 )

@@ -49,7 +49,7 @@ func withServices(t *testing.T) *server {
 			Store: store.Chat, Groups: members, Reach: contacts,
 			Order: order.NewLocal(s.Bus.Emitter("/")), Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
-		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), nil, log)
+		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), notices.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)
 		}

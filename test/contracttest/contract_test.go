@@ -21,7 +21,7 @@ func TestEventNames(t *testing.T) {
 	server := []string{
 		"auth:expiring", "chat:message", "chat:read", "chat:typing", "error:event", "presence:list", "presence:offline",
 		"presence:online", "room:history", "room:user-joined", "room:user-left", "system:inbox", "system:notice",
-		"system:retract", "tracking:positions", "tracking:snapshot", "tracking:status",
+		"system:retract", "system:unread", "tracking:positions", "tracking:snapshot", "tracking:status",
 	}
 	if diff := cmp.Diff(server, events.ServerEvents()); diff != "" {
 		t.Errorf("server events (-want +got):\n%s", diff)

@@ -10,7 +10,7 @@ import (
 
 const (
 	message = `{"id":"m1","roomId":"dispatch","seq":1,"revision":1,"userId":"d1","username":"Ada","role":"driver","text":"hi","timestamp":1767225600000,"readBy":[]}`
-	notice  = `{"id":"n1","title":"t","body":"","severity":"info","audience":{"all":true},"createdAt":1767225600000,"requireAck":false,"from":{"userId":"a1","username":"Grace"}}`
+	notice  = `{"id":"n1","title":"t","body":"","severity":"info","audience":{"all":true},"createdAt":"2026-01-01T00:00:00.000Z","requireAck":false,"from":{"userId":"a1","username":"Grace"}}`
 	fix     = `{"driverId":"d1","companyId":"acme","lat":1,"lng":2,"ts":1767225600000}`
 )
 

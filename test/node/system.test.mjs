@@ -27,19 +27,22 @@ test('a notice: its shape, and that the audience hears it', async () => {
   const draft = {
     title: 'Ring road closed', body: 'Use <b>the bridge</b> & mind the "gap".', severity: 'warning',
     audience: { users: [vendor.userId] }, data: { road: ['A1', null, 1.50], nested: { ok: true } },
-    expiresAt: Date.now() + 3_600_000, requireAck: true,
+    expiresAt: new Date(Date.now() + 3_600_000).toISOString(), requireAck: true,
   };
   const { status, headers, body: notice } = await server.rest(admin, 'POST', '/notices', draft);
   assert.equal(status, 201);
   const { id, createdAt, ...rest } = notice;
   assert.equal(headers.get('location'), `/api/v1/notices/${id}`);
-  assert.ok(Math.abs(createdAt - Date.now()) < 60_000);
+  assert.match(createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Math.abs(new Date(createdAt) - Date.now()) < 60_000);
   assert.deepEqual(rest, { ...draft, from: { userId: admin.userId, username: admin.username } });
-  assert.deepEqual(await nextEvent(socket, 'system:notice'), notice);
+  const { audience, ...forReaders } = notice; // whom it is for besides is the senders' to know
+  assert.deepEqual(await nextEvent(socket, 'system:notice'), forReaders);
   assert.deepEqual((await server.rest(admin, 'GET', `/notices/${id}`)).body, notice);
+  assert.deepEqual((await server.rest(vendor, 'GET', '/me/inbox')).body.items, [{ ...forReaders, read: false }]);
 
-  const plain = await send({ title: 'Plain', audience: { users: [vendor.userId] }, expiresAt: new Date(Date.now() + 60_000).toISOString() });
-  assert.deepEqual([plain.body, plain.severity, plain.requireAck, typeof plain.expiresAt, 'data' in plain], ['', 'info', false, 'number', false]);
+  const plain = await send({ title: 'Plain', audience: { users: [vendor.userId] }, expiresAt: Date.now() + 60_000 });
+  assert.deepEqual([plain.body, plain.severity, plain.requireAck, typeof plain.expiresAt, 'data' in plain], ['', 'info', false, 'string', false]);
 });
 
 test('audiences: who is meant hears it, who is not does not', async () => {
@@ -51,7 +54,7 @@ test('audiences: who is meant hears it, who is not does not', async () => {
   };
   const names = Object.keys(people);
   const sockets = Object.fromEntries(await Promise.all(names.map(async (name, i) =>
-    [name, await server.connect(people[name], { namespace: ['/', '/system'][i % 2] })])));
+    [name, await server.connect(people[name], { namespace: ['/', '/system', '/notifications'][i % 3] })])));
   for (const [audience, meant] of [
     [{ all: true }, names],
     [{ roles: ['driver', 'vendor'] }, ['redDriver', 'blueDriver', 'vendor']],
@@ -76,8 +79,9 @@ test('who matches twice gets a notice once a socket', async () => {
   const driver = person('driver', { companyId });
   const sockets = await Promise.all([
     server.connect(driver), server.connect(driver, { transports: ['polling'] }), server.connect(driver, { namespace: '/system' }),
+    server.connect(driver, { namespace: '/notifications' }),
   ]);
-  sockets.push(...await server.connectAll(driver, ['/', '/system']));
+  sockets.push(...await server.connectAll(driver, ['/', '/system', '/notifications']));
   const { id } = await send({
     audience: { all: true, roles: ['driver'], users: [driver.userId], companies: [companyId], companyRoles: [{ companyId, role: 'driver' }] },
   });
@@ -118,7 +122,8 @@ test('admins broadcast by socket as by REST', async () => {
   const vendor = person('vendor');
   const [speaker, listener] = [await server.connect(admin, { namespace: '/system' }), await server.connect(vendor)];
   const { notice } = await accepted(speaker, 'system:broadcast', { title: 'By socket', severity: 'critical', audience: { users: [vendor.userId] } });
-  assert.deepEqual(await nextEvent(listener, 'system:notice'), notice);
+  const { audience, ...forReaders } = notice;
+  assert.deepEqual(await nextEvent(listener, 'system:notice'), forReaders);
   assert.deepEqual([notice.title, notice.severity, notice.from.userId], ['By socket', 'critical', admin.userId]);
   assert.deepEqual((await server.rest(admin, 'GET', `/notices/${notice.id}`)).body, notice);
 });
@@ -161,6 +166,7 @@ test('wrong notices are refused by field, by socket and by REST alike', async ()
   const audience = { all: true };
   for (const [code, field, draft] of [
     ['invalid_payload', 'title', { audience }], ['invalid_payload', 'title', { title: '', audience }],
+    ['invalid_payload', 'title', { title: ' \u00a0\u3000\u200b\u2800\u3164\u00ad', audience }], ['invalid_payload', 'expiresAt', { title: 'x', audience, expiresAt: 8.64e15 }],
     ['invalid_payload', 'title', { title: 5, audience }], ['too_large', 'title', { title: 'x'.repeat(201), audience }],
     ['too_large', 'body', { title: 'x', body: 'x'.repeat(5001), audience }],
     ['invalid_payload', 'severity', { title: 'x', severity: 'fatal', audience }],

@@ -173,7 +173,7 @@ func concurrentMarks(t *testing.T, store Store) {
 	together(t, goroutines, func(ctx context.Context, g int) error {
 		for i := range each {
 			n := i*goroutines + g
-			if matched, _, err := store.Notices.MarkNoticesRead(ctx, reader, 0, []string{fmt.Sprintf("n%d", n)}); err != nil || matched != 1 {
+			if _, matched, err := store.Notices.MarkNoticesRead(ctx, notices.Marking{Reader: reader, IDs: []string{fmt.Sprintf("n%d", n)}}); err != nil || matched != 1 {
 				return fmt.Errorf("notice n%d: matched %d, error %w", n, matched, err)
 			}
 			if _, _, err := store.Chat.MarkRead(ctx, chat.ReadMark{Room: servicetest.Room("room"), UserID: "u1", Seq: int64(n + 1)}); err != nil {
@@ -225,7 +225,7 @@ func endedContext(t *testing.T, store Store) {
 	user := people.User{UserID: "u1", Username: "x", Role: roles.Driver}
 	_, sent := store.Chat.Apply(ended, []chat.Change{draft("room", "u1", 1)})
 	_, _, told := createOnce(ended, store, addressed("n1", "user:u1"), notices.Idempotency{})
-	_, _, marked := store.Notices.MarkNoticesRead(ended, standing("u1"), 0, nil)
+	_, _, marked := store.Notices.MarkNoticesRead(ended, notices.Marking{Reader: standing("u1")})
 	_, read := store.Chat.History(ended, servicetest.Room("room"), chat.Page{Limit: 1})
 	for name, err := range map[string]error{
 		"append messages": sent, "create notice": told, "mark notices": marked, "history": read,

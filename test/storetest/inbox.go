@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
@@ -19,6 +20,9 @@ func inboxPromises() []promise {
 		{"what is not addressed to the reader cannot be read", inboxForeign},
 		{"reading ahead leaves the oldest unread", inboxFarAhead},
 		{"reading too far ahead is refused", inboxTooFarAhead},
+		{"all up to a number is read", inboxReadUpTo},
+		{"who is seen for the first time begins with what is new", inboxBegun},
+		{"a history holds what is read and what is not", inboxHistory},
 		{"any sequence of calls agrees with a model", noticeModel},
 	}
 }
@@ -50,8 +54,10 @@ func ids(found []notices.Notice) []string {
 
 func markNotices(t tester, store Store, reader notices.Reader, now int64, ids ...string) (matched, unread int) {
 	t.Helper()
-	matched, unread, err := store.Notices.MarkNoticesRead(t.Context(), reader, now, ids)
+	_, matched, err := store.Notices.MarkNoticesRead(t.Context(), notices.Marking{Reader: reader, IDs: ids})
 	check(t, "mark notices read", err)
+	unread, err = store.Notices.Unread(t.Context(), reader, math.MaxInt64, now)
+	check(t, "unread", err)
 	return matched, unread
 }
 
@@ -88,7 +94,7 @@ func inboxExpired(t *testing.T, store Store) {
 	reader := standing("u1")
 	for _, expiresAt := range []int64{0, 100, 200} {
 		n := addressed(fmt.Sprintf("until %d", expiresAt), reader.Rooms[0])
-		n.ExpiresAt = expiresAt
+		n.ExpiresAt = instant.Stamp(expiresAt)
 		create(t, store, n)
 	}
 	for _, test := range []struct {
@@ -227,12 +233,132 @@ func inboxTooFarAhead(t *testing.T, store Store) {
 	}
 	matched, unread := markNotices(t, store, reader, 0, all[1:count-1]...)
 	same(t, "as far as a mark may list", [2]int{notices.MaxReadAhead, 2}, [2]int{matched, unread})
-	if _, _, err := store.Notices.MarkNoticesRead(t.Context(), reader, 0, all[count-1:]); !errors.Is(err, notices.ErrTooFarAhead) {
+	if _, _, err := store.Notices.MarkNoticesRead(t.Context(), notices.Marking{Reader: reader, IDs: all[count-1:]}); !errors.Is(err, notices.ErrTooFarAhead) {
 		t.Errorf("one more: %v, want ErrTooFarAhead", err)
 	}
 	found, unread := inbox(t, store, reader, 0, "", 10)
 	same(t, "still unread", []string{all[0], all[count-1]}, ids(found))
 	same(t, "unread", 2, unread)
-	markNotices(t, store, reader, 0, all[0])
-	markNotices(t, store, reader, 0, all[count-1])
+	// Reading all is a way out, and so is reading the oldest.
+	mark, _, err := store.Notices.MarkNoticesRead(t.Context(), notices.Marking{Reader: reader, UpTo: math.MaxInt32})
+	check(t, "read all", err)
+	same(t, "the mark after reading all", 0, len(mark.Ahead))
+}
+
+// inboxReadUpTo reads all that there is at a moment, and some of what comes later before that.
+func inboxReadUpTo(t *testing.T, store Store) {
+	reader := standing("u1")
+	for i := range 6 {
+		create(t, store, addressed(fmt.Sprintf("n%d", i), "user:u1"))
+		create(t, store, addressed(fmt.Sprintf("foreign%d", i), "user:u2"))
+	}
+	seqs := map[string]int64{}
+	all, err := store.Notices.Notices(t.Context(), math.MaxInt64, 100)
+	check(t, "notices", err)
+	for _, n := range all {
+		seqs[n.ID] = n.Seq
+	}
+	markNotices(t, store, reader, 0, "n1", "n4")
+	for _, step := range []struct {
+		upTo int64
+		left []string
+	}{
+		{0, []string{"n0", "n2", "n3", "n5"}},
+		{seqs["n2"], []string{"n3", "n5"}},
+		{seqs["n0"], []string{"n3", "n5"}}, // a mark does not go back
+		{seqs["n3"], []string{"n5"}},
+		{seqs["foreign5"], []string{}},
+	} {
+		mark, matched, err := store.Notices.MarkNoticesRead(t.Context(), notices.Marking{Reader: reader, UpTo: step.upTo})
+		check(t, "read up to", err)
+		same(t, "matched", 0, matched)
+		if mark.UpTo < step.upTo {
+			t.Fatalf("the mark is at %d after reading up to %d", mark.UpTo, step.upTo)
+		}
+		begun, err := store.Notices.Begin(t.Context(), "u1", math.MaxInt64)
+		check(t, "the mark", err)
+		same(t, "the mark that is stored", mark.UpTo, begun.UpTo)
+		found, unread := inbox(t, store, reader, 0, "", 100)
+		same(t, fmt.Sprintf("left after reading up to %d", step.upTo), step.left, ids(found))
+		same(t, "unread", len(step.left), unread)
+	}
+	create(t, store, addressed("later", "user:u1"))
+	if found, _ := inbox(t, store, reader, 0, "", 100); len(found) != 1 {
+		t.Fatalf("%d unread after one that came later", len(found))
+	}
+}
+
+func inboxBegun(t *testing.T, store Store) {
+	for i := range 4 {
+		n := addressed(fmt.Sprintf("n%d", i), "user:new", "user:old", "user:first")
+		n.CreatedAt = instant.Stamp(100 * i)
+		create(t, store, n)
+	}
+	readerOf := func(userID string) notices.Reader {
+		return notices.Reader{UserID: userID, Rooms: []roles.Room{roles.UserRoom(userID)}}
+	}
+	for _, step := range []struct {
+		userID string
+		since  int64
+		want   []string
+	}{
+		{"first", 0, []string{"n0", "n1", "n2", "n3"}},
+		{"old", 100, []string{"n1", "n2", "n3"}},
+		{"old", 1000, []string{"n1", "n2", "n3"}}, // who has begun does not begin anew
+		{"new", 301, []string{}},
+	} {
+		_, err := store.Notices.Begin(t.Context(), step.userID, step.since)
+		check(t, "begin", err)
+		found, unread := inbox(t, store, readerOf(step.userID), 0, "", 100)
+		same(t, step.userID, step.want, ids(found))
+		same(t, "unread", len(step.want), unread)
+	}
+	markNotices(t, store, readerOf("old"), 0, "n2")
+	mark, err := store.Notices.Begin(t.Context(), "old", 1000)
+	check(t, "begin", err)
+	same(t, "what was read ahead", 1, len(mark.Ahead))
+}
+
+func inboxHistory(t *testing.T, store Store) {
+	reader := standing("u1")
+	history := func(state notices.State, before int64, limit int) []notices.Place {
+		found, err := store.Notices.Received(t.Context(), notices.HistoryPage{Reader: reader, Now: 150, State: state, Before: before, Limit: limit})
+		check(t, "history", err)
+		if found == nil {
+			t.Fatal("the history is nil, want an empty slice")
+		}
+		return found
+	}
+	if found := history(notices.All, math.MaxInt64, 10); len(found) != 0 {
+		t.Fatalf("an empty history holds %d", len(found))
+	}
+	for i := range 8 {
+		create(t, store, addressed(fmt.Sprintf("n%d", i), reader.Rooms[i%2:]...)) // in several rooms
+		create(t, store, addressed(fmt.Sprintf("foreign%d", i), "user:u2"))
+	}
+	over := addressed("over", "user:u1")
+	over.ExpiresAt = 150
+	create(t, store, over)
+	retract(t, store, "n3", 1)
+	markNotices(t, store, reader, 0, "n0", "n1", "n5")
+	want := map[notices.State][]string{
+		notices.All:    {"n7", "n6", "n5", "n4", "n2", "n1", "n0"},
+		notices.Read:   {"n5", "n1", "n0"},
+		notices.Unread: {"n7", "n6", "n4", "n2"},
+	}
+	for state, want := range want {
+		for _, limit := range []int{1, 2, 3, 7, 20} {
+			got := []string{}
+			for _, place := range allPages(t, "history", limit, math.MaxInt64, func(before int64) ([]notices.Place, error) {
+				return history(state, before, limit), nil
+			}, func(last notices.Place) int64 { return last.Seq }) {
+				got = append(got, place.ID)
+				if read := place.ID == "n0" || place.ID == "n1" || place.ID == "n5"; place.Read != read {
+					t.Fatalf("%s is called read: %t", place.ID, place.Read)
+				}
+			}
+			same(t, fmt.Sprintf("%s in pages of %d", state, limit), want, got)
+		}
+	}
+	same(t, "a whole notice", noticeByID(t, store, "n7"), history(notices.All, math.MaxInt64, 1)[0].Notice)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
@@ -24,6 +25,8 @@ func noticePromises() []promise {
 		{"a key used for another request is found out", noticeKeyReused},
 		{"an old key no longer counts", noticeKeyExpired},
 		{"an audience of thousands is kept", wideAudience},
+		{"an expired notice ends once", noticeExpires},
+		{"rooms are known by the newest notice that lives there", liveRooms},
 		{"changes are numbered in the order in which they are made", changesNumbered},
 	}
 }
@@ -213,7 +216,7 @@ func noticeReplayed(t *testing.T, store Store) {
 	same(t, "found", true, found)
 	same(t, "replayed", stored, replay)
 	unused, changed, late := once, once, once
-	unused.Key, changed.Digest, late.Since = "unused", "another", first.CreatedAt+1
+	unused.Key, changed.Digest, late.Since = "unused", "another", int64(first.CreatedAt)+1
 	if _, _, err := store.Notices.ReplayNotice(t.Context(), changed); !errors.Is(err, notices.ErrKeyReused) {
 		t.Errorf("replay of another request: %v", err)
 	}
@@ -256,7 +259,7 @@ func noticeKeyReused(t *testing.T, store Store) {
 func noticeKeyExpired(t *testing.T, store Store) {
 	request := func(id string, createdAt, since int64) bool {
 		n := addressed(id, "user:u1")
-		n.CreatedAt = createdAt
+		n.CreatedAt = instant.Stamp(createdAt)
 		_, replayed, err := createOnce(t.Context(), store, n,
 			notices.Idempotency{UserID: "boss", Key: "k", Digest: "d", Since: since})
 		check(t, "create", err)

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 )
@@ -22,6 +23,8 @@ func noticeModel(t *testing.T, store Store) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"create":  m.create,
 			"retract": m.retract,
+			"expire":  m.expire,
+			"history": m.history,
 			"mark":    m.mark,
 			"inbox":   m.inbox,
 			"wait":    m.wait,
@@ -36,13 +39,14 @@ type inboxModel struct {
 	notices []modelNotice
 	changes []int64                    // the numbers of all changes
 	read    map[string]map[string]bool // reader to notice ids
-	// passed has the notices over which a reader's mark may have moved though they were not read: those retracted.
+	// passed has the notices over which a reader's mark may have moved though they were not read: those that have ended.
 	passed map[string]map[string]bool
 }
 
 type modelNotice struct {
 	notices.Addressed
-	seq, retracted int64 // numbers of changes; 0 for never
+	seq, ended int64 // numbers of changes; 0 for never
+	retracted  bool
 }
 
 // changed notes the number of a change.
@@ -76,7 +80,7 @@ func (m *inboxModel) create(rt *rapid.T) {
 		}
 	}
 	if rapid.Bool().Draw(rt, "expires") {
-		n.ExpiresAt = m.now + rapid.Int64Range(1, 5).Draw(rt, "in")
+		n.ExpiresAt = instant.Stamp(m.now + rapid.Int64Range(1, 5).Draw(rt, "in"))
 	}
 	made, err := m.store.Notices.Apply(rt.Context(), []notices.Change{{Create: &n}})
 	check(rt, "create", err)
@@ -107,16 +111,61 @@ func (m *inboxModel) retract(rt *rapid.T) {
 	outcome, err := m.store.Notices.Apply(rt.Context(), []notices.Change{{Retract: id, At: m.now}})
 	check(rt, "retract", err)
 	n := m.find(id)
-	if n == nil || n.retracted != 0 {
+	if n == nil || n.ended != 0 {
 		same(rt, "retraction of "+id, int64(0), outcome[0].Seq)
+		if n != nil {
+			same(rt, "retraction of "+id, !n.retracted, outcome[0].Err == nil)
+			n.retracted = true
+		}
 		return
 	}
-	n.retracted = m.changed(rt, outcome[0].Seq)
+	n.ended, n.retracted = m.changed(rt, outcome[0].Seq), true
+}
+
+func (m *inboxModel) expire(rt *rapid.T) {
+	due, _, err := m.store.Notices.Expiring(rt.Context(), m.now, 1000)
+	check(rt, "expiring", err)
+	for i := range m.notices {
+		n := &m.notices[i]
+		over := n.ExpiresAt != 0 && int64(n.ExpiresAt) <= m.now && n.ended == 0
+		same(rt, n.ID+" is due", over, slices.Contains(due, n.ID))
+	}
+	id := m.some(rt)[0]
+	ended, done := expire(rt, m.store, id)
+	if n := m.find(id); n != nil && n.ended == 0 {
+		n.ended = m.changed(rt, ended.Seq)
+	} else if done {
+		rt.Fatalf("%s has ended twice", id)
+	}
+}
+
+// history holds the same notices as the inbox, and those read.
+func (m *inboxModel) history(rt *rapid.T) {
+	reader := m.reader(rt)
+	found, err := m.store.Notices.Received(rt.Context(), notices.HistoryPage{
+		Reader: reader, Now: m.now, State: notices.All, Before: math.MaxInt64, Limit: len(m.notices) + 1,
+	})
+	check(rt, "history", err)
+	want := []notices.Notice{}
+	unread := m.unread(reader, math.MaxInt64)
+	for i := range m.notices {
+		if n := &m.notices[i]; n.there(math.MaxInt64) && n.reaches(reader) && (n.ExpiresAt == 0 || int64(n.ExpiresAt) > m.now) {
+			want = append(want, n.Notice)
+		}
+	}
+	slices.Reverse(want)
+	got := []notices.Notice{}
+	for _, place := range found {
+		got = append(got, place.Notice)
+		isUnread := slices.ContainsFunc(unread, func(n notices.Notice) bool { return n.ID == place.ID })
+		same(rt, place.ID+" is read", !isUnread, place.Read)
+	}
+	same(rt, "history", want, got)
 }
 
 // there tells whether the notice is, as of a change.
 func (n *modelNotice) there(asOf int64) bool {
-	return n.seq <= asOf && (n.retracted == 0 || n.retracted > asOf)
+	return n.seq <= asOf && (n.ended == 0 || n.ended > asOf)
 }
 
 func (n *modelNotice) reaches(reader notices.Reader) bool {
@@ -127,7 +176,7 @@ func (m *inboxModel) unread(reader notices.Reader, asOf int64) []notices.Notice 
 	unread := []notices.Notice{}
 	for i := range m.notices {
 		n := &m.notices[i]
-		if n.there(asOf) && n.reaches(reader) && (n.ExpiresAt == 0 || n.ExpiresAt > m.now) && !m.read[reader.UserID][n.ID] {
+		if n.there(asOf) && n.reaches(reader) && (n.ExpiresAt == 0 || int64(n.ExpiresAt) > m.now) && !m.read[reader.UserID][n.ID] {
 			unread = append(unread, n.Notice)
 		}
 	}
@@ -140,13 +189,13 @@ func (m *inboxModel) mark(rt *rapid.T) {
 		m.read[reader.UserID], m.passed[reader.UserID] = map[string]bool{}, map[string]bool{}
 	}
 	for i := range m.notices {
-		if n := &m.notices[i]; n.retracted != 0 {
+		if n := &m.notices[i]; n.ended != 0 {
 			m.passed[reader.UserID][n.ID] = true
 		}
 	}
 	matches := map[string]bool{}
 	for _, id := range chosen {
-		if n := m.find(id); n != nil && n.there(math.MaxInt64) && n.reaches(reader) {
+		if n := m.find(id); n != nil && !n.retracted && n.reaches(reader) {
 			matches[id], m.read[reader.UserID][id] = true, true
 		}
 	}
@@ -159,7 +208,7 @@ func (m *inboxModel) mark(rt *rapid.T) {
 func (m *inboxModel) asOf(rt *rapid.T, reader notices.Reader) int64 {
 	asOf := rapid.SampledFrom(append([]int64{math.MaxInt64, 0}, m.changes...)).Draw(rt, "as of")
 	for i := range m.notices {
-		if n := &m.notices[i]; n.retracted != 0 && n.there(asOf) && m.passed[reader.UserID][n.ID] {
+		if n := &m.notices[i]; n.ended != 0 && n.there(asOf) && m.passed[reader.UserID][n.ID] {
 			return math.MaxInt64
 		}
 	}

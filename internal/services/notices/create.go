@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
+	"rolecall/internal/text"
 )
 
 const (
@@ -21,6 +22,8 @@ const (
 	idempotencyWindow = 24 * time.Hour
 	// maxData bounds a notice's data, in bytes of JSON.
 	maxData = 16 << 10
+	// latestExpiry is the last moment that RFC 3339, whose years have four digits, can tell, in Unix milliseconds.
+	latestExpiry = 253_402_300_799_999
 	// MaxIdempotencyKey is the longest Idempotency-Key, in bytes.
 	MaxIdempotencyKey = 255
 )
@@ -55,7 +58,8 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 	}
 	notice := Notice{
 		ID: uuid.Must(uuid.NewV7()).String(), Title: draft.Title, Body: draft.Body, Severity: draft.Severity,
-		Audience: draft.Audience, Data: draft.Data, CreatedAt: now.UnixMilli(), ExpiresAt: draft.ExpiresAt.Millis,
+		Audience: draft.Audience, Data: draft.Data,
+		CreatedAt: instant.Stamp(now.UnixMilli()), ExpiresAt: instant.Stamp(draft.ExpiresAt.Millis),
 		RequireAck: draft.RequireAck, From: Sender{UserID: who.UserID, Username: who.Username},
 	}
 	if notice.Severity == "" {
@@ -91,7 +95,19 @@ func (d *Draft) expired(now time.Time) bool {
 	return d.ExpiresAt.Set && d.ExpiresAt.Millis <= now.UnixMilli()
 }
 
+// check trims the texts and finds what the tags of the draft cannot tell. A notice without a body, or with a blank one,
+// says all in its title.
 func (d *Draft) check() error {
+	d.Title, d.Body = text.Trim(d.Title), text.Trim(d.Body)
+	if text.IsBlank(d.Body) {
+		d.Body = ""
+	}
+	if text.IsBlank(d.Title) {
+		return fault.Invalid("title", "title must not be blank")
+	}
+	if d.ExpiresAt.Millis > latestExpiry {
+		return fault.Invalid("expiresAt", "expiresAt lies beyond the year 9999")
+	}
 	if len(d.Audience.Rooms()) == 0 {
 		return fault.Invalid("audience", "The audience is empty: name all, roles, users, companies or companyRoles")
 	}

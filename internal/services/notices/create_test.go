@@ -14,10 +14,12 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
+	"rolecall/test/servicetest"
 )
 
 func TestAudienceRooms(t *testing.T) {
@@ -51,10 +53,10 @@ func TestAudienceRooms(t *testing.T) {
 				}
 				return
 			}
-			sent := b.emitted.take()
-			if err != nil || len(sent) != 1 || sent[0].Event != notices.EventNotice || !slices.Equal(sent[0].To, test.want) {
-				t.Errorf("%v, sent %+v", err, sent)
+			if err != nil {
+				t.Fatal(err)
 			}
+			sent := b.emitted.take()
 			// Who stands in one of the rooms, and nobody else, finds it in the inbox.
 			for _, who := range []auth.Identity{admin(), person("amy", roles.Driver), person("bob", roles.Provider),
 				{UserID: "cem", Role: roles.Company, CompanyID: "umbra"}, {UserID: "dan", Role: roles.Driver, CompanyID: "umbra"}} {
@@ -62,6 +64,16 @@ func TestAudienceRooms(t *testing.T) {
 				want := 0
 				if slices.ContainsFunc(who.Rooms(), func(room roles.Room) bool { return slices.Contains(test.want, room) }) {
 					want = 1
+				}
+				heard := hearing(sent, who)
+				if len(heard) != want {
+					t.Errorf("%s hears %+v, want %d notices", who.UserID, heard, want)
+				}
+				// Who is meant besides is told to those alone who may send notices.
+				for _, payload := range append(heard, servicetest.Encode(inbox)) {
+					if sees := strings.Contains(payload, `"audience":`); want > 0 && sees != who.Can(roles.Broadcast) {
+						t.Errorf("%s is told of the audience: %v, in %s", who.UserID, sees, payload)
+					}
 				}
 				if err != nil || inbox.Unread != want || len(inbox.Notices) != want {
 					t.Errorf("%s has %d unread, %d listed, %v; want %d", who.UserID, inbox.Unread, len(inbox.Notices), err, want)
@@ -81,13 +93,13 @@ func TestNoticeOnTheWire(t *testing.T) {
 	got, replayed := b.create(t, draft, "")
 	want := notices.Notice{
 		ID: got.ID, Title: "t", Body: "<b>\u2028</b>", Severity: notices.Critical, Audience: draft.Audience, Data: draft.Data,
-		CreatedAt: noon, ExpiresAt: noon + 3_600_000, RequireAck: true, From: notices.Sender{UserID: "root", Username: "name of root"},
+		CreatedAt: instant.Stamp(noon), ExpiresAt: instant.Stamp(noon + 3_600_000), RequireAck: true, From: notices.Sender{UserID: "root", Username: "name of root"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || replayed || got.ID == "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}
 	var heard notices.Notice
-	if err := json.Unmarshal([]byte(b.emitted.take()[0].Payload), &heard); err != nil {
+	if err := json.Unmarshal([]byte(hearing(b.emitted.take(), person("amy", roles.Vendor))[0]), &heard); err != nil {
 		t.Fatal(err)
 	}
 	inbox, err := b.Inbox(t.Context(), person("amy", roles.Vendor), notices.InboxQuery{})
@@ -98,7 +110,11 @@ func TestNoticeOnTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for where, n := range map[string]notices.Notice{"heard": heard, "in the inbox": inbox.Notices[0], "by id": byID} {
+	if diff := cmp.Diff(want, byID); diff != "" {
+		t.Errorf("by id (-want +got):\n%s", diff)
+	}
+	want.Audience = notices.Audience{}
+	for where, n := range map[string]notices.Notice{"heard": heard, "in the inbox": inbox.Notices[0]} {
 		if diff := cmp.Diff(want, n); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", where, diff)
 		}
@@ -144,6 +160,11 @@ func TestDraftRules(t *testing.T) {
 		"expires an object":         {`"title":"t","expiresAt":{}`, "expiresAt", fault.InvalidPayload},
 		"expires true":              {`"title":"t","expiresAt":true`, "expiresAt", fault.InvalidPayload},
 		"no title":                  {`"body":"b"`, "title", fault.InvalidPayload},
+		"title of blanks":           {`"title":" \u00a0\u3000\u200b\u2800\u3164\u00ad"`, "title", fault.InvalidPayload},
+		"body of blanks":            {`"title":"t","body":" \u200b "`, "", ""},
+		"expires in the year 9999":  {`"title":"t","expiresAt":253402300799999`, "", ""},
+		"expires beyond it":         {`"title":"t","expiresAt":253402300800000`, "expiresAt", fault.InvalidPayload},
+		"expires beyond any date":   {`"title":"t","expiresAt":8640000000000001`, "expiresAt", fault.InvalidPayload},
 		"title of 200 code points":  {`"title":"` + strings.Repeat("𝄞", 200) + `"`, "", ""},
 		"title too long":            {`"title":"` + strings.Repeat("x", 201) + `"`, "title", fault.TooLarge},
 		"body too long":             {`"title":"t","body":"` + strings.Repeat("x", 5001) + `"`, "body", fault.TooLarge},
@@ -250,8 +271,8 @@ func TestSameKeyAtOnce(t *testing.T) {
 			t.Fatalf("two notices: %s and %s", n.ID, made[0].ID)
 		}
 	}
-	if sent := b.emitted.take(); len(sent) != 1 {
-		t.Errorf("told %d times", len(sent))
+	if heard := hearing(b.emitted.take(), person("amy", roles.Driver)); len(heard) != 1 {
+		t.Errorf("told %d times", len(heard))
 	}
 }
 
@@ -286,7 +307,7 @@ func TestRetract(t *testing.T) {
 	if _, err := b.Get(t.Context(), admin(), n.ID); code(err) != fault.NotFound {
 		t.Errorf("reading it: %v, want not_found", err)
 	}
-	if _, err := b.MarkRead(t.Context(), person("amy", roles.Driver), []string{n.ID}); code(err) != fault.NotFound {
+	if _, err := b.MarkRead(t.Context(), person("amy", roles.Driver), notices.Reading{IDs: []string{n.ID}}); code(err) != fault.NotFound {
 		t.Errorf("marking it read: %v, want not_found", err)
 	}
 	if sent := b.emitted.take(); len(sent) > 0 {
@@ -310,7 +331,7 @@ func TestWhoMay(t *testing.T) {
 		_, get := b.Get(t.Context(), who, n.ID)
 		retract := b.Retract(t.Context(), who, n.ID)
 		_, inbox := b.Inbox(t.Context(), who, notices.InboxQuery{})
-		_, read := b.MarkRead(t.Context(), who, []string{n.ID})
+		_, read := b.MarkRead(t.Context(), who, notices.Reading{IDs: []string{n.ID}})
 		if role == roles.Admin { // who has just retracted it
 			if code(read) == fault.NotFound {
 				read = nil
@@ -338,7 +359,7 @@ func TestStoreFailure(t *testing.T) {
 	_, get := b.Get(t.Context(), admin(), "id")
 	retract := b.Retract(t.Context(), admin(), "id")
 	_, inbox := b.Inbox(t.Context(), admin(), notices.InboxQuery{})
-	_, read := b.MarkRead(t.Context(), admin(), []string{"id"})
+	_, read := b.MarkRead(t.Context(), admin(), notices.Reading{IDs: []string{"id"}})
 	for door, err := range map[string]error{"create": create, "list": list, "get": get, "retract": retract, "inbox": inbox, "read": read} {
 		if code(err) != fault.Unavailable || !errors.Is(err, errBroken) || !fault.Unexpected(err) {
 			t.Errorf("%s: %v, want unavailable with its cause", door, err)

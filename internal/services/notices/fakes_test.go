@@ -3,7 +3,7 @@ package notices_test
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +46,7 @@ func (r *recorder) take() []servicetest.Emission { return r.Take() }
 
 var errBroken = errors.New("disk full")
 
-// broken is a Store in which every call fails but the one that a service begins with.
+// broken is a Store in which every call fails but those that a service begins with.
 type broken struct{}
 
 func (broken) LastChange(context.Context) (int64, error) { return 0, nil }
@@ -65,12 +65,28 @@ func (broken) NoticeByID(context.Context, string) (notices.Notice, bool, error) 
 	return notices.Notice{}, false, errBroken
 }
 
+func (broken) LiveRooms(context.Context, func(roles.Room, int64)) error { return nil }
+
+func (broken) Expiring(context.Context, int64, int) ([]string, int64, error) {
+	return nil, 0, errBroken
+}
+
+func (broken) Unread(context.Context, notices.Reader, int64, int64) (int, error) { return 0, errBroken }
+
+func (broken) Received(context.Context, notices.HistoryPage) ([]notices.Place, error) {
+	return nil, errBroken
+}
+
+func (broken) Begin(context.Context, string, int64) (notices.ReadMark, error) {
+	return notices.ReadMark{}, errBroken
+}
+
 func (broken) Inbox(context.Context, notices.InboxPage) ([]notices.Notice, int, error) {
 	return nil, 0, errBroken
 }
 
-func (broken) MarkNoticesRead(context.Context, notices.Reader, int64, []string) (int, int, error) {
-	return 0, 0, errBroken
+func (broken) MarkNoticesRead(context.Context, notices.Marking) (notices.ReadMark, int, error) {
+	return notices.ReadMark{}, 0, errBroken
 }
 
 // bench is a service with its surroundings.
@@ -95,7 +111,7 @@ func newBenchOn(t testing.TB, store notices.Store) *bench {
 // newService starts a service that is closed at the test's end.
 func newService(t testing.TB, store notices.Store, emit notices.Emitter, now func() time.Time) *notices.Service {
 	t.Helper()
-	service, err := notices.New(context.Background(), store, emit, now, slog.New(slog.DiscardHandler))
+	service, err := notices.New(context.Background(), store, emit, notices.Options{Now: now})
 	if err != nil {
 		t.Fatalf("new service: %v", err)
 	}
@@ -135,4 +151,16 @@ func toAll(title string) notices.Draft {
 // at is an expiry.
 func at(moment time.Time) instant.Instant {
 	return instant.At(moment.UnixMilli())
+}
+
+// hearing is the payloads of what a socket of somebody's hears, each time it does.
+func hearing(sent []servicetest.Emission, who auth.Identity) []string {
+	payloads := []string{}
+	stands := func(room roles.Room) bool { return slices.Contains(who.Rooms(), room) }
+	for _, each := range sent {
+		if slices.ContainsFunc(each.To, stands) && !slices.ContainsFunc(each.Except, stands) {
+			payloads = append(payloads, each.Payload)
+		}
+	}
+	return payloads
 }

@@ -29,47 +29,89 @@ type Inbox struct {
 
 // Inbox returns a page of the caller's unread notices.
 func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery) (Inbox, error) {
-	return s.inbox(ctx, who, query, math.MaxInt64)
+	if !who.Can(roles.ReadInbox) {
+		return Inbox{}, noInbox()
+	}
+	return s.inbox(ctx, who, InboxPage{
+		Reader: s.reader(ctx, who), Now: s.now().UnixMilli(), AsOf: math.MaxInt64, After: query.Before,
+		Limit: page.Size(query.Limit, DefaultPage, MaxPage),
+	})
 }
 
-// inbox takes account of changes up to a number.
-func (s *Service) inbox(ctx context.Context, who auth.Identity, query InboxQuery, asOf int64) (Inbox, error) {
-	if !who.Can(roles.ReadInbox) {
-		return Inbox{}, fault.New(fault.Forbidden, "This role has no inbox")
-	}
-	size := page.Size(query.Limit, DefaultPage, MaxPage)
-	notices, unread, err := s.store.Inbox(ctx, InboxPage{
-		Reader: reader(who), Now: s.now().UnixMilli(), AsOf: asOf, After: query.Before, Limit: size + 1,
-	})
+func (s *Service) inbox(ctx context.Context, who auth.Identity, asked InboxPage) (Inbox, error) {
+	size := asked.Limit
+	asked.Limit++
+	notices, unread, err := s.store.Inbox(ctx, asked)
 	switch {
 	case errors.Is(err, ErrNoSuchNotice):
 		return Inbox{}, fault.Invalid("before", "There is no notice of this id to go on behind")
 	case err != nil:
 		return Inbox{}, err
 	}
-	size = page.Fit(notices, size, noticeBytes)
-	return Inbox{Unread: unread, Notices: notices[:size], HasMore: size < len(notices)}, nil
+	notices = asSeenBy(who, notices)
+	fits := page.Fit(notices, size, noticeBytes)
+	return Inbox{Unread: unread, Notices: notices[:fits], HasMore: fits < len(notices)}, nil
 }
 
-// MarkRead marks notices of the caller's inbox as read and returns how many stay unread. It fails with not_found where
-// none of the ids is a notice addressed to the caller, and with conflict where more than MaxReadAhead notices would be
-// read beyond the oldest unread one.
-func (s *Service) MarkRead(ctx context.Context, who auth.Identity, ids []string) (unread int, err error) {
+// State is whether a notice has been read by the one who asks.
+type State string
+
+// The states of notices that a history can be asked for.
+const (
+	Unread State = "unread"
+	Read   State = "read"
+	All    State = "all"
+)
+
+// HistoryQuery asks for a page of the notices addressed to the caller, in a state.
+type HistoryQuery struct {
+	State  State
+	Cursor string
+	Limit  int
+}
+
+// History is a page of what was addressed to a person, read or not, newest first.
+type History struct {
+	Items []Received
+	Next  string
+	// Unread counts all that is unread, on this page or not.
+	Unread int
+}
+
+// History returns a page of the notices addressed to the caller that have not ended. What was there before the caller was
+// first seen counts as read.
+func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQuery) (History, error) {
 	if !who.Can(roles.ReadInbox) {
-		return 0, fault.New(fault.Forbidden, "This role has no inbox")
+		return History{}, noInbox()
 	}
-	matched, unread, err := s.store.MarkNoticesRead(ctx, reader(who), s.now().UnixMilli(), ids)
-	switch {
-	case errors.Is(err, ErrTooFarAhead):
-		return 0, fault.New(fault.Conflict, "Too many notices are read beyond the oldest unread one: read that first")
-	case err != nil:
-		return 0, err
-	case matched == 0:
-		return 0, unknownNotice()
+	before := int64(math.MaxInt64)
+	if err := page.History.ParseNumbers(query.Cursor, &before); err != nil {
+		return History{}, err
 	}
-	return unread, nil
+	reader, now := s.reader(ctx, who), s.now().UnixMilli()
+	size := page.Size(query.Limit, DefaultPage, MaxPage)
+	found, err := s.store.Received(ctx, HistoryPage{
+		Reader: reader, Now: now, State: query.State, Before: before, Limit: size + 1,
+	})
+	if err != nil {
+		return History{}, err
+	}
+	unread, err := s.store.Unread(ctx, reader, math.MaxInt64, now)
+	if err != nil {
+		return History{}, err
+	}
+	fits := page.Fit(found, size, func(one Place) int { return noticeBytes(one.Notice) })
+	h := History{Items: make([]Received, fits), Unread: unread}
+	for i := range h.Items {
+		h.Items[i] = found[i].Received
+		if !seesAudiences(who.Role) {
+			h.Items[i].Notice = h.Items[i].withoutAudience()
+		}
+	}
+	if fits < len(found) {
+		h.Next = page.History.Numbers(found[fits-1].Seq)
+	}
+	return h, nil
 }
 
-func reader(who auth.Identity) Reader {
-	return Reader{UserID: who.UserID, Rooms: who.Rooms()}
-}
+func noInbox() error { return fault.New(fault.Forbidden, "This role has no inbox") }

@@ -47,7 +47,7 @@ func TestInboxPages(t *testing.T) {
 		}
 	}
 	// A page goes on behind a notice that has been read or retracted meanwhile.
-	if _, err := b.MarkRead(t.Context(), amy, []string{made[2].ID}); err != nil {
+	if _, err := b.MarkRead(t.Context(), amy, notices.Reading{IDs: []string{made[2].ID}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Retract(t.Context(), admin(), made[3].ID); err != nil {
@@ -154,7 +154,7 @@ func TestReadMarksAgainstASet(t *testing.T) {
 				n, _ := b.create(t, draft, "")
 				made = append(made, n)
 				if n.ExpiresAt != 0 {
-					expiring[n.ID] = time.UnixMilli(n.ExpiresAt)
+					expiring[n.ID] = time.UnixMilli(int64(n.ExpiresAt))
 				}
 				for name, unread := range people {
 					if slices.Contains(only, name) {
@@ -169,7 +169,7 @@ func TestReadMarksAgainstASet(t *testing.T) {
 						ids = append(ids, n.ID)
 					}
 				}
-				_, err := b.MarkRead(t.Context(), person(name, roles.Driver), ids)
+				_, err := b.MarkRead(t.Context(), person(name, roles.Driver), notices.Reading{IDs: ids})
 				if err != nil && code(err) != fault.NotFound {
 					r.Fatal(err)
 				}
@@ -210,10 +210,10 @@ func TestMarkRead(t *testing.T) {
 		{[]string{made[3].ID, made[3].ID, "nonsense", bobs.ID}, 2, ""},
 		{[]string{bobs.ID}, 0, fault.NotFound},
 		{[]string{"nonsense"}, 0, fault.NotFound},
-		{[]string{}, 0, fault.NotFound},
+		{[]string{}, 0, fault.InvalidPayload},
 		{[]string{made[0].ID, made[2].ID}, 0, ""},
 	} {
-		unread, err := b.MarkRead(t.Context(), amy, test.ids)
+		unread, err := b.MarkRead(t.Context(), amy, notices.Reading{IDs: test.ids})
 		if code(err) != test.code || unread != test.unread {
 			t.Errorf("reading %v: %d unread, %v; want %d, %q", test.ids, unread, err, test.unread, test.code)
 		}

@@ -4,6 +4,8 @@ package notices
 import (
 	"encoding/json"
 
+	"rolecall/internal/auth"
+	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
@@ -67,14 +69,40 @@ type Notice struct {
 	Title    string   `json:"title"`
 	Body     string   `json:"body"`
 	Severity Severity `json:"severity"`
-	Audience Audience `json:"audience"`
+	// Audience is told to those alone who may send notices: it names people to each other. Their readers' copies lack it.
+	Audience Audience `json:"audience,omitzero"`
 	// Data is a JSON object of the sender's own, passed through as it came.
-	Data json.RawMessage `json:"data,omitempty"`
-	// CreatedAt and ExpiresAt are Unix milliseconds; ExpiresAt is 0 for a notice that does not expire.
-	CreatedAt  int64  `json:"createdAt"`
-	ExpiresAt  int64  `json:"expiresAt,omitempty"`
-	RequireAck bool   `json:"requireAck"`
-	From       Sender `json:"from"`
+	Data      json.RawMessage `json:"data,omitempty"`
+	CreatedAt instant.Stamp   `json:"createdAt"`
+	// ExpiresAt is 0 for a notice that does not expire.
+	ExpiresAt  instant.Stamp `json:"expiresAt,omitzero"`
+	RequireAck bool          `json:"requireAck"`
+	From       Sender        `json:"from"`
+}
+
+// Received is a notice in the history of somebody it is addressed to.
+type Received struct {
+	Notice
+	Read bool `json:"read"`
+}
+
+// seesAudiences reports whether people of the role are told who a notice is for.
+func seesAudiences(role roles.Role) bool { return role.Can(roles.Broadcast) }
+
+// withoutAudience is the notice as its readers see it.
+func (n Notice) withoutAudience() Notice {
+	n.Audience = Audience{}
+	return n
+}
+
+// asSeenBy leaves out what the caller is not told.
+func asSeenBy(who auth.Identity, list []Notice) []Notice {
+	if !seesAudiences(who.Role) {
+		for i := range list {
+			list[i] = list[i].withoutAudience()
+		}
+	}
+	return list
 }
 
 // noticeBytes is about what a notice takes as JSON.

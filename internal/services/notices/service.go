@@ -8,9 +8,12 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/groupcommit"
+	"rolecall/internal/keylock"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
@@ -20,6 +23,7 @@ const (
 	EventNotice  = "system:notice"
 	EventRetract = "system:retract"
 	EventInbox   = "system:inbox"
+	EventUnread  = "system:unread"
 )
 
 const (
@@ -36,41 +40,91 @@ type Emitter interface {
 
 // Service takes notices, delivers them and keeps inboxes.
 type Service struct {
-	store Store
-	emit  Emitter
-	now   func() time.Time
-	log   *slog.Logger
+	store   Store
+	emit    Emitter
+	now     func() time.Time
+	log     *slog.Logger
+	backlog time.Duration
 
 	writer *groupcommit.Writer[Change, Changed]
 
 	// telling is held while one change is told, and shared while an inbox is sent.
 	telling sync.RWMutex
 	told    int64 // the number of the change told last
+	live    *liveRooms
+
+	// marks has, of those who were here last, up to where they had read. Marks only move on, so an old one is no lie.
+	marks *lru.Cache[string, int64]
+	// marking holds back other readings of a person while one is stored and told.
+	marking keylock.Mutex
+
+	// sooner holds a token when a notice has come that may end before all others.
+	sooner  chan struct{}
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// Options are what a Service may be told. Zero values stand for the defaults.
+type Options struct {
+	// Now is the clock.
+	Now func() time.Time
+	// Backlog is how far back notices are unread for somebody who is seen for the first time.
+	Backlog time.Duration
+	Logger  *slog.Logger
 }
 
 const (
 	// Notices are few, and one may be to thousands of rooms: more in a commit would hold up others who write.
 	maxChangesPerCommit = 16
 	maxPendingChanges   = 1024
+	// maxMarks is how many people's read marks are remembered, some 10 MB.
+	maxMarks = 65_536
 )
 
-// New returns a running Service; Close stops it. A nil now is the clock.
-func New(ctx context.Context, store Store, emit Emitter, now func() time.Time, log *slog.Logger) (*Service, error) {
-	if now == nil {
-		now = time.Now
+// New returns a running Service; Close stops it.
+func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, error) {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	last, err := store.LastChange(ctx)
+	if o.Backlog <= 0 {
+		o.Backlog = DefaultBacklog
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	marks, err := lru.New[string, int64](maxMarks)
 	if err != nil {
+		return nil, fmt.Errorf("remember read marks: %w", err)
+	}
+	s := &Service{
+		store: store, emit: emit, now: o.Now, log: o.Logger, backlog: o.Backlog, marks: marks,
+		live: newLiveRooms(maxLiveRooms), sooner: make(chan struct{}, 1), stopped: make(chan struct{}),
+	}
+	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("load notices: %w", err)
 	}
-	s := &Service{store: store, emit: emit, now: now, log: log, told: last}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
+	ending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	go s.endNotices(ending)
 	return s, nil
 }
 
+// load finds out what a service that ran before has told.
+func (s *Service) load(ctx context.Context) (err error) {
+	if s.told, err = s.store.LastChange(ctx); err != nil {
+		return err
+	}
+	return s.store.LiveRooms(ctx, s.live.raiseOne)
+}
+
 // Close stores and tells what is pending; further notices and retractions are refused.
-func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
+func (s *Service) Close(ctx context.Context) error {
+	s.stop()
+	<-s.stopped
+	return s.writer.Close(ctx)
+}
 
 // List returns a page of all notices, newest first, and the cursor of the next page or "".
 func (s *Service) List(ctx context.Context, who auth.Identity, at page.Request) (list []Notice, next string, err error) {

@@ -57,6 +57,21 @@ func (m ReadMark) With(read []int64, firstUnread int64) ReadMark {
 	return ReadMark{UpTo: upTo, Ahead: ahead}
 }
 
+// Has reports whether a notice counts as read.
+func (m ReadMark) Has(seq int64) bool {
+	_, ahead := slices.BinarySearch(m.Ahead, seq)
+	return ahead || seq <= m.UpTo
+}
+
+// Through is the mark after reading all up to a number.
+func (m ReadMark) Through(upTo int64) ReadMark {
+	if upTo <= m.UpTo {
+		return m
+	}
+	ahead := slices.DeleteFunc(slices.Clone(m.Ahead), func(seq int64) bool { return seq <= upTo })
+	return ReadMark{UpTo: upTo, Ahead: ahead}
+}
+
 // TooFarAhead reports whether the mark lists more than may be kept.
 func (m ReadMark) TooFarAhead() bool { return len(m.Ahead) > MaxReadAhead }
 
@@ -66,41 +81,74 @@ type Stored struct {
 	Seq int64
 }
 
-// Change is a notice to store, or one to retract.
+// Change is a notice to store, or one to end: retracted, or expired. One of Create, Retract and Expire is set.
 type Change struct {
-	// Create is the notice to store, nil for a retraction.
+	// Create is the notice to store.
 	Create *Addressed
 	// Once ties a creation to the request that asks for it.
 	Once Idempotency
 	// Retract is the id of the notice to retract, At when, Unix milliseconds.
 	Retract string
 	At      int64
+	// Expire is the id of a notice whose time is over.
+	Expire string
 }
 
 // Changed is what has become of a Change.
 type Changed struct {
-	// Seq is the number of the change among all changes of notices; 0 where nothing has changed.
+	// Seq is the number of the change among all changes of notices; 0 where there is nothing to tell: nothing has changed,
+	// or a notice was retracted that had expired.
 	Seq int64
-	// Notice is the one that was stored; where Replayed is set, the one that was stored for the same request before.
+	// Notice is the one that was stored or ended; where Replayed is set, the one that was stored for the same request before.
 	Notice   Notice
 	Replayed bool
-	// Rooms hold the audience of the notice that was retracted.
-	Rooms []roles.Room
-	// Err tells why nothing has changed: ErrKeyReused, or ErrNoSuchNotice for an id that is not there or was retracted.
+	// Rooms hold the audience of the notice that was ended, Ended is its number, and Newest the number of the newest notice
+	// left in each of the rooms, 0 for none.
+	Rooms  []roles.Room
+	Ended  int64
+	Newest map[roles.Room]int64
+	// Err tells why nothing has changed: ErrKeyReused, or ErrNoSuchNotice for an id that is not there, was retracted, or, of
+	// one to expire, has ended.
 	Err error
 }
 
 // InboxPage asks for a part of a reader's unread notices.
 type InboxPage struct {
 	Reader Reader
-	// Now, in Unix milliseconds, tells which have expired.
+	// Now, in Unix milliseconds, leaves out what has expired by then and was not ended yet.
 	Now int64
 	// AsOf takes account of the changes up to this number, and of none beyond it: a notice stored later is not in the
-	// inbox, and one retracted later still is, unless the reader's mark has moved over it since.
+	// inbox, and one ended later still is, unless the reader's mark has moved over it since.
 	AsOf int64
 	// After is the id of the notice behind which the page begins; "" for the first page.
 	After string
 	Limit int
+}
+
+// HistoryPage asks for a part of what was addressed to a reader.
+type HistoryPage struct {
+	Reader Reader
+	// Now is as in InboxPage.
+	Now   int64
+	State State
+	// Before is the number of a notice: the page holds older ones.
+	Before int64
+	Limit  int
+}
+
+// Place is a notice of a history with its number.
+type Place struct {
+	Received
+	Seq int64
+}
+
+// Marking asks for notices to be marked as read.
+type Marking struct {
+	Reader Reader
+	// IDs names the notices. Those that are not addressed to the reader match nothing.
+	IDs []string
+	// UpTo marks all notices up to this number; 0 for none.
+	UpTo int64
 }
 
 // Store keeps notices and who has read them.
@@ -110,6 +158,11 @@ type Store interface {
 	Apply(ctx context.Context, changes []Change) ([]Changed, error)
 	// LastChange returns the highest number of a change, 0 where there is none.
 	LastChange(ctx context.Context) (int64, error)
+	// LiveRooms hands over each room with the number of the newest notice there that has not ended.
+	LiveRooms(ctx context.Context, each func(room roles.Room, newest int64)) error
+	// Expiring returns the ids of notices that have expired by now, Unix milliseconds, and have not ended, at most limit and
+	// the earliest first, and when the next one expires, 0 where there is none.
+	Expiring(ctx context.Context, now int64, limit int) (due []string, next int64, err error)
 	// ReplayNotice returns the notice that an idempotency key was first used for; found is false for a key that was not
 	// used since once.Since. ErrKeyReused tells that it was used for another request.
 	ReplayNotice(ctx context.Context, once Idempotency) (first Notice, found bool, err error)
@@ -120,8 +173,15 @@ type Store interface {
 	// Inbox returns a page of a reader's unread notices, oldest first, and how many there are in all. It fails with
 	// ErrNoSuchNotice where asked.After is the id of no notice, retracted ones included.
 	Inbox(ctx context.Context, asked InboxPage) (notices []Notice, unread int, err error)
-	// MarkNoticesRead moves the reader's mark over those of the notices that are addressed to them, and returns how
-	// many were and how many stay unread. It changes nothing and fails with ErrTooFarAhead where the mark would list
-	// more than MaxReadAhead.
-	MarkNoticesRead(ctx context.Context, reader Reader, now int64, ids []string) (matched, unread int, err error)
+	// Unread counts a reader's unread notices, with asOf and now as in InboxPage.
+	Unread(ctx context.Context, reader Reader, asOf, now int64) (int, error)
+	// Received returns notices addressed to a reader that have not ended, newest first, and whether each has been read.
+	Received(ctx context.Context, asked HistoryPage) ([]Place, error)
+	// Begin returns a user's mark. For somebody who has none it makes one, before the notices created since then, in Unix
+	// milliseconds: older ones count as read.
+	Begin(ctx context.Context, userID string, since int64) (ReadMark, error)
+	// MarkNoticesRead moves the reader's mark over those of the notices that are addressed to them, and returns where it is
+	// then and how many of the ids were theirs. It changes nothing and fails with ErrTooFarAhead where the mark would list more
+	// than MaxReadAhead.
+	MarkNoticesRead(ctx context.Context, asked Marking) (mark ReadMark, matched int, err error)
 }

@@ -3,6 +3,7 @@ package notices
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
@@ -10,14 +11,19 @@ import (
 )
 
 // An inbox on connection takes account of exactly what the socket has heard before it. A socket hears changes, notices and
-// retractions, in the order of their numbers, since one goroutine stores them and then tells them, one after the other;
+// their ends, in the order of their numbers, since one goroutine stores them and then tells them, one after the other;
 // and told is the number of the last one. An inbox as of that number, sent while nothing is told, is therefore neither
 // older than what the socket has heard nor newer: what is stored meanwhile has a higher number and is not in it, however
-// far its commit has come, and is told after it.
+// far its commit has come, and is told after it. The numbers of unread notices are told in the same way.
 //
 // Nothing waits for the disk with the lock: not the one who tells, who has committed before, and not the one who greets,
 // who reads first and then makes sure that nothing has been told since. Only where that fails again and again the inbox is
 // read while nothing can be told.
+//
+// Most who connect have nothing unread. That is known without a look at the store: from live, which is changed only where
+// changes are told, and a mark that was read before. A change that another process makes would come by the bus with its
+// number, its rooms and what is left in them, and be told here like one of this process: told and live then speak of what
+// the sockets here have heard, wherever it was stored.
 const greetAttempts = 3
 
 type retractEvent struct {
@@ -68,33 +74,86 @@ func (s *Service) tell(ctx context.Context, asked *Change, changed *Changed) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
 	if asked.Create != nil {
-		s.emit.Emit(ctx, EventNotice, changed.Notice, asked.Create.Rooms)
+		s.tellNotice(ctx, changed.Notice, asked.Create.Rooms)
+		s.live.raise(asked.Create.Rooms, changed.Seq)
+		if changed.Notice.ExpiresAt != 0 {
+			s.lookSooner()
+		}
 	} else {
-		s.emit.Emit(ctx, EventRetract, retractEvent{ID: asked.Retract}, changed.Rooms)
+		s.emit.Emit(ctx, EventRetract, retractEvent{ID: changed.Notice.ID}, changed.Rooms)
+		s.live.lower(changed.Ended, changed.Newest)
 	}
 	s.told = changed.Seq
+}
+
+// tellNotice sends a notice to its audience: with the audience to the sockets of those who see it, without it to the
+// others. Each socket stands in the room of one role, so that it hears one of the two.
+func (s *Service) tellNotice(ctx context.Context, notice Notice, rooms []roles.Room) {
+	var seeing, others []roles.Room
+	for _, role := range roles.All() {
+		if seesAudiences(role) {
+			seeing = append(seeing, roles.RoleRoom(role))
+		} else {
+			others = append(others, roles.RoleRoom(role))
+		}
+	}
+	if to := without(rooms, others); len(to) > 0 {
+		s.emit.Emit(ctx, EventNotice, notice, to, others...)
+	}
+	if to := without(rooms, seeing); len(to) > 0 {
+		s.emit.Emit(ctx, EventNotice, notice.withoutAudience(), to, seeing...)
+	}
+}
+
+// without is the rooms but for those that are left out.
+func without(rooms, left []roles.Room) []roles.Room {
+	kept := make([]roles.Room, 0, len(rooms))
+	for _, room := range rooms {
+		if !slices.Contains(left, room) {
+			kept = append(kept, room)
+		}
+	}
+	return kept
 }
 
 // Greet hands a caller's inbox to send. Whatever send emits comes behind every notice and retraction that the inbox takes
 // account of, and before every later one.
 func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(Inbox) error) error {
+	if !who.Can(roles.ReadInbox) {
+		return noInbox()
+	}
+	reader := s.reader(ctx, who)
+	readUpTo, _ := s.marks.Peek(who.UserID)
+	var inbox Inbox
+	return s.asOfTold(func(told int64) (err error) {
+		if inbox = (Inbox{Notices: []Notice{}}); !s.live.above(reader.Rooms, readUpTo) {
+			return nil
+		}
+		// Whether a notice has ended is asked of the order, not of the clock: its end is a change, told like the others. Only
+		// what should have ended long ago, and has not for want of a disk that takes it, is left out.
+		overdue := s.now().Add(-endPatience).UnixMilli()
+		inbox, err = s.inbox(ctx, who, InboxPage{Reader: reader, Now: overdue, AsOf: told, Limit: DefaultPage})
+		return err
+	}, func() error { return send(inbox) })
+}
+
+// asOfTold has something read as of the change told last, and sent before another one is told.
+func (s *Service) asOfTold(read func(told int64) error, send func() error) error {
 	for range greetAttempts {
 		told := s.lastTold()
-		inbox, err := s.inbox(ctx, who, InboxQuery{}, told)
-		if err != nil {
+		if err := read(told); err != nil {
 			return err
 		}
-		if sent, err := s.sendAsOf(told, inbox, send); sent {
+		if sent, err := s.sendAsOf(told, send); sent {
 			return err
 		}
 	}
 	s.telling.RLock()
 	defer s.telling.RUnlock()
-	inbox, err := s.inbox(ctx, who, InboxQuery{}, s.told)
-	if err != nil {
+	if err := read(s.told); err != nil {
 		return err
 	}
-	return send(inbox)
+	return send()
 }
 
 func (s *Service) lastTold() int64 {
@@ -103,12 +162,12 @@ func (s *Service) lastTold() int64 {
 	return s.told
 }
 
-// sendAsOf sends an inbox unless something has been told since.
-func (s *Service) sendAsOf(told int64, inbox Inbox, send func(Inbox) error) (sent bool, err error) {
+// sendAsOf sends unless something has been told since.
+func (s *Service) sendAsOf(told int64, send func() error) (sent bool, err error) {
 	s.telling.RLock()
 	defer s.telling.RUnlock()
 	if s.told != told {
 		return false, nil
 	}
-	return true, send(inbox)
+	return true, send()
 }

@@ -57,21 +57,11 @@ func (h *Handlers) broadcast(ctx context.Context, who auth.Identity, in newNotic
 	return broadcastAck{Notice: notice}, err
 }
 
-// readIDs is { id } or { ids }.
-type readIDs struct {
-	ID  string   `json:"id" validate:"required_without=IDs,excluded_with=IDs,max=64"`
-	IDs []string `json:"ids" validate:"max=500,dive,required,max=64"`
-}
-
 type unread struct {
 	Unread int `json:"unread"`
 }
 
-func (h *Handlers) read(ctx context.Context, who auth.Identity, in readIDs) (unread, error) {
-	ids := in.IDs
-	if in.ID != "" {
-		ids = []string{in.ID}
-	}
-	left, err := h.notices.MarkRead(ctx, who, ids)
+func (h *Handlers) read(ctx context.Context, who auth.Identity, in notices.Reading) (unread, error) {
+	left, err := h.notices.MarkRead(ctx, who, in)
 	return unread{Unread: left}, err
 }

@@ -90,7 +90,7 @@ func BenchmarkInbox(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			if _, _, err := store.Notices.MarkNoticesRead(b.Context(), reader, 0, ids[:sent-unread]); err != nil {
+			if _, _, err := store.Notices.MarkNoticesRead(b.Context(), notices.Marking{Reader: reader, IDs: ids[:sent-unread]}); err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()

@@ -210,7 +210,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 			}
 		})
 		callers.Go(func() {
-			_, _, marked := store.Notices.MarkNoticesRead(ctx, notices.Reader{UserID: id, Rooms: []roles.Room{"x"}}, 0, []string{"n"})
+			_, _, marked := store.Notices.MarkNoticesRead(ctx, notices.Marking{Reader: notices.Reader{UserID: id, Rooms: []roles.Room{"x"}}, IDs: []string{"n"}})
 			saved := errors.Join(store.People.SaveUsers(ctx, []people.User{{UserID: id}}),
 				store.Tracking.SaveDriver(ctx, tracking.Driver{DriverID: id}))
 			if !errors.Is(marked, context.DeadlineExceeded) || !errors.Is(saved, context.DeadlineExceeded) {

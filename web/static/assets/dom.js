@@ -74,7 +74,7 @@ export const day = (ms) => new Date(ms).toLocaleDateString([], { weekday: 'long'
 
 /** The time since `ms`, for a person: "now", "12 s", "5 min", "3 h", "2 d". */
 export function age(ms, now = Date.now()) {
-  const seconds = Math.max(0, Math.round((now - ms) / 1000));
+  const seconds = Math.max(0, Math.round((now - new Date(ms)) / 1000));
   if (seconds < 2) return 'now';
   if (seconds < 90) return `${seconds} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;

@@ -60,7 +60,7 @@ export class Notices {
 
   #expire() {
     const now = Date.now();
-    for (const [id, { notice }] of this.#notices) if (notice.expiresAt && notice.expiresAt <= now) this.#remove(id);
+    for (const [id, { notice }] of this.#notices) if (notice.expiresAt && new Date(notice.expiresAt) <= now) this.#remove(id);
     for (const { notice, item } of this.#notices.values()) item.querySelector('time').textContent = `${age(notice.createdAt, now)}`;
   }
 
@@ -94,7 +94,7 @@ export class Notices {
   }
 
   #render() {
-    const entries = [...this.#notices.values()].sort((a, b) => a.read - b.read || b.notice.createdAt - a.notice.createdAt);
+    const entries = [...this.#notices.values()].sort((a, b) => a.read - b.read || new Date(b.notice.createdAt) - new Date(a.notice.createdAt));
     for (const { read, item } of entries) item.classList.toggle('read', read);
     arrange(byId('notices-list'), entries.map(({ item }) => item));
     const unread = Math.max(0, this.#unread);

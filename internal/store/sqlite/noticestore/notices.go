@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/store/sqlite"
 )
@@ -17,10 +16,13 @@ func (s *Store) Apply(ctx context.Context, changes []notices.Change) ([]notices.
 	changed := make([]notices.Changed, len(changes))
 	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		for i := range changes {
-			if changes[i].Create != nil {
-				changed[i], err = s.create(ctx, tx, *changes[i].Create, changes[i].Once)
-			} else {
-				changed[i], err = s.retract(ctx, tx, changes[i].Retract, changes[i].At)
+			switch each := &changes[i]; {
+			case each.Create != nil:
+				changed[i], err = s.create(ctx, tx, *each.Create, each.Once)
+			case each.Expire != "":
+				changed[i], err = s.expire(ctx, tx, each.Expire)
+			default:
+				changed[i], err = s.retract(ctx, tx, each.Retract, each.At)
 			}
 			if err != nil {
 				return err
@@ -51,7 +53,7 @@ func (s *Store) create(
 	if err != nil {
 		return notices.Changed{}, err
 	}
-	return notices.Changed{Seq: seq, Notice: notice.Notice}, s.rememberKey(ctx, tx, once, seq, notice.CreatedAt)
+	return notices.Changed{Seq: seq, Notice: notice.Notice}, s.rememberKey(ctx, tx, once, seq, int64(notice.CreatedAt))
 }
 
 // scanReplayed reads what was first asked for under a key, retracted since or not.
@@ -67,26 +69,6 @@ func scanReplayed(row sqlite.Scanner, once notices.Idempotency) (first notices.N
 		return notices.Notice{}, false, notices.ErrKeyReused
 	}
 	return stored.Notice, true, nil
-}
-
-func (s *Store) retract(ctx context.Context, tx *sql.Tx, id string, at int64) (notices.Changed, error) {
-	var notice, seq int64
-	err := tx.StmtContext(ctx, s.sql.retractNotice).QueryRowContext(ctx, at, id).Scan(&notice, &seq)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return notices.Changed{Err: notices.ErrNoSuchNotice}, nil
-	case err != nil:
-		return notices.Changed{}, fmt.Errorf("retract notice: %w", err)
-	}
-	if _, err := tx.StmtContext(ctx, s.sql.updateLastSeq).ExecContext(ctx, seq); err != nil {
-		return notices.Changed{}, fmt.Errorf("save last seq: %w", err)
-	}
-	rows, err := tx.StmtContext(ctx, s.sql.selectNoticeRooms).QueryContext(ctx, notice)
-	rooms, err := sqlite.Collect(rows, err, sqlite.ScanOne[roles.Room])
-	if err != nil {
-		return notices.Changed{}, fmt.Errorf("read audience: %w", err)
-	}
-	return notices.Changed{Seq: seq, Rooms: rooms}, nil
 }
 
 // LastChange implements notices.Store.
