@@ -79,3 +79,49 @@ func TestRevisionsOfOldMessages(t *testing.T) {
 		t.Errorf("after the migration (-want +got):\n%s", diff)
 	}
 }
+
+// TestEndsOfOldNotices opens a file from before expiries were told: what had expired has ended without a word, what was
+// retracted stays so, what expires beyond RFC 3339 does so as late as it can tell, and who was seen before keeps all that
+// is unread.
+func TestEndsOfOldNotices(t *testing.T) {
+	notice := func(id string, expiresAt, retracted string) string {
+		return `INSERT INTO notices (notice_id, title, body, severity, audience, created_at, expires_at, require_ack, from_user_id, from_username, retracted_at, retracted_seq)
+			VALUES ('` + id + `', 't', '', 'info', '{}', 1, ` + expiresAt + `, 0, 'boss', 'Boss', ` + retracted + `, ` + retracted + `)`
+	}
+	path := openOld(t, 3,
+		notice("lasting", "0", "NULL"), notice("over", "1000", "NULL"), notice("later", "4000000000000", "NULL"),
+		notice("never", "8640000000000000", "NULL"), notice("gone", "0", "5"),
+		`INSERT INTO users (user_id, username, folded_name, role, company_id, last_seen) VALUES ('amy', 'Amy', 'amy', 'vendor', '', 1), ('bob', 'Bob', 'bob', 'vendor', '', 1)`,
+		`INSERT INTO notice_reads (user_id, up_to, ahead) VALUES ('bob', 3, '[]')`)
+	db, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	type row struct {
+		ID           string
+		Expires, End int64
+	}
+	read := func(query string) []row {
+		rows, err := db.readers.QueryContext(t.Context(), query)
+		found, err := Collect(rows, err, func(s Scanner) (r row, err error) { return r, s.Scan(&r.ID, &r.Expires, &r.End) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	got := slices.Concat(
+		read("SELECT notice_id, expires_at, coalesce(ended_seq, 0) FROM notices ORDER BY seq"),
+		read("SELECT user_id, up_to, 0 FROM notice_reads ORDER BY user_id"))
+	want := []row{
+		{"lasting", 0, 0}, {"over", 1000, 2}, {"later", 4_000_000_000_000, 0}, {"never", 253_402_300_799_999, 0}, {"gone", 0, 5},
+		{"amy", 0, 0}, {"bob", 3, 0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after the migration (-want +got):\n%s", diff)
+	}
+}
