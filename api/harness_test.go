@@ -32,7 +32,7 @@ import (
 // tokens takes an identity as JSON for its token, and the names of the refusals for refused ones.
 type tokens struct{}
 
-func (tokens) Verify(token string) (auth.Identity, error) {
+func (tokens) Verify(_ context.Context, token string) (auth.Identity, error) {
 	switch token {
 	case "":
 		return auth.Identity{}, auth.ErrRequired

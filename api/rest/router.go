@@ -25,7 +25,7 @@ const answerTimeout = time.Minute
 
 // Verifier turns a token into an identity.
 type Verifier interface {
-	Verify(token string) (auth.Identity, error)
+	Verify(ctx context.Context, token string) (auth.Identity, error)
 }
 
 // Options is what a Router needs.
@@ -151,7 +151,7 @@ func (e endpoint) authenticate(r *http.Request) (auth.Identity, error) {
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	return e.options.Verifier.Verify(token)
+	return e.options.Verifier.Verify(r.Context(), token)
 }
 
 func (e endpoint) answer(w http.ResponseWriter, r *http.Request, who auth.Identity) (any, error) {

@@ -30,12 +30,12 @@ type relay struct {
 	gone     chan struct{}
 }
 
-func (r *relay) Authenticate(_ context.Context, _ realtime.Socket, hs realtime.Handshake) error {
+func (r *relay) Authenticate(ctx context.Context, _ realtime.Socket, hs realtime.Handshake) error {
 	var sent struct{ Token string }
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 		return err
 	}
-	if _, err := r.verifier.Verify(sent.Token); err != nil {
+	if _, err := r.verifier.Verify(ctx, sent.Token); err != nil {
 		return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 	}
 	return nil

@@ -24,7 +24,7 @@ func serveDemo(ctx context.Context, c config.Config, log *slog.Logger, out io.Wr
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	c.DataDir = folder
-	c.JWKSURL, c.JWTAlgorithms, c.JWTIssuer, c.JWTAudience = "", nil, "", "" // the demo signs its own tokens
+	c = c.OwnTokens() // whatever the environment says of others
 	program, err := app.New(ctx, c, log)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func verify(t *testing.T, key []byte, token string) auth.Identity {
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err := verifier.Verify(strings.TrimSpace(token))
+	who, err := verifier.Verify(t.Context(), strings.TrimSpace(token))
 	if err != nil {
 		t.Fatalf("token %q: %v", token, err)
 	}

@@ -50,21 +50,16 @@ func (p *Program) openFolder(context.Context) (life, error) {
 
 // openVerifier finds the key that tokens are checked with. An identity provider's keys are fetched again until the end.
 func (p *Program) openVerifier(context.Context) (life, error) {
-	o := auth.Options{
-		JWKSURL: p.config.JWKSURL, Algorithms: p.config.JWTAlgorithms,
-		Issuer: p.config.JWTIssuer, Audience: p.config.JWTAudience, Logger: p.log,
-	}
-	switch {
-	case p.config.JWTSecret != "":
-		p.secret = []byte(p.config.JWTSecret)
-	case p.config.JWKSURL == "":
+	o := p.config.TokenOptions()
+	o.Logger = p.log
+	if len(o.Secret) == 0 && len(o.PublicKeys) == 0 && o.JWKSURL == "" {
 		secret, err := auth.EnsureSecret(p.config.DataDir)
 		if err != nil {
 			return life{}, err
 		}
-		p.secret = secret
+		o.Secret = secret
 	}
-	o.Secret = p.secret
+	p.secret = o.Secret
 	fetching, stop := context.WithCancel(context.Background())
 	verifier, err := auth.NewVerifier(fetching, o)
 	if err != nil {

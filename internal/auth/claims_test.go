@@ -17,7 +17,7 @@ func TestClaimNamesAreExact(t *testing.T) {
 		`{"sub":"u1","role":"driver","Role":"admin","SUB":"root","CompanyID":"other","Exp":1,` + exp + `}`,
 		`{"Role":"admin","SUB":"root","Exp":1,` + exp + `,"sub":"u1","role":"driver"}`,
 	} {
-		id, err := verifier.Verify(handSigned(t, `{"alg":"HS256"}`, claims))
+		id, err := verifier.Verify(t.Context(), handSigned(t, `{"alg":"HS256"}`, claims))
 		if err != nil || id.UserID != "u1" || id.Role != roles.Driver || id.CompanyID != "default" {
 			t.Errorf("%s speaks for %+v, %v", claims, id, err)
 		}
@@ -45,7 +45,7 @@ func TestClaimsAreStrict(t *testing.T) {
 		})
 	}
 	others := `{"sub":"u1","role":"driver","jti":7,"ID":[1],"Expires":"x","email":{"a":null},"nbf":null,"iat":null,"aud":["a"],` + exp + `}`
-	if id, err := verifier.Verify(handSigned(t, `{"alg":"HS256"}`, others)); err != nil || id.UserID != "u1" {
+	if id, err := verifier.Verify(t.Context(), handSigned(t, `{"alg":"HS256"}`, others)); err != nil || id.UserID != "u1" {
 		t.Errorf("claims that Rolecall does not read are judged: %+v, %v", id, err)
 	}
 }

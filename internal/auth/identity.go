@@ -37,4 +37,6 @@ var (
 	ErrExpired = errors.New("token expired")
 	// ErrRole: the token's role is none of the five.
 	ErrRole = errors.New("unknown role")
+	// ErrUnavailable: whether the token is right cannot be told now, as the identity provider does not tell its keys.
+	ErrUnavailable = errors.New("token cannot be checked")
 )

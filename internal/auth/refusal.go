@@ -2,10 +2,34 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"rolecall/internal/fault"
 )
+
+// refusal is why a token is not taken.
+type refusal struct {
+	// kind is ErrInvalid, ErrExpired, ErrRole or ErrUnavailable.
+	kind error
+	// check names what failed, in one word.
+	check string
+	cause error
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%s: %s: %s", r.kind, r.check, r.cause) }
+
+// Unwrap gives the kind and the cause.
+func (r *refusal) Unwrap() []error { return []error{r.kind, r.cause} }
+
+// refuse is a refusal with ErrInvalid.
+func refuse(check, format string, args ...any) *refusal {
+	return &refusal{kind: ErrInvalid, check: check, cause: fmt.Errorf(format, args...)}
+}
+
+func unknownRole(format string, args ...any) *refusal {
+	return &refusal{kind: ErrRole, check: "role", cause: fmt.Errorf(format, args...)}
+}
 
 // Refusal puts a refused token into the words and codes of the wire contract, for both doors.
 func Refusal(err error) *fault.Error {
@@ -16,6 +40,8 @@ func Refusal(err error) *fault.Error {
 		return fault.New(fault.AuthExpired, "Token expired")
 	case errors.Is(err, ErrRole):
 		return fault.New(fault.AuthRole, "Unknown role")
+	case errors.Is(err, ErrUnavailable):
+		return fault.New(fault.Unavailable, "Tokens cannot be checked at the moment")
 	default:
 		return fault.New(fault.AuthInvalid, "Invalid token")
 	}

@@ -68,7 +68,7 @@ func TestBearer(t *testing.T) {
 	// A scheme without a token is a call without a token: the verifier says so.
 	token, err := auth.Bearer("Bearer  ")
 	if err == nil {
-		_, err = newVerifier(t, auth.Options{}).Verify(token)
+		_, err = newVerifier(t, auth.Options{}).Verify(t.Context(), token)
 	}
 	if !errors.Is(err, auth.ErrRequired) {
 		t.Errorf("a scheme without a token: %v", err)

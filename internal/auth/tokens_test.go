@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -149,8 +150,10 @@ type provider struct {
 	*httptest.Server
 	mu     sync.Mutex
 	status int
+	delay  time.Duration
 	set    []byte
 	served int
+	done   int
 }
 
 func newProvider(t testing.TB, keys ...keyPair) *provider {
@@ -159,8 +162,13 @@ func newProvider(t testing.TB, keys ...keyPair) *provider {
 	p.publish(t, keys...)
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
-		defer p.mu.Unlock()
 		p.served++
+		delay := p.delay
+		p.mu.Unlock()
+		time.Sleep(delay) // a provider that takes its time
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done++
 		w.WriteHeader(p.status)
 		_, _ = w.Write(p.set)
 	}))
@@ -193,4 +201,58 @@ func (p *provider) requests() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.served
+}
+
+// think lets the provider take its time for each answer from now on.
+func (p *provider) think(delay time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = delay
+}
+
+// patience is how long a test waits for what must happen. It only runs out when something is broken.
+const patience = 30 * time.Second
+
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatal("it never came about")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// lines is what is logged, safe to read meanwhile.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (p *provider) answered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
+// parseLine reads the one line of JSON that was logged; all its values are text.
+func parseLine(t *testing.T, logged string) map[string]string {
+	t.Helper()
+	line := make(map[string]string)
+	if err := json.Unmarshal([]byte(logged), &line); err != nil {
+		t.Fatalf("%v: %q", err, logged)
+	}
+	return line
 }

@@ -2,66 +2,83 @@ package auth
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
-	"github.com/MicahParks/keyfunc/v3"
 	"github.com/golang-jwt/jwt/v5"
-	"golang.org/x/time/rate"
+
+	"rolecall/internal/auth/keyset"
 )
 
 // MinSecretBytes is the shortest HS256 secret accepted, the size of the hash's output (RFC 7518, section 3.2).
 const MinSecretBytes = 32
 
-// maxTokenBytes bounds the work an unauthenticated caller can ask for.
-const maxTokenBytes = 8 << 10
-
-// How a token signed with an unknown key makes the provider's keys be fetched again. The bounds let keys rotate, and a
-// provider come back, within seconds, while invented key ids neither flood the provider nor keep callers waiting.
-const (
-	keyFetchInterval = 10 * time.Second
-	keyFetchBurst    = 4
-	// keyFetchWait is how long one call waits for its turn and for the answer.
-	keyFetchWait = 5 * time.Second
-)
-
-// Options says which tokens are believed. Exactly one of Secret and JWKSURL is set.
+// Options says which tokens are believed. Exactly one of Secret, PublicKeys and JWKSURL is set.
 type Options struct {
 	// Secret is the shared HS256 key, at least MinSecretBytes long.
 	Secret []byte
+	// PublicKeys are PEM blocks: the keys of an issuer that serves none.
+	PublicKeys []byte
 	// JWKSURL serves the identity provider's public keys; they are fetched again when they rotate.
 	JWKSURL string
-	// Algorithms pins the accepted "alg" values. Default: HS256 with a secret; RS, PS, ES and EdDSA with JWKS.
+	// Algorithms pins the accepted "alg" values. Default: HS256 with a secret; RS, PS, ES and EdDSA with public keys.
 	Algorithms []string
 	// Issuer and Audience, where set, must match the token's.
 	Issuer, Audience string
+	// Mapping says where in a token an identity is found; a claim that is not set is found as in DefaultMapping.
+	Mapping Mapping
+	// Leeway is how far ahead of this clock a token may begin to be valid: the difference between two clocks.
+	Leeway time.Duration
+	// MaxLifetime bounds how long a token may last; 0 sets no bound.
+	MaxLifetime time.Duration
 	// Now replaces the clock in tests.
-	Now    func() time.Time
+	Now func() time.Time
+	// Logger hears of refused tokens; nil for silence.
 	Logger *slog.Logger
+}
+
+// keys finds what a signature is checked with.
+type keys interface {
+	// Find fails with keyset.ErrUnknown or keyset.ErrUnavailable.
+	Find(ctx context.Context, id, algorithm string) ([]crypto.PublicKey, error)
+	// Suspect hears that a signature did not match the keys found.
+	Suspect()
 }
 
 // Verifier checks tokens. It is safe for use by many goroutines.
 type Verifier struct {
-	parser *jwt.Parser
-	key    jwt.Keyfunc
+	keys       keys
+	algorithms []string
+	expected   expectations
+	mapping    Mapping
+	now        func() time.Time
+	log        *refusalLog
+	tenants    tenantless
 }
 
 // SymmetricAlgorithms names the algorithms of RFC 7518 that a shared secret may be used with.
 func SymmetricAlgorithms() []string { return []string{"HS256"} }
 
-// AsymmetricAlgorithms names the algorithms of RFC 7518 and RFC 8037 that a provider's keys may be used with.
+// AsymmetricAlgorithms names the algorithms of RFC 7518 and RFC 8037 that public keys may be used with.
 func AsymmetricAlgorithms() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
-// NewVerifier returns a Verifier. With a JWKS URL its keys are refreshed until ctx ends.
+// NewVerifier returns a Verifier. With a JWKS URL its keys are refreshed until ctx ends, and until then it logs.
 func NewVerifier(ctx context.Context, o Options) (*Verifier, error) {
-	key, allowed, err := keySource(ctx, o)
-	if err != nil {
-		return nil, err
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	allowed := AsymmetricAlgorithms()
+	if len(o.Secret) > 0 {
+		allowed = SymmetricAlgorithms()
 	}
 	algorithms := o.Algorithms
 	if len(algorithms) == 0 {
@@ -72,99 +89,117 @@ func NewVerifier(ctx context.Context, o Options) (*Verifier, error) {
 			return nil, fmt.Errorf("algorithm %q does not fit the kind of key (%v)", name, allowed)
 		}
 	}
-	settings := []jwt.ParserOption{jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired()}
-	if o.Issuer != "" {
-		settings = append(settings, jwt.WithIssuer(o.Issuer))
+	keys, err := newKeys(ctx, o)
+	if err != nil {
+		return nil, err
 	}
-	if o.Audience != "" {
-		settings = append(settings, jwt.WithAudience(o.Audience))
-	}
-	if o.Now != nil {
-		settings = append(settings, jwt.WithTimeFunc(o.Now))
-	}
-	return &Verifier{parser: jwt.NewParser(settings...), key: key}, nil
+	return &Verifier{
+		keys: keys, algorithms: algorithms, mapping: o.Mapping.withDefaults(), now: o.Now,
+		expected: expectations{issuer: o.Issuer, audience: o.Audience, leeway: o.Leeway, maxLifetime: o.MaxLifetime},
+		log:      newRefusalLog(ctx, o.Logger), tenants: tenantless{log: o.Logger},
+	}, nil
 }
 
-func keySource(ctx context.Context, o Options) (jwt.Keyfunc, []string, error) {
-	switch {
-	case o.JWKSURL != "" && len(o.Secret) > 0:
-		return nil, nil, errors.New("both a secret and a JWKS URL are set, choose one")
-	case o.JWKSURL != "":
-		keys, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{o.JWKSURL}, keyfunc.Override{
-			RefreshUnknownKID: rate.NewLimiter(rate.Every(keyFetchInterval), keyFetchBurst),
-			RateLimitWaitMax:  keyFetchWait,
-			RefreshErrorHandlerFunc: func(url string) func(context.Context, error) {
-				return func(ctx context.Context, err error) {
-					if o.Logger != nil {
-						o.Logger.WarnContext(ctx, "JWKS refresh failed", "url", url, "error", err)
-					}
-				}
-			},
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("JWKS %s: %w", o.JWKSURL, err)
+func newKeys(ctx context.Context, o Options) (keys, error) {
+	given := 0
+	for _, set := range []bool{len(o.Secret) > 0, len(o.PublicKeys) > 0, o.JWKSURL != ""} {
+		if set {
+			given++
 		}
-		return keys.Keyfunc, AsymmetricAlgorithms(), nil
+	}
+	switch {
+	case given > 1:
+		return nil, errors.New("more than one of a secret, public keys and a JWKS URL is set, choose one")
+	case o.JWKSURL != "":
+		remote, err := keyset.NewRemote(ctx, o.JWKSURL, o.Logger)
+		if err != nil {
+			return nil, fmt.Errorf("JWKS: %w", err)
+		}
+		return remote, nil
+	case len(o.PublicKeys) > 0:
+		set, err := keyset.ParsePEM(o.PublicKeys)
+		if err != nil {
+			return nil, fmt.Errorf("public keys: %w", err)
+		}
+		return set, nil
 	case len(o.Secret) < MinSecretBytes:
-		return nil, nil, fmt.Errorf("the secret has %d bytes, at least %d are needed", len(o.Secret), MinSecretBytes)
+		return nil, shortSecret(o.Secret)
 	default:
-		secret := append([]byte(nil), o.Secret...)
-		return func(*jwt.Token) (any, error) { return secret, nil }, SymmetricAlgorithms(), nil
+		return shared(slices.Clone(o.Secret)), nil
 	}
 }
+
+func shortSecret(secret []byte) error {
+	return fmt.Errorf("the secret has %d bytes, at least %d are needed", len(secret), MinSecretBytes)
+}
+
+// shared is a secret, which checks whatever it is said to have signed.
+type shared []byte
+
+// Find implements keys.
+func (s shared) Find(context.Context, string, string) ([]crypto.PublicKey, error) {
+	return []crypto.PublicKey{[]byte(s)}, nil
+}
+
+// Suspect implements keys.
+func (shared) Suspect() {}
 
 // Verify returns the identity a token speaks for. It fails with an error that wraps ErrRequired, ErrInvalid,
-// ErrExpired or ErrRole.
-func (v *Verifier) Verify(token string) (Identity, error) {
+// ErrExpired, ErrRole or ErrUnavailable. A key that is not known is waited for for some seconds.
+func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	if token == "" {
 		return Identity{}, ErrRequired
 	}
-	if len(token) > maxTokenBytes {
-		return Identity{}, fmt.Errorf("%w: longer than %d bytes", ErrInvalid, maxTokenBytes)
-	}
-	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
-		if onceRight(err) {
-			return Identity{}, ErrExpired
-		}
-		return Identity{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return c.identity()
-}
-
-// onceRight reports whether the age of a token is all that is wrong with it. The library checks the signature before the
-// claims, and reports all claims at fault together.
-func onceRight(err error) bool {
-	if !errors.Is(err, jwt.ErrTokenExpired) {
-		return false
-	}
-	for _, other := range []error{
-		jwt.ErrTokenNotValidYet, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing,
-	} {
-		if errors.Is(err, other) {
-			return false
-		}
-	}
-	return true
-}
-
-// Mint signs an HS256 development token for id that ends at id.ExpiresAt.
-func Mint(secret []byte, id Identity) (string, error) {
-	if len(secret) < MinSecretBytes {
-		return "", fmt.Errorf("the secret has %d bytes, at least %d are needed", len(secret), MinSecretBytes)
-	}
-	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		Username:  id.Username,
-		Role:      string(id.Role),
-		CompanyID: id.CompanyID,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Subject:   id.UserID,
-			ExpiresAt: jwt.NewNumericDate(id.ExpiresAt),
-		},
-	})
-	signed, err := token.SignedString(secret)
+	id, err := v.verify(ctx, token)
 	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
+		v.log.tell(ctx, err, func() string { return v.claimed(token) })
+		return Identity{}, err
 	}
-	return signed, nil
+	return id, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (Identity, error) {
+	opened, err := open(token)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := v.checkSignature(ctx, opened); err != nil {
+		return Identity{}, err
+	}
+	claims, err := readClaims(opened.claims)
+	if err != nil {
+		return Identity{}, err
+	}
+	expiresAt, err := v.expected.check(claims, v.now())
+	if err != nil {
+		return Identity{}, err
+	}
+	id, withoutCompany, err := v.mapping.identity(claims, expiresAt)
+	if err == nil && withoutCompany {
+		v.tenants.tell(ctx, id, v.mapping.Company)
+	}
+	return id, err
+}
+
+// checkSignature looks for one key that has signed the token, with an algorithm that is allowed.
+func (v *Verifier) checkSignature(ctx context.Context, opened envelope) error {
+	name := opened.header.Algorithm
+	if !slices.Contains(v.algorithms, name) {
+		return refuse("algorithm", "alg is %q, and not one of %v", name, v.algorithms)
+	}
+	candidates, err := v.keys.Find(ctx, opened.header.KeyID, name)
+	switch {
+	case errors.Is(err, keyset.ErrUnavailable):
+		return &refusal{kind: ErrUnavailable, check: "key", cause: err}
+	case err != nil:
+		return refuse("key", "%w", err)
+	}
+	method := jwt.GetSigningMethod(name)
+	for _, key := range candidates {
+		if err = method.Verify(opened.signed, opened.signature, key); err == nil {
+			return nil
+		}
+	}
+	v.keys.Suspect()
+	return refuse("signature", "%w", err)
 }

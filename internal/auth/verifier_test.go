@@ -4,13 +4,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"rolecall/internal/auth"
@@ -65,13 +65,25 @@ func TestIdentityOfClaims(t *testing.T) {
 		"provider's company is dropped": {map[string]any{"role": "provider"}, tenantless(roles.Provider)},
 		"vendor's company is dropped":   {map[string]any{"role": "vendor"}, tenantless(roles.Vendor)},
 		"dropped even where malformed":  {map[string]any{"role": "vendor", "companyId": "a:b"}, tenantless(roles.Vendor)},
+		"sub a number":                  {map[string]any{"sub": 7}, as("7")},
+		"sub a number beyond 2^53":      {map[string]any{"sub": json.RawMessage("90071992547409931234567890")}, as("90071992547409931234567890")},
+		"sub of a list":                 {map[string]any{"sub": []any{"a b", nil, 7, "u2"}}, as("7")},
+		"company a number":              {map[string]any{"companyId": 7}, inCompany("7")},
+		"company of a list":             {map[string]any{"companyId": []string{"/", "acme"}}, driver},
+		"role of a list":                {map[string]any{"role": []any{"offline_access", 1, nil, "driver", "admin"}}, driver},
+		"preferred_username":            {map[string]any{"username": nil, "preferred_username": "uma", "name": "Uma U."}, named("uma")},
+		"username blank":                {map[string]any{"username": " \u3000\u200b", "name": " Ugo "}, named("Ugo")},
+		"username an object":            {map[string]any{"username": map[string]any{}, "name": "Ugo"}, named("Ugo")},
+		"username a number":             {map[string]any{"username": 7}, named("7")},
+		"iat ahead of this clock":       {map[string]any{"iat": unix(time.Hour)}, driver},
+		"dates with a fraction":         {map[string]any{"iat": float64(unix(0)) + .123, "nbf": float64(unix(0)) + .456, "exp": float64(unix(time.Hour)) + .9}, driver},
 		"nbf in the past":               {map[string]any{"nbf": unix(-time.Second)}, driver},
 		"nbf now":                       {map[string]any{"nbf": unix(0)}, driver},
 		"last second":                   {map[string]any{"exp": unix(time.Second)}, with(func(id *auth.Identity) { id.ExpiresAt = noon().Add(time.Second) })},
 		"claims of others":              {map[string]any{"scope": "x", "admin": true, "roles": []string{"admin"}}, driver},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := verifier.Verify(hs256(t, tc.changes))
+			got, err := verifier.Verify(t.Context(), hs256(t, tc.changes))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +97,7 @@ func TestIdentityOfClaims(t *testing.T) {
 // refused checks that a token gives no identity and an error that wraps want and no other refusal.
 func refused(t *testing.T, verifier *auth.Verifier, token string, want error) {
 	t.Helper()
-	id, err := verifier.Verify(token)
+	id, err := verifier.Verify(t.Context(), token)
 	for _, refusal := range []error{auth.ErrRequired, auth.ErrInvalid, auth.ErrExpired, auth.ErrRole} {
 		if errors.Is(err, refusal) != errors.Is(want, refusal) {
 			t.Errorf("Verify = %v, want %v", err, want)
@@ -123,8 +135,10 @@ func TestRefusedClaims(t *testing.T) {
 		"role in capitals":             {map[string]any{"role": "Admin"}, auth.ErrRole},
 		"role with a space":            {map[string]any{"role": "admin "}, auth.ErrRole},
 		"two roles in one":             {map[string]any{"role": "admin,driver"}, auth.ErrRole},
-		"role an array":                {map[string]any{"role": []string{"admin"}}, auth.ErrInvalid},
-		"role a number":                {map[string]any{"role": 1}, auth.ErrInvalid},
+		"role an array without one":    {map[string]any{"role": []string{"root"}}, auth.ErrRole},
+		"role a number":                {map[string]any{"role": 1}, auth.ErrRole},
+		"role an object":               {map[string]any{"role": map[string]any{"admin": true}}, auth.ErrRole},
+		"role true":                    {map[string]any{"role": true}, auth.ErrRole},
 		"claim Role is not role":       {map[string]any{"role": nil, "Role": "admin"}, auth.ErrRole},
 		"claim ROLE is not role":       {map[string]any{"role": nil, "ROLE": "admin"}, auth.ErrRole},
 		"claim ſub is not sub":         {map[string]any{"sub": nil, "ſub": "u9"}, auth.ErrInvalid},
@@ -133,7 +147,13 @@ func TestRefusedClaims(t *testing.T) {
 		"no id":                        {map[string]any{"sub": nil}, auth.ErrInvalid},
 		"both ids empty":               {map[string]any{"sub": "", "userId": ""}, auth.ErrInvalid},
 		"sub malformed, userId right":  {map[string]any{"sub": "a b", "userId": "u2"}, auth.ErrInvalid},
-		"sub a number":                 {map[string]any{"sub": 7}, auth.ErrInvalid},
+		"sub a fraction":               {map[string]any{"sub": json.RawMessage("7.0")}, auth.ErrInvalid},
+		"sub with an exponent":         {map[string]any{"sub": json.RawMessage("1e3")}, auth.ErrInvalid},
+		"sub below nothing":            {map[string]any{"sub": -7}, auth.ErrInvalid},
+		"sub of too many digits":       {map[string]any{"sub": json.RawMessage(strings.Repeat("9", 129))}, auth.ErrInvalid},
+		"sub an object":                {map[string]any{"sub": map[string]any{"id": "u1"}}, auth.ErrInvalid},
+		"sub true":                     {map[string]any{"sub": true}, auth.ErrInvalid},
+		"sub a list without an id":     {map[string]any{"sub": []string{"a b", "*"}}, auth.ErrInvalid},
 		"sub with a colon":             {map[string]any{"sub": "a:b"}, auth.ErrInvalid},
 		"sub a wildcard":               {map[string]any{"sub": "*"}, auth.ErrInvalid},
 		"sub too long":                 {map[string]any{"sub": strings.Repeat("x", 129)}, auth.ErrInvalid},
@@ -143,152 +163,13 @@ func TestRefusedClaims(t *testing.T) {
 		"company with a colon":         {map[string]any{"companyId": "acme:driver"}, auth.ErrInvalid},
 		"company a wildcard":           {map[string]any{"companyId": "*", "role": "company"}, auth.ErrInvalid},
 		"company too long":             {map[string]any{"companyId": strings.Repeat("x", 129)}, auth.ErrInvalid},
-		"company a number":             {map[string]any{"companyId": 7}, auth.ErrInvalid},
-		"username an object":           {map[string]any{"username": map[string]any{}}, auth.ErrInvalid},
+		"company an object":            {map[string]any{"companyId": map[string]any{"id": 7}}, auth.ErrInvalid},
+		"nbf beyond what can be told":  {map[string]any{"nbf": json.RawMessage("1e308")}, auth.ErrInvalid},
+		"iat beyond what can be told":  {map[string]any{"iat": json.RawMessage("1e308")}, auth.ErrInvalid},
+		"iat a word":                   {map[string]any{"iat": "now"}, auth.ErrInvalid},
 		"token longer than can be had": {map[string]any{"padding": strings.Repeat("x", 8<<10)}, auth.ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) { refused(t, verifier, hs256(t, tc.changes), tc.want) })
-	}
-}
-
-func TestRefusedSignatures(t *testing.T) {
-	header := `{"alg":"HS256","typ":"JWT"}`
-	payload := fmt.Sprintf(`{"sub":"root","role":"admin","exp":%d}`, unix(time.Hour))
-	expired := fmt.Sprintf(`{"sub":"root","role":"admin","exp":%d}`, unix(-time.Hour))
-	good := hs256(t, nil)
-	parts := strings.Split(good, ".")
-	stranger := []byte("another secret, of forty bytes or more...")
-	mac := hmac.New(sha256.New, []byte(secret))
-	rsaHeader := handMade(`{"alg":"RS256"}`, payload, nil)
-	mac.Write([]byte(strings.TrimSuffix(rsaHeader, ".")))
-	rsaKey := newKeyPair(t, "", "RS256")
-
-	verifier := newVerifier(t, auth.Options{})
-	if _, err := verifier.Verify(handSigned(t, header, payload)); err != nil {
-		t.Fatalf("a rightly signed token made by hand is refused: %v", err)
-	}
-	for name, tc := range map[string]struct {
-		token string
-		want  error
-	}{
-		"no token":                        {"", auth.ErrRequired},
-		"garbage":                         {"garbage", auth.ErrInvalid},
-		"a space":                         {" ", auth.ErrInvalid},
-		"dots":                            {"..", auth.ErrInvalid},
-		"many dots":                       {strings.Repeat(".", 1000), auth.ErrInvalid},
-		"NUL":                             {"\x00", auth.ErrInvalid},
-		"not UTF-8":                       {"\xff\xfe.\xff.\xff", auth.ErrInvalid},
-		"with its scheme":                 {"Bearer " + good, auth.ErrInvalid},
-		"a space behind":                  {good + " ", auth.ErrInvalid},
-		"a fourth part":                   {good + "." + parts[2], auth.ErrInvalid},
-		"no signature":                    {parts[0] + "." + parts[1] + ".", auth.ErrInvalid},
-		"two parts":                       {parts[0] + "." + parts[1], auth.ErrInvalid},
-		"half a signature":                {good[:len(good)-20], auth.ErrInvalid},
-		"signature of another token":      {handMade(header, payload, nil) + parts[2], auth.ErrInvalid},
-		"claims changed":                  {parts[0] + "." + strings.Split(hs256(t, map[string]any{"role": "admin"}), ".")[1] + "." + parts[2], auth.ErrInvalid},
-		"another secret":                  {sign(t, jwt.SigningMethodHS256, stranger, "", claimsOf(nil)), auth.ErrInvalid},
-		"an empty secret":                 {sign(t, jwt.SigningMethodHS256, []byte{}, "", claimsOf(nil)), auth.ErrInvalid},
-		"expired, of another secret":      {sign(t, jwt.SigningMethodHS256, stranger, "", claimsOf(map[string]any{"exp": unix(-time.Hour)})), auth.ErrInvalid},
-		"expired, unsigned":               {handMade(header, expired, nil), auth.ErrInvalid},
-		"expired, alg none":               {handMade(`{"alg":"none"}`, expired, nil), auth.ErrInvalid},
-		"no role, of another secret":      {sign(t, jwt.SigningMethodHS256, stranger, "", claimsOf(map[string]any{"role": nil})), auth.ErrInvalid},
-		"alg none":                        {handMade(`{"alg":"none"}`, payload, nil), auth.ErrInvalid},
-		"alg None":                        {handMade(`{"alg":"None"}`, payload, nil), auth.ErrInvalid},
-		"alg NONE":                        {handMade(`{"alg":"NONE","typ":"JWT"}`, payload, nil), auth.ErrInvalid},
-		"alg none, with a signature":      {handMade(`{"alg":"none"}`, payload, []byte("signature")), auth.ErrInvalid},
-		"alg none, by the library":        {sign(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, "", claimsOf(nil)), auth.ErrInvalid},
-		"alg empty":                       {handMade(`{"alg":""}`, payload, nil), auth.ErrInvalid},
-		"alg a number":                    {handMade(`{"alg":1}`, payload, nil), auth.ErrInvalid},
-		"alg unknown":                     {handMade(`{"alg":"XS256"}`, payload, nil), auth.ErrInvalid},
-		"alg in small letters":            {handSigned(t, `{"alg":"hs256"}`, payload), auth.ErrInvalid},
-		"no alg":                          {handSigned(t, `{"typ":"JWT"}`, payload), auth.ErrInvalid},
-		"header null":                     {handSigned(t, `null`, payload), auth.ErrInvalid},
-		"header an array":                 {handSigned(t, `[]`, payload), auth.ErrInvalid},
-		"claims null":                     {handSigned(t, header, `null`), auth.ErrInvalid},
-		"claims an array":                 {handSigned(t, header, `[]`), auth.ErrInvalid},
-		"claims cut off":                  {handSigned(t, header, payload[:20]), auth.ErrInvalid},
-		"claims empty":                    {handSigned(t, header, ``), auth.ErrInvalid},
-		"exp too large for a float":       {handSigned(t, header, `{"sub":"u","role":"admin","exp":1e999}`), auth.ErrInvalid},
-		"exp null":                        {handSigned(t, header, `{"sub":"u","role":"admin","exp":null}`), auth.ErrInvalid},
-		"HS384 by the right secret":       {sign(t, jwt.SigningMethodHS384, []byte(secret), "", claimsOf(nil)), auth.ErrInvalid},
-		"HS512 by the right secret":       {sign(t, jwt.SigningMethodHS512, []byte(secret), "", claimsOf(nil)), auth.ErrInvalid},
-		"RS256, the secret as key":        {rsaHeader + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)), auth.ErrInvalid},
-		"RS256 by a key of its own":       {rsaKey.token(t, nil), auth.ErrInvalid},
-		"RS256, its key in the header":    {withHeaderKey(t, rsaKey), auth.ErrInvalid},
-		"longer than 8 KiB, and no token": {strings.Repeat("x", 8<<10+1), auth.ErrInvalid},
-		"a megabyte of dots":              {strings.Repeat(".", 1<<20), auth.ErrInvalid},
-	} {
-		t.Run(name, func(t *testing.T) { refused(t, verifier, tc.token, tc.want) })
-	}
-}
-
-// withHeaderKey is a token that brings its own key (RFC 7515, section 4.1.3), which proves nothing.
-func withHeaderKey(t *testing.T, pair keyPair) string {
-	t.Helper()
-	token := jwt.NewWithClaims(pair.method, claimsOf(map[string]any{"role": "admin"}))
-	token.Header["jwk"] = pair.jwk(t)
-	signed, err := token.SignedString(pair.private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signed
-}
-
-func TestTokenOfTheLargestSize(t *testing.T) {
-	const most = 8 << 10
-	verifier := newVerifier(t, auth.Options{})
-	accepted, refusedAt := 0, 0
-	for padding := 5800; padding < 6400; padding++ {
-		token := hs256(t, map[string]any{"padding": strings.Repeat("x", padding)})
-		_, err := verifier.Verify(token)
-		if (err == nil) != (len(token) <= most) {
-			t.Fatalf("a token of %d bytes: %v", len(token), err)
-		}
-		if err == nil {
-			accepted++
-		} else {
-			refusedAt++
-		}
-	}
-	if accepted == 0 || refusedAt == 0 {
-		t.Errorf("the bound was not crossed: %d accepted, %d refused", accepted, refusedAt)
-	}
-}
-
-func TestIssuerAndAudience(t *testing.T) {
-	verifier := newVerifier(t, auth.Options{Issuer: "https://id.example", Audience: "rolecall"})
-	for name, tc := range map[string]struct {
-		changes map[string]any
-		want    error
-	}{
-		"both right":                {map[string]any{"iss": "https://id.example", "aud": "rolecall"}, nil},
-		"one of several audiences":  {map[string]any{"iss": "https://id.example", "aud": []string{"x", "rolecall"}}, nil},
-		"no issuer":                 {map[string]any{"aud": "rolecall"}, auth.ErrInvalid},
-		"no audience":               {map[string]any{"iss": "https://id.example"}, auth.ErrInvalid},
-		"no audience in a list":     {map[string]any{"iss": "https://id.example", "aud": []string{}}, auth.ErrInvalid},
-		"another issuer":            {map[string]any{"iss": "https://id.example/", "aud": "rolecall"}, auth.ErrInvalid},
-		"another audience":          {map[string]any{"iss": "https://id.example", "aud": "rolecall2"}, auth.ErrInvalid},
-		"other audiences":           {map[string]any{"iss": "https://id.example", "aud": []string{"a", "b"}}, auth.ErrInvalid},
-		"issuer a number":           {map[string]any{"iss": 1, "aud": "rolecall"}, auth.ErrInvalid},
-		"audience a number":         {map[string]any{"iss": "https://id.example", "aud": 1}, auth.ErrInvalid},
-		"expired":                   {map[string]any{"iss": "https://id.example", "aud": "rolecall", "exp": unix(-1)}, auth.ErrExpired},
-		"expired, another issuer":   {map[string]any{"iss": "x", "aud": "rolecall", "exp": unix(-time.Hour)}, auth.ErrInvalid},
-		"expired, no issuer":        {map[string]any{"aud": "rolecall", "exp": unix(-time.Hour)}, auth.ErrInvalid},
-		"expired, another audience": {map[string]any{"iss": "https://id.example", "aud": "x", "exp": unix(-time.Hour)}, auth.ErrInvalid},
-	} {
-		t.Run(name, func(t *testing.T) {
-			token := hs256(t, tc.changes)
-			if tc.want != nil {
-				refused(t, verifier, token, tc.want)
-				return
-			}
-			if _, err := verifier.Verify(token); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	if _, err := newVerifier(t, auth.Options{}).Verify(hs256(t, map[string]any{"iss": "any", "aud": "any"})); err != nil {
-		t.Errorf("with none configured an issuer and an audience are held against the token: %v", err)
 	}
 }
 
@@ -300,7 +181,7 @@ func TestMint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := newVerifier(t, auth.Options{}).Verify(token)
+	got, err := newVerifier(t, auth.Options{}).Verify(t.Context(), token)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -317,7 +198,7 @@ func TestVerifierOwnsItsSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(key)
-	if _, err := verifier.Verify(hs256(t, nil)); err != nil {
+	if _, err := verifier.Verify(t.Context(), hs256(t, nil)); err != nil {
 		t.Error(err)
 	}
 }
@@ -337,7 +218,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	verifier := newVerifier(f, auth.Options{})
 	f.Fuzz(func(t *testing.T, token string) {
-		id, err := verifier.Verify(token)
+		id, err := verifier.Verify(t.Context(), token)
 		if err != nil {
 			if id != (auth.Identity{}) {
 				t.Fatalf("refused with %v, and yet %+v", err, id)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agext/levenshtein"
 	"github.com/alecthomas/kong"
 )
 
@@ -119,11 +120,29 @@ func (e environment) unknown(flags []*kong.Flag) []Warning {
 	for name := range e {
 		its := func(f *kong.Flag) bool { return variableOf(f.Value) == name }
 		if strings.HasPrefix(name, Prefix) && !slices.ContainsFunc(flags, its) {
-			unknown = append(unknown, Warning("unknown variable "+name+", see -help"))
+			unknown = append(unknown, Warning("unknown variable "+name+hint(name, flags)))
 		}
 	}
 	slices.Sort(unknown)
 	return unknown
+}
+
+// hint names the variable that is likely meant by a misspelt one.
+func hint(name string, flags []*kong.Flag) string {
+	nearest, least := "", len(name)/3+1
+	for _, f := range flags {
+		variable := variableOf(f.Value)
+		if variable == "" {
+			continue
+		}
+		if distance := levenshtein.Distance(strings.ToUpper(name), variable, nil); distance < least {
+			nearest, least = variable, distance
+		}
+	}
+	if nearest == "" {
+		return ", see -help"
+	}
+	return ", did you mean " + nearest + "?"
 }
 
 // Variable is the environment variable of a setting's flag: -data-dir is ROLECALL_DATA_DIR.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
+	"rolecall/internal/roles"
 )
 
 // Prefix begins every environment variable of the program.
@@ -34,11 +34,29 @@ type Config struct {
 
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
 	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
-	JWKSURL   string `group:"Tokens:" name:"jwks-url" placeholder:"URL" help:"URL of an identity provider's keys, instead of a secret."`
+	// JWTSecretFile is where JWTSecret is read from.
+	JWTSecretFile string `group:"Tokens:" placeholder:"FILE" help:"File with the shared secret, which others on the machine do not see as they do a command line."`
+	JWKSURL       string `group:"Tokens:" name:"jwks-url" placeholder:"URL" help:"URL of an identity provider's keys, instead of a secret."`
+	// JWTPublicKeyFile is where PublicKeys are read from.
+	JWTPublicKeyFile string `group:"Tokens:" placeholder:"FILE" help:"File with public keys as PEM, instead of a secret: of an issuer that serves none."`
+	PublicKeys       []byte `kong:"-"`
 	// JWTAlgorithms pins the accepted algorithms; empty for the default of the kind of key.
 	JWTAlgorithms []string `group:"Tokens:" name:"jwt-algs" sep:"none" placeholder:"NAMES" help:"Accepted token algorithms, comma-separated."`
 	JWTIssuer     string   `group:"Tokens:" placeholder:"NAME" help:"The issuer a token must name."`
 	JWTAudience   string   `group:"Tokens:" placeholder:"NAME" help:"The audience a token must name."`
+
+	JWTClaimUser    auth.Claim `group:"Tokens:" sep:"none" default:"sub,userId" placeholder:"PATHS" help:"Where the user's id is: paths such as a.b, comma-separated; names with dots or slashes quoted."`
+	JWTClaimName    auth.Claim `group:"Tokens:" sep:"none" default:"username,preferred_username,name" placeholder:"PATHS" help:"Where the display name is; the id where there is none."`
+	JWTClaimRole    auth.Claim `group:"Tokens:" sep:"none" default:"role" placeholder:"PATHS" help:"Where the role is; of a list the first that is one."`
+	JWTClaimCompany auth.Claim `group:"Tokens:" sep:"none" default:"companyId" placeholder:"PATHS" help:"Where the company of drivers and company users is."`
+	// JWTRoleMap has the role that stands for each name in it.
+	JWTRoleMap map[string]roles.Role `group:"Tokens:" name:"jwt-role-map" mapsep:"none" placeholder:"NAME=ROLE" help:"Roles by other names, comma-separated: ops=admin,fleet-manager=company."`
+	// DefaultRole is the role of tokens that carry none; empty where they are refused.
+	DefaultRole roles.Role `group:"Tokens:" type:"roleOrOff" default:"off" placeholder:"ROLE" help:"Role of tokens that carry none, or off."`
+	// JWTLeeway is how far ahead of this clock a token may begin to be valid.
+	JWTLeeway time.Duration `group:"Tokens:" default:"30s" placeholder:"TIME" help:"How far ahead of this clock a token may begin to be valid (nbf)."`
+	// JWTMaxLifetime is 0 where a token may last as long as its issuer says.
+	JWTMaxLifetime time.Duration `group:"Tokens:" type:"timeOrOff" default:"off" placeholder:"TIME" help:"How long a token may last, or off."`
 
 	// AllowedOrigins are the origins whose pages may connect, besides the server's own, and the words of package origin.
 	AllowedOrigins []string `group:"Who may connect:" sep:"none" placeholder:"ORIGINS" help:"Origins whose pages may connect besides the server's own, comma-separated; localhost for those of development servers, null for pages without an origin, * for all."`
@@ -88,6 +106,7 @@ type Settings struct {
 	RateFlags rateFlags `embed:"" envprefix:"ROLECALL_" prefix:"rate-" group:"Rates of a user, requests/period:burst:"`
 
 	unknown []Warning
+	exposed []Warning
 }
 
 // rateFlags are the rates of the kinds; their defaults are those of the wire contract, given to kong by defaultRates.
@@ -145,34 +164,28 @@ func (*Settings) Help() string {
 // Validate makes the settings complete and checks them; kong calls it.
 func (s *Settings) Validate() error {
 	s.Rates = s.RateFlags.byKind()
+	if err := s.readKeys(); err != nil {
+		return err
+	}
 	return s.check()
 }
 
-// AfterApply looks for variables that no setting has; kong calls it.
+// AfterApply looks for variables that no setting has, and for secrets on the command line; kong calls it.
 func (s *Settings) AfterApply(command *kong.Context, environ environment) error {
-	s.unknown = environ.unknown(command.Flags())
+	s.unknown, s.exposed = environ.unknown(command.Flags()), exposed(command)
 	return nil
 }
 
 // Warnings names variables that no setting has, and insecure choices.
-func (s *Settings) Warnings() []Warning { return append(s.unknown, s.insecure()...) }
+func (s *Settings) Warnings() []Warning { return slices.Concat(s.unknown, s.exposed, s.insecure()) }
 
 // check finds values that are well formed and yet unusable.
 func (c *Config) check() error {
-	bad := func(flagName, reason string) error {
-		return &refusal{flag: flagName, variable: Variable(flagName), reason: reason}
-	}
 	switch {
 	case !listenAddress(c.Addr):
 		return bad("addr", fmt.Sprintf("%q is not of the form host:port", c.Addr))
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
-	case c.JWTSecret != "" && len(c.JWTSecret) < auth.MinSecretBytes:
-		return bad("jwt-secret", fmt.Sprintf("has %d bytes, at least %d are needed", len(c.JWTSecret), auth.MinSecretBytes))
-	case c.JWTSecret != "" && c.JWKSURL != "":
-		return bad("jwks-url", "cannot be set together with "+Variable("jwt-secret"))
-	case c.JWKSURL != "" && !httpURL(c.JWKSURL):
-		return bad("jwks-url", "must be an http or https URL")
 	case c.MaxSocketsPerUser <= 0:
 		return bad("max-sockets-per-user", "must be at least 1")
 	case c.CompressFrom < 0:
@@ -192,21 +205,16 @@ func (c *Config) check() error {
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
-	algorithms := auth.SymmetricAlgorithms()
-	if c.JWKSURL != "" {
-		algorithms = auth.AsymmetricAlgorithms()
-	}
-	for _, name := range c.JWTAlgorithms {
-		if !slices.Contains(algorithms, name) {
-			return bad("jwt-algs", fmt.Sprintf("%q is none of %s", name, strings.Join(algorithms, ", ")))
-		}
-	}
 	for _, name := range c.AllowedOrigins {
 		if err := origin.Check(name); err != nil {
 			return bad("allowed-origins", fmt.Sprintf("%q %s", name, err))
 		}
 	}
-	return nil
+	return c.checkTokens()
+}
+
+func bad(flagName, reason string) error {
+	return &refusal{flag: flagName, variable: Variable(flagName), reason: reason}
 }
 
 // Pings more often would be most of what a server does; beyond the longest, a client's own timer for the sum of both, which
@@ -223,11 +231,6 @@ func heartbeat(period time.Duration) bool {
 func listenAddress(text string) bool {
 	_, port, err := net.SplitHostPort(text)
 	return err == nil && port != ""
-}
-
-func httpURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 func (c *Config) insecure() []Warning {

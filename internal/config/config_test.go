@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
 )
@@ -31,74 +31,13 @@ func help(t *testing.T) string {
 	return out.String()
 }
 
-// setting is a variable with two values that differ from its default and from each other.
-type setting struct {
-	one, other         string
-	wantOne, wantOther any
-	get                func(config.Config) any
-	// with are further arguments, without which the values would be refused.
-	with []string
-}
-
-func settings() map[string]setting {
-	jwks := []string{"-jwks-url", "https://id.example/keys"}
-	rate := func(kind limit.Kind) setting {
-		return setting{
-			"3/7s:9", "4/1m", limit.Rate{Requests: 3, Period: 7 * time.Second, Burst: 9},
-			limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
-			func(c config.Config) any { return c.Rates[kind] }, nil,
-		}
-	}
-	return map[string]setting{
-		"addr":            {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
-		"data-dir":        {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
-		"jwt-secret":      {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
-		"jwks-url":        {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
-		"jwt-algs":        {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
-		"jwt-issuer":      {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
-		"jwt-audience":    {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
-		"allowed-origins": {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
-		"trusted-proxies": {
-			"127.0.0.1, 10.0.0.0/8", "::1", "[127.0.0.1/32 10.0.0.0/8]", "[::1/128]",
-			func(c config.Config) any { return fmt.Sprint(c.TrustedProxies) }, nil,
-		},
-		"handshakes-per-ip": {
-			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
-			func(c config.Config) any { return c.HandshakesPerIP }, nil,
-		},
-		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
-		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
-		"compress-from":          {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
-		"ping-interval":          {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingInterval }, nil},
-		"ping-timeout":           {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},
-		"tracking-flush":         {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
-		"position-retention":     {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
-		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
-		"inbox-backlog":          {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
-		"chat-open-rooms":        {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
-		"rate-chat":              rate(limit.Chat),
-		"rate-typing":            rate(limit.Typing),
-		"rate-join":              rate(limit.Join),
-		"rate-location":          rate(limit.Location),
-		"rate-read":              rate(limit.Read),
-		"rate-other":             rate(limit.Other),
-		"rate-failure":           rate(limit.Failure),
-		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
-		"log-level":              {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
-		"engine":                 {"zishang520", "native", "zishang520", "native", func(c config.Config) any { return c.Engine }, nil},
-		"log-format":             {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
-		"demo":                   {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
-		"demo-drivers":           {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
-	}
-}
-
 // The flags of -help and the settings of this test are the same, so that none is left untried.
 func TestHelpListsEverySetting(t *testing.T) {
 	var listed, tried []string
 	for _, match := range regexp.MustCompile(`(?m)^ +--([a-z-]+)`).FindAllStringSubmatch(help(t), -1) {
 		listed = append(listed, match[1])
 	}
-	for name := range settings() {
+	for name := range settings(t) {
 		tried = append(tried, name)
 	}
 	slices.Sort(listed)
@@ -127,7 +66,8 @@ func TestHelp(t *testing.T) {
 
 func TestEverySettingAsFlagAndVariable(t *testing.T) {
 	defaults := config.Default()
-	for name, s := range settings() {
+	all := settings(t)
+	for name, s := range all {
 		t.Run(name, func(t *testing.T) {
 			variable := config.Variable(name)
 			for _, tc := range []struct {
@@ -160,7 +100,7 @@ func TestEverySettingAsFlagAndVariable(t *testing.T) {
 						t.Errorf("%s: %s", tc.what, warning)
 					}
 				}
-				if other := withoutSetting(got, defaults, name, s); other != "" {
+				if other := withoutSetting(all, got, defaults, name, s); other != "" {
 					t.Errorf("%s changed something else: %s", tc.what, other)
 				}
 			}
@@ -169,10 +109,10 @@ func TestEverySettingAsFlagAndVariable(t *testing.T) {
 }
 
 // withoutSetting tells which settings but the one named differ from the defaults.
-func withoutSetting(got, defaults config.Config, name string, s setting) string {
+func withoutSetting(all map[string]setting, got, defaults config.Config, name string, s setting) string {
 	var changed []string
-	for other, its := range settings() {
-		if other == name || slices.Contains(s.with, "-"+other) {
+	for other, its := range all {
+		if other == name || strings.HasPrefix(name, "jwt-secret") && strings.HasPrefix(other, "jwt-secret") || slices.Contains(s.with, "-"+other) {
 			continue
 		}
 		if !cmp.Equal(its.get(got), its.get(defaults)) {
@@ -186,6 +126,8 @@ func withoutSetting(got, defaults config.Config, name string, s setting) string 
 func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Addr: "127.0.0.1:8080", DataDir: "./data",
+		JWTClaimUser: auth.Claim{{"sub"}, {"userId"}}, JWTClaimName: auth.Claim{{"username"}, {"preferred_username"}, {"name"}},
+		JWTClaimRole: auth.Claim{{"role"}}, JWTClaimCompany: auth.Claim{{"companyId"}}, JWTLeeway: 30 * time.Second,
 		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
 		ChatOpenRooms: true, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
 		InboxBacklog: 7 * 24 * time.Hour,
@@ -239,6 +181,15 @@ func TestUnknownVariables(t *testing.T) {
 		}
 		names = append(names, name)
 	}
+	for name, meant := range map[string]string{
+		"ROLECALL_DATADIR": "ROLECALL_DATA_DIR?", "ROLECALL_data_dir": "ROLECALL_DATA_DIR?", "ROLECALL_JWT_SECRETS": "ROLECALL_JWT_SECRET?", "ROLECALL_": "see -help",
+	} {
+		if !slices.ContainsFunc(warnings, func(w config.Warning) bool {
+			return strings.Contains(string(w), name+",") && strings.Contains(string(w), meant)
+		}) {
+			t.Errorf("%s is not told to be %s: %q", name, meant, warnings)
+		}
+	}
 	want := []string{
 		"ROLECALL_", "ROLECALL_ADDRS", "ROLECALL_DATA-DIR", "ROLECALL_DATADIR", "ROLECALL_HELP", "ROLECALL_JWT_SECRETS", "ROLECALL_data_dir",
 	}
@@ -260,6 +211,7 @@ func TestWarnings(t *testing.T) {
 		"local pages":  {[]string{"-allowed-origins=localhost,file://,capacitor://localhost"}, nil},
 		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
 		"all proxies":  {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
+		"a secret":     {[]string{"-jwt-secret", secret}, []string{"jwt-secret"}},
 		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,14 +236,24 @@ func TestBadValues(t *testing.T) {
 		"data-dir":               {""},
 		"jwt-secret":             {"hunter2", secret[:31]},
 		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
+		"jwt-secret-file":        {"/no/such/file", "/", file(t, secret[:31]), file(t, ""), file(t, strings.Repeat("x", 1<<20+1))},
+		"jwt-public-key-file":    {"/no/such/file", "/", file(t, secret), file(t, "")},
+		"jwt-claim-user":         {"", "a..b", "https://a.example/id", `"a`},
+		"jwt-claim-name":         {"", ","},
+		"jwt-claim-role":         {"", "https://app.example/role", "a b"},
+		"jwt-claim-company":      {"", "."},
+		"jwt-role-map":           {"ops", "ops=", "=admin", "ops=root", "ops=Admin", "a=admin,a=driver"},
+		"default-role":           {"", "root", "Vendor", "none"},
+		"jwt-leeway":             {"", "-1s", "30"},
+		"jwt-max-lifetime":       {"", "0", "-1h", "kept", "30"},
 		"jwt-algs":               {"none", "HS512", "RS256", "HS256,none", "hs256"},
 		"allowed-origins":        {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "NULL", "Localhost", "localhost:3000", "https://*.a.example", "https://münchen.example", "https://a.example,b", "https://*.a.example x"},
 		"compress-from":          {"", "-1", "1kB"},
 		"ping-interval":          {"", "0", "25", "99ms", "61m", "-1s", "off"},
 		"ping-timeout":           {"", "0", "20", "99ms", "61m", "-1s", "off"},
 		"tracking-flush":         {"", "-1ms", "100", "soon"},
-		"position-retention":     {"", "-1h", "30", "30d", "kept"},
-		"message-retention":      {"", "0", "0s", "-1h", "30d", "Kept", "forever"},
+		"position-retention":     {"", "-1h", "-1d", "30", "30 d", "30days", "1d1w", "d", "kept", "200000d"},
+		"message-retention":      {"", "0", "0s", "0d", "-1h", "-30d", "30", "Kept", "forever"},
 		"inbox-backlog":          {"", "0", "-1h", "week"},
 		"chat-open-rooms":        {"", "yes", "on", "2"},
 		"trusted-proxies":        {"localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "*", "127.0.0.1,x"},
@@ -333,6 +295,7 @@ func TestSettingsThatTakeAnything(t *testing.T) {
 	}
 	for _, environ := range [][]string{
 		{"ROLECALL_JWT_SECRET="}, {"ROLECALL_JWKS_URL="}, {"ROLECALL_ALLOWED_ORIGINS="}, {"ROLECALL_JWT_ALGS= , "},
+		{"ROLECALL_JWT_SECRET_FILE="}, {"ROLECALL_JWT_PUBLIC_KEY_FILE="}, {"ROLECALL_JWT_ROLE_MAP="}, {"ROLECALL_DEFAULT_ROLE=off"}, {"ROLECALL_JWT_MAX_LIFETIME=off"},
 		{"ROLECALL_MESSAGE_RETENTION=kept"}, {"ROLECALL_TRUSTED_PROXIES="}, {"ROLECALL_MAX_CONNECTIONS_PER_IP=off"},
 	} {
 		got, _, err := config.Parse(nil, environ, io.Discard)
@@ -348,6 +311,9 @@ func TestValuesThatContradict(t *testing.T) {
 		want          []string
 	}{
 		"secret and JWKS":          {[]string{"-jwks-url=https://a.example"}, []string{"ROLECALL_JWT_SECRET=" + secret}, []string{"ROLECALL_JWKS_URL", "ROLECALL_JWT_SECRET"}},
+		"secret and its file":      {[]string{"-jwt-secret-file=x"}, []string{"ROLECALL_JWT_SECRET=" + secret}, []string{"ROLECALL_JWT_SECRET_FILE", "ROLECALL_JWT_SECRET"}},
+		"public keys and JWKS":     {[]string{"-jwt-public-key-file=x", "-jwks-url=https://a.example"}, nil, []string{"ROLECALL_JWKS_URL", "ROLECALL_JWT_PUBLIC_KEY_FILE"}},
+		"shared alg, public keys":  {[]string{"-jwt-public-key-file=" + file(t, publicKey(t)), "-jwt-algs=HS256"}, nil, []string{"ROLECALL_JWT_ALGS", "HS256"}},
 		"shared key's alg, JWKS":   {[]string{"-jwks-url=https://a.example", "-jwt-algs=HS256"}, nil, []string{"ROLECALL_JWT_ALGS", "HS256"}},
 		"public alg, shared key":   {[]string{"-jwt-algs=ES256"}, []string{"ROLECALL_JWT_SECRET=" + secret}, []string{"ROLECALL_JWT_ALGS", "ES256"}},
 		"an argument too many":     {[]string{"-demo", "extra"}, nil, []string{"extra"}},

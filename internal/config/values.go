@@ -11,8 +11,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
+	"rolecall/internal/roles"
 )
 
 // mappers are how the types of flags are read. All are here, also of types that kong knows, so that every error says
@@ -28,16 +30,20 @@ func mappers() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[float64](), decoder(parser("a number", func(text string) (float64, error) {
 			return strconv.ParseFloat(text, 64)
 		}))),
-		kong.TypeMapper(reflect.TypeFor[time.Duration](), decoder(parser("a time such as 100ms, 20s or 720h", time.ParseDuration))),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), decoder(parser(timeForm, ParseTime))),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), decoder(parser("debug, info, warn or error", func(text string) (level slog.Level, err error) {
 			return level, level.UnmarshalText([]byte(text))
 		}))),
 		kong.TypeMapper(reflect.TypeFor[[]string](), decoder(parseList)),
 		kong.TypeMapper(reflect.TypeOf(Config{}.TrustedProxies), decoder(clientip.ParseProxies)),
 		kong.TypeMapper(reflect.TypeFor[limit.Rate](), decoder(limit.ParseRate)),
+		kong.TypeMapper(reflect.TypeFor[auth.Claim](), decoder(auth.ParseClaim)),
+		kong.TypeMapper(reflect.TypeFor[map[string]roles.Role](), decoder(parseRoleMap)),
+		kong.NamedMapper("roleOrOff", decoder(parseRoleOrOff)),
+		kong.NamedMapper("timeOrOff", decoder(timeOr(off))),
 		kong.NamedMapper("rateOrOff", decoder(parseRateOrOff)),
 		kong.NamedMapper("countOrOff", decoder(parseCountOrOff)),
-		kong.NamedMapper("timeOrKept", decoder(parseTimeOrKept)),
+		kong.NamedMapper("timeOrKept", decoder(timeOr("kept"))),
 	}
 }
 
@@ -142,13 +148,61 @@ func parseCountOrOff(text string) (int, error) {
 	return count, nil
 }
 
-func parseTimeOrKept(text string) (time.Duration, error) {
-	if text == "kept" {
-		return 0, nil
+// timeOr reads a time longer than nothing, or the word for none.
+func timeOr(word string) func(text string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		if text == word {
+			return 0, nil
+		}
+		length, err := ParseTime(text)
+		if err != nil || length <= 0 {
+			return 0, fmt.Errorf("%q is not %s, nor %s", text, timeForm, word)
+		}
+		return length, nil
 	}
-	kept, err := time.ParseDuration(text)
-	if err != nil || kept <= 0 {
-		return 0, fmt.Errorf("%q is not a time such as 8760h, nor kept", text)
+}
+
+func parseRoleOrOff(text string) (roles.Role, error) {
+	if text == off {
+		return "", nil
 	}
-	return kept, nil
+	role, err := roles.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is none of %s, nor off", text, roleNames())
+	}
+	return role, nil
+}
+
+// parseRoleMap reads what other names of roles stand for: ops=admin,fleet-manager=company. A name may hold anything but a
+// comma, and more than one "=".
+func parseRoleMap(text string) (map[string]roles.Role, error) {
+	var renamed map[string]roles.Role
+	pairs, _ := parseList(text)
+	for _, pair := range pairs {
+		cut := strings.LastIndexByte(pair, '=')
+		if cut <= 0 {
+			return nil, fmt.Errorf("%q is not of the form name=role", pair)
+		}
+		name, given := strings.TrimSpace(pair[:cut]), strings.TrimSpace(pair[cut+1:])
+		role, err := roles.Parse(given)
+		if err != nil {
+			return nil, fmt.Errorf("%q in %q is none of %s", given, pair, roleNames())
+		}
+		if other, twice := renamed[name]; twice && other != role {
+			return nil, fmt.Errorf("%q stands for two roles", name)
+		}
+		if renamed == nil {
+			renamed = make(map[string]roles.Role)
+		}
+		renamed[name] = role
+	}
+	return renamed, nil
+}
+
+func roleNames() string {
+	var names []string
+	for _, role := range roles.All() {
+		names = append(names, string(role))
+	}
+	return strings.Join(names, ", ")
 }

@@ -123,8 +123,8 @@ type refresh struct {
 }
 
 // refresh answers auth:refresh.
-func (m *Mount) refresh(_ context.Context, caller *event.Caller, in refresh) (expiry, error) {
-	renewed, err := m.verifier.Verify(in.Token)
+func (m *Mount) refresh(ctx context.Context, caller *event.Caller, in refresh) (expiry, error) {
+	renewed, err := m.verifier.Verify(ctx, in.Token)
 	if err != nil {
 		refusal := auth.Refusal(err)
 		refusal.Field = "token"

@@ -33,7 +33,7 @@ const deadline = socketstest.Deadline
 // verifier takes an identity as JSON for its token, and the names of the refusals for refused ones.
 type verifier struct{}
 
-func (verifier) Verify(token string) (auth.Identity, error) {
+func (verifier) Verify(_ context.Context, token string) (auth.Identity, error) {
 	switch token {
 	case "expired":
 		return auth.Identity{}, auth.ErrExpired

@@ -52,7 +52,7 @@ type Presence interface {
 
 // Verifier turns a token into an identity.
 type Verifier interface {
-	Verify(token string) (auth.Identity, error)
+	Verify(ctx context.Context, token string) (auth.Identity, error)
 }
 
 // Mount is what all namespaces share.
@@ -124,12 +124,12 @@ type namespace struct {
 }
 
 // Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
-func (n *namespace) Authenticate(_ context.Context, socket realtime.Socket, hs realtime.Handshake) error {
+func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
 		return refuse(err)
 	}
-	who, err := n.verifier.Verify(token)
+	who, err := n.verifier.Verify(ctx, token)
 	if err != nil {
 		return refuse(err)
 	}

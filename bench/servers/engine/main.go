@@ -38,14 +38,14 @@ type handlers struct {
 }
 
 // Authenticate lets in whoever has a token.
-func (h *handlers) Authenticate(_ context.Context, conn realtime.Socket, hs realtime.Handshake) error {
+func (h *handlers) Authenticate(ctx context.Context, conn realtime.Socket, hs realtime.Handshake) error {
 	var sent struct {
 		Token string `json:"token"`
 	}
 	if err := json.Unmarshal(hs.Auth, &sent); err != nil {
 		return &realtime.Refusal{Message: "Invalid token"}
 	}
-	who, err := h.verifier.Verify(sent.Token)
+	who, err := h.verifier.Verify(ctx, sent.Token)
 	if err != nil {
 		return &realtime.Refusal{Message: "Invalid token"}
 	}

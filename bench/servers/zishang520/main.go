@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -24,7 +25,7 @@ func newHandler() (http.Handler, error) {
 	io := socket.NewServer(nil, nil)
 	io.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
 		token, _ := s.Handshake().Auth["token"].(string)
-		who, err := verifier.Verify(token)
+		who, err := verifier.Verify(context.Background(), token)
 		if err != nil {
 			next(socket.NewExtendedError("Invalid token", nil))
 			return

@@ -1,0 +1,123 @@
+package config_test
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rolecall/internal/config"
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+)
+
+// setting is a variable with two values that differ from its default and from each other.
+type setting struct {
+	one, other         string
+	wantOne, wantOther any
+	get                func(config.Config) any
+	// with are further arguments, without which the values would be refused.
+	with []string
+}
+
+// file is the name of a new file of that content.
+func file(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// publicKey is a new one as PEM.
+func publicKey(t *testing.T) string {
+	t.Helper()
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+}
+
+func settings(t *testing.T) map[string]setting {
+	t.Helper()
+	jwks := []string{"-jwks-url", "https://id.example/keys"}
+	rate := func(kind limit.Kind) setting {
+		return setting{
+			"3/7s:9", "4/1m", limit.Rate{Requests: 3, Period: 7 * time.Second, Burst: 9},
+			limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.Rates[kind] }, nil,
+		}
+	}
+	return map[string]setting{
+		"addr":       {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
+		"data-dir":   {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
+		"jwt-secret": {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
+		"jwks-url":   {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
+		"jwt-algs":   {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
+		"jwt-issuer": {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
+		"jwt-secret-file": {
+			file(t, secret), file(t, secret+"2\r\n"), secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil,
+		},
+		"jwt-public-key-file": {
+			file(t, publicKey(t)), file(t, publicKey(t)+publicKey(t)), 1, 2,
+			func(c config.Config) any { return strings.Count(string(c.PublicKeys), "BEGIN") }, nil,
+		},
+		"jwt-claim-user":    {"a.b, c", `"x/y"`, "a.b,c", `"x/y"`, func(c config.Config) any { return c.JWTClaimUser.String() }, nil},
+		"jwt-claim-name":    {"a", "b", "a", "b", func(c config.Config) any { return c.JWTClaimName.String() }, nil},
+		"jwt-claim-role":    {"realm_access.roles", `'https://a.example/role'`, "realm_access.roles", `"https://a.example/role"`, func(c config.Config) any { return c.JWTClaimRole.String() }, nil},
+		"jwt-claim-company": {"a", "b", "a", "b", func(c config.Config) any { return c.JWTClaimCompany.String() }, nil},
+		"jwt-role-map": {
+			"ops=admin, fleet-manager = company,a=b=driver", "x=vendor,x=vendor",
+			map[string]roles.Role{"ops": "admin", "fleet-manager": "company", "a=b": "driver"}, map[string]roles.Role{"x": "vendor"},
+			func(c config.Config) any { return c.JWTRoleMap }, nil,
+		},
+		"default-role":     {"vendor", "driver", roles.Vendor, roles.Driver, func(c config.Config) any { return c.DefaultRole }, nil},
+		"jwt-leeway":       {"0", "1m", time.Duration(0), time.Minute, func(c config.Config) any { return c.JWTLeeway }, nil},
+		"jwt-max-lifetime": {"1w", "24h", 7 * 24 * time.Hour, 24 * time.Hour, func(c config.Config) any { return c.JWTMaxLifetime }, nil},
+		"jwt-audience":     {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
+		"allowed-origins":  {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
+		"trusted-proxies": {
+			"127.0.0.1, 10.0.0.0/8", "::1", "[127.0.0.1/32 10.0.0.0/8]", "[::1/128]",
+			func(c config.Config) any { return fmt.Sprint(c.TrustedProxies) }, nil,
+		},
+		"handshakes-per-ip": {
+			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.HandshakesPerIP }, nil,
+		},
+		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
+		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
+		"compress-from":          {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
+		"ping-interval":          {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingInterval }, nil},
+		"ping-timeout":           {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},
+		"tracking-flush":         {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
+		"position-retention":     {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
+		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
+		"inbox-backlog":          {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
+		"chat-open-rooms":        {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
+		"rate-chat":              rate(limit.Chat),
+		"rate-typing":            rate(limit.Typing),
+		"rate-join":              rate(limit.Join),
+		"rate-location":          rate(limit.Location),
+		"rate-read":              rate(limit.Read),
+		"rate-other":             rate(limit.Other),
+		"rate-failure":           rate(limit.Failure),
+		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
+		"log-level":              {"debug", "ERROR", slog.LevelDebug, slog.LevelError, func(c config.Config) any { return c.LogLevel }, nil},
+		"engine":                 {"zishang520", "native", "zishang520", "native", func(c config.Config) any { return c.Engine }, nil},
+		"log-format":             {"json", "text", "json", "text", func(c config.Config) any { return c.LogFormat }, nil},
+		"demo":                   {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
+		"demo-drivers":           {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
+	}
+}
