@@ -14,7 +14,7 @@ import (
 	"rolecall/internal/fault"
 )
 
-// unmarshal reads structs and whole numbers. The library reads all else, and asks here again for what lies within.
+// unmarshal reads structs, lists and whole numbers. The library reads all else, and asks here again for what lies within.
 //
 // Of members that a struct does not name the library knows only to refuse all or to leave out all. Here those are left
 // out that a later version of the contract may name, and one that is plainly meant for a known one is refused.
@@ -27,6 +27,8 @@ func (d *Decoder) unmarshal(decoder *jsontext.Decoder, target any) error {
 	switch kind := decoder.PeekKind(); {
 	case kind == jsontext.KindBeginObject && into.Kind() == reflect.Struct:
 		return d.unmarshalMembers(decoder, into)
+	case kind == jsontext.KindBeginArray && into.Kind() == reflect.Slice && into.Type().Elem().Kind() != reflect.Uint8:
+		return unmarshalList(decoder, into)
 	case kind == jsontext.KindNumber && into.CanInt():
 		return unmarshalInt(decoder, into)
 	default:
@@ -105,6 +107,30 @@ func Members(kind reflect.Type) map[string][]int {
 		known[name] = field.Index
 	}
 	return known
+}
+
+// maxEntries is how many entries a list is read to have: as many as the longest of the contract, those of an audience. A
+// list of one-digit numbers would else take many times what it takes on the wire, before its rule is asked.
+const maxEntries = 1000
+
+func unmarshalList(decoder *jsontext.Decoder, into reflect.Value) error {
+	if _, err := decoder.ReadToken(); err != nil {
+		return err
+	}
+	list := reflect.MakeSlice(into.Type(), 0, 0)
+	for decoder.PeekKind() != jsontext.KindEndArray {
+		if list.Len() == maxEntries {
+			return fault.Wrong("has more than " + strconv.Itoa(maxEntries) + " entries").At(pathOf(decoder.StackPointer().Parent()))
+		}
+		entry := reflect.New(into.Type().Elem())
+		if err := json.UnmarshalDecode(decoder, entry.Interface()); err != nil {
+			return err
+		}
+		list = reflect.Append(list, entry.Elem())
+	}
+	into.Set(list)
+	_, err := decoder.ReadToken()
+	return err
 }
 
 func unmarshalInt(decoder *jsontext.Decoder, into reflect.Value) error {

@@ -87,6 +87,27 @@ func TestLongNamesAreCut(t *testing.T) {
 	}
 }
 
+// A list is refused as soon as it is longer than any may be, whatever comes behind, and not built first.
+func TestListsAreBoundedWhileTheyAreRead(t *testing.T) {
+	list := func(count int, entry string) string {
+		return `{"title":"t","audience":{"users":[` + strings.TrimSuffix(strings.Repeat(entry+",", count), ",") + `]}}`
+	}
+	var out notices.Draft
+	if err := newDecoder(t).Decode([]byte(list(1000, `"u"`)), &out); fault.From(err).Message != "audience.users repeats a value" {
+		t.Errorf("as many as there may be: %v", err)
+	}
+	for _, text := range []string{list(1001, `"u"`), list(1001, `""`), list(30_000, `""`)} {
+		out = notices.Draft{}
+		err := newDecoder(t).Decode([]byte(text), &out)
+		if got := fault.From(err); got.Field != "audience.users" || got.Message != "audience.users has more than 1000 entries" || out.Audience.Users != nil {
+			t.Errorf("%d bytes: %v, %d entries", len(text), err, len(out.Audience.Users))
+		}
+	}
+	if err := newDecoder(t).Decode([]byte(list(3, `"u"`)[:40]), &out); fault.From(err).Message != "The payload is not valid JSON" {
+		t.Errorf("half a list: %v", err)
+	}
+}
+
 func TestWholeNumbers(t *testing.T) {
 	for text, want := range map[string]int64{
 		`50`: 50, `-0`: 0, `50.0`: 50, `5e1`: 50, `0.5E2`: 50, `5000e-2`: 50, `-3.00`: -3, `0.0e5`: 0, `-1e-400`: 0,

@@ -97,6 +97,8 @@ type Event struct {
 	Binary [][]byte
 	// TooDeep tells that the arguments were nested deeper than 64 levels and have been left out.
 	TooDeep bool
+	// TooMany tells that there were more than 500 arguments and that they have been left out.
+	TooMany bool
 	// Ack answers the event, payload being encoded as JSON. It is nil where the client wants no answer. The first call
 	// wins; it may come from any goroutine.
 	Ack func(payload any)

@@ -36,6 +36,12 @@ func (s suite) testEventArguments(t *testing.T) {
 	}
 	got.Ack(map[string]int{"bytes": 3})
 	client.Expect(`439[{"bytes":3}]`)
+	for count, tooMany := range map[int]bool{500: false, 501: true, 50_000: true} {
+		client.Send(`42["many"` + strings.Repeat(`,1`, count) + `]`)
+		if got = wiretest.Receive(t, "an event", events); got.Name != "many" || got.TooMany != tooMany || tooMany != (len(got.Args) == 0) {
+			t.Errorf("%d arguments: %d of them, too many: %v", count, len(got.Args), got.TooMany)
+		}
+	}
 }
 
 func (s suite) testAckExactlyOnce(t *testing.T) {

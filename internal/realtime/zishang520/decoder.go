@@ -17,6 +17,9 @@ import (
 // maxDepth is how deep an event may be nested, the array of its arguments included: see realtime.Event.TooDeep.
 const maxDepth = 64
 
+// maxArgs is how many arguments an event may have: see realtime.Event.TooMany.
+const maxArgs = 500
+
 // rawParser is the library's parser, but that arguments stay the JSON they came as. Go values would have lost which name
 // came twice, which text is no UTF-8, and the digits of large numbers, all of which the program refuses or keeps.
 type rawParser struct{ parser.Parser }
@@ -78,9 +81,9 @@ func (d *decoder) keepRaw(args ...any) {
 	if !ok {
 		return
 	}
-	came := realtime.Event{Binary: d.attachments}
+	came := realtime.Event{Binary: d.attachments, TooMany: len(values) > 1+maxArgs}
 	// As the library does, it takes the first value. That it is an array is known.
-	if err := json.NewDecoder(strings.NewReader(d.payload)).Decode(&came.Args); err != nil || isDeeper(values, maxDepth) {
+	if !came.TooMany && (json.NewDecoder(strings.NewReader(d.payload)).Decode(&came.Args) != nil || isDeeper(values, maxDepth)) {
 		came = realtime.Event{TooDeep: true}
 	}
 	if packet.Type == parser.ACK || packet.Type == parser.BINARY_ACK {

@@ -70,6 +70,8 @@ func (h *handler) accepts(ev realtime.Event) error {
 		return fault.Invalid("", "This event takes no binary data")
 	case ev.TooDeep:
 		return fault.Invalid("", "The payload is nested too deeply")
+	case ev.TooMany:
+		return fault.Invalid("", "The event has too many arguments")
 	case len(ev.Args) > 1 && !h.list:
 		return fault.Invalid("", "This event takes one argument")
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -119,6 +120,35 @@ func TestDepthLimitIsExact(t *testing.T) {
 		if err != nil || !p.TooDeep || p.Name != `a]"` || *p.ID != 5 || p.Namespace != "/x" || p.Args != nil {
 			t.Errorf("too deep: %+v, %v", p, err)
 		}
+	}
+}
+
+// TestArgumentLimitIsExact: of an event with more arguments none is stored, and it stays the caller's to answer.
+func TestArgumentLimitIsExact(t *testing.T) {
+	decode := func(count int, begin string) (*codec.Packet, error) {
+		return (&codec.Decoder{MaxSize: 1_000_000}).Add([]byte(begin+strings.Repeat(`,1`, count)+` ]`), false)
+	}
+	if p, err := decode(codec.MaxArgs, `27["a"`); err != nil || p.TooMany || len(p.Args) != codec.MaxArgs {
+		t.Errorf("as many as there may be: %v", err)
+	}
+	for _, count := range []int{codec.MaxArgs + 1, 400_000} {
+		p, err := decode(count, `27["a"`)
+		if err != nil || !p.TooMany || p.Name != "a" || *p.ID != 7 || p.Args != nil {
+			t.Errorf("%d arguments: %+v, %v", count, p, err)
+		}
+	}
+	if _, err := decode(codec.MaxArgs, `37[1`); !errors.Is(err, codec.ErrTooManyArgs) {
+		t.Errorf("an ack with one too many: %v", err)
+	}
+	large := []byte(`2["a"` + strings.Repeat(`,1`, 400_000) + `]`)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := (&codec.Decoder{MaxSize: 1_000_000}).Add(large, false); err != nil {
+		t.Error(err)
+	}
+	runtime.ReadMemStats(&after)
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 100_000 {
+		t.Errorf("400,000 arguments took %d bytes beside their text", taken)
 	}
 }
 

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 )
 
@@ -151,7 +152,7 @@ func (p *Packet) decodePayload(text []byte) error {
 		if p.ID == nil {
 			return ErrInvalidPacket
 		}
-		args, err := splitArray(text)
+		args, err := splitArray(text, MaxArgs)
 		p.Args = args
 		return err
 	default: // a client has no connect errors to report
@@ -159,8 +160,8 @@ func (p *Packet) decodePayload(text []byte) error {
 	}
 }
 
-// decodeEvent leaves the arguments out of an event that is nested too deep: it is the caller's to answer, not a breach of
-// the protocol.
+// decodeEvent leaves the arguments out of an event that is nested too deep or has too many of them: it is the caller's to
+// answer, not a breach of the protocol.
 func (p *Packet) decodeEvent(text []byte) error {
 	if p.TooDeep = depth(text) > MaxDepth; p.TooDeep {
 		name, err := firstString(text)
@@ -169,14 +170,16 @@ func (p *Packet) decodeEvent(text []byte) error {
 		}
 		return p.decodeName(name)
 	}
-	args, err := splitArray(text)
-	if err != nil {
+	args, err := splitArray(text, 1+MaxArgs)
+	if p.TooMany = errors.Is(err, ErrTooManyArgs); err != nil && !p.TooMany {
 		return err
 	}
 	if len(args) == 0 {
 		return ErrInvalidPayload
 	}
-	p.Args = args[1:]
+	if !p.TooMany {
+		p.Args = args[1:]
+	}
 	return p.decodeName(args[0])
 }
 

@@ -26,7 +26,7 @@ var fuzzSeeds = []string{
 
 // knownErrors are all that a Decoder returns.
 var knownErrors = []error{
-	codec.ErrInvalidPacket, codec.ErrInvalidPayload, codec.ErrTooDeep, codec.ErrAttachments, codec.ErrTooLarge,
+	codec.ErrInvalidPacket, codec.ErrInvalidPayload, codec.ErrTooDeep, codec.ErrTooManyArgs, codec.ErrAttachments, codec.ErrTooLarge,
 }
 
 func checkError(t *testing.T, err error) {
@@ -93,9 +93,9 @@ func checkPacket(t *testing.T, text []byte, p *codec.Packet) {
 	default:
 		t.Errorf("a packet of type %q", p.Type)
 	}
-	if p.TooDeep {
+	if p.TooDeep || p.TooMany {
 		if len(p.Args) != 0 {
-			t.Errorf("%d arguments of an event that is nested too deep", len(p.Args))
+			t.Errorf("%d arguments of an event that is nested too deep or has too many", len(p.Args))
 		}
 		return
 	}

@@ -28,6 +28,9 @@ const (
 const (
 	// MaxAttachments is how many binary attachments an event may have.
 	MaxAttachments = 10
+	// MaxArgs is how many arguments an event or an ack may have. Clients that spread a list over the arguments of an event
+	// send as many as the longest list has.
+	MaxArgs = 500
 	// MaxDepth is how deep arrays and objects may stand in one another.
 	MaxDepth = 64
 	// MaxNamespace is the length of a namespace's name in bytes.
@@ -42,6 +45,7 @@ var (
 	ErrInvalidPacket  = errors.New("codec: invalid packet")
 	ErrInvalidPayload = errors.New("codec: invalid payload")
 	ErrTooDeep        = errors.New("codec: payload nested too deep")
+	ErrTooManyArgs    = errors.New("codec: too many arguments")
 	ErrAttachments    = errors.New("codec: unexpected or missing attachment")
 	ErrTooLarge       = errors.New("codec: packet too large")
 )
@@ -57,6 +61,8 @@ type Packet struct {
 	Name string          // of Event and BinaryEvent
 	// TooDeep marks an event whose arguments are nested deeper than MaxDepth; they are left out.
 	TooDeep bool
+	// TooMany marks an event with more than MaxArgs arguments; they are left out.
+	TooMany bool
 	Args    []json.RawMessage // of events without the name, and of acks
 	Binary  [][]byte          // attachments in order; Args hold their placeholders
 
