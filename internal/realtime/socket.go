@@ -28,6 +28,9 @@ type Socket interface {
 	Join(rooms ...string)
 	// Leave takes the socket out of rooms.
 	Leave(rooms ...string)
+	// ShareRate has what arrives on the socket's connection counted together with what arrives on others of the same key,
+	// for Options.SharedPackets. The first call for a connection counts.
+	ShareRate(key string)
 	// InRoom says whether the socket stands in the room.
 	InRoom(room string) bool
 	// Rooms lists the rooms the socket stands in, or stood in when it disconnected.
@@ -35,6 +38,9 @@ type Socket interface {
 	// Emit sends an event, encoded like those of an Emitter. It never waits for the client. It fails with
 	// ErrNotConnected.
 	Emit(event string, payload any) error
+	// AwaitRoom waits for a client that has much to read before more is sent to it, such as the next part of something
+	// long. It fails when ctx ends first, and with ErrNotConnected when the socket does.
+	AwaitRoom(ctx context.Context) error
 	// Call sends an event and waits for the client's ack, whose arguments it returns. It fails when ctx ends first, with
 	// ErrNotConnected when the socket does, and with ErrTooManyCalls.
 	Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error)

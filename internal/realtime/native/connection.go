@@ -32,16 +32,20 @@ type connection struct {
 	decoder codec.Decoder // used by one goroutine at a time, as Message is called
 
 	mu      sync.Mutex
-	sockets []*Socket    // at most one in each namespace
-	left    []*namespace // those that the client has been in
-	waiting *time.Timer  // ends the connection of a client that is in no namespace; nil while it is in one
-	recent  int          // sockets begun since the time below
+	partial engineio.Account // of an event that waits for its attachments
+	share   string           // the key whose pace the connection shares; "" for none
+	sockets []*Socket        // at most one in each namespace
+	left    []*namespace     // those that the client has been in
+	waiting *time.Timer      // ends the connection of a client that is in no namespace; nil while it is in one
+	recent  int              // sockets begun since the time below
 	since   time.Time
 	closed  bool
 }
 
 func newConnection(s *Server, session *engineio.Session) *connection {
-	c := &connection{server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload)}}
+	c := &connection{
+		server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload)}, partial: s.incoming.Account(),
+	}
 	c.mu.Lock() // the timer may be quick
 	defer c.mu.Unlock()
 	c.awaitLocked()
@@ -73,6 +77,9 @@ func (c *connection) Message(data []byte, binary bool) error {
 		}
 		return err
 	}
+	if !c.hold(c.decoder.Pending()) {
+		return engineio.ErrTooBig
+	}
 	switch {
 	case p == nil:
 		return nil
@@ -92,6 +99,13 @@ func (c *connection) Message(data []byte, binary bool) error {
 		socket.end(reasonClientLeft)
 	}
 	return nil
+}
+
+// hold has the bytes of an event counted that waits for its attachments. It reports false where there may not be as many.
+func (c *connection) hold(bytes int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed || c.partial.Hold(int64(bytes))
 }
 
 // socket finds the socket that a packet is for; nil for one that has left its
@@ -219,6 +233,10 @@ func (c *connection) disconnect() {
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()
 	c.closed = true
+	c.partial.Hold(0)
+	if c.share != "" {
+		c.server.shares.leave(c.share)
+	}
 	sockets := c.sockets
 	c.sockets = nil
 	if c.waiting != nil {

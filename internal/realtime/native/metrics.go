@@ -15,6 +15,7 @@ type Metrics struct {
 	Connections  int   // open ones
 	QueuedBytes  int64 // what waits for clients to read it, over all connections, with some overhead
 	Replaced     int64 // grows: messages whose values took the place of older ones that had not been read
+	Delayed      int64 // grows: packets behind which nothing was read for a while, since they came too fast
 	DecodeErrors int64 // grows: packets that were not Socket.IO; such a packet need not name a namespace
 	Namespaces   map[string]NamespaceMetrics
 }
@@ -31,7 +32,7 @@ type NamespaceMetrics struct {
 func (s *Server) Metrics() Metrics {
 	stats := s.engine.Stats()
 	m := Metrics{
-		Connections: s.engine.Len(), QueuedBytes: stats.QueuedBytes, Replaced: stats.Replaced,
+		Connections: s.engine.Len(), QueuedBytes: stats.QueuedBytes, Replaced: stats.Replaced, Delayed: stats.Delayed,
 		DecodeErrors: s.decodeErrors.Load(), Namespaces: make(map[string]NamespaceMetrics),
 	}
 	for _, n := range s.allNamespaces() {

@@ -30,6 +30,8 @@ type Server struct {
 	// handlers counts the sockets whose Handler has not seen the last of them.
 	handlers inflight.Counter
 	workers  *workers
+	shares   shares
+	incoming *engineio.Budget
 	// decodeErrors counts packets that were not Socket.IO.
 	decodeErrors atomic.Int64
 
@@ -48,7 +50,9 @@ const (
 // New makes a server.
 func New(options realtime.Options) *Server {
 	options = options.WithDefaults()
+	incoming := engineio.NewBudget(options.MaxIncoming)
 	s := &Server{
+		incoming:   incoming,
 		options:    options,
 		log:        options.Logger,
 		workers:    newWorkers(),
@@ -64,6 +68,9 @@ func New(options realtime.Options) *Server {
 		MaxPayload:       options.MaxPayload,
 		MaxQueuedBytes:   options.MaxQueuedBytes,
 		MaxQueuedTotal:   options.MaxQueuedTotal,
+		Incoming:         incoming,
+		PacketsPerSecond: float64(options.Packets.Requests) / options.Packets.Period.Seconds(),
+		PacketsAtOnce:    options.Packets.Burst,
 		CompressFrom:     options.CompressFrom,
 		AllowSession:     options.Admit,
 		AllowOrigin:      options.AllowOrigin,

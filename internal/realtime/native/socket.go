@@ -32,6 +32,7 @@ type Socket struct {
 	mu     sync.Mutex
 	reason string
 	held   []*engineio.Message // delivered while connecting
+	cost   int64               // of what is held, in bytes
 	// busy: Connected or Event is running, after which whoever runs it looks
 	// whether the socket has ended meanwhile.
 	busy  bool
@@ -119,6 +120,19 @@ func (c *Socket) Emit(event string, payload any) error {
 	return nil
 }
 
+// AwaitRoom implements realtime.Socket.
+func (c *Socket) AwaitRoom(ctx context.Context) error {
+	if c.IsOpen() {
+		both, stop := context.WithCancelCause(ctx)
+		defer stop(nil)
+		defer context.AfterFunc(c.ctx, func() { stop(realtime.ErrNotConnected) })()
+		if err := c.connection.session.AwaitRoom(both); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return realtime.ErrNotConnected
+}
+
 // IsOpen says whether CONNECT has been answered and the socket has not disconnected
 // since. It implements engineio.Gate.
 func (c *Socket) IsOpen() bool { return c.phase.Load() == phaseOpen }
@@ -155,9 +169,6 @@ func (c *Socket) isConnecting() bool {
 	return c.phase.Load() == phaseConnecting
 }
 
-// maxHeld is how many messages may wait for the answer to CONNECT.
-const maxHeld = 1000
-
 // hold keeps messages for a socket whose CONNECT has not been answered. It reports
 // false when it has been by now.
 func (c *Socket) hold(messages []*engineio.Message) bool {
@@ -166,9 +177,13 @@ func (c *Socket) hold(messages []*engineio.Message) bool {
 		c.mu.Unlock()
 		return false
 	}
-	full := len(c.held) >= maxHeld
+	cost := c.cost
+	for _, m := range messages {
+		cost += m.Cost()
+	}
+	full := cost > c.namespace.server.options.MaxQueuedBytes
 	if !full {
-		c.held = append(c.held, messages...)
+		c.held, c.cost = append(c.held, messages...), cost
 	}
 	c.mu.Unlock()
 	if full {

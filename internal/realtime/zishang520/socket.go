@@ -63,6 +63,9 @@ func (s *Socket) Leave(rooms ...string) {
 	}
 }
 
+// ShareRate implements realtime.Socket. The library reads as fast as a client sends.
+func (s *Socket) ShareRate(string) {}
+
 // InRoom implements realtime.Socket.
 func (s *Socket) InRoom(room string) bool { return s.io.Rooms().Has(sio.Room(room)) }
 
@@ -90,6 +93,14 @@ func (s *Socket) Emit(event string, payload any) error {
 		return realtime.ErrNotConnected
 	}
 	return s.io.Emit(event, argument)
+}
+
+// AwaitRoom implements realtime.Socket. What waits in the library has no bound.
+func (s *Socket) AwaitRoom(ctx context.Context) error {
+	if !s.io.Connected() {
+		return realtime.ErrNotConnected
+	}
+	return ctx.Err()
 }
 
 // Call implements realtime.Socket.

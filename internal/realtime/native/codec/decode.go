@@ -39,6 +39,14 @@ func (d *Decoder) Add(data []byte, binary bool) (*Packet, error) {
 	return p, nil
 }
 
+// Pending is how many bytes there are of a packet that waits for its attachments.
+func (d *Decoder) Pending() int {
+	if d.partial == nil {
+		return 0
+	}
+	return d.partial.Size
+}
+
 func (d *Decoder) attach(data []byte) (*Packet, error) {
 	p := d.partial
 	if p == nil {

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"rolecall/internal/limit"
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/test/wiretest"
@@ -128,6 +129,9 @@ func start(t *testing.T, options realtime.Options) *fixture {
 
 func startServer(t *testing.T, options realtime.Options, serve func(*httptest.Server)) *fixture {
 	t.Helper()
+	if options.Packets.Burst == 0 { // tests are in a hurry
+		options.Packets = limit.Rate{Requests: 1e9, Period: time.Second, Burst: 1e9}
+	}
 	f := &fixture{server: native.New(options), root: newRecorder(), chat: newRecorder()}
 	f.polls.waiting = make(map[string]int)
 	f.server.Namespace("/", f.root)

@@ -96,6 +96,7 @@ func (s *Session) acceptOn(w http.ResponseWriter, r *http.Request, opening *Mess
 func (s *Server) newSession(r *http.Request, upgrades string) (*Session, *Message) {
 	session := &Session{server: s, id: NewID(), request: keep(r), outbox: outbox{total: &s.queued}}
 	session.textOnly = r.URL.Query().Get("b64") != ""
+	session.incoming.pace = NewPace(s.config.PacketsPerSecond, s.config.PacketsAtOnce)
 	session.incoming.limit.Store(min(s.config.MaxPayload, strangersPayload))
 	handshake := fmt.Appendf(make([]byte, 0, 128), `{"sid":"%s","upgrades":%s,"pingInterval":%d,"pingTimeout":%d,"maxPayload":%d}`,
 		session.id, upgrades, s.config.PingInterval.Milliseconds(), s.config.PingTimeout.Milliseconds(), s.config.MaxPayload)

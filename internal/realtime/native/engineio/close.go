@@ -62,6 +62,7 @@ func (s *Session) end(how ending) {
 		s.setAlarmLocked(s.server.config.CloseTimeout)
 	}
 	broken := !s.sayLastLocked(how)
+	s.noteRoomLocked()
 	c := s.connection
 	s.mu.Unlock()
 

@@ -41,6 +41,10 @@ type messageReader struct {
 	compression *compression
 	// pong is given the payload of each Ping frame.
 	pong func(payload []byte)
+	// arrived is told of each frame that has begun to arrive, and may take its time.
+	arrived func(packets int, bytes int64)
+	// account bounds what is held of long messages; that of the last is held until the next is asked for.
+	account Account
 
 	header [ws.MaxHeaderSize]byte // scratch, so that reading a header allocates nothing
 }
@@ -48,12 +52,16 @@ type messageReader struct {
 // next reads one message. The data is the caller's to keep. Errors are
 // errPeerClosed, a *closeError, or what reading returned.
 func (m *messageReader) next() (data []byte, binary bool, err error) {
+	m.account.Hold(0)
 	state := ws.StateServerSide
 	compressed := false
 	for fragments := 0; ; {
 		header, err := m.readHeader(state)
 		if err != nil {
 			return nil, false, err
+		}
+		if m.arrived != nil {
+			m.arrived(1, header.Length)
 		}
 		if header.OpCode.IsControl() {
 			if err := m.control(header); err != nil {
@@ -123,7 +131,11 @@ func (m *messageReader) payload(data []byte, header ws.Header) ([]byte, error) {
 		step := min(left, trustedLength)
 		from := len(data)
 		if cap(data)-from < step {
-			grown := make([]byte, from, from+min(left, max(step, from)))
+			size := from + min(left, max(step, from))
+			if !m.account.Hold(int64(size)) {
+				return nil, errMessageTooBig()
+			}
+			grown := make([]byte, from, size)
 			copy(grown, data)
 			data = grown
 		}

@@ -63,6 +63,8 @@ func (s *Session) upgradeRequest(w http.ResponseWriter, r *http.Request) (c *con
 	c = newConnection(conn, s.server.config.WriteTimeout, compression)
 	c.textOnly = s.textOnly
 	c.reader.limit = &s.incoming.limit
+	c.reader.arrived = s.arrived
+	c.reader.account = s.server.config.Incoming.Account()
 	c.readFirst(buffered.Reader)
 	return c, append(answer, "\r\n"...)
 }

@@ -70,6 +70,10 @@ func (s *Session) beatLocked() (alive bool) {
 		s.heartbeat.postponed++
 		s.setAlarmLocked(s.server.config.PingTimeout)
 		return true
+	case s.incoming.delayed.Swap(false):
+		// The pong is behind what the client has sent too fast, which says as well that it is there.
+		s.setAlarmLocked(s.server.config.PingTimeout)
+		return true
 	default:
 		return false
 	}

@@ -115,8 +115,8 @@ func (m *Message) isContent() bool {
 
 func (m *Message) payload() []byte { return m.frame[m.body:] }
 
-// cost is what the message counts for in a session's queue, in bytes.
-func (m *Message) cost() int64 { return int64(len(m.frame)) + messageOverhead }
+// Cost is what the message counts for in a session's queue, in bytes.
+func (m *Message) Cost() int64 { return int64(len(m.frame)) + messageOverhead }
 
 // asText is a binary message for a client that takes only text.
 func (m *Message) asText() *Message {

@@ -32,7 +32,7 @@ func (w waiting) cost() int64 {
 	if w.merged != nil {
 		return w.merged.cost()
 	}
-	return w.message.cost()
+	return w.message.Cost()
 }
 
 func (o *outbox) empty() bool { return len(o.queue) == 0 }
@@ -63,7 +63,7 @@ func (o *outbox) costWith(messages []*Message) int64 {
 	cost := o.cost
 	for _, m := range messages {
 		if m.latest == nil || o.find(m.latest.Stream) < 0 {
-			cost += m.cost()
+			cost += m.Cost()
 		}
 	}
 	return cost

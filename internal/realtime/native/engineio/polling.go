@@ -59,6 +59,7 @@ func (s *Session) servePoll(w http.ResponseWriter, r *http.Request) {
 			s.polling.poll = nil // now: the client cannot have read the whole answer yet
 			s.hurryLocked()
 			s.outbox.release(taken)
+			s.noteRoomLocked()
 			s.mu.Unlock()
 			if ended {
 				s.gone()
@@ -136,15 +137,20 @@ func (s *Session) servePost(w http.ResponseWriter, r *http.Request) {
 		s.polling.posting = false
 		s.mu.Unlock()
 	}()
-	if body, ok := s.readPost(w, r); ok {
+	account := s.server.config.Incoming.Account()
+	defer account.Hold(0)
+	if body, ok := s.readPost(w, r, &account); ok {
 		s.takePost(w, body)
 	}
 }
 
 // readPost reads and checks a POST body, or answers with what is wrong with it.
-func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+func (s *Session) readPost(w http.ResponseWriter, r *http.Request, account *Account) ([]byte, bool) {
 	limit := s.incoming.limit.Load()
-	if r.ContentLength > limit {
+	if r.ContentLength < 0 {
+		limit = min(limit, freeBytes) // official clients say how much they send
+	}
+	if r.ContentLength > limit || !account.Hold(r.ContentLength) {
 		s.violation(w, ReasonTransportError, errTooLarge())
 		return nil, false
 	}
@@ -172,6 +178,7 @@ func (s *Session) readPost(w http.ResponseWriter, r *http.Request) ([]byte, bool
 
 func (s *Session) takePost(w http.ResponseWriter, body []byte) {
 	for p, err := range packetsIn(body) {
+		s.arrived(1, int64(len(p.data)))
 		if err == nil { // as readPost has seen
 			err = s.receive(p)
 		}

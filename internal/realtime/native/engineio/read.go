@@ -12,6 +12,7 @@ import (
 func (s *Session) readLoop(c *connection) {
 	defer s.gone()
 	defer c.cut()
+	defer c.reader.account.Hold(0)
 	err := s.readMessages(c)
 	refused := (*closeError)(nil)
 	switch {
@@ -46,6 +47,9 @@ func (s *Session) readMessages(c *connection) error {
 			return err
 		}
 		p := packet{kind: typeMessage, data: data, binary: binary}
+		if binary {
+			c.reader.account.Hold(0) // who keeps it until the rest of its packet has come counts it
+		}
 		if !binary {
 			if p, err = decodeRecord(data); err != nil { // a client may send bytes as base64 here as well
 				return &closeError{code: ws.StatusProtocolError, text: err.Error()}

@@ -23,8 +23,8 @@ const (
 	transportWebSocket = "websocket"
 )
 
-// Config is what a Server is made of. Every field must be set but CompressFrom,
-// AllowOrigin and AllowSession.
+// Config is what a Server is made of. Every field must be set but Incoming,
+// PacketsPerSecond, PacketsAtOnce, CompressFrom, AllowOrigin and AllowSession.
 type Config struct {
 	PingInterval   time.Duration // from one pong to the next ping
 	PingTimeout    time.Duration // how long a pong may take
@@ -34,7 +34,13 @@ type Config struct {
 	PollGrace      time.Duration // how long Drain waits for a client's next poll
 	MaxPayload     int64         // bytes of one incoming message or POST body
 	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
+	Incoming       *Budget       // bytes of long messages that are coming in
 	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB
+
+	// PacketsPerSecond is how many packets a client may send, and PacketsAtOnce how many at once; 4 KiB count as a packet
+	// more, a request as five. Beyond it reading waits. 0 bounds neither.
+	PacketsPerSecond float64
+	PacketsAtOnce    int
 
 	// CompressFrom is the size in bytes from which messages are compressed for
 	// clients that offer permessage-deflate; 0 compresses nothing.
@@ -76,6 +82,7 @@ type Server struct {
 	running  inflight.Counter
 	queued   atomic.Int64 // cost of all that waits in sessions
 	replaced atomic.Int64 // messages whose values took the place of older ones
+	delayed  atomic.Int64 // packets behind which nothing was read for a while
 }
 
 // NewServer makes a server.
@@ -119,6 +126,8 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 	switch {
 	case session == nil:
 		errUnknownSession().write(w)
+	case !session.admit():
+		session.violation(w, ReasonTransportError, errTooMany())
 	case transport == transportWebSocket:
 		session.serveUpgrade(w, r)
 	case r.Method == http.MethodGet:
@@ -133,12 +142,13 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, id, transp
 // Stats are figures of a Server.
 type Stats struct {
 	QueuedBytes int64 // what waits for clients to read it, with some overhead
+	Delayed     int64 // packets behind which nothing was read for a while, since they came too fast
 	Replaced    int64 // messages whose values took the place of older ones that had not been read
 }
 
 // Stats returns the figures of now.
 func (s *Server) Stats() Stats {
-	return Stats{QueuedBytes: s.queued.Load(), Replaced: s.replaced.Load()}
+	return Stats{QueuedBytes: s.queued.Load(), Replaced: s.replaced.Load(), Delayed: s.delayed.Load()}
 }
 
 // Len is the number of open sessions.

@@ -61,6 +61,7 @@ type Session struct {
 	state      sessionState
 	verdict    verdict // why the session ended
 	outbox     outbox
+	room       chan struct{} // closed when the outbox has room; nil where nobody waits for that
 	connection *connection // nil while the session polls
 	polling    polling
 	upgrade    upgrade
@@ -82,6 +83,10 @@ type incoming struct {
 	handling sync.Mutex
 	limit    atomic.Int64 // bytes of one message or POST body
 	busy     atomic.Bool  // the receiver has a message in hand
+
+	pace    *Pace // never changed
+	shared  atomic.Pointer[Pace]
+	delayed atomic.Bool // something has arrived too fast since the last ping
 }
 
 // strangersPayload is how large a message of a client may be that has not been made

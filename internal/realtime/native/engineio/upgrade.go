@@ -60,6 +60,7 @@ func (s *Session) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		defer s.server.running.End()
 		if !s.probe(c) {
+			c.reader.account.Hold(0)
 			s.abandonUpgrade()
 			c.cut()
 			return

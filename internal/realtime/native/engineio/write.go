@@ -101,6 +101,7 @@ func (s *Session) flushLocked() (ok bool) {
 		return true
 	}
 	s.outbox.release(taken)
+	s.noteRoomLocked()
 	if s.state == stateClosed {
 		c.progress.finish()
 	}
@@ -152,6 +153,7 @@ func (s *Session) drain(c *connection, left *partial, taken batch, messages []*M
 			s.Abort(writeFailure(err))
 			return
 		}
+		s.noteRoomLocked()
 		if taken = s.outbox.take(); len(taken) == 0 {
 			c.progress.draining = false
 			if s.state == stateClosed {

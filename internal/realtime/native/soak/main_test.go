@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"rolecall/internal/limit"
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 )
@@ -88,6 +89,7 @@ func serve(t tester, options realtime.Options, handler realtime.Handler, wrap fu
 	watch := &logWatch{t: t}
 	options.Logger = slog.New(watch)
 	options.MaxConnects = 1 << 30 // entering namespaces as fast as can be is what these tests do
+	options.Packets = limit.Rate{Requests: 1e9, Period: time.Second, Burst: 1e9}
 	f := &fixture{server: native.New(options), log: watch}
 	f.server.Namespace("/", handler)
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
