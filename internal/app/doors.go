@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/clientip"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
+	"rolecall/internal/simulation/demo"
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/chat"
@@ -82,7 +83,11 @@ func (p *Program) handler() http.Handler {
 	mux.Handle(strings.TrimSuffix(socketPath, "/"), p.socketDoor()) // as clients may be told to ask
 	mux.Handle(socketPath+"{file}", p.clientFiles())
 	mux.Handle("/", web.Handler())
+	mux.HandleFunc("GET /settings.json", web.SettingsHandler(web.Settings{
+		Demo: p.config.Demo, OpenRooms: p.config.ChatOpenRooms, SignInURL: p.config.SignInURL,
+	}))
 	if p.config.Demo {
+		mux.Handle("/demo/", demo.Door(p.secret))
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
 	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)

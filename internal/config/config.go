@@ -58,6 +58,9 @@ type Config struct {
 	// JWTMaxLifetime is 0 where a token may last as long as its issuer says.
 	JWTMaxLifetime time.Duration `group:"Tokens:" type:"timeOrOff" default:"off" placeholder:"TIME" help:"How long a token may last, or off."`
 
+	// SignInURL is a page where people sign in, which sends them back with a token; the page at / leads there.
+	SignInURL string `group:"Tokens:" name:"sign-in-url" placeholder:"URL" help:"Page where people sign in; it sends them back to / with #token= and a token. {return} in it stands for the address to come back to."`
+
 	// AllowedOrigins are the origins whose pages may connect, besides the server's own, and the words of package origin.
 	AllowedOrigins []string `group:"Who may connect:" sep:"none" placeholder:"ORIGINS" help:"Origins whose pages may connect besides the server's own, comma-separated; localhost for those of development servers, null for pages without an origin, * for all."`
 	// TrustedProxies are the peers whose forwarding headers are believed.

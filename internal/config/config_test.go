@@ -237,6 +237,7 @@ func TestBadValues(t *testing.T) {
 		"addr":                   {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
 		"data-dir":               {""},
 		"jwt-secret":             {"hunter2", secret[:31]},
+		"sign-in-url":            {"id.example", "javascript:alert(1)", "https://", "data:text/html,x", "file:///etc/passwd"},
 		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},
 		"jwt-secret-file":        {"/no/such/file", "/", file(t, secret[:31]), file(t, ""), file(t, strings.Repeat("x", 1<<20+1))},
 		"jwt-public-key-file":    {"/no/such/file", "/", file(t, secret), file(t, "")},

@@ -86,6 +86,7 @@ func settings(t *testing.T) map[string]setting {
 		"default-role":     {"vendor", "driver", roles.Vendor, roles.Driver, func(c config.Config) any { return c.DefaultRole }, nil},
 		"jwt-leeway":       {"0", "1m", time.Duration(0), time.Minute, func(c config.Config) any { return c.JWTLeeway }, nil},
 		"jwt-max-lifetime": {"1w", "24h", 7 * 24 * time.Hour, 24 * time.Hour, func(c config.Config) any { return c.JWTMaxLifetime }, nil},
+		"sign-in-url":      {"https://a.example/in?to={return}", "http://b.example", "https://a.example/in?to={return}", "http://b.example", func(c config.Config) any { return c.SignInURL }, nil},
 		"jwt-audience":     {"a", "b", "a", "b", func(c config.Config) any { return c.JWTAudience }, nil},
 		"allowed-origins":  {"https://a.example,http://localhost:3000", "*", []string{"https://a.example", "http://localhost:3000"}, []string{"*"}, func(c config.Config) any { return c.AllowedOrigins }, nil},
 		"trusted-proxies": {

@@ -125,6 +125,8 @@ func (c *Config) checkTokens() error {
 		return bad(secretFlag, fmt.Sprintf("has %d bytes, at least %d are needed", len(c.JWTSecret), auth.MinSecretBytes))
 	case c.JWKSURL != "" && !httpURL(c.JWKSURL):
 		return bad("jwks-url", "must be an http or https URL")
+	case c.SignInURL != "" && !httpURL(c.SignInURL):
+		return bad("sign-in-url", "must be an http or https URL")
 	case c.JWTLeeway < 0:
 		return bad("jwt-leeway", "must not be negative")
 	default:
