@@ -1,13 +1,20 @@
 // What admins have beside the inbox: a form that sends notices, and the list of those sent.
 
-import { byId, make, showProblem, randomId, age } from './dom.js';
+import { byId, make, showProblem, randomId } from './dom.js';
+import { ago } from './time.js';
 import { api } from './session.js';
+import { Picker } from './picker.js';
 
 export class Broadcast {
   #form = byId('broadcast-form');
   #key = randomId(); // stays the same while the same notice is tried again, so that it is sent once
 
-  constructor() {
+  #people;
+  #picker;
+
+  constructor(people) {
+    this.#people = people;
+    this.#picker = new Picker(people, () => { this.#key = randomId(); });
     byId('broadcast').hidden = false;
     byId('broadcast').addEventListener('toggle', () => this.#listSent());
     this.#form.addEventListener('input', () => { this.#key = randomId(); });
@@ -22,18 +29,20 @@ export class Broadcast {
   #showAudience() {
     const { value } = this.#form.elements.audience;
     byId('broadcast-roles').hidden = value !== 'roles';
-    byId('broadcast-ids').hidden = value !== 'companies' && value !== 'users';
-    byId('broadcast-ids').required = !byId('broadcast-ids').hidden;
-    byId('broadcast-ids').placeholder = value === 'users' ? 'User ids, separated by commas' : 'Company ids, separated by commas';
+    byId('broadcast-ids').hidden = value !== 'companies';
+    byId('broadcast-ids').required = value === 'companies';
+    byId('broadcast-people').hidden = value !== 'users';
   }
 
   #audience() {
     const fields = this.#form.elements;
     const kind = fields.audience.value;
     if (kind === 'all') return { all: true };
-    const values = kind === 'roles'
-      ? [...fields.role].filter(({ checked }) => checked).map(({ value }) => value)
-      : fields.ids.value.split(/[\s,]+/).filter(Boolean);
+    const values = {
+      roles: () => [...fields.role].filter(({ checked }) => checked).map(({ value }) => value),
+      companies: () => fields.ids.value.split(/[\s,]+/).filter(Boolean),
+      users: () => this.#picker.userIds,
+    }[kind]();
     if (values.length === 0) throw new Error('Choose who gets the notice.');
     return { [kind]: values };
   }
@@ -50,6 +59,7 @@ export class Broadcast {
       if (fields.expires.value) body.expiresAt = Date.now() + Number(fields.expires.value);
       await api('/notices', { method: 'POST', body, headers: { 'Idempotency-Key': this.#key } });
       this.#form.reset();
+      this.#picker.clear();
       this.#key = randomId();
       this.#showAudience();
       showProblem(byId('broadcast-problem'), '');
@@ -66,7 +76,7 @@ export class Broadcast {
       const { items } = await api('/notices?limit=20');
       byId('sent-list').replaceChildren(...items.map((notice) => make('li', {},
         make('span', { class: 'grow' }, make('strong', { dir: 'auto' }, notice.title),
-          make('small', { class: 'muted', dir: 'auto' }, `${describe(notice.audience)} · ${age(notice.createdAt)}`)),
+          make('small', { class: 'muted', dir: 'auto' }, `${this.#describe(notice.audience)} · ${ago(notice.createdAt)}`)),
         make('button', { type: 'button', class: 'quiet', onclick: () => this.#retract(notice.id) }, 'Retract'))));
     } catch (error) {
       showProblem(byId('broadcast-problem'), error.message);
@@ -81,10 +91,10 @@ export class Broadcast {
       showProblem(byId('broadcast-problem'), error.message);
     }
   }
-}
 
-function describe({ all, roles = [], users = [], companies = [], companyRoles = [] }) {
-  if (all) return 'Everyone';
-  const pairs = companyRoles.map(({ companyId, role }) => `${role} of ${companyId}`);
-  return [...roles, ...companies, ...users, ...pairs].join(', ');
+  #describe({ all, roles = [], users = [], companies = [], companyRoles = [] } = {}) {
+    if (all) return 'Everyone';
+    const pairs = companyRoles.map(({ companyId, role }) => `${role} of ${companyId}`);
+    return [...roles, ...companies, ...users.map((id) => this.#people.nameOf(id)), ...pairs].join(', ');
+  }
 }

@@ -2,6 +2,7 @@
 
 import { wait, randomId } from './dom.js';
 import { Conversation } from './conversation.js';
+import { Drafts } from './drafts.js';
 
 const historyPage = 50;
 const typingShownMs = 6000;
@@ -10,11 +11,13 @@ export class Chat {
   conversations = new Map();
   active = null;
   isVisible = () => false; // set by the view: whether the active conversation can be seen
+  onHeard = () => {}; // set by the view: hears what others have just said
   #connection;
   #me;
   #changed;
   #onUnread;
   #onProblem;
+  #drafts;
 
   /** `onUnread` hears the number of unread messages; `onProblem` a sentence for the user. */
   constructor({ connection, me, onUnread, onProblem }) {
@@ -23,26 +26,35 @@ export class Chat {
     this.#changed = () => {};
     this.#onUnread = onUnread;
     this.#onProblem = onProblem;
+    this.#drafts = new Drafts(me.userId);
     connection.on('connect', () => this.#resume());
     connection.on('disconnect', () => { for (const talk of this.conversations.values()) talk.joined = false; });
     connection.on('chat:message', (message) => this.#receive(message));
     connection.on('room:history', ({ roomId, messages }) => this.#learn(roomId, messages));
     connection.on('chat:typing', (event) => this.#showTyping(event));
     connection.on('chat:read', ({ roomId, userId, seq }) => this.#noteRead(roomId, userId, seq));
-    for (const id of this.#remembered()) this.#talk(id).wanted = true;
+    connection.on('room:updated', ({ roomId, name }) => this.#rename(roomId, name));
+    connection.on('room:removed', ({ roomId }) => this.#removed(roomId));
+    for (const id of this.#drafts.rooms()) this.#talk(id).wanted = true;
+    for (const [id, entries] of this.#drafts.unsent()) Object.assign(this.#talk(id), { wanted: true, pending: entries });
   }
 
   onChange(listener) { this.#changed = listener; }
 
+  /** What is written in a conversation and not sent yet; it outlives a reload. */
+  draftOf(talk) { return this.#drafts.text(talk.id); }
+
+  keepDraft(talk, text) { this.#drafts.keepText(talk.id, text); }
+
   /** Joins a room and returns its conversation, whose id is the one that the server knows it by; nothing if it may not be. */
-  async enter(roomId) {
+  async enter(roomId, onProblem = this.#onProblem) {
     try {
       const ack = await this.#connection.call('room:join', { roomId, limit: historyPage });
       const talk = this.#talk(ack.roomId);
       this.#noteJoined(talk, ack);
       return talk;
     } catch (error) {
-      this.#onProblem(error.message);
+      onProblem(error.message);
       return undefined;
     }
   }
@@ -55,7 +67,7 @@ export class Chat {
     const talk = this.#talk(roomId);
     talk.wanted = true;
     this.active = talk;
-    this.#remember();
+    this.#drafts.keepRooms(this.conversations);
     if (!talk.joined && this.#connection.connected) this.#join(talk);
     this.seen();
     this.#changed();
@@ -74,6 +86,7 @@ export class Chat {
   send(text) {
     const talk = this.active;
     talk.pending.push({ clientId: randomId(), text, at: Date.now() });
+    this.#drafts.keepUnsent(this.conversations);
     this.#changed();
     this.#deliver(talk);
   }
@@ -86,6 +99,7 @@ export class Chat {
 
   discard(talk, entry) {
     talk.pending = talk.pending.filter((other) => other !== entry);
+    this.#drafts.keepUnsent(this.conversations);
     this.#changed();
   }
 
@@ -155,8 +169,13 @@ export class Chat {
     talk.identifying = false;
   }
 
-  #noteJoined(talk, { kind, peer, lastSeq }) {
-    Object.assign(talk, { kind, peer, joined: true });
+  #noteJoined(talk, { kind, peer, name, lastSeq, reset }) {
+    Object.assign(talk, { kind, peer, name: name ?? talk.name, joined: true });
+    if (reset) { // the server has less than this page has seen: it was put back to an older state
+      talk.clear();
+      this.#join(talk);
+      return;
+    }
     talk.newestKnown = Math.max(talk.newestKnown, lastSeq);
     this.#fillGaps(talk);
     this.#deliver(talk);
@@ -166,12 +185,15 @@ export class Chat {
   #receive(message) {
     const talk = this.#talk(message.roomId);
     const mine = message.userId === this.#me.userId;
-    if (mine) talk.markArrived(message.text);
+    if (mine) talk.markArrived(message);
     talk.typing.delete(message.userId);
     if (talk.add([message]).length === 0) return;
     this.#noteReaders(talk, [message]);
     talk.trim();
-    if (!mine) talk.unread += 1;
+    if (!mine) {
+      talk.unread += 1;
+      this.onHeard(message);
+    }
     if (talk.kind) this.#fillGaps(talk);
     else this.#identify(talk);
     this.seen();
@@ -216,6 +238,7 @@ export class Chat {
       try {
         const ack = await this.#connection.call('chat:message', { roomId: talk.id, text, clientId });
         talk.pending = talk.pending.filter((other) => other !== entry);
+        this.#drafts.keepUnsent(this.conversations);
         const { userId, username, role } = this.#me;
         talk.add([{ id: ack.messageId, roomId: talk.id, seq: ack.seq, userId, username, role, text, timestamp: ack.timestamp, readBy: [] }]);
       } catch (error) {
@@ -253,10 +276,24 @@ export class Chat {
     }
   }
 
+  #rename(roomId, name) {
+    const talk = this.conversations.get(roomId);
+    if (!talk || name === undefined) return;
+    talk.name = name;
+    this.#changed();
+  }
+
+  #removed(roomId) {
+    const talk = this.conversations.get(roomId);
+    if (!talk) return;
+    this.#onProblem(`You are no longer in “${talk.name ?? talk.id}”.`);
+    this.#drop(talk);
+  }
+
   #drop(talk) {
     this.conversations.delete(talk.id);
     if (this.active === talk) this.active = null;
-    this.#remember();
+    this.#drafts.keepRooms(this.conversations);
     this.#countUnread();
     this.#changed();
   }
@@ -266,25 +303,11 @@ export class Chat {
     for (const { unread } of this.conversations.values()) count += unread;
     this.#onUnread(count);
   }
-
-  // Open conversations outlive a reload of the tab.
-  #remembered() {
-    try {
-      return JSON.parse(sessionStorage.getItem(`rolecall:rooms:${this.#me.userId}`)) ?? [];
-    } catch {
-      return [];
-    }
-  }
-
-  #remember() {
-    const ids = [...this.conversations.values()].filter(({ wanted }) => wanted).map(({ id }) => id);
-    sessionStorage.setItem(`rolecall:rooms:${this.#me.userId}`, JSON.stringify(ids));
-  }
 }
 
 const nextOf = (talk) => talk.pending.find(({ problem }) => !problem);
 
-/** The name of a conversation for a person: the other's name, or the room's id. */
+/** The name of a conversation for a person: the other's name, a group's name, or an open room's id. */
 export function titleOf(talk, people) {
-  return talk.peer === undefined ? talk.id : people.nameOf(talk.peer);
+  return talk.peer === undefined ? talk.name ?? talk.id : people.nameOf(talk.peer);
 }

@@ -1,73 +1,78 @@
-// Chat's looks: the list of conversations and people, the open thread, the composer.
+// Chat's looks: the open thread and the composer, beside the list of conversations and people.
 
-import { byId, make, setText, arrange, showBadge, oncePerFrame, clock, day, age } from './dom.js';
+import { byId, make, setText, arrange, oncePerFrame } from './dom.js';
+import { clock, day, timeOf, ago } from './time.js';
 import { titleOf } from './chat.js';
-import { moveAlongRows } from './fleet.js';
+import { TalkList } from './talklist.js';
+import { offerRooms } from './rooms.js';
 
 const longestText = 5000; // characters (code points), as the server counts them
 const typingEveryMs = 2500;
+const togetherMs = 300_000; // messages of one person within this time stand together
 
 export class ChatView {
   #chat;
   #people;
+  #list;
   #nodes = new Map(); // of the open thread: key → list item
   #shown = null;
   #renderSoon = oncePerFrame(() => this.#render());
   #typingSent = 0;
-  #searchTimer;
 
-  constructor(chat, people) {
+  constructor({ chat, people, openRooms }) {
     this.#chat = chat;
     this.#people = people;
+    this.#list = new TalkList({
+      chat, people,
+      onOpen: (roomId) => this.open(roomId), onPerson: (userId) => this.openPerson(userId), onChange: this.#renderSoon,
+    });
     chat.onChange(this.#renderSoon);
+    chat.onHeard = ({ username, text }) => setText(byId('said'), `${username}: ${text.slice(0, 200)}`);
     people.onChange(this.#renderSoon);
     chat.isVisible = () => byId('thread').offsetParent !== null;
     document.addEventListener('visibilitychange', () => chat.seen());
-    byId('talks-search').oninput = () => this.#search();
-    byId('talks-list').onkeydown = moveAlongRows;
-    byId('thread-back').onclick = () => { chat.close(); byId('talks-search').focus(); };
+    byId('thread-back').onclick = () => this.#goBack();
     byId('thread-leave').onclick = () => chat.leave(chat.active);
     byId('thread-older').onclick = () => this.#loadOlder();
+    if (openRooms) offerRooms((roomId) => this.#enterRoom(roomId));
     this.#listenToComposer();
     this.#render();
   }
 
-  openPerson(userId) {
-    const talk = this.#chat.with(userId);
-    if (talk) this.open(talk.id);
-    else this.#openNew(`dm:${this.#people.me.userId}:${userId}`);
-  }
-
-  async #openNew(roomId) {
-    const talk = await this.#chat.enter(roomId);
+  async openPerson(userId) {
+    const talk = this.#chat.with(userId) ?? await this.#chat.enter(`dm:${this.#people.me.userId}:${userId}`);
     if (talk) this.open(talk.id);
   }
 
   open(roomId) {
-    byId('talks-search').value = '';
+    this.#list.clearSearch();
     this.#chat.open(roomId);
     this.#render();
     this.#chat.seen();
     if (matchMedia('(hover: hover)').matches) byId('composer-text').focus();
+    else byId('thread-scroll').focus();
   }
 
-  #search() {
-    this.#renderSoon();
-    clearTimeout(this.#searchTimer);
-    this.#searchTimer = setTimeout(() => this.#people.search(byId('talks-search').value.trim()).catch(() => {}), 250);
+  async #enterRoom(roomId) {
+    let problem;
+    const talk = await this.#chat.enter(roomId, (sentence) => { problem = sentence; });
+    if (talk) this.open(talk.id);
+    return problem;
+  }
+
+  #goBack() {
+    const { id } = this.#chat.active;
+    this.#chat.close();
+    this.#render();
+    const rows = [...byId('talks-list').children];
+    (rows.find(({ dataset }) => dataset.key === id)?.firstChild ?? byId('talks-search')).focus();
   }
 
   #listenToComposer() {
     const text = byId('composer-text');
-    const grow = () => {
-      text.style.height = 'auto';
-      text.style.height = `${Math.min(160, text.scrollHeight + 2)}px`;
-      const left = longestText - [...text.value].length;
-      setText(byId('composer-count'), left < 500 ? String(left) : '');
-      text.setCustomValidity(left < 0 ? `A message has at most ${longestText} characters.` : '');
-    };
     text.addEventListener('input', () => {
-      grow();
+      this.#growComposer();
+      this.#chat.keepDraft(this.#chat.active, text.value);
       if (!text.value.trim() || Date.now() - this.#typingSent < typingEveryMs) return;
       this.#typingSent = Date.now();
       this.#chat.typing(true);
@@ -80,14 +85,28 @@ export class ChatView {
     byId('composer').addEventListener('submit', (event) => {
       event.preventDefault();
       if (!text.value.trim()) return;
-      this.#chat.send(text.value);
+      this.#chat.send(text.value.trim());
       if (this.#typingSent) this.#chat.typing(false);
       this.#typingSent = 0;
-      text.value = '';
-      grow();
+      this.#fillComposer('');
+      this.#chat.keepDraft(this.#chat.active, '');
       this.#render();
       this.#scrollDown();
     });
+  }
+
+  #fillComposer(text) {
+    byId('composer-text').value = text;
+    this.#growComposer();
+  }
+
+  #growComposer() {
+    const text = byId('composer-text');
+    text.style.height = 'auto';
+    text.style.height = `${Math.min(160, text.scrollHeight + 2)}px`;
+    const left = longestText - [...text.value.trim()].length;
+    setText(byId('composer-count'), left < 500 ? String(left) : '');
+    text.setCustomValidity(left < 0 ? `A message has at most ${longestText} characters.` : '');
   }
 
   async #loadOlder() {
@@ -104,53 +123,8 @@ export class ChatView {
   }
 
   #render() {
-    this.#renderList();
+    this.#list.render();
     this.#renderThread();
-  }
-
-  #renderList() {
-    const query = byId('talks-search').value.trim();
-    const matches = (text) => text.toLowerCase().includes(query.toLowerCase());
-    const talks = [...this.#chat.conversations.values()]
-      .filter((talk) => matches(titleOf(talk, this.#people)))
-      .sort((a, b) => (b.messages.at(-1)?.timestamp ?? 0) - (a.messages.at(-1)?.timestamp ?? 0));
-    const peers = new Set(talks.map(({ peer }) => peer));
-    const rows = talks.map((talk) => this.#talkRow(talk));
-    const isPerson = this.#people.matching(query, 1).some(({ userId, username }) => userId === query || username === query);
-    if (query && !/\s/.test(query) && !isPerson && !talks.some(({ id }) => id === query)) {
-      rows.push(row('#', make('strong', {}, `Open room “${query}”`), make('small', { class: 'muted' }, 'Anyone signed in can join'),
-        { onclick: () => this.#openNew(query) }));
-    }
-    for (const person of this.#people.matching(query, 50)) {
-      if (!peers.has(person.userId)) rows.push(this.#personRow(person));
-    }
-    const focused = document.activeElement?.closest?.('#talks-list li')?.dataset.key;
-    byId('talks-list').replaceChildren(...rows);
-    if (focused) rows.find(({ dataset }) => dataset.key === focused)?.firstChild.focus();
-  }
-
-  #talkRow(talk) {
-    const { peer } = talk;
-    const title = titleOf(talk, this.#people);
-    const last = talk.messages.at(-1);
-    const preview = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${last.text.slice(0, 120)}` : 'No message yet';
-    const count = make('span', { class: 'badge' });
-    showBadge(count, talk.unread);
-    const item = row(peer ? title : '#', make('strong', { dir: 'auto' }, title), make('small', { class: 'muted', dir: 'auto' }, preview), {
-      'aria-current': talk === this.#chat.active && 'true',
-      onclick: () => this.open(talk.id),
-    }, make('span', { class: 'aside' }, make('small', { class: 'muted' }, last ? clock(last.timestamp) : ''), count), this.#people.get(peer)?.online);
-    item.dataset.key = talk.id;
-    return item;
-  }
-
-  #personRow({ userId, username, role, companyId, online, lastSeen }) {
-    const seen = online ? 'online' : lastSeen > 0 && `seen ${age(lastSeen)} ago`;
-    const about = [role, companyId, seen].filter(Boolean).join(' · ');
-    const item = row(username, make('strong', { dir: 'auto' }, username), make('small', { class: 'muted' }, about),
-      { onclick: () => this.openPerson(userId) }, null, online);
-    item.dataset.key = userId;
-    return item;
   }
 
   #renderThread() {
@@ -167,9 +141,10 @@ export class ChatView {
     const atEnd = switched || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
     if (switched) this.#nodes.clear();
     this.#shown = talk;
+    if (switched) this.#fillComposer(this.#chat.draftOf(talk));
     const { peer } = talk;
     setText(byId('thread-title'), titleOf(talk, this.#people));
-    setText(byId('thread-note'), peer ? this.#presence(peer) : 'Room');
+    setText(byId('thread-note'), peer ? this.#presence(peer) : kindTexts[talk.kind] ?? '');
     byId('thread-leave').hidden = Boolean(peer);
     byId('thread-older').hidden = !talk.hasOlder;
     arrange(byId('thread-messages'), this.#items(talk));
@@ -180,8 +155,9 @@ export class ChatView {
 
   #presence(userId) {
     const person = this.#people.get(userId);
-    if (!person) return '';
-    return [person.role, person.online ? 'online' : 'offline'].filter(Boolean).join(' · ');
+    if (!person) return userId;
+    const seen = person.online ? 'online' : timeOf(person.lastSeen) > 0 ? `seen ${ago(person.lastSeen)}` : 'offline';
+    return [person.role, person.companyId, seen, person.username === userId ? '' : userId].filter(Boolean).join(' · ');
   }
 
   #items(talk) {
@@ -194,7 +170,7 @@ export class ChatView {
       if (!previous || day(previous.timestamp) !== today) {
         items.push(this.#node(`day ${message.seq}`, () => make('li', { class: 'day' }, today)));
       }
-      const continues = previous?.userId === message.userId && message.timestamp - previous.timestamp < 300_000;
+      const continues = previous?.userId === message.userId && timeOf(message.timestamp) - timeOf(previous.timestamp) < togetherMs;
       const item = this.#node(message.id, () => this.#bubble(message));
       item.classList.toggle('continues', continues);
       const readers = message === lastMine ? talk.readers(message.seq, message.userId) : 0;
@@ -224,11 +200,12 @@ export class ChatView {
       make('p', { class: 'text', dir: 'auto' }, entry.text), make('small', { class: 'muted' })));
     const state = item.lastChild;
     item.classList.toggle('failed', Boolean(entry.problem));
-    if (state.dataset.problem === (entry.problem ?? '')) return item;
-    state.dataset.problem = entry.problem ?? '';
-    if (!entry.problem) state.replaceChildren('Sending…');
+    const shown = entry.problem ?? 'Sending…';
+    if (state.dataset.shown === shown) return item;
+    state.dataset.shown = shown;
+    if (!entry.problem) state.replaceChildren(shown);
     else {
-      state.replaceChildren(`Not sent: ${entry.problem} `,
+      state.replaceChildren(`Not sent: ${shown} `,
         make('button', { type: 'button', class: 'quiet', onclick: () => this.#chat.retry(talk, entry) }, 'Try again'),
         make('button', { type: 'button', class: 'quiet', onclick: () => this.#chat.discard(talk, entry) }, 'Discard'));
     }
@@ -236,9 +213,4 @@ export class ChatView {
   }
 }
 
-/** A row of the list: a round sign made from a name, two lines of text, and what stands at the end. */
-function row(name, title, about, attributes, aside = null, online = false) {
-  return make('li', {}, make('button', { type: 'button', class: 'row', ...attributes },
-    make('span', { class: 'sign', 'aria-hidden': 'true', 'data-online': Boolean(online) }, [...name][0]?.toUpperCase() ?? '?'),
-    make('span', { class: 'grow' }, title, about), aside));
-}
+const kindTexts = { open: 'Public room: anyone signed in can read it', group: 'Group' };

@@ -5,6 +5,7 @@ const keepAtMost = 1000; // messages held; beyond it the oldest half is let go a
 export class Conversation {
   kind; // 'direct', 'group' or 'open', as the server says when the room is joined
   peer; // the other person's id, in a direct room
+  name; // of a group
   messages = []; // by rising seq, each seq once
   pending = []; // { clientId, text, at, arrived?, problem? } in the order written
   typing = new Map(); // userId → { username, until }
@@ -50,9 +51,16 @@ export class Conversation {
     return this.messages.length > 0 && this.newestKnown > this.lastSeq ? this.lastSeq : null;
   }
 
+  /** Forgets what was said, of a room that has begun anew. */
+  clear() {
+    Object.assign(this, { messages: [], noOlder: false, newestKnown: 0, lastReadSent: 0, unread: 0 });
+    this.readUpTo.clear();
+  }
+
   /** The user's own message came in before its acknowledgement: the waiting copy need not be shown any more. */
-  markArrived(text) {
-    const waiting = this.pending.find((entry) => !entry.arrived && !entry.problem && entry.text === text);
+  markArrived({ clientId, text }) {
+    const isIt = clientId === undefined ? (entry) => entry.text.trim() === text : (entry) => entry.clientId === clientId;
+    const waiting = this.pending.find((entry) => !entry.arrived && !entry.problem && isIt(entry));
     if (waiting) waiting.arrived = true;
   }
 

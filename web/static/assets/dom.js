@@ -69,16 +69,23 @@ export function randomId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-export const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-export const day = (ms) => new Date(ms).toLocaleDateString([], { weekday: 'long', day: 'numeric', month: 'long' });
+export const kmh = (metresPerSecond) => (Number.isFinite(metresPerSecond) ? `${Math.round(metresPerSecond * 3.6)} km/h` : '');
 
-/** The time since `ms`, for a person: "now", "12 s", "5 min", "3 h", "2 d". */
-export function age(ms, now = Date.now()) {
-  const seconds = Math.max(0, Math.round((now - new Date(ms)) / 1000));
-  if (seconds < 2) return 'now';
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 129600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} d`;
+/** Reads JSON from a storage of the browser; null where there is none, or what is there cannot be read. */
+export function recall(storage, key) {
+  try {
+    return JSON.parse(storage.getItem(key));
+  } catch {
+    return null;
+  }
 }
 
-export const kmh = (metresPerSecond) => (Number.isFinite(metresPerSecond) ? `${Math.round(metresPerSecond * 3.6)} km/h` : '');
+/** Keeps a value as JSON, or nothing for null. A storage that is full or forbidden keeps nothing. */
+export function keep(storage, key, value) {
+  try {
+    if (value === null) storage.removeItem(key);
+    else storage.setItem(key, JSON.stringify(value));
+  } catch {
+    // What is kept here makes a reload more pleasant, and nothing else.
+  }
+}

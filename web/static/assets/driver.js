@@ -1,61 +1,70 @@
 // The driver's view: a switch that streams this device's position, surviving lost connections and reloads.
 
-import { byId, setText, showFacts, showProblem, wait, age, kmh } from './dom.js';
+import { byId, setText, showFacts, showProblem, recall, keep, kmh } from './dom.js';
+import { ago, moment } from './time.js';
 import { api } from './session.js';
 import { FleetMap } from './map.js';
 import { loadStreets } from './fleet.js';
+import { Outbox } from './outbox.js';
 import { Walk } from './walk.js';
 
-const batchLimit = 500; // positions in one tracking:update
-const keepAtMost = 20_000; // unsent positions; beyond it the oldest are given up
 const anywhere = { lat: 51.4779, lng: -0.0015 };
+const stillRecentMs = 12 * 3_600_000; // sharing that stopped longer ago is not offered to be taken up again
 
 export class Driver {
   #connection;
   #me;
   #map = new FleetMap(byId('drive-canvas'));
   #streets;
+  #outbox;
   #watch = null;
   #walkTimer = null;
-  #unsent = [];
-  #sending = false;
-  #batchSize = batchLimit;
-  #counts = { fixes: 0, sent: 0, confirmed: 0, rejected: 0, givenUp: 0 };
-  #last = null;
+  #last = null; // the newest position of this page
+  #known = null; // the newest that the server had before
 
-  constructor({ connection, me }) {
+  constructor({ connection, me, demo }) {
     this.#connection = connection;
     this.#me = me;
-    this.#streets = loadStreets(this.#map);
-    this.#restoreUnsent();
-    connection.on('connect', () => this.#send());
+    this.#streets = demo ? loadStreets(this.#map) : Promise.resolve(null);
+    this.#outbox = new Outbox({
+      connection, userId: me.userId,
+      onChange: () => this.#render(), onProblem: (sentence) => showProblem(byId('drive-problem'), sentence),
+    });
     connection.on('disconnect', () => this.#render());
     byId('drive-switch').onclick = () => (this.#on ? this.stop() : this.#start());
     byId('drive-walk').onclick = () => this.#toggleWalk();
-    addEventListener('pagehide', () => this.#keepUnsent());
-    document.addEventListener('visibilitychange', () => { if (document.hidden) this.#keepUnsent(); });
+    byId('drive-walk').hidden = !demo;
+    byId('drive-dismiss').onclick = () => this.#intend(null);
     setInterval(() => this.#render(), 1000);
+    this.#takeUpAgain(demo);
+    this.#readLastKnown();
     this.#render();
   }
 
   get #on() { return this.#watch !== null || this.#walkTimer !== null; }
 
-  /** Stops taking positions; those already taken are still sent. */
+  /** Stops taking positions, because the driver wants it so; those already taken are still sent. */
   stop() {
+    this.#halt();
+    this.#intend(null);
+    this.#render();
+  }
+
+  #halt() {
     if (this.#watch !== null) navigator.geolocation.clearWatch(this.#watch);
     clearInterval(this.#walkTimer);
     this.#watch = null;
     this.#walkTimer = null;
-    this.#render();
   }
 
   #start() {
-    this.stop();
+    this.#halt();
     showProblem(byId('drive-problem'), '');
     if (!navigator.geolocation || !isSecureContext) {
       showProblem(byId('drive-problem'), 'This browser gives no position here. It needs https, or a local address.');
       return;
     }
+    this.#intend('gps');
     this.#watch = navigator.geolocation.watchPosition(
       ({ coords, timestamp }) => this.#take(fixFrom(coords, timestamp)),
       (error) => this.#fail(error),
@@ -74,119 +83,98 @@ export class Driver {
   }
 
   async #toggleWalk() {
-    const walking = this.#walkTimer !== null;
-    this.stop();
-    if (walking) return;
+    if (this.#walkTimer !== null) this.stop();
+    else await this.#walk();
+  }
+
+  async #walk() {
+    this.#halt();
     showProblem(byId('drive-problem'), '');
-    const walk = new Walk(await this.#streets, await this.#lastKnown());
+    this.#intend('walk');
+    const walk = new Walk(await this.#streets, this.#last ?? await this.#readLastKnown() ?? anywhere);
     const step = () => this.#take(walk.step(1));
     this.#walkTimer = setInterval(step, 1000);
     step();
   }
 
-  async #lastKnown() {
-    if (this.#last) return this.#last;
+  // What the driver wants outlives the page: a reload of the tab goes on sharing, and after the page was closed it says
+  // that sharing has stopped, and offers to go on.
+  #intend(mode) {
+    keep(sessionStorage, this.#intention, mode);
+    keep(localStorage, this.#intention, mode && { mode, since: Date.now() });
+    byId('drive-stopped').hidden = true;
+  }
+
+  get #intention() { return `rolecall:sharing:${this.#me.userId}`; }
+
+  #takeUpAgain(demo) {
+    const modes = { gps: () => this.#start(), ...(demo && { walk: () => this.#walk() }) };
+    const here = modes[recall(sessionStorage, this.#intention)];
+    const { mode, since } = recall(localStorage, this.#intention) ?? {};
+    if (here) here();
+    else if (modes[mode] && Date.now() - since < stillRecentMs) {
+      setText(byId('drive-stopped-text'), 'Sharing stopped when this page was closed.');
+      byId('drive-resume').onclick = modes[mode];
+      byId('drive-stopped').hidden = false;
+    }
+  }
+
+  async #readLastKnown() {
     const driver = await api(`/drivers/${encodeURIComponent(this.#me.userId)}`).catch(() => null);
-    return driver?.position ?? anywhere;
+    this.#known = driver?.position ?? null;
+    if (this.#known && !this.#last) this.#mark(this.#known, 'offline');
+    this.#render();
+    return this.#known;
   }
 
   #take(position) {
     showProblem(byId('drive-problem'), '');
     this.#last = position;
-    this.#counts.fixes += 1;
-    this.#unsent.push(position);
-    if (this.#unsent.length > keepAtMost) {
-      this.#counts.givenUp += this.#unsent.length - keepAtMost;
-      this.#unsent.splice(0, this.#unsent.length - keepAtMost);
-    }
-    this.#map.moveDriver(this.#me.userId, position, { label: this.#me.username, status: 'online' });
+    this.#mark(position, 'online');
+    this.#outbox.put(position);
+    this.#render();
+  }
+
+  #mark(position, status) {
+    this.#map.moveDriver(this.#me.userId, position, { label: this.#me.username, status });
     this.#map.choose(this.#me.userId);
-    this.#render();
-    this.#send();
   }
 
-  /** Sends what waits in batches, oldest first, each only after the one before it was answered. */
-  async #send() {
-    if (this.#sending) return;
-    this.#sending = true;
-    while (this.#unsent.length > 0 && this.#connection.connected) {
-      const batch = this.#unsent.slice(0, this.#batchSize);
-      this.#counts.sent += batch.length;
-      this.#render();
-      try {
-        const { accepted, rejected } = await this.#connection.call('tracking:update', batch.length === 1 ? batch[0] : batch);
-        this.#settle(batch, accepted ?? batch.length, rejected?.length ?? 0);
-        this.#batchSize = batchLimit;
-      } catch (error) {
-        this.#counts.sent -= batch.length;
-        await this.#recover(batch, error);
-      }
-    }
-    this.#sending = false;
-    this.#render();
+  #describe() {
+    const { waiting } = this.#outbox;
+    if (!this.#on) return this.#describeOff(waiting);
+    if (!this.#connection.connected) return 'Not connected. Positions are kept and sent later.';
+    if (!this.#last) return 'Looking for your position…';
+    return waiting > 1 ? 'Sending what was kept…' : 'On. Your company sees your position.';
   }
 
-  #settle(batch, accepted, rejected) {
-    const done = new Set(batch); // the queue may have lost its oldest entries meanwhile
-    this.#unsent = this.#unsent.filter((position) => !done.has(position));
-    this.#counts.confirmed += accepted;
-    this.#counts.rejected += rejected;
-  }
-
-  async #recover(batch, error) {
-    if (error.code === 'too_large' && this.#batchSize > 1) this.#batchSize = Math.ceil(this.#batchSize / 2);
-    else if (error.code === 'invalid_payload' || error.code === 'too_large') this.#settle(batch, 0, batch.length);
-    else await wait(error.retryAfterMs ?? 2000);
-    if (error.code !== 'offline' && error.code !== 'rate_limited') showProblem(byId('drive-problem'), error.message);
+  // What is true of others' maps: they keep the last place, and show whether its driver is signed in.
+  #describeOff(waiting) {
+    if (waiting > 0) return 'Off. The last positions are still to be sent.';
+    const seen = this.#last ?? this.#known;
+    if (!seen) return 'Off. Your company sees that you are signed in, and no position.';
+    return `Off. Where you go from here is not sent. Your company sees your last position, of ${moment(seen.ts)}, and that you are signed in.`;
   }
 
   #render() {
-    const on = this.#on;
-    byId('drive-switch').setAttribute('aria-checked', String(on));
+    byId('drive-switch').setAttribute('aria-checked', String(this.#on));
     byId('drive-walk').setAttribute('aria-pressed', String(this.#walkTimer !== null));
     setText(byId('drive-walk'), this.#walkTimer === null ? 'No GPS here? Simulate a walk' : 'Stop the simulated walk');
-    const waiting = this.#unsent.length;
-    const { sent, confirmed, rejected, givenUp } = this.#counts;
-    let state = 'Off. Nobody sees where you are going.';
-    if (on && !this.#connection.connected) state = 'Not connected. Positions are kept and sent later.';
-    else if (on && !this.#last) state = 'Looking for your position…';
-    else if (on) state = waiting > 1 ? 'Sending what was kept…' : 'On. Your company sees your position.';
-    else if (waiting > 0) state = 'Off. The last positions are still to be sent.';
-    setText(byId('drive-state'), state);
-    byId('drive').dataset.on = String(on);
+    setText(byId('drive-state'), this.#describe());
+    byId('drive').dataset.on = String(this.#on);
     const last = this.#last;
+    const { waiting, counts: { sent, confirmed, rejected, givenUp } } = this.#outbox;
     showFacts(byId('drive-facts'), [
-      ['Last fix', last ? `${last.lat.toFixed(5)}, ${last.lng.toFixed(5)}` : 'none yet'],
-      ['Taken', last ? `${age(last.ts)}${age(last.ts) === 'now' ? '' : ' ago'}` : ''],
+      ['Position', last ? `${last.lat.toFixed(5)}, ${last.lng.toFixed(5)}` : ''],
+      ['Taken', last ? ago(last.ts) : ''],
       ['Accuracy', Number.isFinite(last?.accuracy) ? `± ${Math.round(last.accuracy)} m` : ''],
       ['Speed', kmh(last?.speed)],
-      ['Sent', String(sent)],
-      ['Confirmed', String(confirmed)],
-      ['Waiting', String(waiting)],
+      ['Sent', sent > 0 ? String(sent) : ''],
+      ['Confirmed', sent > 0 ? String(confirmed) : ''],
+      ['Waiting', sent > 0 || waiting > 0 ? String(waiting) : ''],
       ['Rejected', rejected > 0 ? String(rejected) : ''],
       ['Given up', givenUp > 0 ? String(givenUp) : ''],
     ]);
-  }
-
-  get #storageKey() { return `rolecall:unsent:${this.#me.userId}`; }
-
-  #keepUnsent() {
-    try {
-      if (this.#unsent.length > 0) localStorage.setItem(this.#storageKey, JSON.stringify(this.#unsent));
-      else localStorage.removeItem(this.#storageKey);
-    } catch {
-      // A full or forbidden storage costs the points only if the page is closed before they are sent.
-    }
-  }
-
-  #restoreUnsent() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(this.#storageKey));
-      if (Array.isArray(kept)) this.#unsent = kept;
-      localStorage.removeItem(this.#storageKey);
-    } catch {
-      // As above: nothing kept.
-    }
   }
 }
 

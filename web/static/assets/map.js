@@ -1,10 +1,15 @@
 // A map on one canvas: pan, zoom, moving drivers. It draws a frame only when something changed or is in motion.
 
 import { Viewport, toWorldX, toWorldY } from './projection.js';
+import { boxAround, withoutStrays } from './framing.js';
+import { recall, keep } from './dom.js';
 import * as layers from './layers.js';
 
 const glideMs = 1000; // time in which a marker moves from one fix to the next
 const glideLimitMetres = 3000; // beyond this a marker jumps
+const reframeMs = 1000; // an untouched map looks at most this often whether it still shows the fleet
+const keepMs = 300; // a view is kept at most this often
+const tooFarOut = 3; // how many times larger than needed a view may be before it is taken for the wrong one
 
 export class FleetMap {
   view = new Viewport();
@@ -19,7 +24,11 @@ export class FleetMap {
   #chosen = null;
   #hovered = null;
   #following = false;
-  #untouched = true;
+  #untouched = true; // nobody has moved the map: it keeps showing the fleet
+  #framed = ''; // what the last fit was to: 'fleet' or 'all', while the map is as it left it
+  #reframing = null;
+  #memory;
+  #keeping = null;
   #asked = false;
   #lastFrame = 0;
   #pointers = new Map();
@@ -28,8 +37,12 @@ export class FleetMap {
   #onSelect;
   #onFollow;
 
-  /** `onSelect` hears the id of a marker that was clicked, null for empty ground; `onFollow` hears true or false. */
-  constructor(canvas, { onSelect = () => {}, onFollow = () => {} } = {}) {
+  /**
+   * `onSelect` hears the id of a marker that was clicked, null for empty ground; `onFollow` hears true or false. `memory` is
+   * the key under which the browser keeps the view that somebody has moved the map to.
+   */
+  constructor(canvas, { onSelect = () => {}, onFollow = () => {}, memory = null } = {}) {
+    this.#memory = memory;
     this.#canvas = canvas;
     this.#context = canvas.getContext('2d');
     this.#onSelect = onSelect;
@@ -42,12 +55,17 @@ export class FleetMap {
     });
     new ResizeObserver(() => this.#resize()).observe(canvas);
     this.#listen();
+    const { x, y, scale } = (memory && recall(localStorage, memory)) || {};
+    if (![x, y, scale].every(Number.isFinite)) return;
+    Object.assign(this.view, { x, y, scale });
+    this.view.moveBy(0, 0);
+    this.#untouched = false;
   }
 
   setStreets(collection) {
     this.#streets = layers.prepareStreets(collection);
     this.#groundOf = '';
-    if (this.#untouched) this.fit();
+    if (this.#untouched && this.#markers.size === 0) this.#reframe();
     this.#ask();
   }
 
@@ -69,13 +87,22 @@ export class FleetMap {
       heading: Number.isFinite(heading) ? heading : undefined, accuracy, label, status,
     });
     if (id === this.#chosen) this.#extendTrail(x, y);
-    if (this.#untouched && !this.view.holds(x, y, -20)) this.fit();
+    if (this.#untouched) this.#reframeSoon();
     if (this.#following || this.view.holds(x, y, 80) || this.view.holds(marker.fromX, marker.fromY, 80)) this.#ask();
   }
 
   setStatus(id, status) {
     const marker = this.#markers.get(id);
-    if (marker) marker.status = status;
+    if (!marker || marker.status === status) return;
+    marker.status = status;
+    if (this.#untouched) this.#reframeSoon();
+    this.#ask();
+  }
+
+  setLabel(id, label) {
+    const marker = this.#markers.get(id);
+    if (!marker || marker.label === label) return;
+    marker.label = label;
     this.#ask();
   }
 
@@ -91,6 +118,7 @@ export class FleetMap {
     this.#following = on && this.#markers.has(this.#chosen);
     if (this.#following) {
       this.#untouched = false;
+      this.#framed = 'moved';
       this.view.scale = Math.max(this.view.scale, 256 * 2 ** 15.5);
     }
     this.#onFollow(this.#following);
@@ -105,27 +133,78 @@ export class FleetMap {
     this.#ask();
   }
 
-  /** Shows all drivers, or the streets while there is no driver, and keeps doing so until the map is touched. */
+  /**
+   * Shows where most of the fleet is, or the streets while there is no driver, and keeps doing so until the map is touched.
+   * Asked for again it shows every last place.
+   */
   fit() {
-    const box = { minX: Infinity, minY: Infinity, maxX: -Infinity, maxY: -Infinity };
-    const include = (minX, minY, maxX, maxY) => {
-      box.minX = Math.min(box.minX, minX);
-      box.minY = Math.min(box.minY, minY);
-      box.maxX = Math.max(box.maxX, maxX);
-      box.maxY = Math.max(box.maxY, maxY);
-    };
-    for (const { toX, toY } of this.#markers.values()) include(toX ?? 0.5, toY ?? 0.5, toX ?? 0.5, toY ?? 0.5);
-    if (this.#markers.size === 0) for (const line of this.#streets) include(line.minX, line.minY, line.maxX, line.maxY);
+    const all = this.#framed === 'fleet';
+    const box = this.#box(all);
     this.follow(false);
     this.#untouched = true;
-    if (box.minX <= box.maxX) this.view.fit(box);
+    this.#framed = all ? 'all' : 'fleet';
+    if (this.#memory) keep(localStorage, this.#memory, null);
+    if (box) this.view.fit(box);
     this.#ask();
   }
 
-  zoom(factor, left = this.view.width / 2, top = this.view.height / 2) {
+  /** Gives up a remembered view that shows nobody: the fleet has gone elsewhere since. */
+  forgetEmptyView() {
+    const places = this.#places();
+    if (!this.#untouched && places.length > 0 && !places.some(({ x, y }) => this.view.holds(x, y))) this.fit();
+  }
+
+  // The drivers at work count; where there are none, those who were.
+  #places(all = false) {
+    const at = (statuses) => [...this.#markers.values()].filter(({ status }) => statuses.includes(status)).map(({ toX, toY }) => ({ x: toX, y: toY }));
+    const everybody = ['online', 'stale', 'offline', 'off_duty'];
+    if (all) return at(everybody);
+    return [['online'], ['stale']].map(at).find(({ length }) => length > 0) ?? at(everybody);
+  }
+
+  #box(all) {
+    const places = this.#places(all);
+    if (places.length > 0) return boxAround(all ? places : withoutStrays(places));
+    return boxAround(this.#streets.flatMap(({ minX, minY, maxX, maxY }) => [{ x: minX, y: minY }, { x: maxX, y: maxY }]));
+  }
+
+  #reframeSoon() {
+    if (this.#reframing !== null) return;
+    this.#reframing = setTimeout(() => {
+      this.#reframing = null;
+      this.#reframe();
+    }, this.#framed === '' ? 0 : reframeMs);
+  }
+
+  // Moves the map no more often than it must: when some of the fleet has left it, or it shows far too much.
+  #reframe() {
+    if (!this.#untouched || this.#following) return;
+    const box = this.#box(this.#framed === 'all');
+    if (!box) return;
+    const { view } = this;
+    const holdsAll = view.holds(box.minX, box.minY, -10) && view.holds(box.maxX, box.maxY, -10);
+    if (this.#framed !== '' && holdsAll && view.scale * tooFarOut > view.scaleFor(box)) return;
+    view.fit(box);
+    if (this.#framed === '') this.#framed = 'fleet';
+    this.#ask();
+  }
+
+  // The view is a person's own from now on.
+  #touch() {
     this.#untouched = false;
+    this.#framed = 'moved';
+    if (this.#memory === null || this.#keeping !== null) return;
+    this.#keeping = setTimeout(() => {
+      this.#keeping = null;
+      const { x, y, scale } = this.view;
+      if (this.#framed === 'moved') keep(localStorage, this.#memory, { x, y, scale });
+    }, keepMs);
+  }
+
+  zoom(factor, left = this.view.width / 2, top = this.view.height / 2) {
     const anchor = this.#following ? [this.view.width / 2, this.view.height / 2] : [left, top];
     this.view.zoomAt(factor, ...anchor);
+    this.#touch();
     this.#ask();
   }
 
@@ -138,9 +217,9 @@ export class FleetMap {
   }
 
   #pan(pixelsX, pixelsY) {
-    this.#untouched = false;
     if (this.#following) this.follow(false);
     this.view.moveBy(pixelsX, pixelsY);
+    this.#touch();
     this.#ask();
   }
 
@@ -156,7 +235,8 @@ export class FleetMap {
     this.view.width = clientWidth;
     this.view.height = clientHeight;
     this.#groundOf = '';
-    if (this.#untouched) this.fit();
+    const box = this.#untouched && this.#box(this.#framed === 'all');
+    if (box) this.view.fit(box);
     this.#draw(performance.now());
   }
 

@@ -1,16 +1,20 @@
-// Notices to this user: the inbox, toasts for new ones, reading, retraction, expiry.
+// Notices to this user: the inbox and its history, toasts for new ones, reading, retraction, expiry.
 
-import { byId, make, showBadge, arrange, randomId, age } from './dom.js';
+import { byId, make, setText, showBadge, arrange } from './dom.js';
+import { ago, moment, timeOf } from './time.js';
 import { api } from './session.js';
+import { raiseToast, closeToast, sayToast } from './toasts.js';
 
-const toastMs = 8000;
-const mostToasts = 4;
+const syncMs = 200; // changes told within this time are asked about together
 
 export class Notices {
   #connection;
   #notices = new Map(); // id → { notice, read, item }
   #unread = 0;
-  #cursor = null;
+  #filter = 'unread'; // or 'all'
+  #kept = new Set(); // ids read while the list of unread ones was open: they stay in it until it is opened anew
+  #cursors = { unread: undefined, all: undefined }; // of the next page; undefined before the first, null behind the last
+  #syncing = null;
   #onUnread;
   #onOpen;
 
@@ -22,126 +26,185 @@ export class Notices {
     connection.on('system:inbox', (inbox) => this.#restore(inbox));
     connection.on('system:notice', (notice) => this.#receive(notice));
     connection.on('system:retract', ({ id }) => this.#remove(id));
-    byId('notices-all-read').onclick = () => this.#markRead(this.#unreadIds());
+    connection.on('system:unread', ({ unread }) => this.#noteUnread(unread));
+    byId('notices-unread').onclick = () => this.#show('unread');
+    byId('notices-all').onclick = () => this.#show('all');
+    byId('notices-all-read').onclick = () => this.#markAllRead();
     byId('notices-more').onclick = () => this.#loadMore();
-    setInterval(() => this.#expire(), 5000);
+    setInterval(() => this.#tick(), 5000);
+    this.#render();
   }
 
-  // What was read elsewhere, retracted or expired while away is no longer in the server's inbox. The list shown
-  // after more pages were loaded is not cut back to the first page: what is on screen stays until it is read.
-  #restore({ unread, notices }) {
-    const current = new Set(notices.map(({ id }) => id));
-    const whole = notices.length >= unread;
-    for (const [id, { read }] of this.#notices) if (whole && !read && !current.has(id)) this.#notices.delete(id);
-    for (const notice of notices) this.#put(notice);
-    this.#unread = unread;
+  /** The views have changed: what the inbox shows needs no toast. */
+  seen() { if (isVisible()) for (const id of this.#notices.keys()) closeToast(id); }
+
+  /** Shows a sentence that is not a notice, such as why something failed. */
+  say(sentence, severity) { sayToast(sentence, severity); }
+
+  #show(filter) {
+    this.#filter = filter;
+    this.#kept.clear();
+    if (filter === 'all' && this.#cursors.all === undefined) this.#loadMore();
     this.#render();
+  }
+
+  // What was read elsewhere, retracted or expired while away is no longer in the server's inbox.
+  #restore({ unread, notices }) {
+    for (const notice of notices) this.#put(notice, false);
+    if (notices.length >= unread) this.#settle(notices);
+    this.#unread = unread;
+    this.#cursors.all = undefined; // the history may have grown as well
+    if (this.#filter === 'all') this.#loadMore();
+    this.#render();
+  }
+
+  /** Takes what is held as unread and is not among all unread ones for read. */
+  #settle(unread) {
+    const current = new Set(unread.map(({ id }) => id));
+    for (const [id, entry] of this.#notices) if (!current.has(id)) entry.read = true;
   }
 
   #receive(notice) {
     if (this.#notices.has(notice.id)) return;
-    this.#put(notice);
+    this.#put(notice, false);
     this.#unread += 1;
     this.#render();
-    this.#toast(notice);
+    if (isVisible()) setText(byId('said'), `Notice: ${notice.title}`);
+    else this.#toast(notice);
   }
 
-  #put(notice) {
-    if (!this.#notices.has(notice.id)) this.#notices.set(notice.id, { notice, read: false, item: this.#item(notice) });
+  #put(notice, read) {
+    const entry = this.#notices.get(notice.id);
+    if (entry) entry.read = read;
+    else this.#notices.set(notice.id, { notice, read, item: this.#item(notice) });
+    if (read) closeToast(notice.id);
   }
 
   #remove(id) {
     const entry = this.#notices.get(id);
     if (entry && !entry.read) this.#unread -= 1;
     this.#notices.delete(id);
-    this.#closeToast(id);
+    closeToast(id);
     this.#render();
   }
 
-  #expire() {
+  #tick() {
     const now = Date.now();
-    for (const [id, { notice }] of this.#notices) if (notice.expiresAt && new Date(notice.expiresAt) <= now) this.#remove(id);
-    for (const { notice, item } of this.#notices.values()) item.querySelector('time').textContent = `${age(notice.createdAt, now)}`;
+    for (const [id, { notice }] of this.#notices) if (timeOf(notice.expiresAt) <= now) this.#remove(id);
+    for (const { notice, item } of this.#notices.values()) setText(item.querySelector('time'), ago(notice.createdAt, now));
   }
 
-  #unreadIds() { return [...this.#notices.values()].filter(({ read }) => !read).map(({ notice }) => notice.id); }
+  #unreadIds() { return [...this.#notices].filter(([, { read }]) => !read).map(([id]) => id); }
 
-  async #markRead(ids) {
-    if (ids.length === 0) return;
-    try {
-      const { unread } = await this.#connection.call('system:read', { ids });
-      const fresh = ids.filter((id) => this.#notices.get(id)?.read === false);
-      for (const id of fresh) this.#notices.get(id).read = true;
-      for (const id of ids) this.#closeToast(id);
-      this.#unread = Number.isInteger(unread) ? unread : this.#unread - fresh.length;
+  // Something was read, here or in another tab; which notices that were, the inbox tells.
+  #noteUnread(unread) {
+    this.#unread = unread;
+    if (unread === 0) this.#settle([]);
+    else if (unread !== this.#unreadIds().length) this.#syncSoon();
+    this.#render();
+  }
+
+  #syncSoon() {
+    this.#syncing ??= setTimeout(async () => {
+      const inbox = await api('/me/inbox').catch(() => null); // without an answer the next event asks again
+      this.#syncing = null;
+      if (!inbox) return;
+      for (const notice of inbox.items) this.#put(notice, false);
+      if (!inbox.nextCursor) this.#settle(inbox.items);
+      this.#unread = inbox.unread;
       this.#render();
-    } catch (error) {
-      this.say(error.message, 'warning');
+    }, syncMs);
+  }
+
+  async #markRead(id) {
+    await this.#attempt(async () => {
+      const { unread } = await this.#connection.call('system:read', { ids: [id] });
+      this.#noteRead([id]);
+      this.#unread = unread;
+    });
+  }
+
+  async #markAllRead() {
+    await this.#attempt(async () => {
+      const { unread } = await this.#connection.call('system:read', { all: true });
+      this.#noteRead(this.#unreadIds());
+      this.#unread = unread;
+    });
+  }
+
+  #noteRead(ids) {
+    for (const id of ids) {
+      this.#notices.get(id).read = true;
+      this.#kept.add(id);
+      closeToast(id);
     }
   }
 
   async #loadMore() {
+    const filter = this.#filter;
+    const query = new URLSearchParams();
+    if (filter === 'all') query.set('state', 'all');
+    if (this.#cursors[filter]) query.set('cursor', this.#cursors[filter]);
+    await this.#attempt(async () => {
+      const { items, nextCursor, unread } = await api(`/me/inbox?${query}`);
+      for (const { read = false, ...notice } of items) this.#put(notice, read);
+      this.#cursors[filter] = nextCursor ?? null;
+      if (Number.isInteger(unread)) this.#unread = unread;
+    });
+  }
+
+  async #attempt(run) {
     try {
-      const { items, nextCursor, unread } = await api(`/me/inbox${this.#cursor ? `?cursor=${encodeURIComponent(this.#cursor)}` : ''}`);
-      for (const notice of items) this.#put(notice);
-      this.#cursor = nextCursor ?? null;
-      this.#unread = unread;
-      this.#render();
-      if (this.#cursor && this.#unread > this.#unreadIds().length) await this.#loadMore();
+      await run();
     } catch (error) {
       this.say(error.message, 'warning');
     }
+    this.#render();
   }
 
   #render() {
-    const entries = [...this.#notices.values()].sort((a, b) => a.read - b.read || new Date(b.notice.createdAt) - new Date(a.notice.createdAt));
+    const all = this.#filter === 'all';
+    const held = this.#unreadIds().length;
+    const entries = [...this.#notices].filter(([id, { read }]) => all || !read || this.#kept.has(id)).map(([, entry]) => entry)
+      .sort((a, b) => timeOf(b.notice.createdAt) - timeOf(a.notice.createdAt));
     for (const { read, item } of entries) item.classList.toggle('read', read);
     arrange(byId('notices-list'), entries.map(({ item }) => item));
-    const unread = Math.max(0, this.#unread);
+    const unread = Math.max(0, this.#unread, held);
+    byId('notices-unread').setAttribute('aria-pressed', String(!all));
+    byId('notices-all').setAttribute('aria-pressed', String(all));
     byId('notices-none').hidden = entries.length > 0;
-    byId('notices-all-read').hidden = this.#unreadIds().length === 0;
-    byId('notices-more').hidden = unread <= this.#unreadIds().length;
+    setText(byId('notices-none'), all ? 'No notices yet.' : 'You are up to date. What you have read is under All.');
+    byId('notices-all-read').hidden = unread === 0;
+    byId('notices-more').hidden = all ? !this.#cursors.all : unread <= held;
     showBadge(byId('notices-badge'), unread);
     this.#onUnread(unread);
   }
 
   #item(notice) {
-    return make('li', { class: 'notice', 'data-severity': notice.severity }, ...this.#parts(notice),
-      make('button', { type: 'button', class: 'mark', onclick: () => this.#markRead([notice.id]) },
-        notice.requireAck ? 'Acknowledge' : 'Mark read'));
-  }
-
-  #parts({ title, body, severity, from, createdAt }) {
-    return [
-      make('p', { class: 'notice-head' }, make('span', { class: 'severity' }, severity), make('time', {}, age(createdAt))),
-      make('strong', { dir: 'auto' }, title),
-      make('p', { class: 'text', dir: 'auto' }, body),
-      from && make('small', { class: 'muted', dir: 'auto' }, `from ${from.username}`),
-    ];
+    return make('li', { class: 'notice', 'data-severity': notice.severity }, ...parts(notice),
+      make('button', { type: 'button', class: 'mark', onclick: () => this.#markRead(notice.id) },
+        notice.requireAck ? 'Acknowledge' : 'Mark read'),
+      make('small', { class: 'done muted' }, notice.requireAck ? 'Acknowledged' : 'Read'));
   }
 
   /** Shows a notice for a moment; one that wants an acknowledgement stays until it is given or closed. */
   #toast(notice) {
     const lasting = notice.requireAck || notice.severity === 'critical';
-    const open = make('button', { type: 'button', onclick: () => { this.#closeToast(notice.id); this.#onOpen(); } }, 'Open inbox');
-    const mark = make('button', { type: 'button', onclick: () => this.#markRead([notice.id]) }, notice.requireAck ? 'Acknowledge' : 'Mark read');
-    this.#raise(notice.id, notice.severity, [...this.#parts(notice), make('div', { class: 'buttons' }, mark, open)], lasting);
+    const open = make('button', { type: 'button', onclick: () => { closeToast(notice.id); this.#onOpen(); } }, 'Open inbox');
+    const mark = make('button', { type: 'button', onclick: () => this.#markRead(notice.id) }, notice.requireAck ? 'Acknowledge' : 'Mark read');
+    raiseToast(notice.id, notice.severity, [...parts(notice), make('div', { class: 'buttons' }, mark, open)], lasting);
   }
+}
 
-  /** Shows a sentence that is not a notice, such as why something failed. */
-  say(sentence, severity = 'info') { this.#raise(randomId(), severity, [make('p', { class: 'text', dir: 'auto' }, sentence)], false); }
+const isVisible = () => byId('notices').offsetParent !== null && !document.hidden;
 
-  #raise(id, severity, parts, lasting) {
-    const toast = make('div', { class: 'notice toast', 'data-severity': severity }, ...parts,
-      make('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close', onclick: () => this.#closeToast(id) }, '×'));
-    toast.dataset.id = id;
-    const place = byId('toasts');
-    while (place.children.length >= mostToasts) place.firstChild.remove();
-    place.append(toast);
-    if (!lasting) setTimeout(() => this.#closeToast(id), toastMs);
-  }
-
-  #closeToast(id) {
-    for (const toast of byId('toasts').children) if (toast.dataset.id === id) { toast.remove(); return; }
-  }
+function parts({ title, body, severity, from, createdAt, expiresAt }) {
+  const until = Number.isNaN(timeOf(expiresAt)) ? '' : `until ${moment(expiresAt)}`;
+  const about = [from && `from ${from.username}`, until].filter(Boolean).join(' · ');
+  return [
+    make('p', { class: 'notice-head' }, make('span', { class: 'severity' }, severity), make('time', {}, ago(createdAt))),
+    make('strong', { dir: 'auto' }, title),
+    make('p', { class: 'text', dir: 'auto' }, body),
+    about && make('small', { class: 'muted about', dir: 'auto' }, about),
+  ];
 }

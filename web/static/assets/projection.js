@@ -55,12 +55,18 @@ export class Viewport {
   }
 
   /** Shows a box of the world, with a margin, but no closer than about a city block. */
-  fit({ minX, minY, maxX, maxY }, margin = 56) {
-    const wide = Math.max(40, this.width - 2 * margin) / Math.max(maxX - minX, 1e-9);
-    const high = Math.max(40, this.height - 2 * margin) / Math.max(maxY - minY, 1e-9);
-    this.x = (minX + maxX) / 2;
-    this.y = (minY + maxY) / 2;
-    this.scale = Math.max(256, Math.min(wide, high, 256 * 2 ** 16.5));
+  fit(box) {
+    this.x = (box.minX + box.maxX) / 2;
+    this.y = (box.minY + box.maxY) / 2;
+    this.scale = this.scaleFor(box);
+  }
+
+  /** The scale at which a box of the world fills the canvas but for a margin. */
+  scaleFor({ minX, minY, maxX, maxY }) {
+    const margin = Math.min(56, this.width / 8, this.height / 8);
+    const wide = (this.width - 2 * margin) / Math.max(maxX - minX, 1e-9);
+    const high = (this.height - 2 * margin) / Math.max(maxY - minY, 1e-9);
+    return Math.max(256, Math.min(wide, high, 256 * 2 ** 16.5));
   }
 
   holds(x, y, margin = 0) {

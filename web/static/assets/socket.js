@@ -14,15 +14,17 @@ export class CallError extends Error {
 }
 
 /**
- * Connects. `onState` hears "connected", "connecting" and "reconnecting"; `onRefused` hears the server's sentence
- * when it will not accept the token; `onError` hears the sentence of each error:event.
+ * Connects. `onState` hears "connected", "connecting", "reconnecting" and "ended"; `onRefused` hears { code, message }
+ * when the server will not accept the token, after which open() tries again with the one kept by then; `onError` hears
+ * the sentence of each error:event.
  */
 export class Connection {
   #socket;
   #timer;
-  #closed = false;
+  #onState;
 
   constructor({ onState, onRefused, onError }) {
+    this.#onState = onState;
     this.#socket = io({
       auth: (answer) => answer({ token: readToken() }),
       transports: ['websocket', 'polling'],
@@ -33,29 +35,28 @@ export class Connection {
     this.on('connect', () => onState('connected'));
     this.on('error:event', ({ error }) => onError(error));
     this.on('disconnect', (reason) => {
-      if (this.#closed) return;
       onState('reconnecting');
       if (!this.#socket.active && reason !== 'io client disconnect') this.#reconnectLater();
     });
     this.on('connect_error', (error) => {
-      if (this.#closed) return;
-      if (error.data?.code?.startsWith('auth_')) {
-        this.close();
-        onRefused(error.message);
+      const code = error.data?.code;
+      if (code?.startsWith('auth_')) {
+        this.#socket.disconnect();
+        onState('ended');
+        onRefused({ code, message: error.message });
         return;
       }
-      onState('reconnecting', error.data?.code ? error.message : undefined);
+      onState('reconnecting', code ? error.message : undefined);
       if (!this.#socket.active) this.#reconnectLater();
     });
   }
 
   /** Opens the connection, once every listener is in place. */
-  open() { this.#socket.connect(); }
-
-  close() {
-    this.#closed = true;
+  open() {
     clearTimeout(this.#timer);
-    this.#socket.disconnect();
+    if (this.#socket.active) this.#socket.disconnect();
+    this.#onState('connecting');
+    this.#socket.connect();
   }
 
   get connected() { return this.#socket.connected; }
