@@ -1,38 +1,19 @@
 // Reads the contract's page as a stranger would, at the width of a desk and of a phone.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch, startServer } from "./lib/stage.mjs";
 
-const chromiumFlags = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
 const widths = { desk: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
-let server, browser, folder, address;
+let server, browser, address;
 
 before(async () => {
-  folder = await mkdtemp(join(tmpdir(), "rolecall-docs-"));
-  server = spawn(process.env.ROLECALL_BINARY, ["-data-dir", folder, "-addr", "127.0.0.1:0", "-log-format", "json"], { stdio: ["ignore", "ignore", "pipe"] });
-  for await (const line of createInterface({ input: server.stderr })) {
-    address = line.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
-    if (address) break;
-  }
-  server.stderr.resume();
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: chromiumFlags });
+  [server, browser] = await Promise.all([startServer(), launch()]);
+  address = server.url;
 });
 
 after(async () => {
   await browser?.close();
-  server.kill("SIGTERM");
-  const [code] = await once(server, "exit");
-  await rm(folder, { recursive: true });
-  assert.equal(code, 0, "the server stops in order");
+  await server.stop();
 });
 
 // read opens one of the documents and notes what a page must not do.

@@ -2,8 +2,8 @@
 // to them and reads a notice. SCREENSHOTS names a folder for pictures to look at.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { ask, connected, converse, launch, open, say, show, startDemo } from "./lib/stage.mjs";
+import { after, afterEach, before, test } from "node:test";
+import { ask, closeAll, connected, converse, launch, open, say, show, startDemo } from "./lib/stage.mjs";
 import { assertAccessible, assertFits } from "./lib/fit.mjs";
 
 const sizes = {
@@ -35,6 +35,8 @@ after(async () => {
   await browser?.close();
   await demo.stop();
 });
+
+afterEach(() => closeAll(browser));
 
 const adminToken = () => demo.links.get("admin").split("#token=")[1];
 
@@ -88,7 +90,6 @@ for (const [size, device] of Object.entries(sizes)) {
           await look("card");
         }
         assert.deepEqual(problems, [], "nothing in the console");
-        await page.context().close();
       });
     }
   }

@@ -67,9 +67,11 @@ export async function ask(url, bearer, method, path, body) {
 
 /** Opens an address in a context of its own, and notes what must not happen on a page: { page, problems }. */
 export async function open(browser, address, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-  return openIn(context, address);
+  return openIn(await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options }), address);
 }
+
+/** Closes what a test has opened: every open page draws and listens. */
+export const closeAll = (browser) => Promise.all(browser.contexts().map((context) => context.close()));
 
 export async function openIn(context, address) {
   const page = await context.newPage();

@@ -30,6 +30,7 @@ export class Driver {
       connection, userId: me.userId,
       onChange: () => this.#render(), onProblem: (sentence) => showProblem(byId('drive-problem'), sentence),
     });
+    connection.on('connect', () => this.#readLastKnown());
     connection.on('disconnect', () => this.#render());
     byId('drive-switch').onclick = () => (this.#on ? this.stop() : this.#start());
     byId('drive-walk').onclick = () => this.#toggleWalk();
@@ -37,7 +38,6 @@ export class Driver {
     byId('drive-dismiss').onclick = () => this.#intend(null);
     setInterval(() => this.#render(), 1000);
     this.#takeUpAgain(demo);
-    this.#readLastKnown();
     this.#render();
   }
 
