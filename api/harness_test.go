@@ -71,6 +71,7 @@ type server struct {
 	http.Handler
 	t        *testing.T
 	presence *people.Service
+	known    people.Store
 }
 
 // newServer makes a door with rates so high that no test meets them by accident; change may set anything.
@@ -93,7 +94,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
 	contacts := reach.New(roles.Messaging{}, people)
 	rooms := chat.New(chat.Parts{
-		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts,
+		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts, People: people,
 		Order: order.NewLocal(silence{}), Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
 	inbox, err := notices.New(context.Background(), store.Notices, silence{}, notices.Options{Logger: log})
@@ -115,7 +116,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		change(&options)
 	}
 	door := api.New(options)
-	return &server{API: door, Handler: door.Handler(), t: t, presence: people}
+	return &server{API: door, Handler: door.Handler(), t: t, presence: people, known: store.People}
 }
 
 func person(id string, role roles.Role, company string) auth.Identity {

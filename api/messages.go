@@ -9,11 +9,11 @@ import (
 )
 
 type messagesQuery struct {
-	RoomID string `json:"roomId"`
-	Before *int64 `json:"before" validate:"omitempty,min=1"`
-	After  *int64 `json:"after" validate:"omitempty,min=0"`
-	Cursor string `json:"cursor"`
-	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=200"`
+	RoomID string      `json:"roomId"`
+	Before *chat.Place `json:"before"`
+	After  *chat.Place `json:"after"`
+	Cursor string      `json:"cursor"`
+	Limit  *int        `json:"limit" validate:"omitempty,min=1,max=200"`
 }
 
 type messagePage struct {
@@ -54,9 +54,9 @@ func (q messagesQuery) history() (chat.HistoryQuery, error) {
 	case seq < 1:
 		return query, page.Foreign()
 	case direction == backwards && q.After == nil:
-		query.Before = &seq
+		query.Before = chat.At(seq)
 	case direction == forwards && q.Before == nil:
-		query.After = &seq
+		query.After = chat.At(seq)
 	default:
 		return query, page.Foreign()
 	}

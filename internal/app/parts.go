@@ -142,7 +142,7 @@ func (p *Program) openChat(context.Context) (life, error) {
 	contacts := reach.New(roles.Messaging{}, p.people)
 	p.groups = groups.New(p.store.Groups, contacts, nil)
 	p.chat = chat.New(chat.Parts{
-		Store: p.store.Chat, Groups: p.groups, Reach: contacts,
+		Store: p.store.Chat, Groups: p.groups, Reach: contacts, People: p.people,
 		Order: order.NewLocal(sockets), Emit: sockets, Rooms: p.bus,
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,

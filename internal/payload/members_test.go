@@ -37,7 +37,7 @@ func TestMembersAreSpeltExactlyAndOnce(t *testing.T) {
 	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","AFTER":1}`), &in); err == nil || fault.From(err).Field != "after" {
 		t.Errorf("a member of an embedded struct: %v", err)
 	}
-	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","after":1}`), &in); err != nil || in.RoomID != "a" || *in.After != 1 {
+	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","after":1}`), &in); err != nil || in.RoomID != "a" || in.After.Seq != 1 {
 		t.Errorf("members of an embedded struct: %+v, %v", in, err)
 	}
 	if err := newDecoder(t).Decode([]byte(`{"roomId":"a","after":-1}`), &in); err == nil || fault.From(err).Field != "after" {

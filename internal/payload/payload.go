@@ -49,9 +49,27 @@ func NewDecoder() (*Decoder, error) {
 // reader understands alike (RFC 7493): names once in an object, no bad UTF-8, no half of a surrogate pair, however deep.
 // The fault's field is the path of the member at fault, for example audience.companyRoles[0].role.
 //
+// A payload that is Worded has its own sentences for some faults.
+//
 // A type decodes itself by the method UnmarshalJSONFrom. It leaves what it can to json.UnmarshalDecode, and says what is
 // wrong with a value by a fault.Wrong, whose place is then named here.
 func (d *Decoder) Decode(raw []byte, target any) error {
+	err := d.decode(raw, target)
+	if worded, ok := target.(Worded); ok && err != nil {
+		if known := (*fault.Error)(nil); errors.As(err, &known) {
+			return worded.Word(known)
+		}
+	}
+	return err
+}
+
+// Worded is a payload that has sentences of its own for some of its faults.
+type Worded interface {
+	// Word returns the fault with the sentence that clients are told. It may be called on a value that is half decoded.
+	Word(wrong *fault.Error) *fault.Error
+}
+
+func (d *Decoder) decode(raw []byte, target any) error {
 	if len(raw) == 0 {
 		return fault.Invalid("", "The payload is missing")
 	}

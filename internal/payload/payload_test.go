@@ -261,9 +261,10 @@ func TestChatOutgoing(t *testing.T) {
 	checkFaults[chat.Outgoing](t, map[string]wrong{
 		"nowhere":            {raw: `{"text":"hi"}`, field: "roomId", message: "Either roomId or to is needed"},
 		"two places":         {raw: `{"roomId":"r","to":"u","text":"hi"}`, field: "roomId", message: "Only one of roomId and to can be given"},
-		"no text":            {raw: `{"roomId":"r"}`, field: "text", message: "text is missing or empty"},
-		"text too long":      {raw: `{"roomId":"r","text":"` + text(5001) + `"}`, field: "text", message: "text is longer than 5000 characters", code: fault.TooLarge},
-		"text a number":      {raw: `{"roomId":"r","text":1}`, field: "text", message: "text must be a string"},
+		"text a number":      {raw: `{"roomId":"r","text":1}`, field: "text", message: "Invalid message"},
+		"text in halves":     {raw: `{"roomId":"r","text":"\ud800"}`, field: "text", message: "Invalid message"},
+		"text given twice":   {raw: `{"roomId":"r","text":"a","text":"b"}`, field: "text", message: "Invalid message"},
+		"text misspelt":      {raw: `{"roomId":"r","Text":"a"}`, field: "text", message: "Invalid message"},
 		"no user":            {raw: `{"to":"a b","text":"hi"}`, field: "to", message: "to must be 1 to 128 of A-Z a-z 0-9 . _ @ + - ~ = |"},
 		"reply to much":      {raw: `{"to":"u","text":"hi","replyTo":"` + text(65) + `"}`, field: "replyTo", message: "replyTo is longer than 64 characters", code: fault.TooLarge},
 		"clientId too long":  {raw: `{"to":"u","text":"hi","clientId":"` + text(129) + `"}`, field: "clientId", message: "clientId is longer than 128 characters", code: fault.TooLarge},

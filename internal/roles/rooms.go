@@ -1,6 +1,9 @@
 package roles
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // DefaultCompany is the tenant of a driver or company user whose token names none.
 const DefaultCompany = "default"
@@ -13,6 +16,7 @@ const (
 	driverPrefix  = "driver:"
 	cellPrefix    = "cell:"
 	chatPrefix    = "chat:"
+	asidePrefix   = "aside:"
 )
 
 // Room names a set of sockets of the whole server. Rooms are made by the functions of this package alone, from verified
@@ -66,6 +70,9 @@ func AllFleetsRoom() Room { return Room(fleetPrefix + "*") }
 
 // FleetRoom holds who watches the drivers of one company.
 func FleetRoom(companyID string) Room { return Room(fleetPrefix + companyID) }
+
+// AsideRoom is a room for one socket while an event is sent to others alone.
+func AsideRoom(number uint64) Room { return Room(asidePrefix + strconv.FormatUint(number, 10)) }
 
 // Everyone names the rooms that hold every socket: one a role.
 func Everyone() []Room {

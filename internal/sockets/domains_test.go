@@ -46,7 +46,7 @@ func withServices(t *testing.T) *server {
 		contacts := reach.New(roles.Messaging{}, directory)
 		members := groups.New(store.Groups, contacts, nil)
 		rooms := chat.New(chat.Parts{
-			Store: store.Chat, Groups: members, Reach: contacts,
+			Store: store.Chat, Groups: members, Reach: contacts, People: directory,
 			Order: order.NewLocal(s.Bus.Emitter("/")), Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
 		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), notices.Options{Logger: log})
@@ -114,7 +114,20 @@ func TestFaultsNameTheField(t *testing.T) {
 		{roles.Vendor, "room:join", "", fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "room:join", object{"roomId": 7}, fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": -1}, fault.InvalidPayload, "after"},
-		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": "1"}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": "1"}, fault.NotFound, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": ""}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": strings.Repeat("x", 65)}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": true}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": object{"seq": 1}}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"roomId": "lobby", "rooms": []string{"hall"}}, fault.InvalidPayload, "roomId"},
+		{roles.Vendor, "room:join", object{"after": 1, "rooms": []string{"hall"}}, fault.InvalidPayload, "after"},
+		{roles.Vendor, "room:join", object{"limit": 1, "rooms": []string{"hall"}}, fault.InvalidPayload, "limit"},
+		{roles.Vendor, "room:join", object{"rooms": slices.Repeat([]string{"hall"}, 101)}, fault.InvalidPayload, "rooms"},
+		{roles.Vendor, "room:join", object{"rooms": []any{"hall", 7}}, fault.InvalidPayload, "rooms[1]"},
+		{roles.Vendor, "room:join", object{"rooms": []any{"hall", []string{"lobby"}}}, fault.InvalidPayload, "rooms[1]"},
+		{roles.Vendor, "room:join", object{"rooms": []any{"hall", object{"roomId": "lobby", "limit": 201}}}, fault.InvalidPayload, "rooms[1].limit"},
+		{roles.Vendor, "room:join", object{"rooms": []any{"hall", object{"limit": 1}}}, fault.InvalidPayload, "rooms[1].roomId"},
+		{roles.Vendor, "room:join", object{"rooms": "hall"}, fault.InvalidPayload, "rooms"},
 		{roles.Vendor, "room:join", object{"roomId": "lobby", "after": 1.5}, fault.InvalidPayload, "after"},
 		{roles.Vendor, "room:join", object{"roomId": "lobby", "limit": 201}, fault.InvalidPayload, "limit"},
 		{roles.Vendor, "room:join", object{"roomId": "lobby", "limit": -1}, fault.InvalidPayload, "limit"},
@@ -122,7 +135,8 @@ func TestFaultsNameTheField(t *testing.T) {
 		{roles.Vendor, "room:join", "role:admin", fault.RoomForbidden, "roomId"},
 		{roles.Vendor, "room:leave", object{}, fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "room:leave", nil, fault.InvalidPayload, "roomId"},
-		{roles.Vendor, "room:leave", "role:admin", fault.RoomInvalid, "roomId"},
+		{roles.Vendor, "room:leave", "role:admin", fault.RoomForbidden, "roomId"},
+		{roles.Vendor, "room:leave", "the lobby", fault.RoomInvalid, "roomId"},
 		{roles.Vendor, "room:create", object{"members": []string{"a"}}, fault.InvalidPayload, "name"},
 		{roles.Vendor, "room:create", object{"name": "g"}, fault.InvalidPayload, "members"},
 		{roles.Vendor, "room:create", object{"name": "g", "members": []string{}}, fault.InvalidPayload, "members"},
@@ -134,7 +148,11 @@ func TestFaultsNameTheField(t *testing.T) {
 		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": ""}, fault.InvalidPayload, "text"},
 		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": 5}, fault.InvalidPayload, "text"},
 		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": strings.Repeat("x", 5001)}, fault.TooLarge, "text"},
+		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": " \u00a0\u200b"}, fault.InvalidPayload, "text"},
 		{roles.Vendor, "chat:message", object{"to": "b o b", "text": "x"}, fault.InvalidPayload, "to"},
+		{roles.Vendor, "chat:message", object{"to": "nobody-has-met", "text": "x"}, fault.NotFound, "to"},
+		{roles.Vendor, "chat:message", object{"roomId": "dm:nobody-has-met:u-vendor", "text": "x"}, fault.NotFound, "roomId"},
+		{roles.Vendor, "chat:typing", object{"roomId": "dm:nobody-has-met:u-vendor", "isTyping": true}, fault.NotFound, "roomId"},
 		{roles.Vendor, "chat:message", object{"roomId": "lobby", "text": "x", "replyTo": "none"}, fault.NotFound, "replyTo"},
 		{roles.Vendor, "chat:message", object{"roomId": "dm:a:b", "text": "x"}, fault.RoomForbidden, "roomId"},
 		{roles.Vendor, "chat:history", object{}, fault.InvalidPayload, "roomId"},
@@ -142,8 +160,11 @@ func TestFaultsNameTheField(t *testing.T) {
 		{roles.Vendor, "chat:history", object{"roomId": "lobby", "before": 1, "after": 1}, fault.InvalidPayload, "after"},
 		{roles.Vendor, "chat:typing", object{"isTyping": true}, fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "chat:typing", object{"roomId": "lobby", "isTyping": 1}, fault.InvalidPayload, "isTyping"},
+		{roles.Vendor, "chat:typing", object{"roomId": "lobby", "isTyping": "true"}, fault.InvalidPayload, "isTyping"},
+		{roles.Vendor, "chat:typing", object{"roomId": "lobby", "isTyping": nil}, fault.InvalidPayload, "isTyping"},
+		{roles.Vendor, "chat:typing", object{"roomId": "lobby"}, fault.InvalidPayload, "isTyping"},
 		{roles.Vendor, "chat:read", object{"roomId": "lobby"}, fault.InvalidPayload, "messageId"},
-		{roles.Vendor, "chat:read", object{"roomId": "lobby", "messageId": "none"}, fault.NotFound, ""},
+		{roles.Vendor, "chat:read", object{"roomId": "lobby", "messageId": "none"}, fault.NotFound, "messageId"},
 		{roles.Vendor, "presence:list", object{"userIds": "bob"}, fault.InvalidPayload, "userIds"},
 		{roles.Vendor, "presence:list", object{"userIds": []string{"b o b"}}, fault.InvalidPayload, "userIds[0]"},
 		{roles.Driver, "tracking:update", object{"lat": 1}, fault.InvalidPayload, "lng"},
@@ -166,6 +187,9 @@ func TestFaultsNameTheField(t *testing.T) {
 		if got.Code != test.code || got.Field != test.field {
 			encoded, _ := json.Marshal(test.payload)
 			t.Errorf("%s %.80s: %s, want %s at %q", test.event, encoded, got.raw, test.code, test.field)
+		}
+		if got.Field == "text" && got.Error != "Invalid message" {
+			t.Errorf("%s: %s, want the sentence of the guides", test.event, got.raw)
 		}
 	}
 }

@@ -214,6 +214,7 @@ func (s *server) dial(who auth.Identity) *client {
 type answer struct {
 	Status    string     `json:"status"`
 	Code      fault.Code `json:"code"`
+	Error     string     `json:"error"`
 	Field     string     `json:"field"`
 	ExpiresAt int64      `json:"expiresAt"`
 	Username  string     `json:"username"`

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	message = `{"id":"m1","roomId":"dispatch","seq":1,"revision":1,"userId":"d1","username":"Ada","role":"driver","text":"hi","timestamp":1767225600000,"readBy":[]}`
+	message = `{"id":"m1","roomId":"dispatch","seq":1,"revision":1,"userId":"d1","username":"Ada","role":"driver","text":"hi","timestamp":"2026-01-01T00:00:00.000Z","readBy":["d1"]}`
 	notice  = `{"id":"n1","title":"t","body":"","severity":"info","audience":{"all":true},"createdAt":"2026-01-01T00:00:00.000Z","requireAck":false,"from":{"userId":"a1","username":"Grace"}}`
 	fix     = `{"driverId":"d1","companyId":"acme","lat":1,"lng":2,"ts":1767225600000}`
 )
@@ -26,8 +26,10 @@ func TestCheckEvent(t *testing.T) {
 		{"message without seq", "chat:message", strings.Replace(message, `"seq":1,`, ``, 1), false},
 		{"message without revision", "chat:message", strings.Replace(message, `"revision":1,`, ``, 1), false},
 		{"message with a text seq", "chat:message", strings.Replace(message, `"seq":1`, `"seq":"1"`, 1), false},
-		{"message with null readBy", "chat:message", strings.Replace(message, `[]`, `null`, 1), false},
-		{"message with an RFC 3339 time", "chat:message", strings.Replace(message, `1767225600000`, `"2026-01-01T00:00:00Z"`, 1), false},
+		{"message with null readBy", "chat:message", strings.Replace(message, `["d1"]`, `null`, 1), false},
+		{"message that nobody has read", "chat:message", strings.Replace(message, `["d1"]`, `[]`, 1), false},
+		{"message with a time in milliseconds", "chat:message", strings.Replace(message, `"2026-01-01T00:00:00.000Z"`, `1767225600000`, 1), false},
+		{"message with a time to the second", "chat:message", strings.Replace(message, `.000Z`, `Z`, 1), false},
 		{"message from an unknown role", "chat:message", strings.Replace(message, `"driver"`, `"pilot"`, 1), false},
 		{"message in a room of the server's", "chat:message", strings.Replace(message, `dispatch`, `user:d1`, 1), false},
 		{"message of the longest text", "chat:message", strings.Replace(message, `"hi"`, `"`+strings.Repeat("𝄞", 5000)+`"`, 1), true},
@@ -70,9 +72,9 @@ func TestCheckAck(t *testing.T) {
 		name, event, ack string
 		pass             bool
 	}{
-		{"receipt", "chat:message", `{"status":"ok","messageId":"m1","roomId":"dispatch","seq":1,"timestamp":1}`, true},
-		{"receipt without seq", "chat:message", `{"status":"ok","messageId":"m1","roomId":"dispatch","timestamp":1}`, false},
-		{"receipt without status", "chat:message", `{"messageId":"m1","roomId":"dispatch","seq":1,"timestamp":1}`, false},
+		{"receipt", "chat:message", `{"status":"ok","messageId":"m1","roomId":"dispatch","seq":1,"timestamp":"2026-01-01T00:00:00.000Z"}`, true},
+		{"receipt without seq", "chat:message", `{"status":"ok","messageId":"m1","roomId":"dispatch","timestamp":"2026-01-01T00:00:00.000Z"}`, false},
+		{"receipt without status", "chat:message", `{"messageId":"m1","roomId":"dispatch","seq":1,"timestamp":"2026-01-01T00:00:00.000Z"}`, false},
 		{"failure", "chat:message", `{"status":"error","error":"text is missing","code":"invalid_payload","field":"text"}`, true},
 		{"failure without a sentence", "chat:message", `{"status":"error","code":"invalid_payload"}`, false},
 		{"failure of an unknown code", "chat:message", `{"status":"error","error":"no","code":"internal"}`, false},

@@ -13,7 +13,7 @@ import (
 const (
 	jsonType    = "application/json; charset=utf-8"
 	problemType = "application/problem+json"
-	receipt     = `{"messageId":"m1","roomId":"dispatch","seq":1,"timestamp":1767225600000}`
+	receipt     = `{"messageId":"m1","roomId":"dispatch","seq":1,"timestamp":"2026-01-01T00:00:00.000Z"}`
 )
 
 type answer struct {

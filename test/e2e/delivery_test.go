@@ -186,9 +186,12 @@ func TestPresence(t *testing.T) {
 	mate := server.Dial(harness.Person("mate", roles.Company, "acme"), "/")
 	peer := server.Dial(harness.Person("peer", roles.Vendor, ""), "/")
 	stranger := server.Dial(harness.Person("stranger", roles.Vendor, ""), "/")
+	driver := harness.Person("d1", roles.Driver, "acme")
+	if said := server.REST("POST", harness.Path("rooms", "dm:d1:peer", "messages"), driver, map[string]any{"text": "hello"}); said.Status != 201 {
+		t.Fatalf("a message by REST: %s", said.Body)
+	}
 	harness.Must[receipt](peer, "chat:message", map[string]any{"to": "d1", "text": "hello"})
 
-	driver := harness.Person("d1", roles.Driver, "acme")
 	first, second := server.Dial(driver, "/"), server.Dial(driver, "/tracking")
 	type user struct{ UserID string }
 	type status struct{ DriverID, Status string }

@@ -27,10 +27,11 @@ test('joining, hearing who comes, and leaving', async () => {
   const receipt = await accepted(tab, 'chat:message', { roomId: 'harbour', text: 'ahoy' });
   const { status, messageId, roomId, seq, timestamp, ...rest } = receipt;
   assert.deepEqual({ status, roomId, seq, rest }, { status: 'ok', roomId: 'harbour', seq: 1, rest: {} });
-  assert.ok(Math.abs(timestamp - Date.now()) < 60_000);
+  assert.match(timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.ok(Math.abs(new Date(timestamp) - Date.now()) < 60_000);
   for (const socket of [first, tab, otherTab]) {
     assert.deepEqual(await nextEvent(socket, 'chat:message'), {
-      id: messageId, roomId, seq: 1, revision: 1, userId: ben.userId, username: ben.username, role: 'provider', text: 'ahoy', timestamp, readBy: [],
+      id: messageId, roomId, seq: 1, revision: 1, userId: ben.userId, username: ben.username, role: 'provider', text: 'ahoy', timestamp, readBy: [ben.userId],
     });
   }
 
@@ -82,7 +83,11 @@ test('a message sent again under its clientId is the first one', async () => {
   const message = { roomId: 'again', text: 'once', clientId: 'c-1' };
   const receipts = await Promise.all(upTo(5).map(() => accepted(socket, 'chat:message', message)));
   for (const receipt of receipts) assert.deepEqual(receipt, receipts[0]);
-  assert.deepEqual(await accepted(socket, 'chat:message', { ...message, text: 'altered' }), receipts[0]);
+  for (const other of [{ text: 'altered' }, { roomId: 'again-elsewhere' }, { replyTo: receipts[0].messageId }]) {
+    await refused(socket, 'conflict', 'clientId', 'chat:message', { ...message, ...other });
+  }
+  const altered = await server.rest(sender, 'POST', '/rooms/again/messages', { text: 'altered' }, { 'Idempotency-Key': 'c-1' });
+  assertProblem(altered, 409, 'conflict', 'Idempotency-Key');
 
   const replay = await server.rest(sender, 'POST', '/rooms/again/messages', { text: 'once', clientId: 'c-1' });
   const { status, ...receipt } = receipts[0];
@@ -92,8 +97,6 @@ test('a message sent again under its clientId is the first one', async () => {
 
   const foreign = await accepted(listener, 'chat:message', message);
   assert.notEqual(foreign.messageId, receipts[0].messageId, 'ids of another sender are other ids');
-  const elsewhere = await accepted(socket, 'chat:message', { ...message, roomId: 'again-elsewhere' });
-  assert.notEqual(elsewhere.messageId, receipts[0].messageId, 'and so are those of another room');
   await settle(listener);
   assert.deepEqual(heard(listener, 'chat:message').map(({ seq, text }) => [seq, text]), [[1, 'once'], [2, 'twice'], [3, 'once']]);
 });
@@ -137,20 +140,26 @@ test('a direct message reaches two tabs and a phone, and nobody else', async () 
   assert.equal(heard(sender, 'chat:message').filter(({ id }) => id === note.messageId).length, 1);
 });
 
-test('typing is seen by the others, not by the one who types', async () => {
+test('typing is seen by all but the socket that types', async () => {
   const [ada, ben] = [person('vendor'), person('vendor')];
   const [typist, typistTab, reader, outsider] = await Promise.all(
     [server.connect(ada), server.connect(ada), server.connect(ben), server.connect(person('vendor'))]);
   for (const socket of [typist, typistTab, reader]) await accepted(socket, 'room:join', 'desk');
   for (const isTyping of [true, false]) {
     assert.deepEqual(await accepted(typist, 'chat:typing', { roomId: 'desk', isTyping }), { status: 'ok' });
-    assert.deepEqual(await nextEvent(reader, 'chat:typing'), { roomId: 'desk', userId: ada.userId, username: ada.username, isTyping });
+    for (const socket of [reader, typistTab]) {
+      assert.deepEqual(await nextEvent(socket, 'chat:typing'), { roomId: 'desk', userId: ada.userId, username: ada.username, isTyping });
+    }
   }
   const direct = `dm:${[ada.userId, ben.userId].sort().join(':')}`;
   await accepted(typist, 'chat:typing', { roomId: direct, isTyping: true });
   assert.equal((await nextEvent(reader, 'chat:typing')).roomId, direct);
-  await Promise.all([typist, typistTab, outsider].map(settle));
-  for (const socket of [typist, typistTab, outsider]) assert.deepEqual(heard(socket, 'chat:typing'), []);
+  assert.equal((await nextEvent(typistTab, 'chat:typing')).roomId, direct);
+  await Promise.all([typist, outsider].map(settle));
+  for (const socket of [typist, outsider]) assert.deepEqual(heard(socket, 'chat:typing'), []);
+  for (const isTyping of [undefined, null, 1, 'true']) {
+    await refused(typist, 'invalid_payload', 'isTyping', 'chat:typing', { roomId: 'desk', isTyping });
+  }
 });
 
 test('history pages backwards and forwards, by socket and by REST', async () => {
@@ -282,6 +291,8 @@ test('rooms of the server and rooms with impossible names are closed', async () 
 test('a room id may come percent-encoded in a path', async () => {
   const [ada, ben] = [person('vendor'), person('vendor')];
   const roomId = `dm:${[ada.userId, ben.userId].sort().join(':')}`;
+  assertProblem(await server.rest(ada, 'POST', `/rooms/${roomId}/messages`, { text: 'x' }), 404, 'not_found', 'roomId');
+  await server.connect(ben); // who has been here from now on
   for (const [i, inPath] of [roomId, encodeURIComponent(roomId)].entries()) {
     const { status, body } = await server.rest(ada, 'POST', `/rooms/${inPath}/messages`, { text: `${i}` });
     assert.deepEqual([status, body.roomId, body.seq], [201, roomId, i + 1], inPath);
@@ -302,13 +313,15 @@ test('wrong messages are refused by field', async () => {
   for (const [field, payload] of [
     ['text', { roomId: 'wrong' }], ['text', { roomId: 'wrong', text: '' }], ['text', { roomId: 'wrong', text: 5 }],
     ['text', { roomId: 'wrong', text: null }], ['text', { roomId: 'wrong', text: ['x'] }],
+    ['text', { roomId: 'wrong', text: ' \u00a0\u3000\n' }], ['text', { roomId: 'wrong', text: '\u200b\u2800\u3164\u00ad' }],
+    ['text', { roomId: 'wrong', text: 'half a pair: \ud800' }],
     ['roomId', { text: 'nowhere' }], ['roomId', { roomId: 'wrong', to: 'somebody', text: 'both' }], ['to', { to: 'a b', text: 'x' }],
     ['roomId', { roomId: 7, text: 'x' }], ['clientId', { roomId: 'wrong', text: 'x', clientId: 1 }],
   ]) {
     await refused(socket, 'invalid_payload', field, 'chat:message', payload);
   }
   await refused(socket, 'not_found', 'replyTo', 'chat:message', { roomId: 'elsewhere', text: 'x', replyTo: messageId });
-  await refused(socket, 'not_found', undefined, 'chat:read', { roomId: 'elsewhere', messageId });
+  await refused(socket, 'not_found', 'messageId', 'chat:read', { roomId: 'elsewhere', messageId });
   assert.equal((await accepted(socket, 'chat:history', { roomId: 'wrong' })).messages.length, 1, 'nothing refused was kept');
 });
 
@@ -333,16 +346,48 @@ test('read marks: how many are left, who has read', async () => {
   assert.deepEqual(await nextEvent(writer, 'chat:read'), { roomId, userId: ben.userId, messageId: sent[1], seq: 2 });
   assert.equal((await accepted(reader, 'chat:read', { roomId, messageId: sent[0] })).unread, 1, 'a mark never goes back');
   const { messages } = await accepted(writer, 'chat:history', { roomId });
-  assert.deepEqual(messages.map(({ readBy }) => readBy.filter((id) => id !== ada.userId)), [[ben.userId], [ben.userId], []]);
+  assert.deepEqual(messages.map(({ readBy }) => readBy), [[ada.userId, ben.userId], [ada.userId, ben.userId], [ada.userId]]);
   assert.equal((await accepted(reader, 'chat:read', { roomId, messageId: sent[2] })).unread, 0);
 });
 
+test('a read mark is told to all but the socket that has read, message by message', async () => {
+  const [ada, ben] = [person('vendor'), person('driver')];
+  const [writer, reader, phone] = [await server.connect(ada), await server.connect(ben), await server.connect(ben)];
+  const sent = [];
+  for (const n of upTo(3)) sent.push((await accepted(writer, 'chat:message', { to: ben.userId, text: `${n}` })).messageId);
+  const { roomId } = await nextEvent(reader, 'chat:message');
+  const order = [2, 0, 1, 2];
+  for (const n of order) await accepted(reader, 'chat:read', { roomId, messageId: sent[n] });
+  for (const socket of [writer, phone]) {
+    const marks = await nextEvents(socket, 'chat:read', order.length);
+    assert.deepEqual(marks, order.map((n) => ({ roomId, userId: ben.userId, messageId: sent[n], seq: n + 1 })));
+  }
+  await settle(reader);
+  assert.deepEqual(heard(reader, 'chat:read'), []);
+});
+
+test('nobody writes to an id that nobody has: it may be misspelt', async () => {
+  const [ada, ben, rest] = [person('vendor'), person('vendor'), person('vendor')];
+  const socket = await server.connect(ada);
+  const { error } = await refused(socket, 'not_found', 'to', 'chat:message', { to: ben.userId, text: 'hello?' });
+  assert.match(error, /no such person/);
+  const benHere = await server.connect(ben);
+  await accepted(socket, 'chat:message', { to: ben.userId, text: 'hello' });
+  benHere.disconnect();
+  await accepted(socket, 'chat:message', { to: ben.userId, text: 'you were here' });
+  const roomId = `dm:${[ada.userId, rest.userId].sort().join(':')}`;
+  assert.equal((await server.rest(rest, 'POST', `/rooms/${roomId}/messages`, { text: 'I speak by REST alone' })).status, 201);
+  await accepted(socket, 'chat:message', { to: rest.userId, text: 'and are answered' });
+});
+
 test('presence: heard by colleagues, conversation partners and admins, once for all tabs', async () => {
-  const driver = person('driver', { companyId: 'presence' });
+  const [driver, vendor] = [person('driver', { companyId: 'presence' }), person('vendor')];
   const [colleague, partner, admin, stranger] = await Promise.all([
-    server.connect(person('company', { companyId: 'presence' })), server.connect(person('vendor')),
+    server.connect(person('company', { companyId: 'presence' })), server.connect(vendor),
     server.connect(person('admin')), server.connect(person('company', { companyId: 'another' })),
   ]);
+  const roomId = `dm:${[driver.userId, vendor.userId].sort().join(':')}`;
+  assert.equal((await server.rest(driver, 'POST', `/rooms/${roomId}/messages`, { text: 'may I call?' })).status, 201);
   await accepted(partner, 'chat:message', { to: driver.userId, text: 'call me' });
   const who = ({ userId }) => userId === driver.userId;
   const [tab, otherTab] = [await server.connect(driver), await server.connect(driver, { namespace: '/chat' })];

@@ -191,6 +191,9 @@ test('retries with a clientId: what was sent three times is said once', async ()
 
 test('retries with a clientId over a restart: everything is said once', async () => {
   const [from, to] = [person('vendor'), person('provider')];
+  const met = await restarted.connect(to); // whom the server knows from now on
+  await settle(met);
+  met.disconnect();
   const socket = await restarted.connect(from, { ...PATIENCE, retries: 100, ackTimeout: 2000 });
   // To the client a failure is an ack like any other. One that the server gives while it stops is for the application to
   // try again, and its message comes behind the others then.

@@ -57,6 +57,9 @@ const texts = source.filter(({ text }) => text !== '' && text.isWellFormed()).fl
 /** Tells what a reader would see nothing of. */
 const isBlank = (text) => /^[\p{White_Space}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(text);
 
+/** What is kept of a text: white space at its ends is lost, and so is what nobody would see. */
+const shown = ({ from, text }) => ({ from, text: isBlank(text) ? '' : text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '') });
+
 /** Fails where the bytes differ, and says where, in hexadecimal. */
 function assertSame(received, { from, text }, where) {
   const [got, want] = [Buffer.from(String(received)), Buffer.from(text)];
@@ -93,27 +96,32 @@ test(`${texts.length} texts go through chat`, async () => {
   const listener = await server.connect(reader, { namespace: '/chat' });
   for (const roomId of rooms) await accepted(listener, 'room:join', roomId);
   const writers = await Promise.all(rooms.map(() => server.connect(person('vendor'))));
-  const heard = collect(listener, 'chat:message', texts.length);
+  const visible = texts.filter(({ text }) => !isBlank(text));
+  const heard = collect(listener, 'chat:message', visible.length);
   const sent = new Map();
   await inParallel(texts, WINDOW, async (entry, i) => {
     const lane = i % rooms.length;
     const ack = await ask(writers[lane], 'chat:message', { roomId: rooms[lane], text: entry.text });
+    if (isBlank(entry.text)) {
+      assert.deepEqual([ack.code, ack.field, ack.error], ['invalid_payload', 'text', 'Invalid message'], entry.from);
+      return;
+    }
     assert.equal(ack.status, 'ok', `${entry.from}: ${ack.code} ${ack.error}`);
     sent.set(ack.messageId, entry);
   });
   await heard.all();
-  for (const [id, entry] of sent) assertSame(heard.byId.get(id).text, entry, 'live');
+  for (const [id, entry] of sent) assertSame(heard.byId.get(id).text, shown(entry), 'live');
   let stored = 0;
   for (const roomId of rooms) {
     for (let cursor = ''; cursor !== undefined;) {
       const { status, body } = await server.rest(reader, 'GET', `/rooms/${roomId}/messages?limit=${PAGE}&after=0&cursor=${cursor}`);
       assert.equal(status, 200);
-      for (const { id, text } of body.items) assertSame(text, sent.get(id), 'history');
+      for (const { id, text } of body.items) assertSame(text, shown(sent.get(id)), 'history');
       stored += body.items.length;
       cursor = body.nextCursor;
     }
   }
-  assert.equal(stored, texts.length);
+  assert.equal(stored, visible.length);
 });
 
 test(`${texts.length} texts go through notices`, async () => {
@@ -124,7 +132,6 @@ test(`${texts.length} texts go through notices`, async () => {
   const heard = collect(listener, 'system:notice', texts.length);
   const sent = new Map();
   // Notices lose white space at their ends; a blank body is none, and a blank title is refused.
-  const trimmed = ({ from, text }) => ({ from, text: isBlank(text) ? '' : text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '') });
   const titled = ({ text }) => [...text].length <= MAX_TITLE && !isBlank(text);
   await inParallel(texts, WINDOW, async (entry, i) => {
     const draft = { title: titled(entry) ? entry.text : 'long', body: entry.text, data: { [entry.from]: entry.text }, audience: { users: [reader.userId] } };
@@ -135,9 +142,9 @@ test(`${texts.length} texts go through notices`, async () => {
   await heard.all();
   const check = (notice, where) => {
     const entry = sent.get(notice.id);
-    assertSame(notice.body, trimmed(entry), `${where} body`);
+    assertSame(notice.body, shown(entry), `${where} body`);
     assertSame(notice.data[entry.from], entry, `${where} data`);
-    if (titled(entry)) assertSame(notice.title, trimmed(entry), `${where} title`);
+    if (titled(entry)) assertSame(notice.title, shown(entry), `${where} title`);
   };
   for (const id of sent.keys()) check(heard.byId.get(id), 'live');
   let stored = 0;
@@ -155,9 +162,13 @@ test('texts go through REST as well', async () => {
   const who = person('vendor');
   await inParallel(embedded, 8, async (text, i) => {
     const answer = await server.rest(who, 'POST', `/rooms/rest-${i}/messages`, { text });
+    if (isBlank(text)) {
+      assert.deepEqual([answer.status, answer.body.field, answer.body.detail], [422, 'text', 'Invalid message']);
+      return;
+    }
     assert.equal(answer.status, 201);
     const { body } = await server.rest(who, 'GET', `/rooms/rest-${i}/messages`);
-    assertSame(body.items[0].text, { from: `embedded[${i}]`, text }, 'REST');
+    assertSame(body.items[0].text, shown({ from: `embedded[${i}]`, text }), 'REST');
   });
 });
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"rolecall/internal/instant"
+	"rolecall/internal/services/chat"
 )
 
 // generic is a JSON text as plain values, with numbers as they are written.
@@ -33,6 +34,11 @@ func unfaithful(path string, kind reflect.Type, sent, encoded any) string {
 			return fmt.Sprintf("%s: %v became %v", path, sent, encoded)
 		}
 		return ""
+	case kind == reflect.TypeFor[chat.Place]():
+		if sent == nil && encoded == nil || equal(sent, encoded) {
+			return ""
+		}
+		return fmt.Sprintf("%s: %v became %v", path, sent, encoded)
 	case kind.Kind() == reflect.Struct && isWord(sent): // a room's id, bare
 		return unfaithfulMembers(path, kind, map[string]any{"roomId": sent}, encoded)
 	case kind.Kind() == reflect.Struct:

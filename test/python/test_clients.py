@@ -75,9 +75,10 @@ class Clients(unittest.TestCase):
 
     @by(POLLING, WEBSOCKET, UPGRADE)
     def test_namespaces_share_a_connection(self, transports):
-        visitor = self.visit(self.server.person("vendor"), transports=transports, namespaces=("/chat", "/system"))
+        vendor = self.server.person("vendor")
+        visitor = self.visit(vendor, transports=transports, namespaces=("/chat", "/system"))
         self.assertEqual(visitor.next("system:inbox", namespace="/system")["notices"], [])
-        ack = visitor.ask("chat:message", {"to": self.server.person("driver")["id"], "text": "Hello"}, namespace="/chat")
+        ack = visitor.ask("chat:message", {"to": vendor["id"], "text": "Hello"}, namespace="/chat")
         self.assertEqual((ack["status"], ack.get("seq")), ("ok", 1))
         self.assertEqual(visitor.next("chat:message", namespace="/chat")["id"], ack["messageId"])
 

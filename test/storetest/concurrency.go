@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -75,7 +76,7 @@ func concurrentAppends(t *testing.T, store Store) {
 	for room := range 3 {
 		id := fmt.Sprintf("room-%d", room)
 		messages := wholeRoom(t, store, id)
-		newestOf := map[string]int64{}
+		newestOf := map[string]instant.Stamp{}
 		for i, m := range messages {
 			if m.Seq != int64(i+1) {
 				t.Fatalf("room %s: message %d has seq %d", id, i+1, m.Seq)
@@ -176,7 +177,7 @@ func concurrentMarks(t *testing.T, store Store) {
 			if _, matched, err := store.Notices.MarkNoticesRead(ctx, notices.Marking{Reader: reader, IDs: []string{fmt.Sprintf("n%d", n)}}); err != nil || matched != 1 {
 				return fmt.Errorf("notice n%d: matched %d, error %w", n, matched, err)
 			}
-			if _, _, err := store.Chat.MarkRead(ctx, chat.ReadMark{Room: servicetest.Room("room"), UserID: "u1", Seq: int64(n + 1)}); err != nil {
+			if _, err := store.Chat.MarkRead(ctx, chat.ReadMark{Room: servicetest.Room("room"), UserID: "u1", Seq: int64(n + 1)}); err != nil {
 				return err
 			}
 		}

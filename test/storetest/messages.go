@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/test/servicetest"
@@ -18,9 +19,10 @@ func messagePromises() []promise {
 		{"a batch with an unknown change leaves nothing", unknownChange},
 		{"a draft sent again is not stored twice", replays},
 		{"a draft sent twice in one batch is stored once", replayWithinBatch},
-		{"a client id counts for one room and sender", clientIDScope},
+		{"a client id counts for one sender", clientIDScope},
+		{"times never fall in a room", timesRise},
 		{"history pages both ways", historyPages},
-		{"a message is found in its own room alone", messageByID},
+		{"a message is found in its own room alone", messageFound},
 		{"deletion keeps the numbering", messagesDeleted},
 		{"any sequence of calls agrees with a model", chatModel},
 	}
@@ -30,7 +32,7 @@ func messagePromises() []promise {
 func draft(roomID, userID string, n int) chat.Append {
 	return chat.Append{Message: chat.Message{
 		ID: fmt.Sprintf("%s/%d", roomID, n), Room: servicetest.Room(roomID), UserID: userID, Username: "name of " + userID,
-		Role: roles.Driver, Text: fmt.Sprintf("text %d", n), Timestamp: 1_700_000_000_000 + int64(n),
+		Role: roles.Driver, Text: fmt.Sprintf("text %d", n), Timestamp: instant.Stamp(1_700_000_000_000 + n),
 	}}
 }
 
@@ -88,16 +90,15 @@ func messagesComeBack(t *testing.T, store Store) {
 	appended := appendDrafts(t, store, first, second)
 	want := []chat.Message{first.Message, second.Message}
 	for i := range want {
-		want[i].Seq, want[i].Revision, want[i].ReadBy = int64(i+1), int64(i+1), []string{}
+		want[i].Seq, want[i].Revision, want[i].ReadBy = int64(i+1), int64(i+1), []string{want[i].UserID}
 		same(t, "appended", chat.Applied{Message: want[i]}, appended[i])
 	}
 	same(t, "history", want, wholeRoom(t, store, "lobby"))
-	found, ok, err := store.Chat.MessageByID(t.Context(), servicetest.Room("lobby"), second.ID)
-	check(t, "message by id", err)
-	if !ok {
-		t.Fatal("message not found")
+	seq, found, err := store.Chat.SeqOf(t.Context(), servicetest.Room("lobby"), second.ID)
+	check(t, "seq of a message", err)
+	if !found || seq != 2 {
+		t.Fatalf("the second message has the seq %d, found %t", seq, found)
 	}
-	same(t, "message by id", want[1], found)
 	if none := appendDrafts(t, store); len(none) != 0 {
 		t.Fatalf("appending nothing: %v", none)
 	}
@@ -111,12 +112,10 @@ func textsComeBack(t *testing.T, store Store) {
 		d.Text, d.Username = text, text
 		d.ClientID = text
 		want := d.Message
-		want.ReadBy, want.Seq, want.Revision = []string{}, int64(n), int64(n)
+		want.ReadBy, want.Seq, want.Revision = []string{"u1"}, int64(n), int64(n)
 		appended := appendDrafts(t, store, d)
 		same(t, name, want, appended[0].Message)
-		found, _, err := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), d.ID)
-		check(t, name, err)
-		same(t, name, want, found)
+		same(t, name, []chat.Message{want}, history(t, store, "room", chat.Page{Limit: 1}))
 		if again := appendDrafts(t, store, d); !again[0].Replayed {
 			t.Fatalf("%s: as a client id it is not recognised", name)
 		}
@@ -165,7 +164,7 @@ func replays(t *testing.T, store Store) {
 	if placed.Replayed {
 		t.Fatal("the first draft is called a replay")
 	}
-	_, _, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room("room"), UserID: "u2", Seq: 1})
+	_, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room("room"), UserID: "u2", Seq: 1})
 	check(t, "mark read", err)
 
 	again := draft("room", "u1", 2)
@@ -173,12 +172,12 @@ func replays(t *testing.T, store Store) {
 	next := draft("room", "u1", 3)
 	batch := appendDrafts(t, store, again, next)
 	want := placed
-	want.Replayed, want.ReadBy = true, []string{"u2"}
+	want.Replayed = true // who has read it is left out
 	same(t, "replay", want, batch[0])
 	if batch[1].Seq != 2 || batch[1].Replayed {
 		t.Fatalf("the draft after a replay has seq %d, replayed %t; want 2, false", batch[1].Seq, batch[1].Replayed)
 	}
-	if _, found, _ := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), again.ID); found {
+	if _, found, _ := store.Chat.SeqOf(t.Context(), servicetest.Room("room"), again.ID); found {
 		t.Fatal("a replayed draft was stored")
 	}
 	only := appendDrafts(t, store, again)
@@ -202,21 +201,52 @@ func replayWithinBatch(t *testing.T, store Store) {
 	}
 }
 
+// clientIDScope: another sender's id is another, one's own is the same in every room.
 func clientIDScope(t *testing.T, store Store) {
 	var drafts []chat.Append
 	for i, scope := range []struct{ room, user, clientID string }{
-		{"a", "u1", "c"}, {"b", "u1", "c"}, {"a", "u2", "c"}, {"a", "u1", "C"}, {"a", "u1", "c "},
-		{"a", "u1", ""}, {"a", "u1", ""},
+		{"a", "u1", "c"}, {"a", "u2", "c"}, {"a", "u1", "C"}, {"a", "u1", "c "}, {"a", "u1", ""}, {"a", "u1", ""},
 	} {
 		d := draft(scope.room, scope.user, i)
 		d.ClientID = scope.clientID
 		drafts = append(drafts, d)
 	}
-	for i, placed := range appendDrafts(t, store, drafts...) {
-		if placed.Replayed || placed.ID != drafts[i].ID {
-			t.Fatalf("draft %d was taken for %s", i, placed.ID)
+	placed := appendDrafts(t, store, drafts...)
+	for i := range placed {
+		if placed[i].Replayed || placed[i].ID != drafts[i].ID {
+			t.Fatalf("draft %d was taken for %s", i, placed[i].ID)
 		}
 	}
+	elsewhere := draft("b", "u1", 100)
+	elsewhere.ClientID = "c"
+	want := placed[0]
+	want.Replayed = true
+	same(t, "sent again to another room", want, appendDrafts(t, store, elsewhere)[0])
+	if got := head(t, store, "b"); got != (chat.Head{}) {
+		t.Fatalf("the other room has come to %+v", got)
+	}
+}
+
+// timesRise: a clock that was put back does not show in a room, where what is old is deleted from the beginning.
+func timesRise(t *testing.T, store Store) {
+	var drafts []chat.Append
+	for n, at := range []instant.Stamp{50, 40, 60, 60, 10} {
+		d := draft("room", "u1", n)
+		d.Timestamp = at
+		drafts = append(drafts, d)
+	}
+	appendDrafts(t, store, drafts[:3]...)
+	appendDrafts(t, store, drafts[3:]...)
+	var got []instant.Stamp
+	for _, m := range wholeRoom(t, store, "room") {
+		got = append(got, m.Timestamp)
+	}
+	same(t, "times", []instant.Stamp{50, 50, 60, 60, 60}, got)
+	same(t, "the time in another room", instant.Stamp(7), func() instant.Stamp {
+		d := draft("elsewhere", "u1", 100)
+		d.Timestamp = 7
+		return appendDrafts(t, store, d)[0].Timestamp
+	}())
 }
 
 func historyPages(t *testing.T, store Store) {
@@ -264,7 +294,7 @@ func historyPages(t *testing.T, store Store) {
 	}
 }
 
-func messageByID(t *testing.T, store Store) {
+func messageFound(t *testing.T, store Store) {
 	d := draft("room", "u1", 1)
 	appendDrafts(t, store, d, draft("other", "u1", 2))
 	for _, test := range []struct {
@@ -273,8 +303,8 @@ func messageByID(t *testing.T, store Store) {
 	}{
 		{"room", d.ID, true}, {"other", d.ID, false}, {"unknown", d.ID, false}, {"room", "nope", false}, {"room", "", false},
 	} {
-		_, found, err := store.Chat.MessageByID(t.Context(), servicetest.Room(test.room), test.id)
-		check(t, "message by id", err)
+		_, found, err := store.Chat.SeqOf(t.Context(), servicetest.Room(test.room), test.id)
+		check(t, "seq of a message", err)
 		if found != test.found {
 			t.Fatalf("message %q of room %q: found %t, want %t", test.id, test.room, found, test.found)
 		}
@@ -291,7 +321,7 @@ func messagesDeleted(t *testing.T, store Store) {
 		}
 		appendDrafts(t, store, drafts...)
 	}
-	bound := draft("room", "u1", count-1).Timestamp
+	bound := int64(draft("room", "u1", count-1).Timestamp)
 	total, calls := 0, 0
 	for {
 		gone, err := store.Chat.DeleteMessagesBefore(t.Context(), bound)

@@ -32,7 +32,7 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 	check(t, "create notice", err)
 	create(t, store, addressed("n2", "user:u1"))
 	markNotices(t, store, standing("u1"), 0, "n2")
-	if _, err := store.Chat.DeleteMessagesBefore(t.Context(), sent.Timestamp+2); err != nil {
+	if _, err := store.Chat.DeleteMessagesBefore(t.Context(), int64(sent.Timestamp)+2); err != nil {
 		t.Fatalf("delete messages: %v", err)
 	}
 	last, err := store.Notices.LastChange(t.Context())
@@ -56,7 +56,7 @@ func RunReopened(t *testing.T, open func(t *testing.T) (store Store, reopen func
 		t.Fatalf("history after a deletion: %+v", left)
 	}
 	same(t, "unread", 1, markRead(t, store, "group:g", "u2", 0))
-	again := appendDrafts(t, store, chat.Append{Message: placed.Message, ClientID: "c"})[0]
+	again := appendDrafts(t, store, chat.Append{Message: placed.Message})[0]
 	if again.Replayed || again.Seq != 4 {
 		t.Fatalf("a draft whose first message is deleted: replayed %t, seq %d; want false, 4", again.Replayed, again.Seq)
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -18,6 +19,7 @@ func roomPromises() []promise {
 		{"a mark moves forward only", marksForward},
 		{"a mark counts the messages of others", unreadCounted},
 		{"readers are listed", readersListed},
+		{"readers are bounded", readersBounded},
 		{"peers share a direct room or a group", peers},
 	}
 }
@@ -31,7 +33,7 @@ func members(t tester, store Store, roomID string) []string {
 
 func markRead(t tester, store Store, roomID, userID string, seq int64) int {
 	t.Helper()
-	_, unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room(roomID), UserID: userID, Seq: seq})
+	unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room(roomID), UserID: userID, Seq: seq})
 	check(t, "mark read", err)
 	return unread
 }
@@ -85,9 +87,8 @@ func marksForward(t *testing.T, store Store) {
 	// A mark beyond the end must not make messages read that have not been written.
 	markRead(t, store, "room", "u1", 1000)
 	placed := appendDrafts(t, store, draft("room", "author", 6))[0]
-	if len(placed.ReadBy) != 0 || len(wholeRoom(t, store, "room")[5].ReadBy) != 0 {
-		t.Fatal("a message was read before it was written")
-	}
+	same(t, "readers of a message when it is written", []string{"author"}, placed.ReadBy)
+	same(t, "readers of it afterwards", []string{"author"}, wholeRoom(t, store, "room")[5].ReadBy)
 	if got := markRead(t, store, "room", "u1", 1); got != 1 {
 		t.Fatalf("%d unread, want 1", got)
 	}
@@ -119,19 +120,46 @@ func readersListed(t *testing.T, store Store) {
 	for n := range 4 {
 		appendDrafts(t, store, draft("room", "author", n))
 	}
-	for user, seq := range map[string]int64{"zoe": 4, "ann": 2, "Bob": 3} {
+	for user, seq := range map[string]int64{"zoe": 4, "ann": 2, "Bob": 3, "author": 1} {
 		markRead(t, store, "room", user, seq)
 	}
 	markRead(t, store, "other", "eve", 4)
-	want := [][]string{{"Bob", "ann", "zoe"}, {"Bob", "ann", "zoe"}, {"Bob", "zoe"}, {"zoe"}}
+	want := [][]string{{"author", "Bob", "ann", "zoe"}, {"author", "Bob", "ann", "zoe"}, {"author", "Bob", "zoe"}, {"author", "zoe"}}
 	for i, message := range wholeRoom(t, store, "room") {
 		same(t, message.ID, want[i], message.ReadBy)
-		found, _, err := store.Chat.MessageByID(t.Context(), servicetest.Room("room"), message.ID)
-		check(t, "message by id", err)
-		same(t, message.ID+" alone", want[i], found.ReadBy)
 	}
 	page := history(t, store, "room", chat.Page{After: 2, Limit: 1})
 	same(t, "on a page", want[2], page[0].ReadBy)
+}
+
+// readersBounded: of a room that many have read a message names no more than it may, those who have read furthest.
+func readersBounded(t *testing.T, store Store) {
+	const others = chat.MaxReaders + 20
+	appendDrafts(t, store, draft("room", "author", 1), draft("room", "u000", 2), draft("room", "author", 3))
+	for n := range others {
+		markRead(t, store, "room", fmt.Sprintf("u%03d", n), 1+int64(n%2))
+	}
+	want := map[int64][]string{1: {"author"}, 2: {"u000"}, 3: {"author"}}
+	for n := range others {
+		if n%2 == 1 {
+			want[2] = append(want[2], fmt.Sprintf("u%03d", n))
+		}
+	}
+	messages := wholeRoom(t, store, "room")
+	for _, seq := range []int64{2, 3} {
+		same(t, "readers of a message that fewer have read", want[seq], messages[seq-1].ReadBy)
+	}
+	first := messages[0].ReadBy
+	if len(first) != 1+chat.MaxReaders || first[0] != "author" || !slices.IsSorted(first[1:]) {
+		t.Fatalf("the first message names %d readers: %v", len(first), first)
+	}
+	for _, further := range want[2][1:] {
+		if !slices.Contains(first, further) {
+			t.Fatalf("%s has read further than others and is not named", further)
+		}
+	}
+	markRead(t, store, "room", "author", 3) // and is one of those who have read furthest
+	same(t, "readers, the sender among them", len(first), len(wholeRoom(t, store, "room")[0].ReadBy))
 }
 
 func peers(t *testing.T, store Store) {

@@ -58,12 +58,37 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 	}
 }
 
-// mayWrite holds what passes between the two people of a direct room against the policy of who may write to whom.
-func (s *Service) mayWrite(ctx context.Context, who auth.Identity, room roles.ChatRoom) error {
-	if peer, direct := room.Peer(who.UserID); direct {
-		return s.reach.MayWrite(ctx, who, peer)
+// mayWrite holds what passes between the two people of a direct room against the policy of who may write to whom. Nobody
+// writes to an id that is no person's: it may be a misspelt one, and what was said would be lost without anybody knowing.
+// It fails with forbidden, and not_found, naming the payload's field that names the person.
+func (s *Service) mayWrite(ctx context.Context, who auth.Identity, room roles.ChatRoom, field string) error {
+	peer, direct := room.Peer(who.UserID)
+	if !direct {
+		return nil
 	}
-	return nil
+	if err := s.reach.MayWrite(ctx, who, peer); err != nil || peer == who.UserID {
+		return err
+	}
+	known, err := s.isKnown(ctx, peer, room)
+	if err != nil || known {
+		return err
+	}
+	return notFound(field, "There is no such person: nobody of this id has been here yet")
+}
+
+// isKnown reports whether somebody is here or has been, or is written to already in the room. Who is here may not have been
+// written down yet, and who speaks by REST alone is not.
+func (s *Service) isKnown(ctx context.Context, userID string, room roles.ChatRoom) (bool, error) {
+	sockets, err := s.rooms.SocketCount(ctx, roles.UserRoom(userID))
+	if err != nil || sockets > 0 {
+		return sockets > 0, err
+	}
+	_, known, err := s.people.RoleOf(ctx, userID)
+	if err != nil || known {
+		return known, err
+	}
+	head, err := s.store.Head(ctx, room)
+	return head.Seq > 0, err
 }
 
 // audience names the rooms of sockets that hear what somebody does in the conversation: those of its members wherever
@@ -92,6 +117,12 @@ func parseRoom(roomID string) (roles.ChatRoom, error) {
 	default:
 		return room, nil
 	}
+}
+
+func notFound(field, message string) error {
+	missing := fault.New(fault.NotFound, message)
+	missing.Field = field
+	return missing
 }
 
 func forbiddenRoom(message string) error {

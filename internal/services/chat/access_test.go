@@ -21,13 +21,13 @@ func everyDoor(t *testing.T, service *service, h *hub, who auth.Identity, roomID
 	_, join := service.Join(t.Context(), who, chat.Entry{RoomID: roomID}, h.connect(who))
 	_, history := service.History(t.Context(), who, chat.HistoryQuery{RoomID: roomID})
 	_, sending := service.Send(t.Context(), who, chat.Outgoing{RoomID: roomID, Text: "hello"})
-	_, read := service.MarkRead(t.Context(), who, chat.ReadUpTo{RoomID: roomID, MessageID: "no such message"})
+	_, read := service.MarkRead(t.Context(), who, chat.ReadUpTo{RoomID: roomID, MessageID: "no such message"}, h.connect(who))
 	if code(read) == fault.NotFound {
 		read = nil // let in, and looked for the message
 	}
 	return map[string]error{
 		"join": join, "history": history, "send": sending, "read": read,
-		"typing": service.Typing(t.Context(), who, chat.Typing{RoomID: roomID, IsTyping: true}),
+		"typing": service.Typing(t.Context(), who, typing(roomID, true), h.connect(who)),
 	}
 }
 
@@ -132,34 +132,41 @@ func TestMessagingPolicy(t *testing.T) {
 	dora, admin := person("dora", roles.Driver), person("root", roles.Admin)
 	vics := h.connect(person("vic", roles.Vendor))
 	for _, test := range []struct {
-		name string
-		who  auth.Identity
-		to   string
-		want fault.Code
+		name  string
+		who   auth.Identity
+		to    string
+		want  fault.Code
+		group fault.Code // as a member of a group
 	}{
-		{"allowed", dora, "carl", ""},
-		{"denied", dora, "vic", fault.Forbidden},
-		{"never seen", dora, "ghost", fault.NotFound},
-		{"never seen, by who may write to all", admin, "ghost", ""},
-		{"directory down", dora, "rot", fault.Unavailable},
-		{"directory not asked for who may write to all", admin, "rot", ""},
+		{"allowed", dora, "carl", "", ""},
+		{"denied", dora, "vic", fault.Forbidden, fault.Forbidden},
+		{"never seen", dora, "ghost", fault.NotFound, fault.NotFound},
+		{"never seen, by who may write to all", admin, "ghost", fault.NotFound, ""},
+		{"directory down", dora, "rot", fault.Unavailable, fault.Unavailable},
+		{"directory down, for who may write to all", admin, "rot", fault.Unavailable, ""},
+		{"to oneself, whom the directory need not know", admin, "root", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			room := direct(test.who.UserID, test.to)
 			_, to := service.Send(t.Context(), test.who, chat.Outgoing{To: test.to, Text: "hello"})
 			_, byRoom := service.Send(t.Context(), test.who, chat.Outgoing{RoomID: room, Text: "hello"})
 			_, byGroup := service.groups.Create(t.Context(), test.who, groups.NewGroup{Name: "g", Members: []string{"carl", test.to}})
-			typing := service.Typing(t.Context(), test.who, chat.Typing{RoomID: room, IsTyping: true})
-			for door, err := range map[string]error{"to": to, "roomId": byRoom, "group": byGroup, "typing": typing} {
+			typing := service.Typing(t.Context(), test.who, typing(room, true), h.connect(test.who))
+			for door, err := range map[string]error{"to": to, "roomId": byRoom, "typing": typing} {
 				if code(err) != test.want {
 					t.Errorf("%s: %v, want %q", door, err, test.want)
 				}
+			}
+			if code(byGroup) != test.group {
+				t.Errorf("group: %v, want %q", byGroup, test.group)
 			}
 			if test.to == "rot" && test.want != "" && !errors.Is(to, errDirectory) {
 				t.Errorf("the cause is lost: %v", to)
 			}
 		})
 	}
+	h.connect(person("ghost", roles.Vendor)) // is here, and not in the directory yet
+	send(t, service, admin, chat.Outgoing{To: "ghost", Text: "hello"})
 	if heard := vics.take(); len(heard) > 0 {
 		t.Errorf("somebody who may not be written to heard %v", heard)
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 
+	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/order"
 )
@@ -16,29 +17,48 @@ type Change interface {
 	// ChatRoom is the room that it changes.
 	ChatRoom() roles.ChatRoom
 	// told is the event by which people of the room hear of it, once it is on disk.
-	told(Applied) (event string, payload any)
+	told(Applied) telling
+	// conflict is why the change cannot be the one that was made before under the same id, nil where it is.
+	conflict(before Applied) error
 }
 
-// Append says something in a room. The store gives the message its seq and its revision.
-type Append struct {
-	Message
-	// ClientID is the sender's own id for the message, "" where none was given. A second message with the same room,
-	// sender and ClientID is the first one sent again.
-	ClientID string
+// telling is an event, and what the sockets of whoever has caused it hear in its place, nil for the same.
+type telling struct {
+	event    string
+	payload  any
+	toCauser any
 }
+
+// Append says something in a room. The store gives the message its seq and its revision. A second message of a sender with
+// the same ClientID is the first one sent again, whatever it says and wherever; where there is none every message is a new
+// one.
+type Append struct{ Message }
 
 // ChatRoom implements Change.
 func (a Append) ChatRoom() roles.ChatRoom { return a.Room }
 
-func (a Append) told(applied Applied) (event string, payload any) {
-	return EventMessage, applied.Message
+func (a Append) told(applied Applied) telling {
+	if applied.ClientID == "" {
+		return telling{event: EventMessage, payload: applied.Message}
+	}
+	return telling{event: EventMessage, payload: applied.toldTo(""), toCauser: applied.Message}
+}
+
+func (a Append) conflict(before Applied) error {
+	if before.Room == a.Room && before.Text == a.Text && before.ReplyTo == a.ReplyTo {
+		return nil
+	}
+	another := fault.New(fault.Conflict, "Another message was sent under this clientId before")
+	another.Field = "clientId"
+	return another
 }
 
 // Applied is a change that is on disk.
 type Applied struct {
 	// Message is the message as the change has left it; its revision is the change's.
 	Message
-	// Replayed is set where the change was made before. Message is what it was then, and nothing has changed now.
+	// Replayed is set where the change was made before. Message is what came of it then, in its room, and nothing has
+	// changed now. Who has read it is left out.
 	Replayed bool
 }
 

@@ -61,12 +61,24 @@ func (s *Service) write(ctx context.Context, batch []submission, outcomes []outc
 	for i, made := range applied {
 		outcomes[places[i]].applied = made
 		if made.Replayed {
+			outcomes[places[i]].refused = changes[i].conflict(made)
 			continue
 		}
-		event, payload := changes[i].told(made)
-		deliveries = append(deliveries, order.Delivery{
-			Room: made.Room, Revision: made.Revision, Event: event, Payload: payload, To: audiences[i],
-		})
+		deliveries = append(deliveries, deliveriesOf(changes[i], made, audiences[i], batch[places[i]].who)...)
 	}
 	return deliveries, nil
+}
+
+// deliveriesOf are how an audience is told of a change: each socket once, those of whoever has caused it perhaps otherwise
+// than the rest.
+func deliveriesOf(change Change, made Applied, audience []roles.Room, causer auth.Identity) []order.Delivery {
+	told := change.told(made)
+	all := order.Delivery{Room: made.Room, Revision: made.Revision, Event: told.event, Payload: told.payload, To: audience}
+	if told.toCauser == nil {
+		return []order.Delivery{all}
+	}
+	own := all
+	own.Payload, own.To = told.toCauser, []roles.Room{roles.UserRoom(causer.UserID)}
+	all.Except = own.To
+	return []order.Delivery{all, own}
 }

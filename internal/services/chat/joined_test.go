@@ -52,9 +52,11 @@ func TestComingAndGoingIsToldOncePerUser(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"", "user:amy", "no good", "dm:x"} {
-		if err := service.Leave(t.Context(), amy, bad, tab); !fault.Is(err, fault.RoomInvalid) || fault.From(err).Field != "roomId" {
-			t.Errorf("leaving %q: %v", bad, err)
+	for bad, want := range map[string]fault.Code{
+		"": fault.RoomInvalid, "user:amy": fault.RoomForbidden, "no good": fault.RoomInvalid, "dm:x": fault.RoomInvalid,
+	} {
+		if err := service.Leave(t.Context(), amy, bad, tab); !fault.Is(err, want) || fault.From(err).Field != "roomId" {
+			t.Errorf("leaving %q: %v, want %s", bad, err, want)
 		}
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/test/servicetest"
@@ -35,14 +37,14 @@ func TestAudiences(t *testing.T) {
 					s.take()
 				}
 			}
-			expect := func(event string, toActor, toBobs, toBobsTab bool) {
+			expect := func(event string, toActor, toActorsPhone, toBobs, toBobsTab bool) {
 				t.Helper()
 				for _, test := range []struct {
 					name  string
 					s     *socket
 					hears bool
 				}{
-					{"the actor", amys, toActor}, {"the actor's phone", amysPhone, toActor},
+					{"the actor", amys, toActor}, {"the actor's phone", amysPhone, toActorsPhone},
 					{"the other", bobs, toBobs}, {"the other's tab", bobsTab, toBobsTab}, {"a stranger", eves, false},
 				} {
 					want := []string{}
@@ -55,15 +57,19 @@ func TestAudiences(t *testing.T) {
 				}
 			}
 			receipt := send(t, service, amy, chat.Outgoing{RoomID: roomID, Text: "hello"})
-			expect(chat.EventMessage, true, true, kind != "open")
-			if err := service.Typing(t.Context(), amy, chat.Typing{RoomID: roomID, IsTyping: true}); err != nil {
+			expect(chat.EventMessage, true, true, true, kind != "open")
+			before := amys.Rooms()
+			if err := service.Typing(t.Context(), amy, typing(roomID, true), amys); err != nil {
 				t.Fatal(err)
 			}
-			expect(chat.EventTyping, false, true, kind != "open")
-			if _, err := service.MarkRead(t.Context(), amy, chat.ReadUpTo{RoomID: roomID, MessageID: receipt.MessageID}); err != nil {
+			expect(chat.EventTyping, false, true, true, kind != "open")
+			if _, err := service.MarkRead(t.Context(), amy, chat.ReadUpTo{RoomID: roomID, MessageID: receipt.MessageID}, amys); err != nil {
 				t.Fatal(err)
 			}
-			expect(chat.EventRead, true, true, kind != "open")
+			expect(chat.EventRead, false, true, true, kind != "open")
+			if after := amys.Rooms(); !slices.Equal(before, after) {
+				t.Errorf("the actor's socket stood in %v and stands in %v", before, after)
+			}
 		})
 	}
 }
@@ -78,9 +84,9 @@ func TestMessageOnTheWire(t *testing.T) {
 	receipt := send(t, service, amy, chat.Outgoing{To: "bob", Text: "<b>&\x00\u2028</b>"})
 	want := chat.Message{
 		ID: receipt.MessageID, Room: servicetest.Room("dm:amy:bob"), Seq: 1, Revision: 1, UserID: "amy", Username: "name of amy", Role: roles.Driver,
-		Text: "<b>&\x00\u2028</b>", Timestamp: noon, ReadBy: []string{},
+		Text: "<b>&\x00\u2028</b>", Timestamp: instant.Stamp(noon), ReadBy: []string{"amy"},
 	}
-	if diff := differs(chat.Receipt{MessageID: want.ID, Room: want.Room, Seq: 1, Timestamp: noon}, receipt); diff != "" || receipt.MessageID == "" {
+	if diff := differs(chat.Receipt{MessageID: want.ID, Room: want.Room, Seq: 1, Timestamp: instant.Stamp(noon)}, receipt); diff != "" || receipt.MessageID == "" {
 		t.Errorf("receipt (-want +got):\n%s", diff)
 	}
 	heard := bobs.take()
@@ -113,7 +119,7 @@ func TestReplay(t *testing.T) {
 	bobs := h.connect(person("bob", roles.Vendor))
 	first := send(t, service, amy, chat.Outgoing{To: "bob", Text: "once", ClientID: "c1"})
 	bobs.take()
-	again := send(t, service, amy, chat.Outgoing{RoomID: "dm:amy:bob", Text: "another text", ClientID: "c1"})
+	again := send(t, service, amy, chat.Outgoing{RoomID: "dm:bob:amy", Text: " once\n", ClientID: "c1"})
 	first.Replayed = true
 	if diff := differs(first, again); diff != "" {
 		t.Errorf("the second receipt (-first +second):\n%s", diff)
@@ -126,15 +132,27 @@ func TestReplay(t *testing.T) {
 		"another sender": func() chat.Receipt {
 			return send(t, service, person("bob", roles.Vendor), chat.Outgoing{To: "amy", Text: "x", ClientID: "c1"})
 		},
-		"another room": func() chat.Receipt {
-			return send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x", ClientID: "c1"})
-		},
 		"no id":               func() chat.Receipt { return send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"}) },
 		"no id a second time": func() chat.Receipt { return send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"}) },
 	} {
 		if got := next(); got.Replayed || got.MessageID == first.MessageID {
 			t.Errorf("%s: taken for the first message", name)
 		}
+	}
+	for name, other := range map[string]chat.Outgoing{
+		"another text":  {To: "bob", Text: "twice"},
+		"another room":  {RoomID: "lobby", Text: "once"},
+		"another reply": {To: "bob", Text: "once", ReplyTo: first.MessageID},
+	} {
+		bobs.take()
+		other.ClientID = "c1"
+		_, err := service.Send(t.Context(), amy, other)
+		if !fault.Is(err, fault.Conflict) || fault.From(err).Field != "clientId" || len(bobs.take()) > 0 {
+			t.Errorf("%s under the same id: %v, want conflict at clientId and nothing delivered", name, err)
+		}
+	}
+	if head, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby"}); err != nil || len(head.Messages) > 0 {
+		t.Errorf("the lobby has %v, %v", head.Messages, err)
 	}
 	// The same message from many sockets at once, as after a reconnect: one of them is the first.
 	h2 := h.connect(person("cem", roles.Vendor))
@@ -190,30 +208,31 @@ func TestMarkRead(t *testing.T) {
 	}
 	send(t, service, bob, chat.Outgoing{To: "amy", Text: "own messages are never unread"})
 	elsewhere := send(t, service, amy, chat.Outgoing{To: "cem", Text: "x"})
-	amys := h.connect(amy)
+	amys, bobs, phone := h.connect(amy), h.connect(bob), h.connect(bob)
 	for _, test := range []struct {
 		at, unread int
-		moves      bool
-	}{{0, 3, true}, {2, 1, true}, {1, 1, false}, {3, 0, true}, {3, 0, false}} {
-		unread, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: sent[test.at].MessageID})
+	}{{0, 3}, {2, 1}, {1, 1}, {3, 0}, {3, 0}} { // also of what the mark has passed the others are told
+		unread, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:bob:amy", MessageID: sent[test.at].MessageID}, bobs)
 		if err != nil || unread != test.unread {
 			t.Errorf("read up to %d: %d unread, %v; want %d", test.at+1, unread, err, test.unread)
 		}
-		var want []event
-		if test.moves {
-			want = []event{{chat.EventRead, fmt.Sprintf(`{"roomId":"dm:amy:bob","userId":"bob","messageId":%q,"seq":%d}`,
-				sent[test.at].MessageID, test.at+1)}}
+		want := []event{{chat.EventRead, fmt.Sprintf(`{"roomId":"dm:amy:bob","userId":"bob","messageId":%q,"seq":%d}`,
+			sent[test.at].MessageID, test.at+1)}}
+		for name, s := range map[string]*socket{"the sender": amys, "the reader's phone": phone} {
+			if heard := s.take(); !slices.Equal(heard, want) {
+				t.Errorf("read up to %d: %s heard %v, want %v", test.at+1, name, heard, want)
+			}
 		}
-		if heard := amys.take(); !slices.Equal(heard, want) {
-			t.Errorf("read up to %d: the sender heard %v, want %v", test.at+1, heard, want)
+		if heard := bobs.take(); len(heard) > 0 {
+			t.Errorf("read up to %d: the socket that has read heard %v", test.at+1, heard)
 		}
 	}
 	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "dm:amy:bob"})
-	if err != nil || !slices.Equal(history.Messages[3].ReadBy, []string{"bob"}) || len(history.Messages[4].ReadBy) != 0 {
+	if err != nil || !slices.Equal(history.Messages[3].ReadBy, []string{"amy", "bob"}) || !slices.Equal(history.Messages[4].ReadBy, []string{"bob"}) {
 		t.Errorf("the history does not show who has read: %+v, %v", history.Messages, err)
 	}
 	for _, id := range []string{elsewhere.MessageID, "nonsense"} {
-		if _, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: id}); !fault.Is(err, fault.NotFound) {
+		if _, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:amy:bob", MessageID: id}, bobs); !fault.Is(err, fault.NotFound) {
 			t.Errorf("reading %s: %v, want not_found", id, err)
 		}
 	}
@@ -268,5 +287,60 @@ func TestOrder(t *testing.T) {
 	}
 	if total != senders*each {
 		t.Errorf("delivered %d of %d messages", total, senders*each)
+	}
+}
+
+// TestClientIDIsTheSendersAlone: the sender's sockets are told of it, live and in the history, in the order of the room;
+// nobody else is, and everybody hears a message once.
+func TestClientIDIsTheSendersAlone(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy, bob := person("amy", roles.Driver), person("bob", roles.Vendor)
+	amys, phone, bobs := h.connect(amy), h.connect(amy), h.connect(bob)
+	for _, s := range []*socket{amys, bobs} {
+		enter(t, service, map[*socket]auth.Identity{amys: amy, bobs: bob}[s], "lobby", s)
+	}
+	sent := []string{"c1", "", "c2"}
+	for _, roomID := range []string{"lobby", "dm:amy:bob"} {
+		for _, s := range []*socket{amys, phone, bobs} {
+			s.take()
+		}
+		for _, id := range sent {
+			clientID := id
+			if id != "" {
+				clientID += roomID
+			}
+			send(t, service, amy, chat.Outgoing{RoomID: roomID, Text: "x", ClientID: clientID})
+		}
+		hidden, told := []string{"", "", ""}, []string{"c1" + roomID, "", "c2" + roomID}
+		for name, test := range map[string]struct {
+			s    *socket
+			want []string
+		}{"the sender": {amys, told}, "the sender's phone": {phone, told}, "the other": {bobs, hidden}} {
+			got := []string{}
+			for i, e := range test.s.take() {
+				m := decode[chat.Message](t, e.Payload)
+				if got = append(got, m.ClientID); m.Seq != int64(i+1) || !slices.Equal(m.ReadBy, []string{"amy"}) {
+					t.Errorf("%s, %s: message %d is %+v", roomID, name, i+1, m)
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("%s: %s heard the ids %q, want %q", roomID, name, got, test.want)
+			}
+		}
+		for _, test := range []struct {
+			who  auth.Identity
+			want []string
+		}{{amy, told}, {bob, hidden}} {
+			page, err := service.History(t.Context(), test.who, chat.HistoryQuery{RoomID: roomID})
+			got := []string{}
+			for _, m := range page.Messages {
+				got = append(got, m.ClientID)
+			}
+			if err != nil || !slices.Equal(got, test.want) {
+				t.Errorf("%s: %s reads the ids %q, %v", roomID, test.who.UserID, got, err)
+			}
+		}
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"rolecall/internal/roles"
 )
 
-// Page sizes of a room's history, in messages.
 const (
-	DefaultPage = 50
-	MaxPage     = 200
+	// MaxJoinedRooms is how many chat rooms one socket may have joined.
+	MaxJoinedRooms = 100
+	// maxListedMessages is how much of all their histories rooms that are entered together are sent, in messages.
+	maxListedMessages = 1000
+	// maxListedBytes is from how many bytes on each further room is sent one message alone.
+	maxListedBytes = 2 * page.MaxBytes
 )
-
-// MaxJoinedRooms is how many chat rooms one socket may have joined.
-const MaxJoinedRooms = 100
 
 // Member is a socket, as far as chat is concerned.
 type Member interface {
@@ -31,11 +31,11 @@ type Member interface {
 	Emit(event string, payload any) error
 }
 
-// Entry asks to enter a room and for what has been said there: what came after a seq, or the newest messages.
+// Entry asks to enter a room and for what has been said there: what came after a message, or the newest messages.
 type Entry struct {
 	RoomID string `json:"roomId" validate:"required"`
-	// After is the last seq the client has; nil asks for the newest messages.
-	After *int64 `json:"after" validate:"omitempty,min=0"`
+	// After is the last message the client has; nil asks for the newest.
+	After *Place `json:"after"`
 	Limit int    `json:"limit" validate:"min=0,max=200"`
 }
 
@@ -46,7 +46,10 @@ type Entered struct {
 	// Peer is whom the caller talks to in a direct room.
 	Peer string `json:"peer,omitempty"`
 	// LastSeq is the newest seq of the room at the moment of joining; every later message is heard live.
-	LastSeq int64    `json:"lastSeq"`
+	LastSeq int64 `json:"lastSeq"`
+	// Reset is set where the client knows of messages that the room has not had: the server was restored from a backup.
+	// What the client has of the room counts no more; it is sent the newest messages.
+	Reset   bool     `json:"reset,omitempty"`
 	Members []string `json:"members,omitempty"`
 }
 
@@ -54,42 +57,76 @@ type Entered struct {
 type historyEvent struct {
 	Room roles.ChatRoom `json:"roomId"`
 	History
-}
-
-// History is a part of a room's messages, in the order of seq.
-type History struct {
-	Messages []Message `json:"messages"`
-	HasMore  bool      `json:"hasMore"`
+	Reset bool `json:"reset,omitempty"`
 }
 
 // Join lets a socket into a room: it is sent room:history and then hears every later change, without a gap or a
-// double. It fails with room_invalid, room_forbidden and too_many_rooms.
+// double. It fails with room_invalid, room_forbidden, too_many_rooms, and not_found for a message that is not in the room.
 func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, error) {
+	entered, _, err := s.join(ctx, who, entry, socket)
+	return entered, err
+}
+
+// join is Join; it also returns what the socket was sent.
+func (s *Service) join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, History, error) {
 	talk, err := s.conversation(ctx, who, entry.RoomID)
 	if err != nil {
-		return Entered{}, err
+		return Entered{}, History{}, err
 	}
 	joined := slices.DeleteFunc(socket.Rooms(), func(room roles.Room) bool { return !roles.IsChatRoom(room) })
 	again := slices.Contains(joined, talk.room.Room())
 	if !again && len(joined) >= MaxJoinedRooms {
-		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
+		return Entered{}, History{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
 	}
 	defer s.comings.Lock(talk.room.String())()
 	before, err := s.present(ctx, who, talk.room)
 	if err != nil {
-		return Entered{}, err
+		return Entered{}, History{}, err
 	}
-	lastSeq, err := s.enter(ctx, talk.room, entry, socket)
+	entered, sent, err := s.enter(ctx, who, talk, entry, socket)
 	if err != nil {
-		return Entered{}, err
+		return Entered{}, History{}, err
 	}
 	if before == 0 && talk.room.Kind() == roles.OpenKind {
 		if err := s.tellJoined(ctx, who, talk.room); err != nil {
-			return Entered{}, err
+			return Entered{}, History{}, err
 		}
 	}
-	peer, _ := talk.room.Peer(who.UserID)
-	return Entered{Room: talk.room, Kind: talk.room.Kind(), Peer: peer, LastSeq: lastSeq, Members: talk.members}, nil
+	return entered, sent, nil
+}
+
+// Attempt is what has become of one room of several.
+type Attempt struct {
+	RoomID  string
+	Entered Entered
+	// Failed is why the socket is not in the room, nil where it is.
+	Failed error
+}
+
+// JoinAll is Join for rooms one after the other; one that cannot be entered keeps the socket out of no other. What they
+// send of their histories is bounded together, so that a client which comes back to all its rooms is not sent more than it
+// can read. It fails where ctx ends.
+func (s *Service) JoinAll(ctx context.Context, who auth.Identity, entries []Entry, socket Member) ([]Attempt, error) {
+	attempts := make([]Attempt, 0, len(entries))
+	if len(entries) == 0 {
+		return attempts, nil
+	}
+	most, bytes := max(maxListedMessages/len(entries), 1), 0
+	for _, entry := range entries {
+		if bytes > maxListedBytes {
+			most = 1
+		}
+		entry.Limit = min(page.Size(entry.Limit, DefaultPage, MaxPage), most)
+		entered, sent, err := s.join(ctx, who, entry, socket)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		for _, message := range sent.Messages {
+			bytes += messageBytes(message)
+		}
+		attempts = append(attempts, Attempt{RoomID: entry.RoomID, Entered: entered, Failed: err})
+	}
+	return attempts, nil
 }
 
 // tellJoined tells an open room who has come, unless the socket has gone meanwhile and so joins nothing.
@@ -107,34 +144,44 @@ func (s *Service) present(ctx context.Context, who auth.Identity, room roles.Cha
 	return s.rooms.SocketCount(ctx, room.Room(), roles.UserRoom(who.UserID))
 }
 
-// enter sends a socket what it asks to know of a room and lets it hear what comes next. It returns the room's newest seq.
-func (s *Service) enter(ctx context.Context, room roles.ChatRoom, entry Entry, socket Member) (int64, error) {
-	var head Head
-	event := historyEvent{Room: room, History: History{Messages: []Message{}}}
+// enter sends a socket what it asks to know of a room and lets it hear what comes next.
+func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversation, entry Entry, socket Member) (Entered, History, error) {
+	peer, _ := talk.room.Peer(who.UserID)
+	entered := Entered{Room: talk.room, Kind: talk.room.Kind(), Peer: peer, Members: talk.members}
+	event := historyEvent{Room: talk.room, History: History{Messages: []Message{}}}
 	read := func() (revision int64, err error) {
-		head, err = s.store.Head(ctx, room)
-		if err == nil && (entry.After == nil || *entry.After < head.Seq) {
-			event.History, err = s.readHistory(ctx, room, newPage(nil, entry.After, entry.Limit))
+		head, err := s.store.Head(ctx, talk.room)
+		if err != nil {
+			return 0, err
+		}
+		after, err := s.seqOf(ctx, talk.room, "after", entry.After)
+		if err != nil {
+			return 0, err
+		}
+		entered.LastSeq = head.Seq
+		if after != nil && *after > head.Seq {
+			entered.Reset, event.Reset, after = true, true, nil
+		}
+		if after == nil || *after < head.Seq {
+			event.History, err = s.readHistory(ctx, who, talk.room, newPage(nil, after, entry.Limit))
 		}
 		return head.Revision, err
 	}
-	err := s.order.Enter(ctx, room, read, func() error {
+	err := s.order.Enter(ctx, talk.room, read, func() error {
 		if err := socket.Emit(EventHistory, event); err != nil {
 			return fmt.Errorf("send history: %w", err)
 		}
-		socket.Join(room.Room())
+		socket.Join(talk.room.Room())
 		return nil
 	})
-	return head.Seq, err
+	return entered, event.History, err
 }
 
 // Leave takes a socket out of a room; leaving a room one is not in succeeds.
 func (s *Service) Leave(ctx context.Context, who auth.Identity, roomID string, socket Member) error {
-	room, err := roles.ParseChatRoom(roomID)
+	room, err := parseRoom(roomID)
 	if err != nil {
-		invalid := fault.New(fault.RoomInvalid, "This is no chat room's id")
-		invalid.Field = "roomId"
-		return invalid
+		return err
 	}
 	if !slices.Contains(socket.Rooms(), room.Room()) {
 		return nil
@@ -171,66 +218,4 @@ type roomUser struct {
 
 func userEvent(room roles.ChatRoom, who auth.Identity) roomUser {
 	return roomUser{Room: room, UserID: who.UserID, Username: who.Username}
-}
-
-// HistoryQuery asks for a page of a room's messages.
-type HistoryQuery struct {
-	RoomID string `json:"roomId" validate:"required"`
-	Before *int64 `json:"before" validate:"omitempty,min=1"`
-	After  *int64 `json:"after" validate:"omitempty,min=0"`
-	Limit  int    `json:"limit" validate:"min=0,max=200"`
-}
-
-// History returns a page of a room's messages. It fails with room_invalid and room_forbidden.
-func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQuery) (History, error) {
-	talk, err := s.conversation(ctx, who, query.RoomID)
-	if err != nil {
-		return History{}, err
-	}
-	if query.Before != nil && query.After != nil {
-		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
-	}
-	return s.readHistory(ctx, talk.room, newPage(query.Before, query.After, query.Limit))
-}
-
-// readHistory reads one message more than the page has, to tell whether there are more. Long messages make short pages.
-func (s *Service) readHistory(ctx context.Context, room roles.ChatRoom, asked Page) (History, error) {
-	size := asked.Limit
-	asked.Limit++
-	messages, err := s.store.History(ctx, room, asked)
-	if err != nil {
-		return History{}, err
-	}
-	if asked.After == 0 { // backwards: those too many are the oldest
-		size = page.FitLast(messages, size, messageBytes)
-		return History{Messages: messages[len(messages)-size:], HasMore: size < len(messages)}, nil
-	}
-	size = page.Fit(messages, size, messageBytes)
-	return History{Messages: messages[:size], HasMore: size < len(messages)}, nil
-}
-
-// messageBytes is about what a message takes as JSON.
-func messageBytes(m Message) int {
-	const rest = 400 // ids, names of members, numbers
-	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text)
-	for _, reader := range m.ReadBy {
-		bytes += len(reader) + len(`"",`)
-	}
-	return bytes
-}
-
-// newPage fills in the default limit. After: 0 asks for the first messages, which a Page says with FromStart.
-func newPage(before, after *int64, limit int) Page {
-	asked := Page{Limit: page.Size(limit, DefaultPage, MaxPage)}
-	if before != nil {
-		asked.Before = *before
-	}
-	switch {
-	case after == nil:
-	case *after == 0:
-		asked.After = FromStart
-	default:
-		asked.After = *after
-	}
-	return asked
 }

@@ -22,6 +22,7 @@ type page struct {
 	RoomID   string         `json:"roomId"`
 	Messages []chat.Message `json:"messages"`
 	HasMore  bool           `json:"hasMore"`
+	Reset    bool           `json:"reset"`
 }
 
 func seqs(messages []chat.Message) []int64 {
@@ -46,27 +47,32 @@ func TestJoinSendsHistory(t *testing.T) {
 	h := &hub{}
 	service := newService(t, openStore(t), h, nil, nil)
 	amy := person("amy", roles.Vendor)
+	var fiftieth string
 	for i := range 60 {
-		send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: fmt.Sprint(i)})
+		if sent := send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: fmt.Sprint(i)}); sent.Seq == 50 {
+			fiftieth = sent.MessageID
+		}
 	}
 	for name, test := range map[string]struct {
 		entry chat.Entry
 		want  []int64
 		more  bool
+		reset bool
 	}{
-		"newest, default limit":  {chat.Entry{RoomID: "lobby"}, upTo(11, 60), true},
-		"newest, all":            {chat.Entry{RoomID: "lobby", Limit: 60}, upTo(1, 60), false},
-		"newest, one":            {chat.Entry{RoomID: "lobby", Limit: 1}, upTo(60, 60), true},
-		"from the start":         {chat.Entry{RoomID: "lobby", After: ptr(int64(0)), Limit: 10}, upTo(1, 10), true},
-		"after 50":               {chat.Entry{RoomID: "lobby", After: ptr(int64(50))}, upTo(51, 60), false},
-		"after 50, five":         {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 5}, upTo(51, 55), true},
-		"after 50, ten":          {chat.Entry{RoomID: "lobby", After: ptr(int64(50)), Limit: 10}, upTo(51, 60), false},
-		"after the last but one": {chat.Entry{RoomID: "lobby", After: ptr(int64(59))}, upTo(60, 60), false},
-		"after the last":         {chat.Entry{RoomID: "lobby", After: ptr(int64(60))}, []int64{}, false},
-		"after what is not yet":  {chat.Entry{RoomID: "lobby", After: ptr(int64(1) << 62)}, []int64{}, false},
-		"more than the maximum":  {chat.Entry{RoomID: "lobby", Limit: 100_000}, upTo(1, 60), false},
-		"empty room":             {chat.Entry{RoomID: "hall"}, []int64{}, false},
-		"empty room, after":      {chat.Entry{RoomID: "hall", After: ptr(int64(3))}, []int64{}, false},
+		"newest, default limit":  {chat.Entry{RoomID: "lobby"}, upTo(11, 60), true, false},
+		"newest, all":            {chat.Entry{RoomID: "lobby", Limit: 60}, upTo(1, 60), false, false},
+		"newest, one":            {chat.Entry{RoomID: "lobby", Limit: 1}, upTo(60, 60), true, false},
+		"from the start":         {chat.Entry{RoomID: "lobby", After: chat.At(0), Limit: 10}, upTo(1, 10), true, false},
+		"after 50":               {chat.Entry{RoomID: "lobby", After: chat.At(50)}, upTo(51, 60), false, false},
+		"after 50, five":         {chat.Entry{RoomID: "lobby", After: chat.At(50), Limit: 5}, upTo(51, 55), true, false},
+		"after 50, ten":          {chat.Entry{RoomID: "lobby", After: chat.At(50), Limit: 10}, upTo(51, 60), false, false},
+		"after the last but one": {chat.Entry{RoomID: "lobby", After: chat.At(59)}, upTo(60, 60), false, false},
+		"after the last":         {chat.Entry{RoomID: "lobby", After: chat.At(60)}, []int64{}, false, false},
+		"after what is not yet":  {chat.Entry{RoomID: "lobby", After: chat.At(1 << 62)}, upTo(11, 60), true, true},
+		"more than the maximum":  {chat.Entry{RoomID: "lobby", Limit: 100_000}, upTo(1, 60), false, false},
+		"empty room":             {chat.Entry{RoomID: "hall"}, []int64{}, false, false},
+		"empty room, after":      {chat.Entry{RoomID: "hall", After: chat.At(3)}, []int64{}, false, true},
+		"after the 50th, by id":  {chat.Entry{RoomID: "lobby", After: &chat.Place{MessageID: fiftieth}}, upTo(51, 60), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := h.connect(person("bob", roles.Admin))
@@ -75,7 +81,7 @@ func TestJoinSendsHistory(t *testing.T) {
 			if test.entry.RoomID == "hall" {
 				wantLast = 0
 			}
-			if diff := differs(chat.Entered{Room: servicetest.Room(test.entry.RoomID), Kind: roles.OpenKind, LastSeq: wantLast}, entered); diff != "" || err != nil {
+			if diff := differs(chat.Entered{Room: servicetest.Room(test.entry.RoomID), Kind: roles.OpenKind, LastSeq: wantLast, Reset: test.reset}, entered); diff != "" || err != nil {
 				t.Fatalf("%v, outcome (-want +got):\n%s", err, diff)
 			}
 			heard := s.take()
@@ -86,13 +92,96 @@ func TestJoinSendsHistory(t *testing.T) {
 			if got.Messages == nil {
 				t.Error("messages is null")
 			}
-			if diff := cmp.Diff(test.want, seqs(got.Messages)); diff != "" || got.HasMore != test.more || got.RoomID != test.entry.RoomID {
+			if diff := cmp.Diff(test.want, seqs(got.Messages)); diff != "" || got.HasMore != test.more || got.RoomID != test.entry.RoomID || got.Reset != test.reset {
 				t.Errorf("hasMore %v, seqs (-want +got):\n%s", got.HasMore, diff)
 			}
 			if !slices.Contains(s.Rooms(), servicetest.Room(test.entry.RoomID).Room()) {
 				t.Error("the socket is not in the room")
 			}
 		})
+	}
+}
+
+// TestPlaceThatIsNotThere: a message of another room, or of none, is no place in a room, and nobody enters by it.
+func TestPlaceThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy := person("amy", roles.Vendor)
+	here := send(t, service, amy, chat.Outgoing{RoomID: "lobby", Text: "x"}).MessageID
+	elsewhere := send(t, service, amy, chat.Outgoing{RoomID: "hall", Text: "x"}).MessageID
+	s := h.connect(amy)
+	for _, id := range []string{elsewhere, "nonsense"} {
+		place := &chat.Place{MessageID: id}
+		_, joined := service.Join(t.Context(), amy, chat.Entry{RoomID: "lobby", After: place}, s)
+		_, after := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", After: place})
+		_, before := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", Before: place})
+		for name, test := range map[string]struct {
+			err   error
+			field string
+		}{"join": {joined, "after"}, "history after": {after, "after"}, "history before": {before, "before"}} {
+			if !fault.Is(test.err, fault.NotFound) || fault.From(test.err).Field != test.field {
+				t.Errorf("%s %s: %v, want not_found at %s", name, id, test.err, test.field)
+			}
+		}
+	}
+	if len(s.take()) > 0 || slices.Contains(s.Rooms(), servicetest.Room("lobby").Room()) {
+		t.Error("the socket has entered the room")
+	}
+	found, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", Before: &chat.Place{MessageID: here}})
+	if err != nil || len(found.Messages) > 0 {
+		t.Errorf("before the first: %v, %v", found.Messages, err)
+	}
+}
+
+// TestJoinAll enters many rooms with long histories together: each answers for itself, and all of them are sent what one
+// client can read.
+func TestJoinAll(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy, bob := person("amy", roles.Vendor), person("bob", roles.Vendor)
+	entries := []chat.Entry{}
+	for i := range chat.MaxJoinedRooms {
+		roomID := fmt.Sprintf("room-%d", i)
+		for range 12 {
+			send(t, service, amy, chat.Outgoing{RoomID: roomID, Text: "x"})
+		}
+		entries = append(entries, chat.Entry{RoomID: roomID, Limit: chat.MaxPage})
+	}
+	entries[1].After, entries[2].Limit = chat.At(11), 1
+	entries[3].RoomID, entries[4].RoomID = "user:amy", "no room"
+	s := h.connect(bob)
+	attempts, err := service.JoinAll(t.Context(), bob, entries, s)
+	if err != nil || len(attempts) != len(entries) {
+		t.Fatalf("%d attempts, %v", len(attempts), err)
+	}
+	sent := map[string]int{}
+	for _, e := range s.take() {
+		got := decode[page](t, e.Payload)
+		sent[got.RoomID] = len(got.Messages)
+	}
+	failures := map[int]fault.Code{3: fault.RoomForbidden, 4: fault.RoomInvalid}
+	for i, a := range attempts {
+		want := map[int]int{1: 1, 2: 1}[i]
+		if want == 0 && failures[i] == "" {
+			want = 10
+		}
+		if a.RoomID != entries[i].RoomID || code(a.Failed) != failures[i] || sent[a.RoomID] != want {
+			t.Errorf("room %d: %+v, sent %d messages", i, a, sent[a.RoomID])
+		}
+		if a.Failed == nil && (a.Entered.LastSeq != 12 || !slices.Contains(s.Rooms(), a.Entered.Room.Room())) {
+			t.Errorf("room %d: %+v", i, a.Entered)
+		}
+	}
+	if attempts, err = service.JoinAll(t.Context(), bob, []chat.Entry{{RoomID: "a"}, {RoomID: "b"}, {RoomID: "c"}}, s); err != nil ||
+		attempts[1].Failed != nil || !fault.Is(attempts[2].Failed, fault.TooManyRooms) {
+		t.Errorf("beyond the most rooms: %+v, %v", attempts, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if attempts, err = service.JoinAll(ctx, bob, entries, h.connect(bob)); !errors.Is(err, context.Canceled) {
+		t.Errorf("of a socket that has gone: %v, %v", attempts, err)
 	}
 }
 
@@ -218,13 +307,13 @@ func TestHistoryPages(t *testing.T) {
 		more  bool
 	}{
 		"newest":           {chat.HistoryQuery{Limit: 4}, upTo(6, 9), true},
-		"before 6":         {chat.HistoryQuery{Before: ptr(int64(6)), Limit: 4}, upTo(2, 5), true},
-		"before 2":         {chat.HistoryQuery{Before: ptr(int64(2)), Limit: 4}, upTo(1, 1), false},
-		"before the first": {chat.HistoryQuery{Before: ptr(int64(1)), Limit: 4}, []int64{}, false},
-		"before 5, all":    {chat.HistoryQuery{Before: ptr(int64(5)), Limit: 4}, upTo(1, 4), false},
-		"after 0":          {chat.HistoryQuery{After: ptr(int64(0)), Limit: 4}, upTo(1, 4), true},
-		"after 5":          {chat.HistoryQuery{After: ptr(int64(5)), Limit: 4}, upTo(6, 9), false},
-		"after 9":          {chat.HistoryQuery{After: ptr(int64(9)), Limit: 4}, []int64{}, false},
+		"before 6":         {chat.HistoryQuery{Before: chat.At(6), Limit: 4}, upTo(2, 5), true},
+		"before 2":         {chat.HistoryQuery{Before: chat.At(2), Limit: 4}, upTo(1, 1), false},
+		"before the first": {chat.HistoryQuery{Before: chat.At(1), Limit: 4}, []int64{}, false},
+		"before 5, all":    {chat.HistoryQuery{Before: chat.At(5), Limit: 4}, upTo(1, 4), false},
+		"after 0":          {chat.HistoryQuery{After: chat.At(0), Limit: 4}, upTo(1, 4), true},
+		"after 5":          {chat.HistoryQuery{After: chat.At(5), Limit: 4}, upTo(6, 9), false},
+		"after 9":          {chat.HistoryQuery{After: chat.At(9), Limit: 4}, []int64{}, false},
 		"default limit":    {chat.HistoryQuery{}, upTo(1, 9), false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +324,7 @@ func TestHistoryPages(t *testing.T) {
 			}
 		})
 	}
-	_, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", Before: ptr(int64(5)), After: ptr(int64(1))})
+	_, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: "lobby", Before: chat.At(5), After: chat.At(1)})
 	if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != "after" {
 		t.Errorf("before and after together: %v", err)
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/groupcommit"
+	"rolecall/internal/instant"
 	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 )
@@ -40,6 +42,12 @@ type Reach interface {
 	MayWrite(ctx context.Context, sender auth.Identity, userID string) error
 }
 
+// People knows who there is.
+type People interface {
+	// RoleOf returns a person's role; known is false for someone the server has never seen.
+	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
+}
+
 // Rooms counts the sockets that stand in all of the rooms, on whichever node.
 type Rooms interface {
 	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
@@ -50,6 +58,7 @@ type Parts struct {
 	Store  Store
 	Groups Groups
 	Reach  Reach
+	People People
 	Order  Order
 	Emit   Emitter
 	Rooms  Rooms
@@ -75,12 +84,15 @@ type Service struct {
 	store   Store
 	groups  Groups
 	reach   Reach
+	people  People
 	order   Order
 	emit    Emitter
 	rooms   Rooms
 	options Options
 	log     *slog.Logger
 	writer  *groupcommit.Writer[submission, outcome]
+
+	asides atomic.Uint64 // how many rooms of emitBeside there have been
 
 	// comings holds a room while somebody comes or goes, so that who leaves and comes back at once is not told of in the
 	// wrong order.
@@ -93,8 +105,8 @@ func New(parts Parts, options Options) *Service {
 		options.Now = time.Now
 	}
 	s := &Service{
-		store: parts.Store, groups: parts.Groups, reach: parts.Reach, order: parts.Order, emit: parts.Emit, rooms: parts.Rooms,
-		options: options, log: options.Logger,
+		store: parts.Store, groups: parts.Groups, reach: parts.Reach, people: parts.People,
+		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, options: options, log: options.Logger,
 	}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
@@ -106,9 +118,10 @@ func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) 
 
 // Outgoing is a message as its sender asks for it: to a room, or to a user.
 type Outgoing struct {
-	RoomID   string `json:"roomId" validate:"required_without=To,excluded_with=To"`
-	To       string `json:"to" validate:"omitempty,userid"`
-	Text     string `json:"text" validate:"required,max=5000"` // in code points
+	RoomID string `json:"roomId" validate:"required_without=To,excluded_with=To"`
+	To     string `json:"to" validate:"omitempty,userid"`
+	// Text loses the white space at its ends, after which it is 1 to MaxText code points that a reader can see.
+	Text     string `json:"text"`
 	ReplyTo  string `json:"replyTo" validate:"max=64"`
 	ClientID string `json:"clientId" validate:"max=128"`
 }
@@ -118,7 +131,7 @@ type Receipt struct {
 	MessageID string         `json:"messageId"`
 	Room      roles.ChatRoom `json:"roomId"`
 	Seq       int64          `json:"seq"`
-	Timestamp int64          `json:"timestamp"`
+	Timestamp instant.Stamp  `json:"timestamp"`
 	// Replayed is set where the message had been sent before under the same clientId.
 	Replayed bool `json:"-"`
 }
@@ -131,27 +144,33 @@ type Pending struct {
 	ticket *groupcommit.Ticket[submission, outcome]
 }
 
-// Submit queues a message; messages of one caller keep their order. It fails with room_invalid, room_forbidden,
-// forbidden (the policy keeps the sender from the recipient), not_found (a reply to no message of the room), and
-// unavailable under overload.
+// Submit queues a message; messages of one caller keep their order. It fails with invalid_payload and too_large (of the
+// text), room_invalid, room_forbidden, forbidden (the policy keeps the sender from the recipient), not_found (nobody of
+// that id, or a reply to no message of the room), and unavailable under overload. A Pending fails with conflict where
+// another message was sent under the same ClientID.
 func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (*Pending, error) {
+	said, err := spoken(out.Text)
+	if err != nil {
+		return nil, err
+	}
 	talk, err := s.addressed(ctx, who, out)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mayWrite(ctx, who, talk.room); err != nil {
+	field := "roomId"
+	if out.To != "" {
+		field = "to"
+	}
+	if err := s.mayWrite(ctx, who, talk.room, field); err != nil {
 		return nil, err
 	}
 	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
 		return nil, err
 	}
-	ticket, err := s.writer.Submit(submission{who: who, change: Append{
-		Message: Message{
-			ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
-			Text: out.Text, ReplyTo: out.ReplyTo, Timestamp: s.options.Now().UnixMilli(), ReadBy: []string{},
-		},
-		ClientID: out.ClientID,
-	}})
+	ticket, err := s.writer.Submit(submission{who: who, change: Append{Message{
+		ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
+		Text: said, ReplyTo: out.ReplyTo, Timestamp: instant.Stamp(s.options.Now().UnixMilli()), ClientID: out.ClientID,
+	}}})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}
@@ -175,13 +194,11 @@ func (s *Service) checkReply(ctx context.Context, room roles.ChatRoom, messageID
 	if messageID == "" {
 		return nil
 	}
-	_, found, err := s.store.MessageByID(ctx, room, messageID)
+	_, found, err := s.store.SeqOf(ctx, room, messageID)
 	if err != nil || found {
 		return err
 	}
-	notThere := fault.New(fault.NotFound, "The message replied to is not in this room")
-	notThere.Field = "replyTo"
-	return notThere
+	return notFound("replyTo", "The message replied to is not in this room")
 }
 
 // Wait returns the receipt once the message is on disk and delivered to those online.

@@ -4,14 +4,13 @@ import (
 	"context"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 )
 
 // Typing is a passing sign that someone writes.
 type Typing struct {
 	RoomID   string `json:"roomId" validate:"required"`
-	IsTyping bool   `json:"isTyping"`
+	IsTyping *bool  `json:"isTyping" validate:"required"`
 }
 
 type typingEvent struct {
@@ -19,18 +18,28 @@ type typingEvent struct {
 	IsTyping bool `json:"isTyping"`
 }
 
-// Typing shows a sign to the room's other people. Whom the caller may not write to gets no signs either.
-func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing) error {
+// Typing shows a sign to everybody in the room but the socket that gives it. Whom the caller may not write to gets no signs
+// either.
+func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing, socket Member) error {
 	talk, err := s.conversation(ctx, who, sign.RoomID)
 	if err != nil {
 		return err
 	}
-	if err := s.mayWrite(ctx, who, talk.room); err != nil {
+	if err := s.mayWrite(ctx, who, talk.room, "roomId"); err != nil {
 		return err
 	}
-	s.emit.Emit(ctx, EventTyping, typingEvent{roomUser: userEvent(talk.room, who), IsTyping: sign.IsTyping},
-		talk.audience(who.UserID), roles.UserRoom(who.UserID))
+	shown := typingEvent{roomUser: userEvent(talk.room, who), IsTyping: *sign.IsTyping}
+	s.emitBeside(ctx, socket, EventTyping, shown, talk.audience(who.UserID))
 	return nil
+}
+
+// emitBeside sends an event to the sockets in any of the rooms but for one, which stands in a room of its own for that
+// while.
+func (s *Service) emitBeside(ctx context.Context, socket Member, event string, payload any, to []roles.Room) {
+	aside := roles.AsideRoom(s.asides.Add(1))
+	socket.Join(aside)
+	defer socket.Leave(aside)
+	s.emit.Emit(ctx, event, payload, to, aside)
 }
 
 // ReadUpTo says which message the caller has read up to.
@@ -46,26 +55,25 @@ type readEvent struct {
 	Seq       int64          `json:"seq"`
 }
 
-// MarkRead moves the caller's read mark forward, tells the room if it has moved, and returns how many messages stay unread.
-func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo) (unread int, err error) {
+// MarkRead moves the caller's read mark forward and returns how many messages stay unread. Everybody in the room but the
+// socket that has read is told of the message, also where the mark lies beyond it: simple clients count message by message.
+func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo, socket Member) (unread int, err error) {
 	talk, err := s.conversation(ctx, who, read.RoomID)
 	if err != nil {
 		return 0, err
 	}
-	message, found, err := s.store.MessageByID(ctx, talk.room, read.MessageID)
+	seq, found, err := s.store.SeqOf(ctx, talk.room, read.MessageID)
 	switch {
 	case err != nil:
 		return 0, err
 	case !found:
-		return 0, fault.New(fault.NotFound, "There is no such message in this room")
+		return 0, notFound("messageId", "There is no such message in this room")
 	}
-	moved, unread, err := s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: message.Seq})
+	unread, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq})
 	if err != nil {
 		return 0, err
 	}
-	if moved {
-		s.emit.Emit(ctx, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: message.ID, Seq: message.Seq},
-			talk.audience(who.UserID))
-	}
+	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: read.MessageID, Seq: seq},
+		talk.audience(who.UserID))
 	return unread, nil
 }

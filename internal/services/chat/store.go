@@ -4,6 +4,7 @@ package chat
 import (
 	"context"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 )
 
@@ -21,10 +22,24 @@ type Message struct {
 	Text     string     `json:"text"`
 	// ReplyTo is the id of an earlier message of the same room.
 	ReplyTo string `json:"replyTo,omitempty"`
-	// Timestamp is when the server took the message, Unix milliseconds.
-	Timestamp int64 `json:"timestamp"`
-	// ReadBy lists the users who have read this far. It is never null.
+	// Timestamp is when the server took the message. It never falls from one message of a room to the next.
+	Timestamp instant.Stamp `json:"timestamp"`
+	// ReadBy lists who has read this far: the sender first, then others in the order of user id, at most MaxReaders of
+	// them. It is never empty.
 	ReadBy []string `json:"readBy"`
+	// ClientID is the sender's own id for the message, "" where none was given. Nobody else is told of it.
+	ClientID string `json:"clientId,omitempty"`
+}
+
+// MaxReaders is how many readers a message names beside its sender: of more, those who have read the room furthest.
+const MaxReaders = 100
+
+// toldTo is the message as somebody is told of it.
+func (m Message) toldTo(userID string) Message {
+	if m.UserID != userID {
+		m.ClientID = ""
+	}
+	return m
 }
 
 // Head is how far a room has come: its last change, and its newest message. Both stay when messages are deleted.
@@ -58,11 +73,11 @@ type Store interface {
 	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
 	// Head returns how far a room has come; the zero Head for a room that is not there.
 	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
-	// MessageByID returns one message of a room; found is false where the room has none of that id.
-	MessageByID(ctx context.Context, room roles.ChatRoom, messageID string) (message Message, found bool, err error)
-	// MarkRead moves a user's mark forward, never back; it returns whether the mark has moved and how many messages by
-	// others lie beyond it.
-	MarkRead(ctx context.Context, mark ReadMark) (moved bool, unread int, err error)
+	// SeqOf returns the seq of a message; found is false where the room has none of that id.
+	SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (seq int64, found bool, err error)
+	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it. What it
+	// costs does not grow with the room.
+	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
 	// DeleteMessagesBefore removes messages taken before the given Unix milliseconds, a bounded number at a time, and
 	// returns how many went. No seq is given a second time.
 	DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error)

@@ -5,13 +5,9 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/call"
-	"rolecall/internal/fault"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -40,8 +36,8 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History)
-	event.On(r, "chat:typing", access.ShowTyping(), call.Done(h.chat.Typing))
-	event.On(r, "chat:read", access.MarkMessagesRead(), h.read)
+	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)
+	event.OnSocket(r, "chat:read", access.MarkMessagesRead(), h.read)
 	event.On(r, "presence:list", access.ListPresence(), h.listPeople)
 }
 
@@ -67,55 +63,16 @@ func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []
 	}
 }
 
-// roomRef is a room id, bare or as { roomId }.
-type roomRef struct {
-	RoomID string `json:"roomId" validate:"required"`
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (r *roomRef) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	type object roomRef
-	return unmarshalRoom(decoder, &r.RoomID, (*object)(r))
-}
-
-// entry is a room id, bare or as { roomId, after?, limit? }.
-type entry chat.Entry
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (e *entry) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	return unmarshalRoom(decoder, &e.RoomID, (*chat.Entry)(e))
-}
-
-// unmarshalRoom reads a bare room id, or an object; null is an object without members, as everywhere.
-func unmarshalRoom(decoder *jsontext.Decoder, roomID *string, object any) error {
-	switch decoder.PeekKind() {
-	case jsontext.KindString:
-		return json.UnmarshalDecode(decoder, roomID)
-	case jsontext.KindBeginArray, jsontext.KindNumber, jsontext.KindTrue, jsontext.KindFalse:
-		return errNoRoom()
-	default:
-		return json.UnmarshalDecode(decoder, object)
-	}
-}
-
-func errNoRoom() error {
-	return fault.Invalid("", "The payload must be a room id, or an object with a roomId")
-}
-
-func (h *Handlers) join(ctx context.Context, caller *event.Caller, in entry) (chat.Entered, error) {
-	return h.chat.Join(ctx, caller.Who, chat.Entry(in), caller)
-}
-
-func (h *Handlers) leave(ctx context.Context, caller *event.Caller, in roomRef) (call.Nothing, error) {
-	return call.Nothing{}, h.chat.Leave(ctx, caller.Who, in.RoomID, caller)
-}
-
 type unread struct {
 	Unread int `json:"unread"`
 }
 
-func (h *Handlers) read(ctx context.Context, who auth.Identity, in chat.ReadUpTo) (unread, error) {
-	left, err := h.chat.MarkRead(ctx, who, in)
+func (h *Handlers) typing(ctx context.Context, caller *event.Caller, in chat.Typing) (call.Nothing, error) {
+	return call.Nothing{}, h.chat.Typing(ctx, caller.Who, in, caller)
+}
+
+func (h *Handlers) read(ctx context.Context, caller *event.Caller, in chat.ReadUpTo) (unread, error) {
+	left, err := h.chat.MarkRead(ctx, caller.Who, in, caller)
 	return unread{Unread: left}, err
 }
 

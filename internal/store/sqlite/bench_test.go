@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -27,9 +28,9 @@ func BenchmarkApply(b *testing.B) {
 					drafts[i] = chat.Append{
 						Message: chat.Message{
 							ID: fmt.Sprintf("%032d", n), Room: servicetest.Room(fmt.Sprintf("room-%d", n%20)), UserID: "u1", Username: "Ann",
-							Role: roles.Driver, Text: "On my way, there in ten minutes", Timestamp: int64(n),
+							Role: roles.Driver, Text: "On my way, there in ten minutes", Timestamp: instant.Stamp(n),
+							ClientID: fmt.Sprintf("client-%d", n),
 						},
-						ClientID: fmt.Sprintf("client-%d", n),
 					}
 				}
 				if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
@@ -166,8 +167,8 @@ func BenchmarkDeleteChunk(b *testing.B) {
 		for i := range drafts {
 			n++
 			drafts[i] = chat.Append{
-				Message:  chat.Message{ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Text: "On my way", Timestamp: int64(n)},
-				ClientID: fmt.Sprint(n),
+				Message: chat.Message{ID: fmt.Sprint(n), Room: servicetest.Room("room"), UserID: "u1", Text: "On my way",
+					Timestamp: instant.Stamp(n), ClientID: fmt.Sprint(n)},
 			}
 		}
 		if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
@@ -177,5 +178,59 @@ func BenchmarkDeleteChunk(b *testing.B) {
 		if gone, err := store.Chat.DeleteMessagesBefore(b.Context(), int64(n)+1); err != nil || gone != len(drafts) {
 			b.Fatalf("%d deleted, error %v", gone, err)
 		}
+	}
+}
+
+// BenchmarkMarkRead is a read mark in a long room, with much unread beyond it.
+func BenchmarkMarkRead(b *testing.B) {
+	const messages, batch = 200_000, 5000
+	store := open(b, file(b))
+	room := servicetest.Room("room")
+	for n := 0; n < messages; n += batch {
+		drafts := make([]chat.Change, batch)
+		for i := range drafts {
+			drafts[i] = chat.Append{Message: chat.Message{
+				ID: fmt.Sprint(n + i), Room: room, UserID: fmt.Sprint("u", i%7), Text: "On my way", Timestamp: instant.Stamp(n + i),
+			}}
+		}
+		if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
+			b.Fatal(err)
+		}
+	}
+	seq := int64(0)
+	for b.Loop() {
+		seq++
+		if unread, err := store.Chat.MarkRead(b.Context(), chat.ReadMark{Room: room, UserID: "u1", Seq: seq}); err != nil || unread == 0 {
+			b.Fatalf("%d unread, %v", unread, err)
+		}
+	}
+}
+
+// BenchmarkHistoryOfReaders is the newest page of a long room that many have read.
+func BenchmarkHistoryOfReaders(b *testing.B) {
+	store := open(b, file(b))
+	room := servicetest.Room("room")
+	drafts := make([]chat.Change, 5000)
+	for i := range drafts {
+		drafts[i] = chat.Append{Message: chat.Message{
+			ID: fmt.Sprint(i), Room: room, UserID: fmt.Sprint("u", i%7), Text: "On my way", Timestamp: instant.Stamp(i),
+		}}
+	}
+	if _, err := store.Chat.Apply(b.Context(), drafts); err != nil {
+		b.Fatal(err)
+	}
+	for _, readers := range []int{0, 1000} {
+		for n := range readers {
+			if _, err := store.Chat.MarkRead(b.Context(), chat.ReadMark{Room: room, UserID: fmt.Sprint("r", n), Seq: 5000}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(fmt.Sprint(readers, " readers"), func(b *testing.B) {
+			for b.Loop() {
+				if found, err := store.Chat.History(b.Context(), room, chat.Page{Limit: 51}); err != nil || len(found) != 51 {
+					b.Fatalf("%d messages, %v", len(found), err)
+				}
+			}
+		})
 	}
 }

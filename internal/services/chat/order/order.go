@@ -8,15 +8,15 @@ import (
 	"rolecall/internal/roles"
 )
 
-// Delivery is one change of a room, as those who listen are told of it.
+// Delivery is one change of a room, as those who listen are told of it, or some of them: a change may have several.
 type Delivery struct {
 	Room roles.ChatRoom
 	// Revision is the room's since the change, one more than before.
 	Revision int64
 	Event    string
 	Payload  any
-	// To are the rooms whose sockets are told.
-	To []roles.Room
+	// To are the rooms whose sockets are told, but for those in one of Except.
+	To, Except []roles.Room
 }
 
 // Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
@@ -46,7 +46,7 @@ func (l *Local) Commit(ctx context.Context, rooms []roles.ChatRoom, write func()
 		return err
 	}
 	for i := range deliveries {
-		l.emit.Emit(ctx, deliveries[i].Event, deliveries[i].Payload, deliveries[i].To)
+		l.emit.Emit(ctx, deliveries[i].Event, deliveries[i].Payload, deliveries[i].To, deliveries[i].Except...)
 	}
 	return nil
 }

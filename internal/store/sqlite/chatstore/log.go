@@ -9,7 +9,6 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
-	"rolecall/internal/store/sqlite"
 )
 
 // Apply implements chat.Store.
@@ -56,40 +55,43 @@ func (b *batch) apply(ctx context.Context, change chat.Change) (chat.Applied, er
 
 // append stores a message under the next seq of its room, or finds the one that it was sent as before.
 func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
+	if draft.ClientID != "" {
+		before, found, err := b.sent(ctx, draft)
+		if err != nil || found {
+			return before, err
+		}
+	}
 	room, err := b.roomOf(ctx, draft)
 	if err != nil {
 		return chat.Applied{}, err
 	}
 	message := draft.Message
-	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{}
+	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
+	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
-	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
-		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
-	if err != nil {
+	if _, err := b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision, message.UserID,
+		message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID); err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
-	if inserted == 0 {
-		return b.replay(ctx, draft, room)
-	}
-	room.lastSeq, room.revision = message.Seq, message.Revision
+	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
 	return chat.Applied{Message: message}, nil
 }
 
-// replay returns the message that a draft was first sent as.
-func (b *batch) replay(ctx context.Context, draft *chat.Append, room *room) (chat.Applied, error) {
-	message, err := messagesOf(draft.Room)(b.tx.StmtContext(ctx, b.sql.selectSent).
-		QueryRowContext(ctx, room.number, draft.UserID, draft.ClientID))
-	if err != nil {
-		return chat.Applied{}, fmt.Errorf("find message sent before: %w", err)
+// sent finds the message that a draft was first sent as.
+func (b *batch) sent(ctx context.Context, draft *chat.Append) (before chat.Applied, found bool, err error) {
+	var roomID string
+	row := b.tx.StmtContext(ctx, b.sql.selectSent).QueryRowContext(ctx, draft.UserID, draft.ClientID, draft.Room.String())
+	message, err := scanMessage(row, &roomID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return chat.Applied{}, false, nil
 	}
-	found := []chat.Message{message}
-	rows, err := b.tx.StmtContext(ctx, b.sql.selectReaders).QueryContext(ctx, message.Room.String(), message.Seq)
-	readers, err := sqlite.Collect(rows, err, scanReader)
-	if err != nil {
-		return chat.Applied{}, fmt.Errorf("read marks: %w", err)
+	if err == nil {
+		message.Room, err = roles.ParseChatRoom(roomID)
 	}
-	addReaders(found, readers)
-	return chat.Applied{Message: found[0], Replayed: true}, nil
+	if err != nil {
+		return chat.Applied{}, false, fmt.Errorf("find message sent before: %w", err)
+	}
+	return chat.Applied{Message: message, Replayed: true}, true, nil
 }
 
 // roomOf returns a draft's room, made by its first message.
@@ -100,7 +102,7 @@ func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
 	found, err := b.findRoom(ctx, b.tx, draft.Room)
 	if errors.Is(err, sql.ErrNoRows) {
 		found, err = b.createRoom(ctx, b.tx, groups.Group{
-			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: draft.Timestamp, Members: draft.Room.People(),
+			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: int64(draft.Timestamp), Members: draft.Room.People(),
 		})
 	}
 	if err != nil {

@@ -39,20 +39,16 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	return messages, s.fillReaders(ctx, messages)
 }
 
-// MessageByID implements chat.Store.
-func (s *Store) MessageByID(ctx context.Context, room roles.ChatRoom, messageID string) (chat.Message, bool, error) {
-	message, err := sqlite.ReadOne(ctx, s.db, s.sql.selectMessage, messagesOf(room), room.String(), messageID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Message{}, false, nil
+// SeqOf implements chat.Store.
+func (s *Store) SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (int64, bool, error) {
+	seq, err := sqlite.ReadOne(ctx, s.db, s.sql.selectSeq, sqlite.ScanOne[int64], room.String(), messageID)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("find message: %w", err)
 	}
-	found := []chat.Message{message}
-	if err == nil {
-		err = s.fillReaders(ctx, found)
-	}
-	if err != nil {
-		return chat.Message{}, false, fmt.Errorf("find message: %w", err)
-	}
-	return found[0], true, nil
+	return seq, true, nil
 }
 
 // DeleteMessagesBefore implements chat.Store.
@@ -67,10 +63,19 @@ func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int,
 // messagesOf scans messages of a room.
 func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) {
 	return func(row sqlite.Scanner) (chat.Message, error) {
-		m := chat.Message{Room: room, ReadBy: []string{}}
-		err := row.Scan(&m.ID, &m.Seq, &m.Revision, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo, &m.Timestamp)
-		return m, err
+		message, err := scanMessage(row)
+		message.Room = room
+		return message, err
 	}
+}
+
+// scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
+func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
+	var m chat.Message
+	err := row.Scan(append(before, &m.ID, &m.Seq, &m.Revision, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
+		&m.Timestamp, &m.ClientID)...)
+	m.ReadBy = []string{m.UserID}
+	return m, err
 }
 
 // reader is how far somebody has read a room.
@@ -81,9 +86,11 @@ type reader struct {
 
 func scanReader(row sqlite.Scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
 
-// fillReaders sets ReadBy of messages of one room, which are in the order of seq.
+// fillReaders adds the readers to messages of one room, which are in the order of seq. However many there are, those who
+// have read furthest are looked up, once for all messages: one more than a message names, as one may be its sender.
 func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
-	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReadersBeside, scanReader, messages[0].Room.String(), messages[0].Seq)
+	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReaders, scanReader,
+		messages[0].Room.String(), messages[0].Seq, chat.MaxReaders+1)
 	if err != nil {
 		return fmt.Errorf("read marks: %w", err)
 	}
@@ -91,11 +98,19 @@ func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error 
 	return nil
 }
 
+// addReaders takes the readers with the furthest first.
 func addReaders(messages []chat.Message, readers []reader) {
-	for _, r := range readers {
-		for i := range messages {
-			if messages[i].Seq <= r.seq {
-				messages[i].ReadBy = append(messages[i].ReadBy, r.userID)
+	var spare string // who is one too many where the sender is not among them
+	if len(readers) > chat.MaxReaders {
+		spare = readers[chat.MaxReaders].userID
+	}
+	slices.SortFunc(readers, func(a, b reader) int { return cmp.Compare(a.userID, b.userID) })
+	for i := range messages {
+		m := &messages[i]
+		isFull := spare != "" && !slices.ContainsFunc(readers, func(r reader) bool { return r.userID == m.UserID })
+		for _, r := range readers {
+			if r.seq >= m.Seq && r.userID != m.UserID && (!isFull || r.userID != spare) {
+				m.ReadBy = append(m.ReadBy, r.userID)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
@@ -24,17 +25,20 @@ func (s *Store) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error
 func scanHead(row sqlite.Scanner) (h chat.Head, err error) { return h, row.Scan(&h.Revision, &h.Seq) }
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
-func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (moved bool, unread int, err error) {
-	marked, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (int, error) {
+func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (unread int, err error) {
+	_, err = sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (int, error) {
 		return sqlite.Affected(tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.Room.String()))
 	})
 	if err == nil {
 		unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, sqlite.ScanOne[int], mark.Room.String(), mark.UserID)
 	}
-	if err != nil {
-		return false, 0, fmt.Errorf("mark room read: %w", err)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil // there is no such room
 	}
-	return marked > 0, unread, nil
+	if err != nil {
+		return 0, fmt.Errorf("mark room read: %w", err)
+	}
+	return unread, nil
 }
 
 // room is what changing a room takes to know of it.
@@ -42,13 +46,14 @@ type room struct {
 	number   int64
 	lastSeq  int64
 	revision int64
+	latest   instant.Stamp // the time of its newest message, 0 where there is none
 }
 
 // findRoom fails with sql.ErrNoRows for a room that is not there.
 func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*room, error) {
 	var found room
 	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).
-		Scan(&found.number, &found.lastSeq, &found.revision)
+		Scan(&found.number, &found.lastSeq, &found.revision, &found.latest)
 	if err != nil {
 		return nil, fmt.Errorf("find room: %w", err)
 	}

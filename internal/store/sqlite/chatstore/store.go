@@ -31,25 +31,39 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 	return s, nil
 }
 
-// statements holds what is prepared once. Those ending in Beside exist a second time, on the reading connections.
+// statements holds what is prepared once.
 type statements struct {
 	// Writes, and the reads that belong to a write.
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
-	insertMessage, selectSent, selectReaders, deleteMessages          *sql.Stmt
+	insertMessage, selectSent, deleteMessages                         *sql.Stmt
 
 	// Reads.
-	selectMembers, selectPeers, selectHead, countUnread            *sql.Stmt
-	selectLatest, selectOldest, selectMessage, selectReadersBeside *sql.Stmt
+	selectMembers, selectPeers, selectHead, countUnread  *sql.Stmt
+	selectLatest, selectOldest, selectSeq, selectReaders *sql.Stmt
 }
 
-const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp`
+const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
+	coalesce(m.client_id, '')`
 
-const selectReaders = `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
-	WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.user_id`
+// selectUnread counts the messages of others beyond a mark without looking at them. The room has lost none but its first;
+// the reader's own among the rest are numbered one after the other.
+const selectUnread = `WITH place AS (
+		SELECT r.number AS room, r.last_seq, max(
+			coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0),
+			coalesce((SELECT min(m.seq) FROM messages m WHERE m.room = r.number), r.last_seq + 1) - 1) AS upto
+		FROM rooms r WHERE r.room_id = ?1)
+	SELECT last_seq - upto - coalesce(
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2
+			ORDER BY own.seq DESC LIMIT 1) + 1 -
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2 AND own.seq > upto
+			ORDER BY own.seq LIMIT 1), 0)
+	FROM place`
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectRoom: `SELECT number, last_seq, revision FROM rooms WHERE room_id = ?`,
+		&s.selectRoom: `SELECT number, last_seq, revision, coalesce(
+				(SELECT m.timestamp FROM messages m WHERE m.room = rooms.number ORDER BY m.seq DESC LIMIT 1), 0)
+			FROM rooms WHERE room_id = ?`,
 		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
 			RETURNING number`,
 		&s.insertMembers: `INSERT INTO room_members (room, user_id) SELECT ?, value FROM json_each(?) WHERE true
@@ -59,14 +73,13 @@ func (s *statements) writes() sqlite.Statements {
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (room, user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
-		&s.selectSent: `SELECT ` + messageColumns + ` FROM messages m
-			WHERE m.room = ? AND m.user_id = ? AND m.client_id = ?`,
-		&s.selectReaders: selectReaders,
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, author_nth)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1 + coalesce(
+				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))`,
+		&s.selectSent: `SELECT r.room_id, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+			WHERE m.user_id = ? AND m.client_id = ? ORDER BY r.room_id = ? DESC, m.number LIMIT 1`,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
-			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp LIMIT ?)`,
+			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp, number LIMIT ?)`,
 	}
 }
 
@@ -77,16 +90,15 @@ func (s *statements) reads() sqlite.Statements {
 		&s.selectPeers: `SELECT DISTINCT peer.user_id FROM room_members me
 			JOIN room_members peer ON peer.room = me.room AND peer.user_id <> me.user_id
 			WHERE me.user_id = ? ORDER BY peer.user_id LIMIT ?`,
-		&s.selectHead: `SELECT revision, last_seq FROM rooms WHERE room_id = ?`,
-		&s.countUnread: `SELECT count(*) FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ?1 AND m.user_id <> ?2 AND m.seq > coalesce(
-				(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0)`,
+		&s.selectHead:  `SELECT revision, last_seq FROM rooms WHERE room_id = ?`,
+		&s.countUnread: selectUnread,
 		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
 		&s.selectOldest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
-		&s.selectMessage: `SELECT ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
-		&s.selectReadersBeside: selectReaders,
+		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
+			WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.seq DESC, read.user_id DESC LIMIT ?`,
 	}
 }
