@@ -81,7 +81,7 @@ func (r *Router) Mount(on chi.Router) {
 // request, and when the rule's time is up. On panics where the rule is missing, the route has a
 // handler, or In cannot be read from a request.
 func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx context.Context, who auth.Identity, in In) (Out, error)) {
-	rule.MustBeDeclared(route)
+	rule.MustBeDeclared(route, *new(In))
 	method, pattern, _ := strings.Cut(route, " ")
 	if slices.ContainsFunc(r.routes, func(other Route) bool { return other.Method == method && other.Pattern == pattern }) {
 		panic("rest: " + route + " has two handlers")
@@ -96,7 +96,7 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 			return nil, err
 		}
 		var in In
-		if err := r.options.Decoder.Decode(raw, &in); err != nil {
+		if err := rule.Account(r.options.Buckets, who, in, r.options.Decoder.Decode(raw, &in)); err != nil {
 			return nil, err
 		}
 		return handle(req.Context(), who, in)

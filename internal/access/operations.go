@@ -47,7 +47,7 @@ func ReadPeople() Rule { return Needs(limit.Read, roles.ReadDirectory) }
 // Tracking.
 
 // PublishPositions sends one's own positions.
-func PublishPositions() Rule { return Needs(limit.Location, roles.PublishPosition) }
+func PublishPositions() Rule { return Needs(limit.Location, roles.PublishPosition).ByItem() }
 
 // ListDrivers lists the drivers of the fleets that one watches.
 func ListDrivers() Rule { return Needs(limit.Read, roles.WatchAllFleets, roles.WatchOwnFleet) }

@@ -27,8 +27,15 @@ type Rule struct {
 	anyone   bool
 	needs    []roles.Permission
 	limit    limit.Kind
+	itemized bool
 	maxBytes int
 	timeout  time.Duration
+}
+
+// Itemized is a payload that costs more than one token, or others than those of its rule's kind.
+type Itemized interface {
+	// Cost is how many tokens it costs, at a time, and of which kind.
+	Cost(now time.Time) (limit.Kind, int)
 }
 
 // Anyone lets every authenticated caller through, as often as the kind allows.
@@ -55,6 +62,12 @@ func (r Rule) WithTimeout(longest time.Duration) Rule {
 	return r
 }
 
+// ByItem is the rule where a call costs what its payload says, which has to be Itemized.
+func (r Rule) ByItem() Rule {
+	r.itemized = true
+	return r
+}
+
 // Limit is the kind of token that a call takes.
 func (r Rule) Limit() limit.Kind { return r.limit }
 
@@ -67,21 +80,50 @@ func (r Rule) Timeout() time.Duration { return r.timeout }
 // Allows reports whether people of the role may call the operation.
 func (r Rule) Allows(role roles.Role) bool { return r.anyone || slices.ContainsFunc(r.needs, role.Can) }
 
-// MustBeDeclared panics for the zero Rule: what the operation of this name may be called by was forgotten. It is for
-// registering, which happens when the program starts.
-func (r Rule) MustBeDeclared(operation string) {
+// MustBeDeclared panics for the zero Rule: what the operation of this name may be called by was forgotten; and for one by
+// item whose payload, of which one is given, has none. It is for registering, which happens when the program starts.
+func (r Rule) MustBeDeclared(operation string, payload any) {
 	if !r.anyone && len(r.needs) == 0 {
 		panic("access: " + operation + " has no rule")
 	}
+	if _, itemized := payload.(Itemized); r.itemized && !itemized {
+		panic("access: the payload of " + operation + " has no cost")
+	}
 }
 
-// Check takes a token for a call and asks for the permission. It fails with rate_limited and forbidden.
+// Check takes a token for a call, unless Account does, and asks for the permission. It fails with rate_limited and forbidden.
 func (r Rule) Check(buckets *limit.Buckets, who auth.Identity) error {
-	if ok, retryAfter := buckets.Take(who.UserID, r.limit); !ok {
-		return &fault.Error{Code: fault.RateLimited, Message: "Rate limit exceeded", RetryAfter: retryAfter}
+	allowed := r.Allows(who.Role)
+	if !r.itemized || !allowed {
+		if err := admit(buckets, who, r.limit, 1); err != nil {
+			return err
+		}
 	}
-	if !r.Allows(who.Role) {
+	if !allowed {
 		return fault.Newf(fault.Forbidden, "A %s may not do this", who.Role)
+	}
+	return nil
+}
+
+// Account takes what a decoded payload costs where the rule goes by item; bad is what is wrong with it, nil where nothing
+// is. It fails with rate_limited, else with bad.
+func (r Rule) Account(buckets *limit.Buckets, who auth.Identity, payload any, bad error) error {
+	if !r.itemized {
+		return bad
+	}
+	kind, tokens := r.limit, 1
+	if itemized, ok := payload.(Itemized); ok && bad == nil {
+		kind, tokens = itemized.Cost(buckets.Now())
+	}
+	if err := admit(buckets, who, kind, tokens); err != nil {
+		return err
+	}
+	return bad
+}
+
+func admit(buckets *limit.Buckets, who auth.Identity, kind limit.Kind, tokens int) error {
+	if ok, retryAfter := buckets.Admit(who.UserID, kind, tokens); !ok {
+		return &fault.Error{Code: fault.RateLimited, Message: "Rate limit exceeded", RetryAfter: retryAfter}
 	}
 	return nil
 }

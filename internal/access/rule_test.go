@@ -79,12 +79,12 @@ func TestCheck(t *testing.T) {
 
 func TestMustBeDeclared(t *testing.T) {
 	t.Parallel()
-	access.Anyone(limit.Other).MustBeDeclared("e")
-	access.Needs(limit.Other, roles.Chat).MustBeDeclared("e")
+	access.Anyone(limit.Other).MustBeDeclared("e", 0)
+	access.Needs(limit.Other, roles.Chat).MustBeDeclared("e", 0)
 	defer func() {
 		if recover() == nil {
 			t.Error("the zero rule is taken for one")
 		}
 	}()
-	access.Rule{}.MustBeDeclared("e")
+	access.Rule{}.MustBeDeclared("e", 0)
 }

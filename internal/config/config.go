@@ -117,16 +117,18 @@ type rateFlags struct {
 	Chat     limit.Rate `default:"${chat}" placeholder:"RATE" help:"Messages."`
 	Typing   limit.Rate `default:"${typing}" placeholder:"RATE" help:"Typing signs."`
 	Join     limit.Rate `default:"${join}" placeholder:"RATE" help:"Rooms joined, left and made."`
-	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Events and requests with positions."`
+	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Positions sent as they are taken."`
+	Backlog  limit.Rate `default:"${backlog}" placeholder:"RATE" help:"Positions sent later: arrays, and single ones of more than 5 s ago."`
 	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
 	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
 	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
+	Shed     limit.Rate `default:"${shed}" placeholder:"RATE" help:"Events beyond their rate, each answered so; beyond it the connection is closed for abuse."`
 }
 
 func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
 	return map[limit.Kind]limit.Rate{
-		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location,
-		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure,
+		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location, limit.Backlog: r.Backlog,
+		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed,
 	}
 }
 

@@ -5,6 +5,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -81,13 +82,16 @@ func (w Wrong) At(path string) *Error {
 
 // Down reports that a part the call needs cannot serve it now; cause is logged, never shown.
 func Down(cause error) *Error {
-	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: time.Second, cause: cause}
+	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: outage(), cause: cause}
 }
+
+// outage is how long to wait for what may be well again soon: a second or two, not the same for everybody.
+func outage() time.Duration { return time.Second + rand.N(time.Second) }
 
 // Busy reports that a call was not taken, or its outcome is unknown, for a reason that has been logged where it arose or
 // needs no log: too much to do, or stopping.
 func Busy() *Error {
-	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: time.Second}
+	return &Error{Code: Unavailable, Message: "The service is unavailable, try again later", RetryAfter: outage()}
 }
 
 // Error implements error.

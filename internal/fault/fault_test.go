@@ -44,7 +44,7 @@ func TestConstructors(t *testing.T) {
 		"Down": {
 			fault.Down(outage),
 			fault.Error{
-				Code: "unavailable", Message: "The service is unavailable, try again later", RetryAfter: time.Second,
+				Code: "unavailable", Message: "The service is unavailable, try again later",
 			},
 			"unavailable: The service is unavailable, try again later: disk gone",
 		},
@@ -60,7 +60,7 @@ func TestConstructors(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, *tc.got, cmpopts.IgnoreUnexported(fault.Error{})); diff != "" {
+			if diff := cmp.Diff(tc.want, *tc.got, cmpopts.IgnoreUnexported(fault.Error{}), cmpopts.IgnoreFields(fault.Error{}, "RetryAfter")); diff != "" {
 				t.Error(diff)
 			}
 			if got := tc.got.Error(); got != tc.text {
@@ -153,5 +153,21 @@ func TestCodesOfTheWireContract(t *testing.T) {
 		if string(code) != want {
 			t.Errorf("code %q, want %q", code, want)
 		}
+	}
+}
+
+// Not everybody whom an outage has met is told to come back at the same moment.
+func TestOutagesAreWaitedForOneByOne(t *testing.T) {
+	told := make(map[time.Duration]bool)
+	for range 10 {
+		for _, f := range []*fault.Error{fault.Busy(), fault.Down(errors.New("disk gone"))} {
+			told[f.RetryAfter] = true
+			if f.RetryAfter < time.Second || f.RetryAfter >= 2*time.Second {
+				t.Errorf("told to wait %s", f.RetryAfter)
+			}
+		}
+	}
+	if len(told) < 2 {
+		t.Errorf("all are told to wait %v", told)
 	}
 }

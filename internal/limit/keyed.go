@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -23,9 +24,19 @@ type Keyed[K comparable] struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
-	buckets map[K]*rate.Limiter
+	buckets map[K]*bucket
 	swept   time.Time
 }
+
+// bucket is the bucket of one key.
+type bucket struct {
+	*rate.Limiter
+	// line is when the last of those who wait by Admit has been told to come back.
+	line time.Time
+}
+
+// longestLine is how far ahead somebody is told to come back because of others who wait.
+const longestLine = time.Minute
 
 // NewKeyed returns buckets of the sizes that rateOf tells, at most so many; 0 for any number. A nil now is the clock. Run
 // must be called for it to forget idle ones.
@@ -33,8 +44,11 @@ func NewKeyed[K comparable](rateOf func(K) Rate, most int, now func() time.Time)
 	if now == nil {
 		now = time.Now
 	}
-	return &Keyed[K]{rateOf: rateOf, most: most, now: now, buckets: make(map[K]*rate.Limiter)}
+	return &Keyed[K]{rateOf: rateOf, most: most, now: now, buckets: make(map[K]*bucket)}
 }
+
+// Now is the time by the buckets' clock.
+func (b *Keyed[K]) Now() time.Time { return b.now() }
 
 // Take takes one token. Where none is left it returns false and how long until there is one.
 func (b *Keyed[K]) Take(key K) (ok bool, retryAfter time.Duration) {
@@ -42,23 +56,56 @@ func (b *Keyed[K]) Take(key K) (ok bool, retryAfter time.Duration) {
 	// from coming back, and a clock read outside could be older than the bucket's last use and count time twice.
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	_, wait := b.takeLocked(key, 1, b.now())
+	return wait == 0, wait
+}
+
+// Admit takes so many tokens at once, all or none; what is more than fits into the bucket costs a full one. Where too few
+// are left it returns false and when to come back. Those of one key who are refused are sent to the end of a line, of a
+// minute at most, so that not all of them come back for the same token; and as the same thing befalls many keys at once
+// (a restart), everybody is told up to half as long again by chance.
+func (b *Keyed[K]) Admit(key K, tokens int) (ok bool, retryAfter time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	now := b.now()
-	bucket := b.buckets[key]
-	if bucket == nil {
+	held, wait := b.takeLocked(key, tokens, now)
+	if wait == 0 {
+		return true, 0
+	}
+	if held != nil && wait < longestLine {
+		ready := now.Add(wait)
+		if held.line.After(ready) {
+			ready = held.line
+		}
+		costs := time.Duration(float64(min(tokens, held.Burst())) / float64(held.Limit()) * float64(time.Second))
+		held.line = ready.Add(min(costs, longestLine))
+		if latest := now.Add(longestLine); held.line.After(latest) {
+			held.line = latest
+		}
+		wait = min(ready.Sub(now), longestLine)
+	}
+	return false, min(wait, math.MaxInt64-longestLine) + rand.N(min(wait, longestLine)/2+1)
+}
+
+// takeLocked takes tokens and returns no wait, or how long until there are so many, and the key's bucket. There is none
+// where the rate grants nothing.
+func (b *Keyed[K]) takeLocked(key K, tokens int, now time.Time) (held *bucket, wait time.Duration) {
+	held = b.buckets[key]
+	if held == nil {
 		r := b.rateOf(key)
 		if r.Burst <= 0 {
-			return false, time.Second
+			return nil, time.Second
 		}
 		b.makeRoomLocked(now)
-		bucket = rate.NewLimiter(r.perSecond(), r.Burst)
-		b.buckets[key] = bucket
+		held = &bucket{Limiter: rate.NewLimiter(r.perSecond(), r.Burst)}
+		b.buckets[key] = held
 	}
-	reservation := bucket.ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
+	reservation := held.ReserveN(now, min(tokens, held.Burst()))
+	if wait = reservation.DelayFrom(now); wait > 0 {
 		reservation.CancelAt(now)
-		return false, min(wait, math.MaxInt64-1) + time.Nanosecond // the limiter rounds down
+		return held, min(wait, math.MaxInt64-1) + time.Nanosecond // the limiter rounds down
 	}
-	return true, 0
+	return held, 0
 }
 
 // makeRoomLocked sees to it that one more key can be remembered.

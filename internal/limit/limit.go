@@ -9,14 +9,20 @@ type Kind string
 
 // The kinds.
 const (
-	Chat     Kind = "chat"
-	Typing   Kind = "typing"
-	Join     Kind = "join"
+	Chat   Kind = "chat"
+	Typing Kind = "typing"
+	Join   Kind = "join"
+	// Location counts positions that are sent as they are taken.
 	Location Kind = "location"
-	Read     Kind = "read"
-	Other    Kind = "other"
+	// Backlog counts positions that a phone has kept while it could not send: arrays, and single ones of some time ago.
+	Backlog Kind = "backlog"
+	Read    Kind = "read"
+	Other   Kind = "other"
 	// Failure counts bad events; whoever empties this bucket is disconnected for abuse.
 	Failure Kind = "failure"
+	// Shed counts events that were refused for their number alone, in the place of Failure: official clients send at
+	// once what has gathered while they were away.
+	Shed Kind = "shed"
 )
 
 // Defaults returns the rates of the wire contract.
@@ -26,9 +32,11 @@ func Defaults() map[Kind]Rate {
 		Typing:   {Requests: 5, Period: time.Second, Burst: 5},
 		Join:     {Requests: 20, Period: 10 * time.Second, Burst: 20},
 		Location: {Requests: 10, Period: time.Second, Burst: 50},
+		Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 		Read:     {Requests: 20, Period: time.Second, Burst: 20},
 		Other:    {Requests: 20, Period: time.Second, Burst: 20},
 		Failure:  {Requests: 10, Period: time.Second, Burst: 200},
+		Shed:     {Requests: 100, Period: time.Second, Burst: 30_000},
 	}
 }
 
@@ -48,4 +56,9 @@ func NewBuckets(rates map[Kind]Rate, now func() time.Time) *Buckets {
 // Take takes one of a user's tokens of a kind. Where none is left it returns false and how long until there is one.
 func (b *Buckets) Take(user string, kind Kind) (ok bool, retryAfter time.Duration) {
 	return b.Keyed.Take(request{user, kind})
+}
+
+// Admit takes so many of a user's tokens of a kind at once; see Keyed.
+func (b *Buckets) Admit(user string, kind Kind, tokens int) (ok bool, retryAfter time.Duration) {
+	return b.Keyed.Admit(request{user, kind}, tokens)
 }

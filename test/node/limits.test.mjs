@@ -14,11 +14,12 @@ test('too many messages: refused with the time to wait, for all tabs of that use
   const message = { roomId: 'flood', text: 'x' };
   for (const n of upTo(10)) await accepted(n % 2 ? tab : otherTab, 'chat:message', message);
   const { retryAfterMs } = await refused(otherTab, 'rate_limited', undefined, 'chat:message', message);
-  assert.ok(retryAfterMs > 0 && retryAfterMs <= 1001, `retryAfterMs is ${retryAfterMs}, messages come back at one a second`);
+  assert.ok(retryAfterMs > 0 && retryAfterMs <= 1501, `retryAfterMs is ${retryAfterMs}, messages come back at one a second`);
   const answer = await server.rest(who, 'POST', '/rooms/flood/messages', { text: 'x' });
   assertProblem(answer, 429, 'rate_limited');
-  assert.equal(answer.headers.get('retry-after'), '1');
-  assert.ok(answer.body.retryAfterMs > 0);
+  const second = answer.body.retryAfterMs;
+  assert.ok(second > 800 && second <= 3001, `the next is told ${second} ms, behind the first`);
+  assert.equal(Number(answer.headers.get('retry-after')), Math.ceil((second - 1) / 1000));
   await accepted(other, 'chat:message', message);
   await accepted(tab, 'chat:history', { roomId: 'flood' });
   await new Promise((resolve) => setTimeout(resolve, retryAfterMs));

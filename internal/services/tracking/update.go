@@ -7,7 +7,12 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/limit"
 )
+
+// liveFor is how long after it was taken a position that comes alone counts as sent at once: as long as the burst of such
+// positions lasts. Older ones have been kept by a phone that could not send.
+const liveFor = 5 * time.Second
 
 // maxFuture is how far ahead of the server's clock a fix may lie.
 const maxFuture = time.Minute
@@ -33,6 +38,15 @@ func (u *Update) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	default:
 		return fault.Invalid("", "A position must be a JSON object, or an array of them")
 	}
+}
+
+// Cost implements access.Itemized: a token for each position. What a phone has kept until it could send, and then sends at
+// once, has a bucket of its own, which holds an hour of it.
+func (u Update) Cost(now time.Time) (limit.Kind, int) {
+	if u.single && (!u.fixes[0].ts.Set || u.fixes[0].ts.Millis > now.Add(-liveFor).UnixMilli()) {
+		return limit.Location, 1
+	}
+	return limit.Backlog, len(u.fixes)
 }
 
 func (u *Update) readArray(decoder *jsontext.Decoder) error {

@@ -42,7 +42,7 @@ func On[In, Out any](r *Router, name string, rule access.Rule, handle func(ctx c
 
 // OnSocket is On for what is done with the socket itself, such as to join a room.
 func OnSocket[In, Out any](r *Router, name string, rule access.Rule, handle func(ctx context.Context, caller *Caller, in In) (Out, error), options ...Option) {
-	rule.MustBeDeclared(name)
+	rule.MustBeDeclared(name, *new(In))
 	if _, twice := r.handlers[name]; twice {
 		panic("event: " + name + " has two handlers")
 	}
@@ -53,7 +53,7 @@ func OnSocket[In, Out any](r *Router, name string, rule access.Rule, handle func
 	}
 	h.run = func(ctx context.Context, caller *Caller, ev realtime.Event) (any, error) {
 		in, err := decode[In](r.decoder, ev)
-		if err != nil {
+		if err := rule.Account(r.buckets, caller.Who, in, err); err != nil {
 			return nil, err
 		}
 		return handle(ctx, caller, in)

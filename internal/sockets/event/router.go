@@ -141,7 +141,8 @@ func (r *Router) succeed(caller *Caller, ev realtime.Event, out any) {
 	ev.Ack(answer)
 }
 
-// fail answers with a fault. Who fails on and on is told so and disconnected.
+// fail answers with a fault. Who fails on and on is told so and disconnected; who only sends too much at once, as official
+// clients do that were away, is not before that goes far beyond what they can have gathered.
 func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
 	ctx := caller.Context()
 	if ctx.Err() != nil {
@@ -159,7 +160,11 @@ func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
 	if known.Code == fault.Unavailable {
 		return // the server's failure, not the caller's
 	}
-	if ok, _ := r.buckets.Take(caller.Who.UserID, limit.Failure); ok {
+	counted := limit.Failure
+	if known.Code == fault.RateLimited {
+		counted = limit.Shed
+	}
+	if ok, _ := r.buckets.Take(caller.Who.UserID, counted); ok {
 		return
 	}
 	r.log.WarnContext(ctx, "disconnected for abuse", "user", caller.Who.UserID)
