@@ -50,9 +50,9 @@ func (p *Program) openFolder(context.Context) (life, error) {
 
 // openVerifier finds the key that tokens are checked with. An identity provider's keys are fetched again until the end.
 func (p *Program) openVerifier(context.Context) (life, error) {
-	o := p.config.TokenOptions()
+	o, hasKey := p.config.TokenOptions()
 	o.Logger = p.log
-	if len(o.Secret) == 0 && len(o.PublicKeys) == 0 && o.JWKSURL == "" {
+	if !hasKey {
 		secret, err := auth.EnsureSecret(p.config.DataDir)
 		if err != nil {
 			return life{}, err

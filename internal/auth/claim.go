@@ -57,7 +57,7 @@ func readName(text, whole string) (name, rest string, err error) {
 		if !closed || name == "" {
 			return "", "", fmt.Errorf("%q has a quote without its other, or nothing in between", whole)
 		}
-		return name, rest, nil
+		return unwrapped(name), rest, nil
 	}
 	end := strings.IndexFunc(text, func(r rune) bool { return !plain(r) })
 	if end < 0 {
@@ -70,6 +70,15 @@ func readName(text, whole string) (name, rest string, err error) {
 		return "", "", unquoted(whole)
 	}
 	return text[:end], text[end:], nil
+}
+
+// unwrapped takes a second pair of quotes off: some readers of environment files take none away.
+func unwrapped(name string) string {
+	last := len(name) - 1
+	if last > 1 && name[0] == name[last] && (name[0] == '"' || name[0] == '\'') {
+		return name[1:last]
+	}
+	return name
 }
 
 func plain(r rune) bool {

@@ -34,11 +34,12 @@ type Config struct {
 
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
 	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
-	// JWTSecretFile is where JWTSecret is read from.
+	// JWTSecretFile is where a secret is read from, into FileSecret.
 	JWTSecretFile string `group:"Tokens:" placeholder:"FILE" help:"File with the shared secret, which others on the machine do not see as they do a command line."`
 	JWKSURL       string `group:"Tokens:" name:"jwks-url" placeholder:"URL" help:"URL of an identity provider's keys, instead of a secret."`
 	// JWTPublicKeyFile is where PublicKeys are read from.
 	JWTPublicKeyFile string `group:"Tokens:" placeholder:"FILE" help:"File with public keys as PEM, instead of a secret: of an issuer that serves none."`
+	FileSecret       []byte `kong:"-"`
 	PublicKeys       []byte `kong:"-"`
 	// JWTAlgorithms pins the accepted algorithms; empty for the default of the kind of key.
 	JWTAlgorithms []string `group:"Tokens:" name:"jwt-algs" sep:"none" placeholder:"NAMES" help:"Accepted token algorithms, comma-separated."`

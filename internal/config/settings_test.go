@@ -68,7 +68,11 @@ func settings(t *testing.T) map[string]setting {
 		"jwt-algs":   {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},
 		"jwt-issuer": {"a", "b", "a", "b", func(c config.Config) any { return c.JWTIssuer }, nil},
 		"jwt-secret-file": {
-			file(t, secret), file(t, secret+"2\r\n"), secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil,
+			file(t, secret), file(t, secret+"2\r\n"), secret, secret + "2",
+			func(c config.Config) any {
+				o, _ := c.TokenOptions()
+				return string(o.Secret)
+			}, nil,
 		},
 		"jwt-public-key-file": {
 			file(t, publicKey(t)), file(t, publicKey(t)+publicKey(t)), 1, 2,

@@ -19,23 +19,27 @@ import (
 // maxKeyFile is the most that is read of a file with a secret or keys, in bytes.
 const maxKeyFile = 1 << 20
 
-// TokenOptions says which tokens a server with these settings believes, once a secret that is generated has been put in.
-func (c *Config) TokenOptions() auth.Options {
+// TokenOptions says which tokens a server with these settings believes. Where they have no key, one has to be generated.
+func (c *Config) TokenOptions() (o auth.Options, hasKey bool) {
+	secret := c.FileSecret
+	if len(secret) == 0 {
+		secret = []byte(c.JWTSecret)
+	}
 	return auth.Options{
-		Secret: []byte(c.JWTSecret), PublicKeys: c.PublicKeys, JWKSURL: c.JWKSURL, Algorithms: c.JWTAlgorithms,
+		Secret: secret, PublicKeys: c.PublicKeys, JWKSURL: c.JWKSURL, Algorithms: c.JWTAlgorithms,
 		Issuer: c.JWTIssuer, Audience: c.JWTAudience,
 		Mapping: auth.Mapping{
 			User: c.JWTClaimUser, Name: c.JWTClaimName, Role: c.JWTClaimRole, Company: c.JWTClaimCompany,
 			Roles: c.JWTRoleMap, DefaultRole: c.DefaultRole,
 		},
 		Leeway: c.JWTLeeway, MaxLifetime: c.JWTMaxLifetime,
-	}
+	}, len(secret) > 0 || len(c.PublicKeys) > 0 || c.JWKSURL != ""
 }
 
-// OwnTokens are the settings for tokens that nobody else issues: signed with a generated secret, as the contract has them.
+// OwnTokens are the settings for tokens that nobody else issues: signed with a secret, as the contract has them.
 func (c Config) OwnTokens() Config {
 	own := Default()
-	c.JWTSecretFile, c.JWTPublicKeyFile, c.PublicKeys, c.JWKSURL = "", "", nil, ""
+	c.JWTPublicKeyFile, c.PublicKeys, c.JWKSURL = "", nil, ""
 	c.JWTAlgorithms, c.JWTIssuer, c.JWTAudience = nil, "", ""
 	c.JWTClaimUser, c.JWTClaimName, c.JWTClaimRole, c.JWTClaimCompany = own.JWTClaimUser, own.JWTClaimName, own.JWTClaimRole, own.JWTClaimCompany
 	c.JWTRoleMap, c.DefaultRole, c.JWTMaxLifetime = nil, "", 0
@@ -67,8 +71,8 @@ func (c *Config) readKeys() error {
 		if err != nil {
 			return bad(set, err.Error())
 		}
-		if c.JWTSecret = string(withoutLineEnd(secret)); len(c.JWTSecret) < auth.MinSecretBytes {
-			return bad(set, fmt.Sprintf("%s has %d bytes, at least %d are needed", c.JWTSecretFile, len(c.JWTSecret), auth.MinSecretBytes))
+		if c.FileSecret = withoutLineEnd(secret); len(c.FileSecret) < auth.MinSecretBytes {
+			return bad(set, fmt.Sprintf("%s has %d bytes, at least %d are needed", c.JWTSecretFile, len(c.FileSecret), auth.MinSecretBytes))
 		}
 	case "jwt-public-key-file":
 		keys, err := readKeyFile(c.JWTPublicKeyFile)
