@@ -190,8 +190,8 @@ func environment(name Name, port string) []string {
 		}
 		return []string{"BENCH_PORT=" + port, "BENCH_SECRET=" + Secret, "BENCH_MODE=" + mode, "NODE_ENV=production"}
 	}
-	set := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off"}
-	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "READ", "OTHER", "FAILURE"} {
+	set := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off", "ROLECALL_PACKETS_PER_CONNECTION=off", "ROLECALL_PACKETS_PER_USER=off"}
+	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "READ", "OTHER", "CONNECT", "FAILURE"} {
 		set = append(set, "ROLECALL_RATE_"+kind+"=1000000/1s:1000000")
 	}
 	return set

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,7 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	o := realtime.Options{
 		PingInterval: p.config.PingInterval, PingTimeout: p.config.PingTimeout, MaxPayload: maxPayload,
 		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(),
+		Packets: orWithoutBound(p.config.PacketsPerConnection), SharedPackets: orWithoutBound(p.config.PacketsPerUser),
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
 	if p.config.MaxConnectionsPerIP > 0 {
@@ -110,6 +112,14 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	p.engine = newEngine(p.config.Engine, o)
 	p.bus = local.New(p.engine)
 	return life{drain: p.engine.Drain}, nil
+}
+
+// orWithoutBound is a rate; for the zero one, which sets no limit, one that nobody meets.
+func orWithoutBound(rate limit.Rate) limit.Rate {
+	if rate == (limit.Rate{}) {
+		return limit.Rate{Requests: math.MaxInt32, Period: time.Second, Burst: math.MaxInt32}
+	}
+	return rate
 }
 
 // newEngine is the one place above the port that names who implements it.

@@ -69,6 +69,10 @@ type Config struct {
 
 	// HandshakesPerIP is how often a client address may open a session; the zero Rate sets no limit.
 	HandshakesPerIP limit.Rate `group:"Who may connect:" type:"rateOrOff" default:"100/1s:1000" placeholder:"RATE" help:"Rate of new sessions a client address: requests/period:burst, or off."`
+	// PacketsPerConnection and PacketsPerUser are how fast a connection, and a user over all connections, may send packets of
+	// any kind; beyond it reading waits. The zero Rate sets no limit.
+	PacketsPerConnection limit.Rate `group:"Who may connect:" type:"rateOrOff" default:"1000/1s:10000" placeholder:"RATE" help:"Rate of packets of any kind on a connection, beyond which reading waits: requests/period:burst, or off."`
+	PacketsPerUser       limit.Rate `group:"Who may connect:" type:"rateOrOff" default:"3000/1s:30000" placeholder:"RATE" help:"The same over all connections of a user."`
 	// MaxConnectionsPerIP is how many sessions a client address may have open; 0 sets no limit.
 	MaxConnectionsPerIP int `group:"Who may connect:" type:"countOrOff" default:"off" placeholder:"NUMBER" help:"Number of open sessions a client address, or off."`
 	// MaxSocketsPerUser is how many sockets a user may have open, over all namespaces.
@@ -122,6 +126,7 @@ type rateFlags struct {
 	Backlog  limit.Rate `default:"${backlog}" placeholder:"RATE" help:"Positions sent later: arrays, and single ones of more than 5 s ago."`
 	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
 	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
+	Connect  limit.Rate `default:"${connect}" placeholder:"RATE" help:"Connects to namespaces."`
 	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
 	Shed     limit.Rate `default:"${shed}" placeholder:"RATE" help:"Events beyond their rate, each answered so; beyond it the connection is closed for abuse."`
 }
@@ -129,7 +134,7 @@ type rateFlags struct {
 func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
 	return map[limit.Kind]limit.Rate{
 		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location, limit.Backlog: r.Backlog,
-		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed,
+		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed, limit.Connect: r.Connect,
 	}
 }
 

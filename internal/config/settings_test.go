@@ -101,6 +101,14 @@ func settings(t *testing.T) map[string]setting {
 			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
 			func(c config.Config) any { return c.HandshakesPerIP }, nil,
 		},
+		"packets-per-connection": {
+			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.PacketsPerConnection }, nil,
+		},
+		"packets-per-user": {
+			"off", "4/1m", limit.Rate{}, limit.Rate{Requests: 4, Period: time.Minute, Burst: 4},
+			func(c config.Config) any { return c.PacketsPerUser }, nil,
+		},
 		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
 		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
 		"compress-from":          {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
@@ -118,6 +126,7 @@ func settings(t *testing.T) map[string]setting {
 		"rate-backlog":           rate(limit.Backlog),
 		"rate-read":              rate(limit.Read),
 		"rate-other":             rate(limit.Other),
+		"rate-connect":           rate(limit.Connect),
 		"rate-failure":           rate(limit.Failure),
 		"rate-shed":              rate(limit.Shed),
 		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},

@@ -18,6 +18,8 @@ const (
 	Backlog Kind = "backlog"
 	Read    Kind = "read"
 	Other   Kind = "other"
+	// Connect counts connects to namespaces.
+	Connect Kind = "connect"
 	// Failure counts bad events; whoever empties this bucket is disconnected for abuse.
 	Failure Kind = "failure"
 	// Shed counts events that were refused for their number alone, in the place of Failure: official clients send at
@@ -35,6 +37,7 @@ func Defaults() map[Kind]Rate {
 		Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 		Read:     {Requests: 20, Period: time.Second, Burst: 20},
 		Other:    {Requests: 20, Period: time.Second, Burst: 20},
+		Connect:  {Requests: 20, Period: 10 * time.Second, Burst: 100},
 		Failure:  {Requests: 10, Period: time.Second, Burst: 200},
 		Shed:     {Requests: 100, Period: time.Second, Burst: 30_000},
 	}

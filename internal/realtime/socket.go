@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"time"
 )
 
 // Failures of a socket's methods.
@@ -67,10 +68,21 @@ type Handler interface {
 	Disconnected(socket Socket, reason string)
 }
 
-// Refusal is why a socket may not connect: CONNECT_ERROR { message, data: { code } }.
+// Refusal is why a socket may not connect: CONNECT_ERROR { message, data: { code, retryAfterMs? } }.
 type Refusal struct {
 	Message string // a sentence for a person
 	Code    string // for a program
+	// RetryAfter is how long to wait before the next try; 0 where waiting does not help.
+	RetryAfter time.Duration
+}
+
+// Data is what a program is told of the refusal.
+func (r *Refusal) Data() map[string]any {
+	data := map[string]any{"code": r.Code}
+	if r.RetryAfter > 0 {
+		data["retryAfterMs"] = r.RetryAfter.Milliseconds() + 1 // never too short
+	}
+	return data
 }
 
 // Error returns the message.

@@ -26,6 +26,8 @@ const (
 type credential struct {
 	socket realtime.Socket
 	now    func() time.Time
+	// greeted: the domains know the socket. Connected sets it, Disconnected asks.
+	greeted bool
 
 	mu     sync.Mutex
 	who    auth.Identity

@@ -134,6 +134,17 @@ func (d *diary) about(userID string) []string {
 // wait returns the entries about a user once there are n.
 func (d *diary) wait(t *testing.T, userID string, n int) []string {
 	t.Helper()
+	return d.until(t, userID, func(found []string) bool { return len(found) >= n })
+}
+
+// waitFor returns the entries about a user once this is among them.
+func (d *diary) waitFor(t *testing.T, userID, entry string) []string {
+	t.Helper()
+	return d.until(t, userID, func(found []string) bool { return slices.Contains(found, entry) })
+}
+
+func (d *diary) until(t *testing.T, userID string, enough func(found []string) bool) []string {
+	t.Helper()
 	end := time.After(deadline)
 	for {
 		d.mu.Lock()
@@ -142,7 +153,7 @@ func (d *diary) wait(t *testing.T, userID string, n int) []string {
 		}
 		written := d.written
 		d.mu.Unlock()
-		if found := d.about(userID); len(found) >= n {
+		if found := d.about(userID); enough(found) {
 			return found
 		}
 		select {
@@ -163,28 +174,32 @@ type server struct {
 }
 
 // newServer serves the namespaces that fill mounts until the test ends.
-func newServer(t *testing.T, presence func(*local.Bus) sockets.Presence, fill func(s *server)) *server {
+func newServer(t *testing.T, presence func(*local.Bus) sockets.Presence, fill func(s *server), change ...func(*sockets.Options)) *server {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	engine := native.New(realtime.Options{MaxPayload: 1_000_000, Logger: log})
 	s := &server{Engine: engine, Bus: local.New(engine), t: t}
-	s.mount = sockets.New(sockets.Options{
+	options := sockets.Options{
 		Engine: s.Engine, Verifier: verifier{}, Presence: presence(s.Bus),
 		Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(socketstest.Rates(), nil), Logger: log,
-	})
+	}
+	for _, set := range change {
+		set(&options)
+	}
+	s.mount = sockets.New(options)
 	fill(s)
 	s.url = socketstest.Serve(t, s.Engine)
 	return s
 }
 
 // withDiary serves "/" and "/second" with one diary for everything.
-func withDiary(t *testing.T) (*server, *diary) {
+func withDiary(t *testing.T, change ...func(*sockets.Options)) (*server, *diary) {
 	t.Helper()
 	d := &diary{}
 	s := newServer(t, func(*local.Bus) sockets.Presence { return d }, func(s *server) {
 		s.mount.Namespace("/", d)
 		s.mount.Namespace("/second", d)
-	})
+	}, change...)
 	return s, d
 }
 

@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/sockets/event"
+	"rolecall/internal/turns"
 )
 
 // DefaultMaxSocketsPerUser is Options.MaxSocketsPerUser where nothing else is said.
@@ -44,7 +45,7 @@ type Farewell interface {
 	Farewell(ctx context.Context, who auth.Identity, chatRooms []roles.ChatRoom)
 }
 
-// Presence hears that one of a person's sockets has come or gone.
+// Presence hears that one of a person's sockets has come or gone. One that went before it was greeted only goes.
 type Presence interface {
 	Came(ctx context.Context, who auth.Identity)
 	Went(ctx context.Context, who auth.Identity)
@@ -69,6 +70,8 @@ type Mount struct {
 
 	// counting holds back other sockets of a user while one is counted and let in.
 	counting keylock.Mutex
+	// greetings has sockets greeted a few at a time, whoever comes with how many.
+	greetings *turns.Turns
 }
 
 // Options is what the socket door needs.
@@ -95,6 +98,7 @@ func New(o Options) *Mount {
 	return &Mount{
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
+		greetings: greetingTurns(),
 	}
 }
 
@@ -133,6 +137,10 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 	if err != nil {
 		return refuse(err)
 	}
+	socket.ShareRate(who.UserID)
+	if ok, retryAfter := n.buckets.Admit(who.UserID, limit.Connect, 1); !ok {
+		return &realtime.Refusal{Message: "Rate limit exceeded", Code: string(fault.RateLimited), RetryAfter: retryAfter}
+	}
 	socket.SetData(&credential{socket: socket, now: n.now, who: who})
 
 	defer n.counting.Lock(who.UserID)()
@@ -141,17 +149,6 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 	}
 	socket.Join(roles.Names(who.Rooms())...)
 	return nil
-}
-
-// Connected greets a socket.
-func (n *namespace) Connected(socket realtime.Socket) {
-	credential := credentialOf(socket)
-	credential.watch() // first, since what follows may wait for the store
-	caller := &event.Caller{Socket: socket, Who: credential.identity()}
-	for _, domain := range n.welcomers {
-		domain.Welcome(socket.Context(), caller)
-	}
-	n.after(func(ctx context.Context) { n.presence.Came(ctx, caller.Who) })
 }
 
 // Event routes an event.
@@ -171,10 +168,12 @@ func (n *namespace) Disconnected(socket realtime.Socket, _ string) {
 		}
 	}
 	n.after(func(ctx context.Context) {
-		for _, domain := range n.farewells {
-			domain.Farewell(ctx, who, chatRooms)
+		if credential.greeted {
+			for _, domain := range n.farewells {
+				domain.Farewell(ctx, who, chatRooms)
+			}
 		}
-		n.presence.Went(ctx, who)
+		n.presence.Went(ctx, who) // in any case: it has been counted, by who went in the same moment
 	})
 }
 

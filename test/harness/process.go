@@ -42,7 +42,7 @@ func Launch(t testing.TB, binary, addr, dataDir string) *Process {
 	p := &Process{t: t}
 	p.command = exec.CommandContext(context.Background(), binary, "-addr", addr, "-data-dir", dataDir, "-log-format", "json")
 	p.command.Env = append(os.Environ(), "ROLECALL_JWT_SECRET="+Secret, "ROLECALL_HANDSHAKES_PER_IP=off")
-	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "FAILURE", "SHED"} {
+	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED"} {
 		p.command.Env = append(p.command.Env, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
 	}
 	logs, err := p.command.StderrPipe()

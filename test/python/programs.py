@@ -15,7 +15,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE = 15  # seconds that anything may take
 SECRET = "a secret of the tests that is long enough"
 NO_LIMITS = {"ROLECALL_HANDSHAKES_PER_IP": "off"} | {
-    f"ROLECALL_RATE_{kind}": "100000/1s:100000" for kind in ("CHAT", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "FAILURE", "SHED")}
+    f"ROLECALL_RATE_{kind}": "100000/1s:100000" for kind in ("CHAT", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED")}
 
 
 class Program:

@@ -38,7 +38,7 @@ func (n *namespace) authenticate(ctx context.Context, socket *Socket, hs realtim
 func refusalOf(err error) any {
 	refusal := &realtime.Refusal{Message: "Service unavailable", Code: "unavailable"}
 	_ = errors.As(err, &refusal) // any other error keeps its text to itself
-	return map[string]any{"message": refusal.Message, "data": map[string]any{"code": refusal.Code}}
+	return map[string]any{"message": refusal.Message, "data": refusal.Data()}
 }
 
 // deliver sends a packet to the sockets of rooms. It is made only if there are any;

@@ -75,7 +75,7 @@ func refusalOf(err error) *sio.ExtendedError {
 	}
 	refusal := &realtime.Refusal{Message: "Service unavailable", Code: "unavailable"}
 	_ = errors.As(err, &refusal) // any other error keeps its text to itself
-	return sio.NewExtendedError(refusal.Message, map[string]any{"code": refusal.Code})
+	return sio.NewExtendedError(refusal.Message, refusal.Data())
 }
 
 // connected is told by the library that CONNECT has been answered, in the socket's queue.

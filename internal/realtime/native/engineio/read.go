@@ -47,13 +47,13 @@ func (s *Session) readMessages(c *connection) error {
 			return err
 		}
 		p := packet{kind: typeMessage, data: data, binary: binary}
-		if binary {
-			c.reader.account.Hold(0) // who keeps it until the rest of its packet has come counts it
-		}
 		if !binary {
 			if p, err = decodeRecord(data); err != nil { // a client may send bytes as base64 here as well
 				return &closeError{code: ws.StatusProtocolError, text: err.Error()}
 			}
+		}
+		if p.binary {
+			c.reader.account.Hold(0) // who keeps it until the rest of its packet has come counts it
 		}
 		if err := s.receive(p); errors.Is(err, ErrTooBig) {
 			return &closeError{code: ws.StatusMessageTooBig, text: err.Error()}

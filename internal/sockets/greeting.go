@@ -1,0 +1,71 @@
+package sockets
+
+import (
+	"context"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/realtime"
+	"rolecall/internal/sockets/event"
+	"rolecall/internal/turns"
+)
+
+// greetingTurns is how many sockets are greeted at a time: enough to keep the processors and the store busy, and so few of
+// one company or person that others are always greeted beside them.
+func greetingTurns() *turns.Turns { return turns.New(turns.Bounds{All: 8, Tenant: 4, Person: 2}) }
+
+// Connected greets a socket when its turn has come. One that goes before is not greeted.
+func (n *namespace) Connected(socket realtime.Socket) {
+	credential := credentialOf(socket)
+	credential.watch() // first, since what follows may wait for others and for the store
+	who := credential.identity()
+	turn := &greeting{Socket: socket, turns: n.greetings, who: who}
+	if turn.take() != nil {
+		return // nobody is told that it came
+	}
+	defer func() { turn.giveBack() }()
+	credential.greeted = true
+	caller := &event.Caller{Socket: turn, Who: who}
+	for _, domain := range n.welcomers {
+		domain.Welcome(socket.Context(), caller)
+	}
+	n.after(func(ctx context.Context) { n.presence.Came(ctx, who) })
+}
+
+// greeting is a socket while it is greeted.
+type greeting struct {
+	realtime.Socket
+	turns    *turns.Turns
+	who      auth.Identity
+	giveBack func()
+}
+
+func (g *greeting) take() error {
+	done, err := g.turns.Take(g.Context(), tenantOf(g.who), g.who.UserID)
+	if g.giveBack = done; err != nil {
+		g.giveBack = func() {}
+	}
+	return err
+}
+
+// AwaitRoom implements realtime.Socket. While a client reads, others are greeted.
+func (g *greeting) AwaitRoom(ctx context.Context) error {
+	at, once := context.WithCancel(ctx)
+	once()
+	if g.Socket.AwaitRoom(at) == nil {
+		return nil // there is room already
+	}
+	g.giveBack()
+	err := g.Socket.AwaitRoom(ctx)
+	if g.take() != nil && err == nil {
+		err = realtime.ErrNotConnected
+	}
+	return err
+}
+
+// tenantOf is with whom somebody shares turns: their company, or nobody.
+func tenantOf(who auth.Identity) string {
+	if who.CompanyID != "" {
+		return "company:" + who.CompanyID
+	}
+	return "user:" + who.UserID
+}

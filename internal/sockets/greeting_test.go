@@ -1,0 +1,134 @@
+package sockets_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rolecall/internal/limit"
+	"rolecall/internal/roles"
+	"rolecall/internal/simulation/sioclient"
+	"rolecall/internal/sockets"
+	"rolecall/internal/sockets/event"
+	"rolecall/test/servicetest"
+	"rolecall/test/socketstest"
+	"rolecall/test/wiretest"
+)
+
+// TestGreetingsTakeTurns: while the greetings of a company take their time, no more than a few of them are at work,
+// somebody else is greeted beside them, and whoever goes before their turn costs none.
+func TestGreetingsTakeTurns(t *testing.T) {
+	t.Parallel()
+	s, d := withDiary(t)
+	slow := make(chan struct{})
+	var at atomic.Int32
+	d.onWelcome = func(caller *event.Caller) {
+		if caller.Who.CompanyID == "acme" {
+			at.Add(1)
+			<-slow
+			at.Add(-1)
+		}
+	}
+	var staff []*client
+	for i := range 12 {
+		who := person("staff-"+string(rune('a'+i)), roles.Company)
+		who.CompanyID = "acme"
+		staff = append(staff, s.dial(who))
+		if i < 4 {
+			wiretest.Eventually(t, "the first are greeted", func() bool { return at.Load() == int32(i)+1 })
+		}
+	}
+	ben := person("ben", roles.Driver)
+	ben.CompanyID = "bolt"
+	s.dial(ben).ask("test:who") // which waits for the greeting
+	if n := at.Load(); n != 4 {
+		t.Errorf("%d of one company are greeted at a time", n)
+	}
+	for _, c := range staff[4:] {
+		c.Abort()
+	}
+	for i := range staff[4:] {
+		d.waitFor(t, "staff-"+string(rune('e'+i)), "went staff-"+string(rune('e'+i)))
+	}
+	close(slow)
+	for i, c := range staff[:4] {
+		c.ask("test:who")
+		d.waitFor(t, "staff-"+string(rune('a'+i)), "came staff-"+string(rune('a'+i)))
+	}
+	for i := range staff[4:] {
+		id := "staff-" + string(rune('e'+i))
+		if got := d.about(id); !slices.Equal(got, []string{"went " + id}) {
+			t.Errorf("of one who went before: %v", got)
+		}
+	}
+}
+
+// TestWhoReadsSlowlyHoldsNoTurn: while a client is waited for that has much to read, others are greeted in its place.
+func TestWhoReadsSlowlyHoldsNoTurn(t *testing.T) {
+	t.Parallel()
+	s, d := withDiary(t)
+	part := make([]string, 50_000)
+	var waiting, ended atomic.Int32
+	d.onWelcome = func(caller *event.Caller) {
+		if caller.Who.UserID == "ben" {
+			return
+		}
+		for {
+			waiting.Add(1)
+			err := caller.AwaitRoom(caller.Context())
+			waiting.Add(-1)
+			if err != nil || caller.Emit("part", part) != nil {
+				ended.Add(1)
+				return
+			}
+		}
+	}
+	const readers = 8
+	for range readers { // of one company, which has four turns
+		who := person("amy", roles.Company)
+		who.CompanyID = "acme"
+		phone := wiretest.Dial(t, s.url+"/socket.io/?EIO=4&transport=websocket")
+		phone.Send("40" + `{"token":` + strconv.Quote(token(t, who)) + `}`) // and reads nothing
+	}
+	wiretest.Eventually(t, "all wait for who does not read", func() bool { return waiting.Load() == readers })
+	ben := person("ben", roles.Company)
+	ben.CompanyID = "acme"
+	s.dial(ben).ask("test:who")
+}
+
+// TestConnectsAreCounted: who connects again and again is told for how long to wait, in any namespace; others are not
+// concerned.
+func TestConnectsAreCounted(t *testing.T) {
+	t.Parallel()
+	rates := socketstest.Rates()
+	rates[limit.Connect] = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
+	s, _ := withDiary(t, func(o *sockets.Options) { o.Buckets = limit.NewBuckets(rates, servicetest.AtNoon) })
+	amy := person("amy", roles.Driver)
+	for range 3 {
+		s.dial(amy).Close()
+	}
+	phone := wiretest.Dial(t, s.url+"/socket.io/?EIO=4&transport=websocket")
+	phone.Read()
+	phone.Send("40/second," + `{"token":` + strconv.Quote(token(t, amy)) + `}`)
+	var wait int64
+	if answer := phone.Read(); !refusedFor(answer, &wait) || wait < time.Hour.Milliseconds() {
+		t.Errorf("one connect too many: %s", answer)
+	}
+	if _, err := s.tryDial(sioclient.Options{Auth: map[string]string{"token": token(t, amy)}}); err == nil {
+		t.Error("a connect too many is let in")
+	}
+	s.dial(person("bob", roles.Driver))
+}
+
+// refusedFor reads how long a refused CONNECT is told to wait.
+func refusedFor(answer string, wait *int64) bool {
+	const before, behind = `44/second,{"data":{"code":"rate_limited","retryAfterMs":`, `},"message":"Rate limit exceeded"}`
+	digits, begins := strings.CutPrefix(answer, before)
+	digits, ends := strings.CutSuffix(digits, behind)
+	var err error
+	*wait, err = strconv.ParseInt(digits, 10, 64)
+	return begins && ends && err == nil
+}
