@@ -18,7 +18,9 @@ export const launch = () => chromium.launch({ executablePath: process.env.CHROMI
 
 /** Starts the demo and reads the links that it prints: { url, links: Map of role → address, stop }. */
 export async function startDemo(...more) {
-  const child = spawn(process.env.ROLECALL_BINARY, ["-demo", "-addr", "127.0.0.1:0", ...more], { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(process.env.ROLECALL_BINARY, ["-demo", "-addr", "127.0.0.1:0", ...more], {
+    stdio: ["ignore", "pipe", "ignore"], env: { ...process.env, ROLECALL_JWT_SECRET: SECRET },
+  });
   const links = new Map();
   for await (const line of createInterface({ input: child.stdout })) {
     const link = line.match(/^\s+(admin|company|driver|provider|vendor)\s.*?(http\S+#token=\S+)$/);
@@ -106,4 +108,29 @@ export async function say(page, text) {
   await page.locator("#composer-text").fill(text);
   await page.locator("#composer button[type=submit]").click();
   await page.locator("#thread-messages .message.mine:not(.waiting)").filter({ hasText: text }).waitFor();
+}
+
+/**
+ * Lets a test speak in the server's place, beside it: `tell` sends the newest page an event, `end` ends all connections and
+ * from then on refuses a token as one that has ended.
+ */
+export async function eavesdrop(context) {
+  const routes = [];
+  let ended;
+  await context.routeWebSocket(/socket\.io/, (page) => {
+    const server = page.connectToServer();
+    routes.push(page);
+    page.onMessage((message) => {
+      if (ended && String(message).startsWith("40") && message.includes(ended)) page.send('44{"message":"Token expired","data":{"code":"auth_expired"}}');
+      else server.send(message);
+    });
+    server.onMessage((message) => page.send(message));
+  });
+  return {
+    tell: (event, payload) => routes.at(-1).send(`42${JSON.stringify([event, payload])}`),
+    end: async (token) => {
+      ended = token;
+      await Promise.all(routes.splice(0).map((page) => page.close()));
+    },
+  };
 }

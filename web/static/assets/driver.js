@@ -78,7 +78,8 @@ export class Driver {
       showProblem(byId('drive-problem'), 'No position yet. Still looking…');
       return;
     }
-    this.stop();
+    this.#halt(); // what the driver wants stays as it is: the next load of the page tries again
+    this.#render();
     showProblem(byId('drive-problem'), 'The browser was not allowed to read the position. Allow it for this page and switch on again.');
   }
 

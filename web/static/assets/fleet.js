@@ -151,7 +151,10 @@ export class Fleet {
   #setStatus({ driverId, status, username }) {
     const driver = this.#driver(driverId);
     Object.assign(driver, { status, toldAt: performance.now() });
-    if (username) Object.assign(driver, { username, named: true });
+    if (username) {
+      Object.assign(driver, { username, named: true });
+      this.#nameless.delete(driverId);
+    }
     this.#map.setStatus(driverId, status);
     this.#map.setLabel(driverId, driver.username);
     this.#arrangeSoon();
