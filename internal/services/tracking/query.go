@@ -5,6 +5,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
+	"rolecall/internal/roles"
 )
 
 // DriverView is a driver as watchers see them.
@@ -47,17 +48,21 @@ func (s *Service) Drivers(_ context.Context, who auth.Identity, at page.Request)
 	return views, next, nil
 }
 
-// Driver returns one driver. Who may not see the driver is told that there is none.
+// Driver returns one driver. Who may not see the driver is told that there is none. Drivers who ask for themselves are
+// there even before they have been heard of.
 func (s *Service) Driver(_ context.Context, who auth.Identity, driverID string) (DriverView, error) {
 	visible, err := trackScope(who, driverID)
 	if err != nil {
 		return DriverView{}, err
 	}
-	m := s.directory.find(visible, driverID)
-	if m == nil {
+	switch m := s.directory.find(visible, driverID); {
+	case m != nil:
+		return m.view(), nil
+	case who.Can(roles.ReadOwnTrack):
+		return DriverView{DriverID: who.UserID, Username: who.Username, CompanyID: who.CompanyID, Status: Offline}, nil
+	default:
 		return DriverView{}, unknownDriver()
 	}
-	return m.view(), nil
 }
 
 // Track returns a page of a driver's stored positions, oldest first, and the cursor of the next page or "".

@@ -98,6 +98,20 @@ func code(err error) fault.Code {
 	return fault.From(err).Code
 }
 
+func TestDriversFindThemselvesBeforeTheyAreHeardOf(t *testing.T) {
+	t.Parallel()
+	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
+	got, err := service.Driver(t.Context(), driver("dora", "acme"), "dora")
+	if err != nil || got.DriverID != "dora" || got.CompanyID != "acme" || got.Status != tracking.Offline || got.Position != nil {
+		t.Errorf("asked for oneself: %+v, %v", got, err)
+	}
+	for name, who := range map[string]auth.Identity{"admin": admin(), "staff": staff("acme"), "colleague": driver("dave", "acme")} {
+		if _, err := service.Driver(t.Context(), who, "dora"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("asked for by %s: %v, want not_found", name, err)
+		}
+	}
+}
+
 func TestDriversPage(t *testing.T) {
 	t.Parallel()
 	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
