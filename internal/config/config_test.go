@@ -134,7 +134,7 @@ func TestDefaults(t *testing.T) {
 		Rates: map[limit.Kind]limit.Rate{
 			limit.Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
 			limit.Typing:   {Requests: 5, Period: time.Second, Burst: 5},
-			limit.Join:     {Requests: 20, Period: 10 * time.Second, Burst: 20},
+			limit.Join:     {Requests: 20, Period: 10 * time.Second, Burst: 100},
 			limit.Location: {Requests: 10, Period: time.Second, Burst: 50},
 			limit.Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 			limit.Read:     {Requests: 20, Period: time.Second, Burst: 20},

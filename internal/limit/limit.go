@@ -32,7 +32,7 @@ func Defaults() map[Kind]Rate {
 	return map[Kind]Rate{
 		Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
 		Typing:   {Requests: 5, Period: time.Second, Burst: 5},
-		Join:     {Requests: 20, Period: 10 * time.Second, Burst: 20},
+		Join:     {Requests: 20, Period: 10 * time.Second, Burst: 100}, // as many rooms as a socket joins anew after a restart
 		Location: {Requests: 10, Period: time.Second, Burst: 50},
 		Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 		Read:     {Requests: 20, Period: time.Second, Burst: 20},

@@ -48,6 +48,8 @@ type socket struct {
 	gone  bool
 	// onEmit, where set, is called with each event sent to this socket alone; its error is the send's.
 	onEmit func() error
+	// onAwait is whether there is room for more, where it is set.
+	onAwait func() error
 }
 
 type event struct {
@@ -147,6 +149,13 @@ func (s *socket) Emit(name string, payload any) error {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	s.heard = append(s.heard, event{name, encoded})
+	return nil
+}
+
+func (s *socket) AwaitRoom(context.Context) error {
+	if s.onAwait != nil {
+		return s.onAwait()
+	}
 	return nil
 }
 

@@ -17,8 +17,6 @@ const (
 	MaxJoinedRooms = 100
 	// maxListedMessages is how much of all their histories rooms that are entered together are sent, in messages.
 	maxListedMessages = 1000
-	// maxListedBytes is from how many bytes on each further room is sent one message alone.
-	maxListedBytes = 2 * page.MaxBytes
 )
 
 // Member is a socket, as far as chat is concerned.
@@ -29,6 +27,8 @@ type Member interface {
 	Rooms() []roles.Room
 	// Emit sends an event to this socket alone.
 	Emit(event string, payload any) error
+	// AwaitRoom waits for a client that has much to read before more is sent to it.
+	AwaitRoom(ctx context.Context) error
 }
 
 // Entry asks to enter a room and for what has been said there: what came after a message, or the newest messages.
@@ -61,38 +61,37 @@ type historyEvent struct {
 }
 
 // Join lets a socket into a room: it is sent room:history and then hears every later change, without a gap or a
-// double. It fails with room_invalid, room_forbidden, too_many_rooms, and not_found for a message that is not in the room.
+// double. A client that asks for many rooms at once is sent their histories no faster than it reads. It fails with
+// room_invalid, room_forbidden, too_many_rooms, not_found for a message that is not in the room, and unavailable where the
+// client has not read in time what it was sent before.
 func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, error) {
-	entered, _, err := s.join(ctx, who, entry, socket)
-	return entered, err
-}
-
-// join is Join; it also returns what the socket was sent.
-func (s *Service) join(ctx context.Context, who auth.Identity, entry Entry, socket Member) (Entered, History, error) {
 	talk, err := s.conversation(ctx, who, entry.RoomID)
 	if err != nil {
-		return Entered{}, History{}, err
+		return Entered{}, err
 	}
 	joined := slices.DeleteFunc(socket.Rooms(), func(room roles.Room) bool { return !roles.IsChatRoom(room) })
 	again := slices.Contains(joined, talk.room.Room())
 	if !again && len(joined) >= MaxJoinedRooms {
-		return Entered{}, History{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
+		return Entered{}, fault.Newf(fault.TooManyRooms, "A socket joins at most %d rooms", MaxJoinedRooms)
+	}
+	if err := socket.AwaitRoom(ctx); err != nil {
+		return Entered{}, fault.Busy() // the client's doing: no line in the log
 	}
 	defer s.comings.Lock(talk.room.String())()
 	before, err := s.present(ctx, who, talk.room)
 	if err != nil {
-		return Entered{}, History{}, err
+		return Entered{}, err
 	}
-	entered, sent, err := s.enter(ctx, who, talk, entry, socket)
+	entered, err := s.enter(ctx, who, talk, entry, socket)
 	if err != nil {
-		return Entered{}, History{}, err
+		return Entered{}, err
 	}
 	if before == 0 && talk.room.Kind() == roles.OpenKind {
 		if err := s.tellJoined(ctx, who, talk.room); err != nil {
-			return Entered{}, History{}, err
+			return Entered{}, err
 		}
 	}
-	return entered, sent, nil
+	return entered, nil
 }
 
 // Attempt is what has become of one room of several.
@@ -104,25 +103,18 @@ type Attempt struct {
 }
 
 // JoinAll is Join for rooms one after the other; one that cannot be entered keeps the socket out of no other. What they
-// send of their histories is bounded together, so that a client which comes back to all its rooms is not sent more than it
-// can read. It fails where ctx ends.
+// send of their histories is bounded together. It fails where ctx ends.
 func (s *Service) JoinAll(ctx context.Context, who auth.Identity, entries []Entry, socket Member) ([]Attempt, error) {
 	attempts := make([]Attempt, 0, len(entries))
 	if len(entries) == 0 {
 		return attempts, nil
 	}
-	most, bytes := max(maxListedMessages/len(entries), 1), 0
+	most := max(maxListedMessages/len(entries), 1)
 	for _, entry := range entries {
-		if bytes > maxListedBytes {
-			most = 1
-		}
 		entry.Limit = min(page.Size(entry.Limit, DefaultPage, MaxPage), most)
-		entered, sent, err := s.join(ctx, who, entry, socket)
+		entered, err := s.Join(ctx, who, entry, socket)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
-		}
-		for _, message := range sent.Messages {
-			bytes += messageBytes(message)
 		}
 		attempts = append(attempts, Attempt{RoomID: entry.RoomID, Entered: entered, Failed: err})
 	}
@@ -145,7 +137,7 @@ func (s *Service) present(ctx context.Context, who auth.Identity, room roles.Cha
 }
 
 // enter sends a socket what it asks to know of a room and lets it hear what comes next.
-func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversation, entry Entry, socket Member) (Entered, History, error) {
+func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversation, entry Entry, socket Member) (Entered, error) {
 	peer, _ := talk.room.Peer(who.UserID)
 	entered := Entered{Room: talk.room, Kind: talk.room.Kind(), Peer: peer, Members: talk.members}
 	event := historyEvent{Room: talk.room, History: History{Messages: []Message{}}}
@@ -174,7 +166,7 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 		socket.Join(talk.room.Room())
 		return nil
 	})
-	return entered, event.History, err
+	return entered, err
 }
 
 // Leave takes a socket out of a room; leaving a room one is not in succeeds.

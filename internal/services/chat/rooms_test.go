@@ -240,6 +240,12 @@ func TestFailedJoin(t *testing.T) {
 	if slices.Contains(s.Rooms(), servicetest.Room("lobby").Room()) {
 		t.Error("the socket is in the room")
 	}
+	s = h.connect(amy)
+	s.onAwait = func() error { return context.DeadlineExceeded }
+	_, err := service.Join(t.Context(), amy, chat.Entry{RoomID: "lobby"}, s)
+	if !fault.Is(err, fault.Unavailable) || fault.Unexpected(err) || len(s.take()) > 0 {
+		t.Errorf("a client that does not read: %v, want unavailable, without a line in the log", err)
+	}
 	// A socket that goes while it is being sent the history takes no place either, and is not announced.
 	s = h.connect(amy)
 	s.onEmit = func() error { h.disconnect(s); return nil }

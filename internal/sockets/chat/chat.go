@@ -35,10 +35,10 @@ func (h *Handlers) Register(r *event.Router) {
 	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
-	event.On(r, "chat:history", access.ReadMessages(), h.chat.History)
+	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)
 	event.OnSocket(r, "chat:read", access.MarkMessagesRead(), h.read)
-	event.On(r, "presence:list", access.ListPresence(), h.listPeople)
+	event.On(r, "presence:list", access.ListPresence(), h.listPeople, event.Long())
 }
 
 // Welcome tells a new socket who else is there.

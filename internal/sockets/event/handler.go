@@ -21,7 +21,9 @@ type handler struct {
 	attachable bool
 	// list: further arguments are further elements of the payload, which is an array.
 	list bool
-	run  func(ctx context.Context, caller *Caller, ev realtime.Event) (out any, err error)
+	// awaits: the event is answered when there is room for a long answer.
+	awaits bool
+	run    func(ctx context.Context, caller *Caller, ev realtime.Event) (out any, err error)
 }
 
 // Option is something out of the common about an event.
@@ -30,6 +32,10 @@ type Option func(*handler)
 // AsList takes an event's arguments, where there are several, as the elements of one array: some clients spread a list
 // over the arguments. Without it such an event is refused.
 func AsList() Option { return func(h *handler) { h.list = true } }
+
+// Long is for an event whose answer may be long: it waits until the client has read most of what it was sent before, so
+// that a client which asks for many things at once gets them as fast as it reads.
+func Long() Option { return func(h *handler) { h.awaits = true } }
 
 // On has handle answer an event whose access rule is rule. See package call about the shape; binary data goes to an In
 // that is a call.Attachable. ctx ends with the socket, and when the rule's time is up. On panics where the rule is

@@ -3,6 +3,7 @@ package event_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +13,11 @@ import (
 	"rolecall/internal/call"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
+	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets/event"
+	"rolecall/test/servicetest"
 	"rolecall/test/socketstest"
 )
 
@@ -184,5 +187,45 @@ func TestTimeout(t *testing.T) {
 	}
 	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the context of an outcome that has come late says %v", err)
+	}
+}
+
+// fullSocket is a socket whose client has read nothing for so long that the wait for it ends.
+type fullSocket struct {
+	deskSocket
+	awaited *int
+}
+
+func (s fullSocket) AwaitRoom(ctx context.Context) error {
+	*s.awaited++
+	if _, limited := ctx.Deadline(); !limited {
+		return errors.New("waits for ever")
+	}
+	return context.DeadlineExceeded
+}
+
+// TestLong: an event with a long answer is not begun for a client that does not read; any other is.
+func TestLong(t *testing.T) {
+	t.Parallel()
+	log := &strings.Builder{}
+	router := event.NewRouter(socketstest.Decoder(t), limit.NewBuckets(rates(), nil), slog.New(slog.NewTextHandler(log, nil)))
+	begun := 0
+	handle := func(context.Context, auth.Identity, struct{}) (call.Nothing, error) {
+		begun++
+		return call.Nothing{}, nil
+	}
+	event.On(router, "short", access.Anyone(limit.Other), handle)
+	event.On(router, "long", access.Anyone(limit.Other), handle, event.Long())
+	awaited := 0
+	caller := &event.Caller{Socket: fullSocket{deskSocket{ctx: t.Context()}, &awaited}, Who: person("amy", roles.Vendor)}
+	ask := func(name string) (answer string) {
+		router.Route(caller, realtime.Event{Name: name, Ack: func(ack any) { answer = servicetest.Encode(ack) }})
+		return answer
+	}
+	if got := ask("short"); got != `{"status":"ok"}` || awaited != 0 {
+		t.Errorf("short: %s, waited %d times", got, awaited)
+	}
+	if got := parse(t, ask("long")); got.Code != fault.Unavailable || awaited != 1 || begun != 1 || log.Len() > 0 {
+		t.Errorf("long: %+v, waited %d times, begun %d times, logged %q", got, awaited, begun, log)
 	}
 }

@@ -85,6 +85,10 @@ func (r *Router) Route(caller *Caller, ev realtime.Event) {
 			ctx.end()
 		}
 	}()
+	if h.awaits && caller.AwaitRoom(ctx) != nil {
+		r.fail(caller, ev, fault.Busy()) // the client's doing: no line in the log
+		return
+	}
 	out, err := h.run(ctx, caller, ev)
 	if err != nil {
 		r.fail(caller, ev, err)

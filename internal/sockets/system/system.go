@@ -26,7 +26,7 @@ func New(service *notices.Service, log *slog.Logger) *Handlers {
 func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "system:broadcast", access.SendNotice(), h.broadcast)
 	event.On(r, "system:read", access.MarkNoticesRead(), h.read)
-	event.On(r, "system:inbox", access.ReadInbox(), h.notices.Inbox)
+	event.On(r, "system:inbox", access.ReadInbox(), h.notices.Inbox, event.Long())
 }
 
 // Welcome hands a new socket what its user has not read.
