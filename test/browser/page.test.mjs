@@ -214,6 +214,19 @@ test("a search for a person never ends in a public room; one is opened on purpos
   assert.deepEqual(problems, []);
 });
 
+test("the way back of a phone leads from a conversation to the list", async () => {
+  await connected((await open(browser, link(mint({ sub: "will", username: "Will Known", role: "vendor" })))).page);
+  const { page, problems } = await open(browser, link(mint({ sub: "yan", username: "Yan", role: "vendor" })), { viewport: { width: 390, height: 844 } });
+  await connected(page);
+  for (const back of [() => page.goBack(), () => page.locator("#thread-back").click()]) {
+    await converse(page, "Will Known");
+    await back();
+    await page.locator("#talks-search").waitFor();
+    assert.equal(await page.locator("#thread").isVisible(), false);
+  }
+  assert.deepEqual(problems, []);
+});
+
 test("the page understands all that the contract lets a server say, and what it does not say breaks nothing", async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const { tell } = await eavesdrop(context);

@@ -43,7 +43,7 @@ function misfits(touch) {
   if (!touch) return found;
   for (const node of document.querySelectorAll("button, a.button, summary, select, textarea, input:not([type=radio], [type=checkbox]), .options label")) {
     const box = node.getBoundingClientRect();
-    if (node.offsetParent === null || box.width === 0) continue;
+    if (!node.checkVisibility() || box.width === 0) continue; // what a closed disclosure holds has a box, and does not show
     if (box.width < 44 || box.height < 43.5) found.push(`${name(node)} “${node.textContent.slice(0, 20)}” is ${box.width} × ${box.height}, too small to touch`);
   }
   return found;

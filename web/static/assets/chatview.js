@@ -3,6 +3,7 @@
 import { byId, make, setText, arrange, oncePerFrame } from './dom.js';
 import { clock, day, timeOf, ago } from './time.js';
 import { titleOf } from './chat.js';
+import { shownName } from './people.js';
 import { TalkList } from './talklist.js';
 import { offerRooms } from './rooms.js';
 
@@ -31,7 +32,8 @@ export class ChatView {
     people.onChange(this.#renderSoon);
     chat.isVisible = () => byId('thread').offsetParent !== null;
     document.addEventListener('visibilitychange', () => chat.seen());
-    byId('thread-back').onclick = () => this.#goBack();
+    byId('thread-back').onclick = () => (history.state?.thread ? history.back() : this.#goBack());
+    addEventListener('popstate', () => { if (coversList()) this.#goBack(); });
     byId('thread-leave').onclick = () => chat.leave(chat.active);
     byId('thread-older').onclick = () => this.#loadOlder();
     if (openRooms) offerRooms((roomId) => this.#enterRoom(roomId));
@@ -49,6 +51,7 @@ export class ChatView {
     this.#chat.open(roomId);
     this.#render();
     this.#chat.seen();
+    if (coversList() && !history.state?.thread) history.pushState({ thread: true }, ''); // a phone's own way back leads to the list
     if (matchMedia('(hover: hover)').matches) byId('composer-text').focus();
     else byId('thread-scroll').focus();
   }
@@ -190,7 +193,7 @@ export class ChatView {
   #bubble({ userId, username, text }) {
     const mine = userId === this.#people.me.userId;
     return make('li', { class: mine ? 'message mine' : 'message' },
-      make('strong', { class: 'author', dir: 'auto' }, mine ? 'You' : username),
+      make('strong', { class: 'author', dir: 'auto' }, mine ? 'You' : shownName(username, userId)),
       make('p', { class: 'text', dir: 'auto' }, text),
       make('small', { class: 'muted' }));
   }
@@ -212,5 +215,8 @@ export class ChatView {
     return item;
   }
 }
+
+/** Whether a thread is open and there is no room for the list beside it. */
+const coversList = () => byId('thread-back').offsetParent !== null;
 
 const kindTexts = { open: 'Public room: anyone signed in can read it', group: 'Group' };

@@ -3,7 +3,7 @@
 import { byId, make, setText, arrange, showFacts, showProblem, oncePerFrame, wait, kmh } from './dom.js';
 import { ago } from './time.js';
 import { api, listPages } from './session.js';
-import { folded } from './people.js';
+import { folded, shownName } from './people.js';
 import { FleetMap } from './map.js';
 
 const trailMs = 3_600_000;
@@ -81,7 +81,7 @@ export class Fleet {
   // What was told while an answer was under way is newer than the answer.
   #learn({ position, status, ...facts }, asked) {
     const driver = this.#driver(facts.driverId);
-    Object.assign(driver, facts, { named: true });
+    Object.assign(driver, facts, { username: shownName(facts.username, facts.driverId), named: true });
     if (driver.toldAt < asked) driver.status = status;
     this.#nameless.delete(driver.driverId);
     if (position) this.#move(position);
@@ -152,7 +152,7 @@ export class Fleet {
     const driver = this.#driver(driverId);
     Object.assign(driver, { status, toldAt: performance.now() });
     if (username) {
-      Object.assign(driver, { username, named: true });
+      Object.assign(driver, { username: shownName(username, driverId), named: true });
       this.#nameless.delete(driverId);
     }
     this.#map.setStatus(driverId, status);

@@ -2,6 +2,8 @@
 
 import { toWorldX, toWorldY, toLng, toLat, metresPerUnit, roundStep } from './projection.js';
 
+const labelPixels = 150; // a name on the map is no wider
+
 /** Reads the colours from the style sheet, so that light and dark are decided in one place. */
 export function readPalette(node) {
   const style = getComputedStyle(node);
@@ -49,7 +51,7 @@ export function drawGround(context, view, palette) {
     const top = Math.round(view.top(toWorldY(lat))) + 0.5;
     context.moveTo(0, top);
     context.lineTo(view.width, top);
-    context.fillText(`${lat.toFixed(digits)}°`, 4, top - 4);
+    if (top > 30 && top < view.height - 34) context.fillText(`${lat.toFixed(digits)}°`, 4, top - 4); // clear of longitudes and the scale bar
   }
   context.stroke();
 }
@@ -142,10 +144,8 @@ export function drawChosen(context, view, palette, { nowX, nowY, accuracy }) {
 }
 
 export function drawLabel(context, view, palette, { nowX, nowY, label }) {
-  // A name may be long or stack dozens of accents; the list shows it whole, the map a sign of it.
-  const short = [...label.replace(/(\p{M}{2})\p{M}+/gu, '$1')];
-  const text = short.length > 24 ? `${short.slice(0, 23).join('')}…` : short.join('');
   context.font = '600 11px system-ui, sans-serif';
+  const text = shortened(label, (part) => context.measureText(part).width <= labelPixels);
   context.textAlign = 'center';
   context.lineJoin = 'round';
   context.lineWidth = 3;
@@ -154,6 +154,15 @@ export function drawLabel(context, view, palette, { nowX, nowY, label }) {
   context.strokeText(text, view.left(nowX), view.top(nowY) + 24);
   context.fillText(text, view.left(nowX), view.top(nowY) + 24);
   context.textAlign = 'start';
+}
+
+// A name may be long, of wide letters, or stack dozens of accents; the list shows it whole, the map a sign of it.
+function shortened(label, fits) {
+  let letters = [...label.replace(/(\p{M}{2})\p{M}+/gu, '$1')].slice(0, 40);
+  const whole = letters.join('');
+  if (whole.length === label.length && fits(whole)) return whole;
+  while (letters.length > 1 && !fits(letters.join(''))) letters = letters.slice(0, Math.ceil(letters.length * 0.8) - 1);
+  return letters.length < [...label].length ? `${letters.join('')}…` : whole;
 }
 
 export function drawScaleBar(context, view, palette) {

@@ -9,6 +9,12 @@ const mostAtOnce = 50;
 /** Text as it is compared: composed, and in one case. */
 export const folded = (text) => text.normalize('NFKC').toLowerCase();
 
+// What shows as nothing: white space, controls and formats, and letters that are drawn empty.
+const nothing = /^[\s\p{C}\u034f\u115f\u1160\u2800\u3164\uffa0]*$/u;
+
+/** A name as it is shown: the id in its place where it would show as nothing. */
+export const shownName = (name, id) => (name && !nothing.test(name) ? name : id);
+
 export class People {
   #connection;
   #known = new Map();
@@ -48,7 +54,7 @@ export class People {
   matching(query, most) {
     const wanted = folded(query);
     return [...this.#known.values()]
-      .filter(({ userId, username }) => username !== undefined && userId !== this.me.userId
+      .filter(({ userId, username }) => userId !== this.me.userId
         && (folded(username).includes(wanted) || folded(userId).includes(wanted)))
       .sort((a, b) => Boolean(b.online) - Boolean(a.online) || a.username.localeCompare(b.username))
       .slice(0, most);
@@ -73,7 +79,8 @@ export class People {
   #learn(people) {
     for (const person of Array.isArray(people) ? people : people?.users ?? []) {
       const known = this.#known.get(person.userId);
-      this.#known.set(person.userId, { username: person.userId, ...known, ...person });
+      const username = shownName(person.username ?? known?.username, person.userId);
+      this.#known.set(person.userId, { ...known, ...person, username });
     }
     for (const listener of this.#listeners) listener();
   }

@@ -1,6 +1,6 @@
 // The list of conversations and people, and the search over both.
 
-import { byId, make, setText, showBadge, showProblem } from './dom.js';
+import { byId, make, showBadge, showProblem } from './dom.js';
 import { clock, timeOf, ago } from './time.js';
 import { titleOf } from './chat.js';
 import { folded } from './people.js';
@@ -92,8 +92,8 @@ const lastTime = (talk) => timeOf(talk.messages.at(-1)?.timestamp) || 0;
 
 /** A row of the list: a round sign made from a name, two lines of text, and what stands at the end. */
 function row(name, title, about, attributes, aside = null, online = false) {
-  const sign = make('span', { class: 'sign', 'aria-hidden': 'true', 'data-online': Boolean(online) });
-  setText(sign, [...name.trim()][0]?.toUpperCase() ?? '?');
+  const letter = [...name.trim()][0]?.toUpperCase() ?? '?';
+  const sign = make('span', { class: 'sign', 'aria-hidden': 'true', 'data-online': Boolean(online) }, make('span', {}, letter));
   return make('li', {}, make('button', { type: 'button', class: 'row', ...attributes }, sign,
     make('span', { class: 'grow' }, make('strong', { dir: 'auto' }, title), make('small', { class: 'muted', dir: 'auto' }, about)), aside));
 }
