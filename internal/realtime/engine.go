@@ -23,7 +23,8 @@ type Engine interface {
 	SocketCount(rooms ...string) int
 	// OpenSockets yields the sockets in a room, in any namespace, whose CONNECT has been answered and who have not ended.
 	OpenSockets(room string) iter.Seq[Socket]
-	// DisconnectRoom closes every connection that has a socket in the room, also one still being authenticated.
+	// DisconnectRoom disconnects every client that has a socket in the room, also one still being authenticated, and closes
+	// its connection: see Socket.Disconnect.
 	DisconnectRoom(room string)
 	// Connections is the number of open connections, each of which may have a socket in several namespaces.
 	Connections() int

@@ -47,8 +47,18 @@ type Socket interface {
 	Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error)
 	// Disconnect takes the client out of the namespace with a DISCONNECT packet or, with closeConnection, out of all its
 	// namespaces and closes the connection. Official clients that were sent the packet stay away until they are told to
-	// connect. A socket that is still being authenticated can only be disconnected by closing its connection.
+	// connect: it is for what the user or an admin wants. A socket that is still being authenticated can only be
+	// disconnected by closing its connection.
 	Disconnect(closeConnection bool)
+	// Close ends the client's connection, and with it its sockets in all namespaces, behind what has been sent and without
+	// a DISCONNECT packet: it is for what passes. Official clients come back by themselves, all of their sockets together.
+	Close()
+	// Silence is for how long the client has owed the answer to a ping, 0 where it owes none. One that goes on for longer
+	// than answers take has gone, most likely.
+	Silence() time.Duration
+	// Ping asks the client for a sign of life before it is time to, unless it owes one already. An engine that cannot does
+	// nothing.
+	Ping()
 }
 
 // Handler is what a namespace does with its sockets. Connected, Event and Disconnected are called one at a time for each

@@ -26,6 +26,7 @@ const (
 type credential struct {
 	socket realtime.Socket
 	now    func() time.Time
+	since  time.Time // when the socket was let in
 	// greeted: the domains know the socket. Connected sets it, Disconnected asks.
 	greeted bool
 
@@ -34,6 +35,7 @@ type credential struct {
 	timer  *time.Timer
 	warned bool
 	closed bool
+	asked  time.Time // when the client was last asked for a sign of life before it was time to
 }
 
 // credentialOf is what Authenticate has left with a socket.
@@ -81,7 +83,7 @@ func (c *credential) armLocked() {
 	c.timer = time.AfterFunc(max(wait, 0), c.due)
 }
 
-// due warns, disconnects, or goes on waiting.
+// due warns, sends the client away, or goes on waiting.
 func (c *credential) due() {
 	c.mu.Lock()
 	if c.closed {
@@ -91,7 +93,7 @@ func (c *credential) due() {
 	left := c.who.ExpiresAt.Sub(c.now())
 	if left <= 0 {
 		c.mu.Unlock()
-		c.socket.Disconnect(false)
+		c.socket.Close() // so that the client comes back by itself, with a token that it asks its app for
 		return
 	}
 	warn := !c.warned && left <= expiryNotice

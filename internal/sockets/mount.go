@@ -141,10 +141,10 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 	if ok, retryAfter := n.buckets.Admit(who.UserID, limit.Connect, 1); !ok {
 		return &realtime.Refusal{Message: "Rate limit exceeded", Code: string(fault.RateLimited), RetryAfter: retryAfter}
 	}
-	socket.SetData(&credential{socket: socket, now: n.now, who: who})
+	socket.SetData(&credential{socket: socket, now: n.now, since: n.now(), who: who})
 
 	defer n.counting.Lock(who.UserID)()
-	if n.engine.SocketCount(string(roles.UserRoom(who.UserID))) >= n.maxPerUser {
+	if n.isFull(who.UserID) && !n.makeRoom(ctx, who.UserID) {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
 	socket.Join(roles.Names(who.Rooms())...)

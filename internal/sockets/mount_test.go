@@ -2,6 +2,7 @@ package sockets_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets"
 	"rolecall/test/servicetest"
+	"rolecall/test/wiretest"
 )
 
 func TestRefusals(t *testing.T) {
@@ -130,6 +132,46 @@ func TestTooManyConnections(t *testing.T) {
 	(<-clients).Close()
 	d.wait(t, "amy", welcomed+2) // farewell and change
 	s.dial(amy)
+}
+
+// TestRoomForAPhone: a phone that has changed networks as often as it may have sockets gets in again, in the place of the
+// oldest of its connections that no longer answer; those that do answer stay.
+func TestRoomForAPhone(t *testing.T) {
+	t.Parallel()
+	s, d := withDiary(t)
+	amy := person("amy", roles.Driver)
+	laptop := s.dial(amy) // the oldest of all, and alive
+	d.wait(t, "amy", 2)
+	open := func() *wiretest.WebSocket {
+		phone := wiretest.Dial(t, s.url+"/socket.io/?EIO=4&transport=websocket")
+		phone.Read()
+		phone.Send("40" + `{"token":` + strconv.Quote(token(t, amy)) + `}`)
+		if answer := phone.Read(); !strings.HasPrefix(answer, "40{") {
+			t.Fatalf("CONNECT was answered with %s", answer)
+		}
+		return phone
+	}
+	gone := make([]*wiretest.WebSocket, sockets.DefaultMaxSocketsPerUser-1)
+	for i := range gone {
+		gone[i] = open() // and reads no more, so answers no ping
+	}
+	for range 3 {
+		open()
+	}
+	if n := s.Engine.SocketCount(string(roles.UserRoom("amy"))); n != sockets.DefaultMaxSocketsPerUser {
+		t.Errorf("%d sockets", n)
+	}
+	for i, phone := range gone[:3] {
+		_, _, err := phone.TryRead() // the ping
+		if err == nil {
+			_, _, err = phone.TryRead()
+		}
+		closed := (*wiretest.CloseError)(nil)
+		if !errors.As(err, &closed) {
+			t.Errorf("connection %d is not closed: %v", i, err)
+		}
+	}
+	laptop.ask("test:who")
 }
 
 // TestDisconnectedOnce ends sockets in every way; each is welcomed once, taken leave of once, with the chat rooms it

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rolecall/internal/config"
+	"rolecall/internal/roles"
 	"rolecall/test/harness"
 	"rolecall/test/wiretest"
 )
@@ -29,4 +30,38 @@ func TestHeartbeat(t *testing.T) {
 		client.Send("3")
 	}
 	client.ReadClose() // and no more, since it was not
+}
+
+// TestSilentSocketsMakeRoom: who has as many sockets as may be comes in again in the place of the oldest of those that have
+// not answered their last ping.
+func TestSilentSocketsMakeRoom(t *testing.T) {
+	t.Parallel()
+	server := harness.Start(t, func(c *config.Config) {
+		c.PingInterval, c.PingTimeout, c.MaxSocketsPerUser = 100*time.Millisecond, time.Minute, 3
+	})
+	phone := harness.Person("phone", roles.Driver, "acme")
+	server.Dial(phone, "/tracking") // answers its pings
+	var silent []*wiretest.WebSocket
+	for range 2 {
+		client := wiretest.Dial(t, server.URL+webSocketHandshake)
+		client.Read()
+		client.Send(`40/tracking,{"token":"` + harness.Token(t, phone) + `"}`)
+		if answer := client.Read(); !strings.HasPrefix(answer, "40/tracking,{") {
+			t.Fatalf("CONNECT was answered with %s", answer)
+		}
+		if ping, _, err := client.TryRead(); ping != "2" || err != nil {
+			t.Fatalf("read %q, %v", ping, err)
+		}
+		silent = append(silent, client)
+	}
+	server.Dial(phone, "/tracking")
+	silent[0].ReadClose()
+	server.Dial(phone, "/")
+	silent[1].ReadClose()
+	server.Eventually("three sockets are left", func() bool {
+		return server.Program().SocketCount(roles.UserRoom("phone")) == 3
+	})
+	if _, err := server.TryDial(phone, "/"); err == nil {
+		t.Error("a fourth was let in, though all three answer")
+	}
 }

@@ -20,7 +20,7 @@ describe('the end of a token', { concurrency: true }, () => {
       const reason = await nextEvent(socket, 'disconnect');
       const late = Date.now() - exp * 1000;
       assert.ok(late >= -5 && late < TOLERANCE, `${namespace}: disconnected ${late} ms after the token's end`);
-      assert.equal(reason, 'io server disconnect', 'nobody comes back by themselves with the same token');
+      assert.match(reason, /^transport (close|error)$/, 'after a packet the client would stay away for ever');
       assert.equal(heard(socket, 'auth:expiring').length, 1);
     })));
     assert.deepEqual(await server.refusal(who), { message: 'Token expired', data: { code: 'auth_expired' } });
@@ -52,17 +52,6 @@ describe('the end of a token', { concurrency: true }, () => {
     assert.equal((await nextEvent(socket, 'auth:expiring')).expiresAt, exp * 1000);
     await nextEvent(socket, 'disconnect');
     assert.ok(Date.now() >= exp * 1000 - 5);
-  });
-
-  test('a socket ends alone: others on the same connection stay', async () => {
-    const who = person('vendor');
-    const [chat, system] = await server.connectAll(who, ['/chat', '/system']);
-    const exp = nowSeconds() + 2;
-    await accepted(system, 'auth:refresh', { token: renew(who, { exp }) });
-    assert.equal((await nextEvent(system, 'auth:expiring')).expiresAt, exp * 1000);
-    await nextEvent(system, 'disconnect');
-    await settle(chat);
-    assert.deepEqual(heard(chat, 'disconnect'), []);
   });
 
   test('a token with an hour to go is not announced', async () => {

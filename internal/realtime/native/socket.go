@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
@@ -191,6 +192,15 @@ func (c *Socket) hold(messages []*engineio.Message) bool {
 	}
 	return true
 }
+
+// Close implements realtime.Socket.
+func (c *Socket) Close() { c.connection.session.Close(engineio.ReasonForcedClose) }
+
+// Silence implements realtime.Socket.
+func (c *Socket) Silence() time.Duration { return c.connection.session.Silence() }
+
+// Ping implements realtime.Socket.
+func (c *Socket) Ping() { c.connection.session.Ping() }
 
 // Disconnect implements realtime.Socket.
 func (c *Socket) Disconnect(closeConnection bool) {

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 	"golang.org/x/time/rate"
@@ -23,6 +25,8 @@ type connection struct {
 	entering sync.Mutex
 	// end is called when the connection has ended.
 	end func()
+	// asked is when the last ping was sent; nil where it has been answered.
+	asked atomic.Pointer[time.Time]
 	// begun tells that the library has made a session of the request.
 	begun bool
 }
@@ -68,6 +72,13 @@ func (e *Engine) begin(args ...any) {
 	c := connectionOf(session)
 	c.begun = true
 	_ = session.On("packet", func(...any) { c.waitForEntry() }) // neither fails
+	_ = session.On("packetCreate", func(args ...any) {
+		if sent, ok := args[0].(*packet.Packet); ok && sent.Type == packet.PING {
+			now := time.Now()
+			c.asked.Store(&now)
+		}
+	})
+	_ = session.On("heartbeat", func(...any) { c.asked.Store(nil) })
 	_ = session.Once("close", func(...any) { c.end() })
 	if session.ReadyState() == "closed" { // before anybody listened
 		c.end()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 
@@ -135,6 +136,21 @@ func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.Ra
 		return nil, ctx.Err()
 	}
 }
+
+// Close implements realtime.Socket.
+// A client that is silent hears no goodbye, for which the library would wait.
+func (s *Socket) Close() { s.io.Conn().Close(s.Silence() > 0) }
+
+// Silence implements realtime.Socket.
+func (s *Socket) Silence() time.Duration {
+	if asked := connectionOf(s.io).asked.Load(); asked != nil {
+		return max(time.Since(*asked), 1) // whatever the clock's grain
+	}
+	return 0
+}
+
+// Ping implements realtime.Socket. The library sends pings by its own clock alone.
+func (s *Socket) Ping() {}
 
 // Disconnect implements realtime.Socket.
 func (s *Socket) Disconnect(closeConnection bool) {

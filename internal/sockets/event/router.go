@@ -173,7 +173,7 @@ func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
 	}
 	r.log.WarnContext(ctx, "disconnected for abuse", "user", caller.Who.UserID)
 	r.emit(ctx, caller, errorEvent(ev.Name, fault.New(fault.Abuse, "Too many bad events, the connection is closed")))
-	caller.Disconnect(true)
+	caller.Close() // which does not bar the client from coming back: whatever is wrong with it may be mended by then
 }
 
 func (r *Router) emit(ctx context.Context, caller *Caller, answer errorAnswer) {

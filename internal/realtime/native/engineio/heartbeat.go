@@ -42,8 +42,8 @@ func (s *Session) ring() {
 // heartbeat is how the last ping fares: the server pings, the client answers with a pong.
 // https://socket.io/docs/v4/engine-io-protocol/#heartbeat
 type heartbeat struct {
-	awaitingPong bool
-	postponed    int // how often the wait for this pong has been prolonged
+	asked     time.Time // when the ping was sent whose pong is awaited; zero where none is
+	postponed int       // how often the wait for this pong has been prolonged
 }
 
 // maxPostponed is how often the wait for a pong is prolonged because the server is
@@ -54,9 +54,9 @@ const maxPostponed = 3
 // then it reports false.
 func (s *Session) beatLocked() (alive bool) {
 	switch {
-	case !s.heartbeat.awaitingPong:
+	case s.heartbeat.asked.IsZero():
 		// The wait begins before the ping can leave, so that no pong comes too early.
-		s.heartbeat.awaitingPong = true
+		s.heartbeat.asked = time.Now()
 		s.setAlarmLocked(s.server.config.PingTimeout)
 		s.outbox.add(s.server.ping)
 		if s.connection == nil {
@@ -83,8 +83,27 @@ func (s *Session) beatLocked() (alive bool) {
 func (s *Session) pong() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == stateOpen && s.heartbeat.awaitingPong {
+	if s.state == stateOpen && !s.heartbeat.asked.IsZero() {
 		s.heartbeat = heartbeat{}
 		s.setAlarmLocked(s.server.config.PingInterval)
 	}
+}
+
+// Ping sends the next ping now, unless one is unanswered.
+func (s *Session) Ping() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == stateOpen && s.heartbeat.asked.IsZero() {
+		s.beatLocked()
+	}
+}
+
+// Silence is for how long the last ping has not been answered; 0 where it has been.
+func (s *Session) Silence() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.heartbeat.asked.IsZero() {
+		return 0
+	}
+	return max(time.Since(s.heartbeat.asked), 1) // whatever the clock's grain
 }
