@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -140,12 +141,12 @@ func (f form) addPath(object []byte, r *http.Request) ([]byte, error) {
 func (f form) addQuery(object []byte, r *http.Request) ([]byte, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, unknown{fault.Invalid("", "The query is malformed")}
+		return nil, unknown(fault.Invalid("", "The query is malformed"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		member, known := f.query[name]
 		if !known {
-			return nil, unknown{fault.Invalid(name, "There is no parameter of this name")}
+			return nil, unknown(fault.Invalid(name, "There is no parameter of this name"))
 		}
 		for _, value := range values[name] {
 			if value == "" {
@@ -203,18 +204,34 @@ func merge(object, body []byte) []byte {
 
 // readBody reads a body of JSON.
 func readBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, fault.Invalid("Content-Type", "The body must be sent as application/json")
+	if err := checkMedia(r.Header); err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	var tooLarge *http.MaxBytesError
 	switch {
+	case err == nil:
+		return body, nil
 	case errors.As(err, &tooLarge):
 		return nil, fault.Newf(fault.TooLarge, "The body of this request has at most %d bytes", most)
-	case err != nil:
-		return nil, fault.Invalid("", "The body could not be read")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close") // the rest of the body would be taken for a request
+		return nil, refusal{http.StatusRequestTimeout, fault.Invalid("", "The body did not come in time")}
+	default:
+		return nil, refusal{http.StatusBadRequest, fault.Invalid("", "The body could not be read")}
 	}
-	return body, nil
+}
+
+// checkMedia refuses bodies that are not plain JSON (RFC 9110, section 15.5.16).
+func checkMedia(header http.Header) error {
+	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	if charset := parameters["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return refusal{http.StatusUnsupportedMediaType, fault.Invalid("Content-Type", "The body must be sent as application/json")}
+	}
+	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return refusal{http.StatusUnsupportedMediaType, fault.Invalid("Content-Encoding", "The body must not be compressed")}
+	}
+	return nil
 }
 
 // named names a fault of the member keyMember as its sender does.

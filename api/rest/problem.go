@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rolecall/internal/fault"
+	"rolecall/internal/payload"
 )
 
 // problemDocument is an error as RFC 9457 lays it out, with the wire contract's code beside it.
@@ -23,18 +24,28 @@ type problemDocument struct {
 	RetryAfterMs int64      `json:"retryAfterMs,omitempty"`
 }
 
-// unknown is a request that asks for what its route does not have, a 400: no value could make it right.
-type unknown struct{ fault *fault.Error }
+// refusal is a request whose fault HTTP has a status of its own for.
+type refusal struct {
+	status int
+	fault  *fault.Error
+}
 
 // Error implements error.
-func (u unknown) Error() string { return u.fault.Error() }
+func (r refusal) Error() string { return r.fault.Error() }
 
 // Unwrap returns the fault.
-func (u unknown) Unwrap() error { return u.fault }
+func (r refusal) Unwrap() error { return r.fault }
+
+// unknown refuses a request that asks for what its route does not have: no value could make it right.
+func unknown(f *fault.Error) error { return refusal{http.StatusBadRequest, f} }
 
 // statusOf is the one place where a fault becomes an HTTP status.
 func statusOf(err error, code fault.Code) int {
-	if errors.As(err, new(unknown)) {
+	var refused refusal
+	switch {
+	case errors.As(err, &refused):
+		return refused.status
+	case errors.As(err, new(payload.Malformed)):
 		return http.StatusBadRequest
 	}
 	switch code {

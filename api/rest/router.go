@@ -40,6 +40,8 @@ type Options struct {
 type Route struct {
 	Method, Pattern string
 	Rule            access.Rule
+	// HasBody tells that the route reads a body.
+	HasBody bool
 	// Parameters are the names that the query may have, sorted.
 	Parameters []string
 	// Payload is the type that a request is decoded into.
@@ -102,7 +104,7 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 		return handle(req.Context(), who, in)
 	}}
 	r.routes = append(r.routes, Route{
-		Method: method, Pattern: pattern, Rule: rule, Parameters: form.parameters(), Payload: reflect.TypeFor[In](), handler: handler,
+		Method: method, Pattern: pattern, Rule: rule, HasBody: form.hasBody, Parameters: form.parameters(), Payload: reflect.TypeFor[In](), handler: handler,
 	})
 }
 

@@ -16,6 +16,15 @@ import (
 	"rolecall/internal/roles"
 )
 
+// Malformed is the fault of a payload that is no JSON at all, which no other value in it could make right.
+type Malformed struct{ fault *fault.Error }
+
+// Error implements error.
+func (m Malformed) Error() string { return m.fault.Error() }
+
+// Unwrap returns the fault.
+func (m Malformed) Unwrap() error { return m.fault }
+
 // maxPath bounds a path in bytes, as a client's own names, of any length, may stand in it.
 const maxPath = 256
 
@@ -70,13 +79,13 @@ func syntaxFault(raw []byte, wrong *jsontext.SyntacticError) error {
 	case errors.Is(wrong, jsontext.ErrDuplicateName):
 		return fault.Invalid(path, path+" is given twice")
 	case !utf8.Valid(raw):
-		return fault.Invalid(path, "The payload is not valid UTF-8")
+		return Malformed{fault.Invalid(path, "The payload is not valid UTF-8")}
 	case isSurrogate(raw[at:]):
-		return fault.Invalid(path, "The payload has half of a surrogate pair, which is no character")
+		return Malformed{fault.Invalid(path, "The payload has half of a surrogate pair, which is no character")}
 	case jsontext.Value(raw[:at]).IsValid():
-		return fault.Invalid("", "There is something behind the payload's JSON")
+		return Malformed{fault.Invalid("", "There is something behind the payload's JSON")}
 	default:
-		return fault.Invalid("", "The payload is not valid JSON")
+		return Malformed{fault.Invalid("", "The payload is not valid JSON")}
 	}
 }
 

@@ -71,7 +71,7 @@ type Worded interface {
 
 func (d *Decoder) decode(raw []byte, target any) error {
 	if len(raw) == 0 {
-		return fault.Invalid("", "The payload is missing")
+		return Malformed{fault.Invalid("", "The payload is missing")}
 	}
 	if err := json.Unmarshal(raw, target, d.options); err != nil {
 		return jsonFault(raw, err)

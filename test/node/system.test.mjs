@@ -192,11 +192,11 @@ test('wrong notices are refused by field, by socket and by REST alike', async ()
 
 test('REST refuses what is no request of its own', async () => {
   const draft = { title: 'x', audience: { all: true } };
-  assertProblem(await server.rest(admin, 'POST', '/notices', '{"title":'), 422, 'invalid_payload');
-  assertProblem(await server.rest(admin, 'POST', '/notices', ''), 422, 'invalid_payload');
-  assertProblem(await server.rest(admin, 'POST', '/notices', `${JSON.stringify(draft)} {}`), 422, 'invalid_payload');
+  assertProblem(await server.rest(admin, 'POST', '/notices', '{"title":'), 400, 'invalid_payload');
+  assertProblem(await server.rest(admin, 'POST', '/notices', ''), 400, 'invalid_payload');
+  assertProblem(await server.rest(admin, 'POST', '/notices', `${JSON.stringify(draft)} {}`), 400, 'invalid_payload');
   assertProblem(await server.rest(admin, 'POST', '/notices', '[]'), 422, 'invalid_payload');
-  assertProblem(await server.rest(admin, 'POST', '/notices', draft, { 'Content-Type': 'text/plain' }), 422, 'invalid_payload', 'Content-Type');
+  assertProblem(await server.rest(admin, 'POST', '/notices', draft, { 'Content-Type': 'text/plain' }), 415, 'invalid_payload', 'Content-Type');
   assertProblem(await server.rest(admin, 'POST', '/notices', { ...draft, data: { x: 'x'.repeat(101_000) } }), 413, 'too_large');
   assertProblem(await server.rest(admin, 'GET', '/nothing'), 404, 'not_found');
   assertProblem(await server.rest(admin, 'PATCH', '/notices'), 405, 'not_found');
