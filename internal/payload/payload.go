@@ -55,6 +55,9 @@ func NewDecoder() (*Decoder, error) {
 // wrong with a value by a fault.Wrong, whose place is then named here.
 func (d *Decoder) Decode(raw []byte, target any) error {
 	err := d.decode(raw, target)
+	if errors.As(err, new(Malformed)) {
+		return err
+	}
 	if worded, ok := target.(Worded); ok && err != nil {
 		if known := (*fault.Error)(nil); errors.As(err, &known) {
 			return worded.Word(known)
