@@ -55,15 +55,15 @@ func NewDecoder() (*Decoder, error) {
 // wrong with a value by a fault.Wrong, whose place is then named here.
 func (d *Decoder) Decode(raw []byte, target any) error {
 	err := d.decode(raw, target)
-	if errors.As(err, new(Malformed)) {
+	worded, ok := target.(Worded)
+	known := (*fault.Error)(nil)
+	if !ok || err == nil || !errors.As(err, &known) {
 		return err
 	}
-	if worded, ok := target.(Worded); ok && err != nil {
-		if known := (*fault.Error)(nil); errors.As(err, &known) {
-			return worded.Word(known)
-		}
+	if errors.As(err, new(Malformed)) {
+		return Malformed{worded.Word(known)}
 	}
-	return err
+	return worded.Word(known)
 }
 
 // Worded is a payload that has sentences of its own for some of its faults.

@@ -62,7 +62,7 @@ type Session struct {
 	verdict    verdict // why the session ended
 	outbox     outbox
 	room       chan struct{} // closed when the outbox has room; nil where nobody waits for that
-	connection *connection // nil while the session polls
+	connection *connection   // nil while the session polls
 	polling    polling
 	upgrade    upgrade
 	farewells  int // WebSockets that came too late and are being sent away
