@@ -16,11 +16,16 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request) {
 	rest.Write(w, http.StatusOK, health{"ok"})
 }
 
-// readyz answers 503 while the server starts, stops, or cannot reach its store.
+// readyz answers 503 while the server starts, stops, or cannot read or write its store. What is meant for people to know of
+// that is in the answer.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := a.Ready(r.Context()); err != nil {
 		a.Logger.DebugContext(r.Context(), "not ready", "error", err)
-		a.problems.WriteStatus(w, http.StatusServiceUnavailable, fault.New(fault.Unavailable, "The server is not ready"))
+		known := fault.From(err)
+		if fault.Unexpected(err) {
+			known = fault.New(fault.Unavailable, "The server is not ready")
+		}
+		a.problems.WriteStatus(w, http.StatusServiceUnavailable, known)
 		return
 	}
 	rest.Write(w, http.StatusOK, health{"ready"})

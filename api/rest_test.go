@@ -270,6 +270,10 @@ func TestHealthAndPanic(t *testing.T) {
 	if strings.Contains(got.Body.String(), "secret") {
 		t.Errorf("the cause is shown: %s", got.Body)
 	}
+	down = fault.New(fault.Unavailable, "The disk is full")
+	if got := s.call("GET", "/readyz", "", ""); got.Code != http.StatusServiceUnavailable || !strings.Contains(got.Body.String(), "The disk is full") {
+		t.Errorf("why it is not ready: %d %s", got.Code, got.Body)
+	}
 	if got := s.call("GET", "/healthz", "", ""); got.Code != 200 {
 		t.Errorf("alive though not ready: %d", got.Code)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/app"
 	"rolecall/internal/config"
+	"rolecall/internal/logs"
 )
 
 // serve is the command that runs the server.
@@ -22,7 +23,9 @@ func (s *serve) Help() string {
 // Run serves until ctx ends.
 func (s *serve) Run(ctx context.Context, to output) error {
 	c := s.Config
-	log := newLogger(c, to.logs)
+	lines := newHandler(c, to.logs)
+	defer lines.Flush()
+	log := slog.New(lines)
 	for _, warning := range s.Warnings() {
 		log.WarnContext(ctx, string(warning))
 	}
@@ -39,10 +42,11 @@ func (s *serve) Run(ctx context.Context, to output) error {
 	return program.Run(ctx)
 }
 
-func newLogger(c config.Config, out io.Writer) *slog.Logger {
+// newHandler writes log lines; of those that are alike, the first of a minute and the number of the others.
+func newHandler(c config.Config, out io.Writer) *logs.Repeats {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
+		return logs.NewRepeats(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return logs.NewRepeats(slog.NewTextHandler(out, options))
 }

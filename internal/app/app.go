@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
 	"rolecall/internal/config"
+	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
@@ -134,5 +135,9 @@ func (p *Program) isReady(ctx context.Context) error {
 	if !p.ready.Load() {
 		return errors.New("starting or stopping")
 	}
-	return p.store.Ping(ctx)
+	err := p.store.Ping(ctx)
+	if sentence, known := store.Sentence(err); known {
+		return fault.New(fault.Unavailable, sentence)
+	}
+	return err
 }

@@ -34,10 +34,19 @@ type Store struct {
 
 // database is what the stores of all domains share.
 type database interface {
-	// Ping reports whether the database can be read. It does not wait for other reads.
+	// Ping reports whether the database can be read and written. It does not wait for other reads.
 	Ping(ctx context.Context) error
 	// Close finishes what is being written and read. What is called afterwards fails.
 	Close() error
+}
+
+// Sentence says to a person why nothing is stored, of an error that comes from a database in trouble.
+func Sentence(err error) (sentence string, known bool) {
+	var unusable *sqlite.Unusable
+	if errors.As(err, &unusable) {
+		return unusable.Sentence, true
+	}
+	return "", false
 }
 
 // OpenSQLite opens the file at path, made where there is none, with a schema that is up to date. Close closes it.

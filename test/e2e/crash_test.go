@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,13 @@ import (
 	"rolecall/test/harness"
 )
 
-const kills = 20
+// kills is how often the server is killed, in full or in a small part of it.
+func kills() int {
+	if os.Getenv("SOAK") != "" {
+		return 1000
+	}
+	return 50
+}
 
 // ledger is what the server has acknowledged, and therefore must still have after any crash.
 type ledger struct {
@@ -28,7 +35,7 @@ type ledger struct {
 	notices   map[string]bool
 }
 
-// Twenty times the server is killed at a random moment under load and started again. Every acknowledged message,
+// Fifty times, and with SOAK=1 a thousand times, the server is killed at a random moment under load and started again. Every acknowledged message,
 // position and notice is there in the end; every room's sequence is whole; and a reader who resyncs after each kill has
 // every message of its room once, in order.
 func TestNothingAcknowledgedIsLostToKills(t *testing.T) {
@@ -37,7 +44,7 @@ func TestNothingAcknowledgedIsLostToKills(t *testing.T) {
 	follower := &follower{}
 	random := rand.New(rand.NewPCG(20, 26))
 	addr := "127.0.0.1:0"
-	for round := range kills {
+	for round := range kills() {
 		process := harness.Launch(t, binary, addr, dataDir)
 		addr = strings.TrimPrefix(process.URL, "http://")
 		ctx, stop := context.WithCancel(t.Context())
@@ -48,7 +55,7 @@ func TestNothingAcknowledgedIsLostToKills(t *testing.T) {
 		}
 		load.Go(func() { kept.announce(ctx, t, process.URL) })
 		load.Go(func() { follower.follow(ctx, t, process.URL) })
-		kill := time.NewTimer(time.Duration(200+random.IntN(800)) * time.Millisecond)
+		kill := time.NewTimer(time.Duration(50+random.IntN(350)) * time.Millisecond)
 		<-kill.C
 		process.Kill()
 		stop()
@@ -249,7 +256,7 @@ func (l *ledger) check(t *testing.T, url string) {
 	if len(l.messages) == 0 || positions == 0 || len(l.notices) == 0 {
 		t.Errorf("the load was too light to show anything: %d messages, %d positions, %d notices", len(l.messages), positions, len(l.notices))
 	}
-	t.Logf("%d kills: all of %d messages, %d positions, %d notices are there", kills, len(l.messages), positions, len(l.notices))
+	t.Logf("%d kills: all of %d messages, %d positions, %d notices are there", kills(), len(l.messages), positions, len(l.notices))
 }
 
 // get reads every page of a list, whose path has a query.

@@ -92,18 +92,25 @@ func (s *Server) start() {
 // Stop ends the program in order; the test fails if that takes too long or goes wrong. A second call does nothing.
 func (s *Server) Stop() {
 	s.t.Helper()
+	if err := s.StopAnyhow(); err != nil {
+		s.t.Errorf("stop: %v", err)
+	}
+}
+
+// StopAnyhow ends a program that cannot end in order, and returns why; the test fails if that takes too long.
+func (s *Server) StopAnyhow() error {
+	s.t.Helper()
 	if s.stop == nil {
-		return
+		return nil
 	}
 	s.stop()
 	s.stop = nil
 	select {
 	case err := <-s.stopped:
-		if err != nil {
-			s.t.Errorf("stop: %v", err)
-		}
+		return err
 	case <-time.After(s.config.ShutdownTimeout + Deadline):
 		s.t.Error("the program did not stop")
+		return nil
 	}
 }
 

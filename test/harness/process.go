@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +24,11 @@ type Process struct {
 	t       testing.TB
 	command *exec.Cmd
 	logs    sync.WaitGroup
+	lines   atomic.Int64
 }
+
+// Lines is how many lines the process has written to its log.
+func (p *Process) Lines() int { return int(p.lines.Load()) }
 
 // Build compiles the server into the test's folder and returns the path of the binary.
 func Build(t testing.TB) string {
@@ -72,6 +77,7 @@ func (p *Process) follow(logs io.Reader, serving chan<- string) {
 	defer close(serving)
 	lines := bufio.NewScanner(logs)
 	for lines.Scan() {
+		p.lines.Add(1)
 		var line struct{ Level, Msg, URL string }
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level == "ERROR" {
 			p.t.Logf("server: %s", lines.Text())

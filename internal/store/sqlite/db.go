@@ -41,23 +41,43 @@ type DB struct {
 	shared  *groupcommit.Writer[job, any]
 	ping    *sql.Stmt
 
+	path       string
+	guard      *guard
+	watching   sync.WaitGroup
+	stopWatch  context.CancelFunc
+	firstCheck time.Duration // when the content is checked first
+	lookedAt   logIndex      // the log when its checksums were compared last
+
 	closeOnce func() error
 }
 
 // Open opens the file at path, creates it (readable by its owner alone) where there is none, and brings its schema up
-// to date. It fails for a file whose schema is newer than this program. A nil log discards. Close closes it.
+// to date. It fails for a file whose schema is newer than this program, and for one that is damaged. A nil log discards.
+// Close closes it.
+//
+// The file is watched: where it is taken away, replaced or damaged, or the disk takes no more, writes are refused until that
+// has passed, and Ping says why.
 func Open(ctx context.Context, path string, log *slog.Logger) (*DB, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	db := &DB{log: log, reading: make(chan struct{}, readers)}
 	if err := db.open(ctx, path); err != nil {
+		if what, known := troubleOf(err); known || errors.Is(err, errNotWhole) {
+			if !known {
+				what = &trouble{kind: damaged}
+			}
+			err = fmt.Errorf("%s (%s): %w", what.kind.sentence(), what.kind.advice(), err)
+		}
 		return nil, fmt.Errorf("open SQLite file %s: %w", path, errors.Join(err, db.abandon()))
 	}
 	db.shared = groupcommit.New(db.runJobs, groupcommit.Options{
 		MaxBatch: maxJobsPerCommit, MaxPending: maxPendingJobs, Gather: gatherJobs,
 	})
 	db.closeOnce = sync.OnceValue(db.close)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	db.stopWatch = stop
+	db.watch(watching)
 	return db, nil
 }
 
@@ -65,7 +85,13 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 	if path, err = create(path); err != nil {
 		return err
 	}
+	db.path = path
+	db.guard = &guard{path: path, log: db.log, verify: db.quickCheck, now: time.Now}
+	if err := db.checkAtStart(ctx); err != nil {
+		return err
+	}
 	if db.writer, err = sql.Open("sqlite", dataSource(path, url.Values{
+		"mode":    {"rw"}, // a file that was taken away is not made anew
 		"_txlock": {"immediate"},
 		"_pragma": {busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"journal_size_limit(67108864)", "cache_size(-16384)", "temp_store(MEMORY)"},
@@ -84,7 +110,10 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 	}
 	db.readers.SetMaxOpenConns(readers + 1) // one for Ping, which is not to wait for others
 	db.readers.SetMaxIdleConns(readers + 1)
-	return db.Prepare(ctx, nil, Statements{&db.ping: `SELECT max(id) FROM goose_db_version`})
+	if err := db.Prepare(ctx, nil, Statements{&db.ping: `SELECT max(id) FROM goose_db_version`}); err != nil {
+		return err
+	}
+	return db.guard.begin()
 }
 
 // create makes sure that the file exists with permissions for its owner alone, which SQLite hands on to the -wal and
@@ -133,8 +162,12 @@ func prepare(ctx context.Context, pool *sql.DB, statements Statements) error {
 	return nil
 }
 
-// Ping reports whether the file can be read. It does not wait for other reads.
+// Ping reports whether the file can be read and written, as of a second ago at most. It does not wait for other reads. It
+// fails with an Unusable where there is trouble with the file.
 func (db *DB) Ping(ctx context.Context) error {
+	if err := db.guard.usable(); err != nil {
+		return err
+	}
 	if _, err := ScanOne[int](db.ping.QueryRowContext(context.WithoutCancel(ctx))); err != nil {
 		return fmt.Errorf("ping SQLite file: %w", err)
 	}
@@ -148,6 +181,8 @@ func (db *DB) Close() error { return db.closeOnce() }
 func (db *DB) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	db.stopWatch()
+	db.watching.Wait()
 	failed := db.shared.Close(ctx)
 	// Readers go first: a log that is being read cannot be truncated.
 	failed = errors.Join(failed, db.readers.Close())

@@ -17,7 +17,9 @@ func ReadAll[T any](
 	}
 	defer done()
 	rows, err := query.QueryContext(ctx, args...)
-	return Collect(rows, err, scan)
+	items, err := Collect(rows, err, scan)
+	db.guard.noteError(ctx, err)
+	return items, err
 }
 
 // ReadOne runs a prepared query on a reading connection and returns its first row. It fails with sql.ErrNoRows where
@@ -30,7 +32,9 @@ func ReadOne[T any](
 		return item, err
 	}
 	defer done()
-	return scan(query.QueryRowContext(ctx, args...))
+	item, err = scan(query.QueryRowContext(ctx, args...))
+	db.guard.noteError(ctx, err)
+	return item, err
 }
 
 // beginRead waits for one of the reading connections as long as ctx lasts. What is begun is finished, which takes as long

@@ -29,6 +29,16 @@ func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *sql.Tx
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	begun := context.WithoutCancel(ctx)
+	if err := db.guard.usable(); err != nil {
+		return err
+	}
+	if err := db.guard.inspect(begun); err != nil {
+		return err
+	}
+	defer func() { // what is not safe is not called written
+		db.guard.noteError(begun, err)
+		err = errors.Join(err, db.guard.wrote(begun))
+	}()
 	tx, err := conn.BeginTx(begun, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

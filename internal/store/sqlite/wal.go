@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// The files beside the database, and where things stand in them (https://www.sqlite.org/walformat.html).
+const (
+	logSuffix   = "-wal"
+	indexSuffix = "-shm"
+
+	logHeaderSize   = 32
+	frameHeaderSize = 24
+	logMagic        = 0x377f0682 // with the lowest bit set checksums are big-endian
+
+	indexSize       = 100
+	indexFrames     = 16 // how many frames of the log are valid
+	indexBackfilled = 96 // how many of them are in the database file
+)
+
+// errLogDamaged: frames of commits in the write-ahead log are not what was written, so that opening the file anew would
+// drop them and all that follow.
+var errLogDamaged = errors.New("the write-ahead log is damaged")
+
+// logIndex is what the index of the write-ahead log says.
+type logIndex struct{ frames, backfilled uint32 }
+
+func readLogIndex(path string) (logIndex, error) {
+	file, err := os.Open(path + indexSuffix)
+	if err != nil {
+		return logIndex{}, err
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	var raw [indexSize]byte
+	if _, err := io.ReadFull(file, raw[:]); err != nil {
+		return logIndex{}, err
+	}
+	return logIndex{binary.NativeEndian.Uint32(raw[indexFrames:]), binary.NativeEndian.Uint32(raw[indexBackfilled:])}, nil
+}
+
+// checkLog reads the first frames of the write-ahead log and compares their checksums. It fails with errLogDamaged. Nothing
+// may write meanwhile.
+func checkLog(path string, frames uint32) error {
+	if frames == 0 {
+		return nil
+	}
+	file, err := os.Open(path + logSuffix)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	header := make([]byte, logHeaderSize)
+	if _, err := io.ReadFull(file, header); err != nil {
+		return fmt.Errorf("%w: %w", errLogDamaged, err)
+	}
+	magic := binary.BigEndian.Uint32(header)
+	if magic&^1 != logMagic {
+		return fmt.Errorf("%w: it does not begin like one", errLogDamaged)
+	}
+	sum := logSum{order: binary.LittleEndian}
+	if magic&1 == 1 {
+		sum.order = binary.BigEndian
+	}
+	if sum.add(header[:24]); !sum.is(header[24:]) {
+		return fmt.Errorf("%w: its header", errLogDamaged)
+	}
+	pageSize := binary.BigEndian.Uint32(header[8:])
+	if pageSize < 512 || pageSize > 65536 {
+		return fmt.Errorf("%w: pages of %d bytes", errLogDamaged, pageSize)
+	}
+	frame := make([]byte, frameHeaderSize+pageSize)
+	for i := range frames {
+		if _, err := io.ReadFull(file, frame); err != nil {
+			return fmt.Errorf("%w: frame %d of %d: %w", errLogDamaged, i+1, frames, err)
+		}
+		sum.add(frame[:8])
+		sum.add(frame[frameHeaderSize:])
+		if string(frame[8:16]) != string(header[16:24]) || !sum.is(frame[16:24]) {
+			return fmt.Errorf("%w: frame %d of %d", errLogDamaged, i+1, frames)
+		}
+	}
+	return nil
+}
+
+// logSum is the checksum of the write-ahead log, carried on from frame to frame.
+type logSum struct {
+	order binary.ByteOrder
+	a, b  uint32
+}
+
+func (s *logSum) add(data []byte) {
+	a, b := s.a, s.b
+	for ; len(data) >= 8; data = data[8:] {
+		a += s.order.Uint32(data) + b
+		b += s.order.Uint32(data[4:]) + a
+	}
+	s.a, s.b = a, b
+}
+
+func (s *logSum) is(stored []byte) bool {
+	return binary.BigEndian.Uint32(stored) == s.a && binary.BigEndian.Uint32(stored[4:]) == s.b
+}
