@@ -190,7 +190,7 @@ test('a watcher sees on connection where the drivers are, of the own company onl
     const watcher = await server.connect(staff, { namespace });
     const { positions, statuses } = await nextEvent(watcher, 'tracking:snapshot');
     const [{ at, ...status }] = statuses.filter(({ driverId }) => driverId === driver.userId);
-    assert.deepEqual([positions, status], [expected, { driverId: driver.userId, status: 'online' }]);
+    assert.deepEqual([positions, status], [expected, { driverId: driver.userId, username: driver.username, companyId, status: 'online' }]);
     assert.deepEqual(statuses.map(({ driverId }) => driverId).sort(), [driver.userId, other.userId].sort());
     assert.ok(Math.abs(at - Date.now()) < 60_000);
     const boss = await server.connect(admin, { namespace });
@@ -207,13 +207,26 @@ test('a watcher sees on connection where the drivers are, of the own company onl
   }
 });
 
+test('a watcher learns on connection who is offline, and since when', async () => {
+  const { companyId, driver, staff, phone, watching: [watcher] } = await fleet();
+  const ts = Date.now();
+  await accepted(phone, 'tracking:update', { lat: 7, lng: 8, ts });
+  phone.disconnect();
+  const left = await nextEvent(watcher, 'tracking:status', ({ driverId, status }) => driverId === driver.userId && status === 'offline');
+  const late = await server.connect(staff);
+  const { positions, statuses } = await nextEvent(late, 'tracking:snapshot');
+  assert.deepEqual(positions.map(({ driverId }) => driverId), [driver.userId]);
+  assert.deepEqual(statuses.filter(({ driverId }) => driverId === driver.userId), [left]);
+  assert.deepEqual(left, { driverId: driver.userId, username: driver.username, companyId, status: 'offline', at: left.at });
+});
+
 test('status: online with the first socket, offline with the last', async () => {
   const { companyId, driver, staff, phone, watching, blind } = await fleet();
   const mine = ({ driverId }) => driverId === driver.userId;
   const status = async () => (await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body;
   for (const socket of watching) {
     const { at, ...event } = await nextEvent(socket, 'tracking:status', mine);
-    assert.deepEqual(event, { driverId: driver.userId, status: 'online' });
+    assert.deepEqual(event, { driverId: driver.userId, username: driver.username, companyId, status: 'online' }, 'with a name for who has not seen it yet');
     assert.ok(Math.abs(at - Date.now()) < 60_000);
   }
   assert.deepEqual(await status(), { driverId: driver.userId, username: driver.username, companyId, status: 'online' });

@@ -2,9 +2,13 @@ package tracking_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,10 +131,91 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := service.Greet(b.Context(), who, func(string, any) error { return nil }); err != nil {
+				if err := service.Greet(b.Context(), who, listener(func(string, any) error { return nil })); err != nil {
 					b.Fatal(err)
 				}
 			}
+		})
+	}
+}
+
+// heardBy is an emitter that says when a company's fleet is told of positions.
+type heardBy struct {
+	deaf
+	room roles.Room
+	at   chan time.Time
+}
+
+func (h *heardBy) EmitNewest(_ context.Context, _ string, _ bus.Newest, to ...roles.Room) {
+	if slices.Contains(to, h.room) {
+		h.at <- time.Now()
+	}
+}
+
+// BenchmarkFlushBesideGreetings is how long a company's position takes to its watchers while a hundred people at a time are
+// greeted with all 20,000 drivers of other companies, of whom 2,000 move in each interval between two flushes.
+func BenchmarkFlushBesideGreetings(b *testing.B) {
+	const greeters, drivers, flush = 100, 20_000, 100 * time.Millisecond
+	for name, at := range map[string]int{"nobody": 0, "a hundred": greeters} {
+		b.Run(name, func(b *testing.B) {
+			emitted := &heardBy{room: roles.FleetRoom("healthy"), at: make(chan time.Time, 1)}
+			service, err := tracking.New(b.Context(), instant{}, emitted, tracking.Options{Flush: flush, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			decoder := newDecoder(b)
+			move := func(i, n int) {
+				moved := decoded(b, decoder, fmt.Appendf(nil, `{"lat":52.5,"lng":13.4,"heading":271.5,"speed":%d}`, n))
+				for { // the writer has a bound
+					if _, err := service.Submit(b.Context(), driver(fmt.Sprintf("d%d", i), "big"), moved); err == nil {
+						return
+					}
+				}
+			}
+			for i := range drivers {
+				move(i, 0)
+			}
+			ctx, stop := context.WithCancel(b.Context())
+			var busy sync.WaitGroup
+			busy.Go(func() { service.Run(ctx) })
+			var greeted atomic.Int64
+			for range at {
+				busy.Go(func() {
+					socket := listener(func(_ string, payload any) error {
+						if part, ok := payload.(json.RawMessage); ok {
+							_ = slices.Clone(part) // as it is framed
+						}
+						return nil
+					})
+					for service.Greet(ctx, admin(), socket) == nil {
+						greeted.Add(1)
+					}
+				})
+			}
+			busy.Go(func() {
+				for n := 1; ctx.Err() == nil; n++ {
+					for i := range 2000 {
+						move((n*2000+i)%drivers, n%1000)
+					}
+					time.Sleep(flush)
+				}
+			})
+			var took []time.Duration
+			begun := time.Now()
+			for i := 0; b.Loop(); i++ {
+				sent := time.Now()
+				if _, err := service.Submit(b.Context(), driver("dora", "healthy"), decoded(b, decoder, fmt.Appendf(nil, `{"lat":1,"lng":%d}`, i%180))); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, (<-emitted.at).Sub(sent))
+			}
+			b.ReportMetric(float64(greeted.Load())/time.Since(begun).Seconds(), "greetings/s")
+			slices.Sort(took)
+			b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+			b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
+			stop()
+			busy.Wait()
+			_ = service.Close(context.Background())
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tidwall/btree"
 )
@@ -56,16 +57,23 @@ func (d *directory) within(visible scope) []*fleet {
 	return nil
 }
 
-// membership returns a driver's membership of a fleet, made on first sight, with the driver's present name. The caller holds the
-// fleet's lock.
-func (d *directory) membership(f *fleet, who Driver) *membership {
+// membership returns a driver's membership of a fleet, made on first sight, at a time, with the driver's present name. The
+// caller holds the fleet's lock.
+func (d *directory) membership(f *fleet, who Driver, at time.Time) *membership {
 	m, known := f.members.Get(who.DriverID)
 	if !known {
 		m = &membership{fleet: f, id: who.DriverID, standing: standing{status: Offline}}
+		m.report = &report{
+			DriverID: m.id, Username: who.Username, CompanyID: f.companyID, Status: Offline, At: at.UnixMilli(),
+		}
 		f.members.Set(m.id, m)
+		f.now.steps++
 		d.enlist(m)
 	}
-	m.username = who.Username
+	if m.report.Username != who.Username {
+		m.report = m.report.of(who.Username)
+		f.now.steps++
+	}
 	return m
 }
 
@@ -86,7 +94,8 @@ func (d *directory) enlist(m *membership) {
 // dismiss ends a membership. The caller holds the fleet's lock.
 func (d *directory) dismiss(m *membership) {
 	m.fleet.members.Delete(m.id)
-	m.pending = false
+	m.pending, m.dismissed = false, true
+	m.fleet.now.steps++
 
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,7 +1,6 @@
 package tracking
 
 import (
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -32,9 +31,9 @@ type driver struct {
 
 // announcement is a tracking:status and who hears it.
 type announcement struct {
-	fleet *fleet // whose the status is
-	event json.RawMessage
-	to    []roles.Room
+	fleet  *fleet // whose the status is
+	report *report
+	to     []roles.Room
 }
 
 // arrive makes the membership by which a driver has been heard its home. It reports whether that is new, and returns the
@@ -71,7 +70,7 @@ func (d *driver) note(m *membership, change Change, fixes []any) (anything bool)
 	changed, news := change.Before != change.After, d.home == m && change.After != d.told
 	if changed || news {
 		to := statusAudiences(m.fleet.companyID, changed, news)
-		d.untold = append(d.untold, announcement{m.fleet, m.statusEvent, to})
+		d.untold = append(d.untold, announcement{m.fleet, m.report, to})
 	}
 	if changed {
 		d.untold = append(d.untold, Transition{m.id, m.fleet.companyID, change})

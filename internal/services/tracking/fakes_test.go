@@ -195,27 +195,37 @@ func publish(t testing.TB, service *tracking.Service, who auth.Identity, payload
 type snapshot struct {
 	Positions []tracking.Position `json:"positions"`
 	Statuses  []status            `json:"statuses"`
+	More      bool                `json:"more"`
 }
 
 // status is tracking:status as a watcher decodes it.
 type status struct {
-	DriverID string          `json:"driverId"`
-	Status   tracking.Status `json:"status"`
-	At       int64           `json:"at"`
+	DriverID  string          `json:"driverId"`
+	Username  string          `json:"username"`
+	CompanyID string          `json:"companyId"`
+	Status    tracking.Status `json:"status"`
+	At        int64           `json:"at"`
 }
+
+// listener is a socket that reads at once whatever it is sent.
+type listener func(event string, payload any) error
+
+func (l listener) Emit(event string, payload any) error { return l(event, payload) }
+
+func (listener) AwaitRoom(ctx context.Context) error { return ctx.Err() }
 
 // snapshotOf is the snapshot that a watcher is greeted with. What would be sent behind it is not asked for, as that waits
 // for a flush that is under way.
 func snapshotOf(t testing.TB, service *tracking.Service, who auth.Identity) (seen snapshot, err error) {
 	t.Helper()
 	gone := errors.New("the socket is gone")
-	err = service.Greet(t.Context(), who, func(event string, payload any) error {
+	err = service.Greet(t.Context(), who, listener(func(event string, payload any) error {
 		if event != tracking.EventSnapshot {
 			t.Errorf("%s comes before the snapshot", event)
 		}
 		seen = servicetest.Decode[snapshot](t, string(payload.(json.RawMessage)))
 		return gone
-	})
+	}))
 	if errors.Is(err, gone) {
 		err = nil
 	}

@@ -1,7 +1,6 @@
 package tracking
 
 import (
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -14,9 +13,10 @@ import (
 type fleet struct {
 	companyID string
 
-	// sending is held from take to sent, so that an older flush is sent whole before a newer one begins; and while a status
-	// is told, or one who is being greeted is told what they have missed.
-	sending sync.Mutex
+	// sending is held from take to sent, so that an older flush is sent whole before a newer one begins; while a status is
+	// told; and, shared, while those who are being greeted are told the last of what they have missed.
+	sending sync.RWMutex
+	album   album // the company's snapshot
 
 	mu      sync.Mutex // guards what follows, and the members; held briefly, and never while anything is sent
 	members btree.Map[string, *membership]
@@ -24,25 +24,28 @@ type fleet struct {
 	// underway is set from take to sent.
 	underway bool
 	now      mark
+	flushed  history // who was in which flush
+	changes  history // whose status was the how manyth to change
 }
 
-// mark is a moment in the life of a fleet: how many flushes and changes of status there had been.
-type mark struct{ flushes, changes int64 }
+// mark is a moment in the life of a fleet: how many flushes and changes of status there had been, and how many changes of
+// any kind.
+type mark struct{ flushes, changes, steps int64 }
 
 // membership is a driver in one company's fleet. A driver who reports for two companies at once is a member of two fleets,
 // and each shows what was sent with a token of its own. A fleet's lock guards its members.
 type membership struct {
-	fleet    *fleet
-	driver   *driver
-	id       string
-	username string
+	fleet  *fleet
+	driver *driver
+	id     string
 	standing
-	statusEvent json.RawMessage // tells the status; nil before the first change
-	newest      *newest         // nil before the first position
-	flushed     *newest         // the newest of the last flush that had one
-	pending     bool
-	gone        bool // the driver has left for another company: it is seen no more, and goes with the next sweep
-	last        mark // the last flush that had a newest of it, and its last change of status
+	report    *report // who the driver is and how it stands
+	newest    *newest // nil before the first position
+	flushed   *newest // the newest of the last flush that had one
+	pending   bool
+	gone      bool // the driver has left for another company: it is seen no more, and goes with the next sweep
+	dismissed bool // it is one no more
+	last      mark // the last flush that had a newest of it, and its last change of status
 }
 
 // advance takes in the accepted positions of an update, in order, and reports whether there is now a position to show that
@@ -76,6 +79,7 @@ func (m *membership) advance(accepted []Position, received time.Time, hooked boo
 
 // putUp has the member's newest position sent by the next flush, and says whether it is the first that waits for it.
 func (f *fleet) putUp(m *membership) (first bool) {
+	f.now.steps++
 	if m.pending {
 		return false
 	}
@@ -84,17 +88,19 @@ func (f *fleet) putUp(m *membership) (first bool) {
 	return len(f.pending) == 1
 }
 
-// take begins a flush: it returns what is pending. Sent must follow when that has been sent.
+// take begins a flush: it returns what is pending. The caller holds sending; sent, which gives it back, must follow when
+// that has been sent.
 func (f *fleet) take() []*newest {
-	f.sending.Lock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.underway = true
 	f.now.flushes++
+	f.now.steps++
 	taken := make([]*newest, 0, len(f.pending))
 	for _, m := range f.pending {
 		if m.pending { // not dismissed meanwhile
 			m.pending, m.flushed, m.last.flushes = false, m.newest, f.now.flushes
+			f.flushed.add(f.now.flushes, m, f.members.Len())
 			taken = append(taken, m.newest)
 		}
 	}
@@ -107,15 +113,21 @@ func (f *fleet) take() []*newest {
 func (f *fleet) sent() {
 	f.mu.Lock()
 	f.underway = false
+	f.now.steps++ // a snapshot shows what is pending now
 	f.mu.Unlock()
 	f.sending.Unlock()
 }
 
 // overview is what a snapshot tells of one or more fleets.
 type overview struct {
-	positions []*newest
-	statuses  []json.RawMessage // of drivers who are not offline
-	upTo      map[*fleet]mark   // when each fleet was looked at
+	drivers []sighting
+	upTo    map[*fleet]mark // when each fleet was looked at
+}
+
+// sighting is what is told of one driver; either may be nil.
+type sighting struct {
+	position *newest
+	report   *report
 }
 
 // appendTo adds the fleet's drivers to an overview, in the order of id, for a snapshot that follows what has been flushed
@@ -129,43 +141,52 @@ func (f *fleet) appendTo(o *overview, homes bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	o.upTo[f] = f.now
-	o.positions = slices.Grow(o.positions, f.members.Len())
+	o.drivers = slices.Grow(o.drivers, f.members.Len())
 	f.members.Scan(func(_ string, m *membership) bool {
-		switch {
-		case m.gone:
-		case f.underway && m.pending && m.flushed != nil:
-			o.positions = append(o.positions, m.flushed)
-		case m.newest != nil:
-			o.positions = append(o.positions, m.newest)
+		if m.gone {
+			return true
 		}
-		if m.status != Offline && (!homes || m.driver.isHome(m)) {
-			o.statuses = append(o.statuses, m.statusEvent)
+		seen := sighting{position: m.newest}
+		if f.underway && m.pending && m.flushed != nil {
+			seen.position = m.flushed
 		}
+		if !homes || m.driver.isHome(m) {
+			seen.report = m.report
+		}
+		o.drivers = append(o.drivers, seen)
 		return true
 	})
+}
+
+// mark is the fleet's moment now.
+func (f *fleet) mark() mark {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
 }
 
 // changed notes that a member's status has changed, or is told to others than before. The caller holds the lock.
 func (f *fleet) changed(m *membership) {
 	f.now.changes++
+	f.now.steps++
 	m.last.changes = f.now.changes
+	f.changes.add(f.now.changes, m, f.members.Len())
 }
 
-// since returns what watchers have been told since a mark: the positions of flushes, and the changes of status.
-func (f *fleet) since(then mark, homes bool) (positions []*newest, statuses []json.RawMessage) {
+// appendSince adds to an overview what watchers have been told since a mark: the positions of flushes, and the changes of
+// status.
+func (f *fleet) appendSince(o *overview, then mark, homes bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.now == then {
-		return nil, nil
+	o.upTo[f] = f.now
+	for _, entry := range f.flushed.since(then.flushes) {
+		if m := entry.member; m.last.flushes == entry.number && !m.gone { // and not again since
+			o.drivers = append(o.drivers, sighting{position: m.flushed})
+		}
 	}
-	f.members.Scan(func(_ string, m *membership) bool {
-		if m.last.flushes > then.flushes {
-			positions = append(positions, m.flushed)
+	for _, entry := range f.changes.since(then.changes) {
+		if m := entry.member; m.last.changes == entry.number && (!homes || m.driver.isHome(m)) {
+			o.drivers = append(o.drivers, sighting{report: m.report})
 		}
-		if m.last.changes > then.changes && (!homes || m.driver.isHome(m)) {
-			statuses = append(statuses, m.statusEvent)
-		}
-		return true
-	})
-	return positions, statuses
+	}
 }

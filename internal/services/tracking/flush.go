@@ -40,18 +40,20 @@ func (s *Service) Run(ctx context.Context) {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { s.sweepUntil(ctx) }) // beside the flushes, which do not wait for hooks
 	defer sweeps.Wait()
+	var late sync.WaitGroup
+	defer late.Wait()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	wake := (<-chan struct{})(nil) // nil while a flush was sent less than Flush ago
 	for {
 		select {
 		case <-ctx.Done():
-			s.flush(ctx, s.due.take()...)
+			s.flushDue(ctx, &late)
 			return
 		case <-pause.C:
 			wake = s.due.wake
 		case <-wake:
-			s.flush(ctx, s.due.take()...)
+			s.flushDue(ctx, &late)
 			wake = nil
 			pause.Reset(s.options.Flush)
 		}
@@ -72,7 +74,25 @@ func (s *Service) sweepUntil(ctx context.Context) {
 	}
 }
 
-// flush sends what is pending of the fleets: to each room that sees any of it, one event.
+// flushDue flushes the fleets that are due. One of which somebody is just being told in their greeting comes by itself when
+// that is over, and holds up no other.
+func (s *Service) flushDue(ctx context.Context, late *sync.WaitGroup) {
+	var free []*fleet
+	for _, f := range s.due.take() {
+		if f.sending.TryLock() {
+			free = append(free, f)
+			continue
+		}
+		late.Go(func() {
+			f.sending.Lock()
+			s.flush(ctx, f)
+		})
+	}
+	s.flush(ctx, free...)
+}
+
+// flush sends what is pending of the fleets: to each room that sees any of it, one event. The caller holds their sending,
+// which is given back.
 func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 	type telling struct {
 		room      roles.Room

@@ -2,7 +2,6 @@ package tracking
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"rolecall/internal/auth"
@@ -14,7 +13,7 @@ func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Positi
 	now := s.options.Now()
 	f := s.directory.fleet(who.CompanyID)
 	f.mu.Lock()
-	m := s.directory.membership(f, driverOf(who))
+	m := s.directory.membership(f, driverOf(who), now)
 	fresh, fixes := m.advance(accepted, now, len(s.options.FixHooks) > 0)
 	first := fresh && f.putUp(m)
 	reported := s.moveLocked(m, hasReported, now, fixes)
@@ -22,6 +21,7 @@ func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Positi
 
 	switch {
 	case fresh && s.options.Flush == 0:
+		f.sending.Lock()
 		s.flush(ctx, f)
 	case first:
 		s.due.add(f)
@@ -32,8 +32,9 @@ func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Positi
 // CameOnline notes that a driver has connected.
 func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 	f := s.directory.fleet(who.CompanyID)
+	now := s.options.Now()
 	f.mu.Lock()
-	connected := s.moveLocked(s.directory.membership(f, driverOf(who)), hasConnected, s.options.Now(), nil)
+	connected := s.moveLocked(s.directory.membership(f, driverOf(who), now), hasConnected, now, nil)
 	f.mu.Unlock()
 	s.follow(ctx, connected)
 	if err := s.store.SaveDriver(ctx, driverOf(who)); err != nil {
@@ -74,7 +75,7 @@ func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes 
 		}
 	}
 	if change.Before != change.After {
-		m.statusEvent = encodeStatus(m.id, change)
+		m.report = m.report.as(change)
 	}
 	if change.Before != change.After || isNew {
 		m.fleet.changed(m)
@@ -133,17 +134,7 @@ func (s *Service) tell(ctx context.Context, d *driver) {
 func (s *Service) announce(ctx context.Context, a announcement) {
 	a.fleet.sending.Lock()
 	defer a.fleet.sending.Unlock()
-	s.emit.Emit(ctx, EventStatus, a.event, a.to)
-}
-
-// encodeStatus is the payload of tracking:status.
-func encodeStatus(driverID string, change Change) json.RawMessage {
-	encoded, _ := json.Marshal(struct { // of strings and a number, which cannot fail
-		DriverID string `json:"driverId"`
-		Status   Status `json:"status"`
-		At       int64  `json:"at"`
-	}{driverID, change.After, change.At.UnixMilli()})
-	return encoded
+	s.emit.Emit(ctx, EventStatus, a.report.value(), a.to)
 }
 
 // sweepInterval is how often silent drivers are looked for.
@@ -152,7 +143,9 @@ const sweepInterval = time.Second
 // sweep tells of drivers who have fallen silent and forgets those of whom nothing is kept any more.
 func (s *Service) sweep(ctx context.Context) {
 	now := s.options.Now()
+	s.everywhere.tidy()
 	for _, f := range s.directory.all() {
+		f.album.tidy()
 		for _, silent := range s.sweepFleet(f, now) {
 			s.tell(ctx, silent)
 		}
@@ -173,6 +166,11 @@ func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
 	})
 	for _, m := range done {
 		s.directory.dismiss(m)
+	}
+	if len(done) > 0 {
+		isDone := func(m *membership) bool { return m.dismissed }
+		f.flushed.forget(isDone)
+		f.changes.forget(isDone)
 	}
 	return silent
 }

@@ -324,8 +324,12 @@ func TestRestart(t *testing.T) {
 	if diff := cmp.Diff(before.Positions, after.Positions); diff != "" || err != nil || len(after.Positions) != 1 {
 		t.Errorf("snapshot after the restart (-want +got): %v\n%s", err, diff)
 	}
-	if len(before.Statuses) != 2 || len(after.Statuses) != 0 {
-		t.Errorf("before the restart the statuses are %+v, after it %+v", before.Statuses, after.Statuses)
+	want := []status{ // of who is offline as well, with the time of the newest position where there is one
+		{DriverID: "dan", Username: "name of dan", CompanyID: "acme", Status: tracking.Offline, At: noon},
+		{DriverID: "dora", Username: "name of dora", CompanyID: "acme", Status: tracking.Offline, At: noon - 1000},
+	}
+	if diff := cmp.Diff(want, after.Statuses); diff != "" || len(before.Statuses) != 2 {
+		t.Errorf("before the restart the statuses are %+v, after it (-want +got):\n%s", before.Statuses, diff)
 	}
 	views, _, err := second.Drivers(t.Context(), admin(), page.Request{})
 	if err != nil || len(views) != 2 || views[0].DriverID != "dan" || views[0].Username != "name of dan" ||

@@ -98,7 +98,7 @@ func (m *membership) view() DriverView {
 }
 
 func (m *membership) viewLocked() DriverView {
-	view := DriverView{DriverID: m.id, Username: m.username, CompanyID: m.fleet.companyID, Status: m.status}
+	view := DriverView{DriverID: m.id, Username: m.report.Username, CompanyID: m.fleet.companyID, Status: m.status}
 	if m.newest != nil {
 		position := m.newest.Position
 		view.Position = &position

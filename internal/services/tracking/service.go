@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"rolecall/internal/auth"
@@ -66,7 +67,11 @@ type Service struct {
 
 	patience  patience
 	directory directory
-	due       due // unused where each position is sent at once
+	// everywhere is the snapshot for who watches all fleets.
+	everywhere album
+	// turns holds a token for each greeting that is worked on.
+	turns chan struct{}
+	due   due // unused where each position is sent at once
 }
 
 // batch is one update on its way to the disk.
@@ -95,6 +100,7 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 		patience:  patience{stale: options.StaleAfter, offline: options.OfflineAfter},
 		directory: directory{fleets: make(map[string]*fleet)},
 		due:       due{wake: make(chan struct{}, 1)},
+		turns:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	for i := range known {
 		s.load(&known[i])
@@ -110,9 +116,11 @@ func (s *Service) load(stored *Driver) {
 	f := s.directory.fleet(stored.CompanyID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	m := s.directory.membership(f, *stored)
+	now := s.options.Now()
+	m := s.directory.membership(f, *stored, now)
 	if p := stored.Newest; p != nil && p.CompanyID == stored.CompanyID { // else a former company's, not the present one's to see
-		m.newest = &newest{Position: *p, rank: rankOf(p, s.options.Now().UnixMilli())}
+		m.newest = &newest{Position: *p, rank: rankOf(p, now.UnixMilli())}
+		m.report.At = m.newest.rank // nothing is known of what was later
 	}
 }
 

@@ -30,7 +30,7 @@ func (h *Handlers) Register(r *event.Router) {
 
 // Welcome shows a fleet's watcher where the drivers are now.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	err := h.tracking.Greet(ctx, caller.Who, caller.Emit)
+	err := h.tracking.Greet(ctx, caller.Who, caller)
 	if fault.Is(err, fault.Forbidden) {
 		return // watches no fleet
 	}
