@@ -10,12 +10,18 @@ import (
 )
 
 type driversQuery struct {
-	Cursor string `json:"cursor"`
-	Limit  *int   `json:"limit" validate:"omitempty,min=1,max=1000"`
+	Company string           `json:"company" validate:"max=128"`
+	Status  tracking.Status  `json:"status" validate:"omitempty,oneof=online stale offline"`
+	Text    string           `json:"q" validate:"max=128"`
+	Bounds  *tracking.Bounds `json:"bounds"`
+	Cursor  string           `json:"cursor"`
+	Limit   *int             `json:"limit" validate:"omitempty,min=1,max=1000"`
 }
 
 func (a *API) listDrivers(ctx context.Context, who auth.Identity, in driversQuery) (listing[tracking.DriverView], error) {
-	drivers, next, err := a.Tracking.Drivers(ctx, who, page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	drivers, next, err := a.Tracking.Drivers(ctx, who,
+		tracking.DriverQuery{CompanyID: in.Company, Status: in.Status, Text: in.Text, Bounds: in.Bounds},
+		page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
 	return listingOf(drivers, next), err
 }
 
@@ -33,7 +39,7 @@ type trackQuery struct {
 
 func (a *API) listPositions(ctx context.Context, who auth.Identity, in trackQuery) (listing[tracking.Position], error) {
 	positions, next, err := a.Tracking.Track(ctx, who,
-		tracking.TrackQuery{DriverID: in.ID, From: in.From.Millis, To: in.To.Millis},
+		tracking.TrackQuery{DriverID: in.ID, From: in.From, To: in.To},
 		page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
 	return listingOf(positions, next), err
 }

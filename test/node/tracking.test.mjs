@@ -122,8 +122,8 @@ test('wrong positions of an array are rejected by index, the rest is kept', asyn
     ['lng', { ...good, lng: -180.0001 }], ['lng', { ...good, lng: Infinity }], ['lng', { lat: 1 }], ['lng', { ...good, lng: [1] }],
     ['ts', { ...good, ts: now + 120_000 }], ['ts', { ...good, ts: now - 721 * 3600 * 1000 }], ['ts', { ...good, ts: 'yesterday' }],
     ['ts', { ...good, ts: 1e300 }], ['ts', { ...good, ts: {} }], ['ts', { ...good, ts: Math.floor(now / 1000) }], ['ts', { lat: 1, lng: 1, timestamp: now }],
-    ['lat', { latitude: 1, lng: 1 }], ['lng', { lat: 1, lon: 1 }], ['heading', { ...good, heading: '12' }],
-    ['speed', { ...good, speed: 'fast' }], ['seq', { ...good, seq: 'one' }], ['seq', { ...good, seq: 1.5 }],
+    ['lat', { latitude: 1, lng: 1 }], ['lng', { lat: 1, lon: 1 }], ['lat', { coords: { latitude: 1, longitude: 1 } }],
+    ['heading', { ...good, bearing: 12 }], ['lat', { Lat: 1, lng: 1 }],
     [undefined, null], [undefined, 7], [undefined, 'x'], [undefined, []], [undefined, [good]], [undefined, true],
   ];
   const batch = wrong.flatMap(([, position], i) => [position, { ...good, ts: good.ts + i }]);
@@ -136,7 +136,7 @@ test('wrong positions of an array are rejected by index, the rest is kept', asyn
   assert.equal((await track(staff, driver)).body.items.length, wrong.length);
   assert.equal((await nextEvent(watcher, 'tracking:positions')).positions[0].ts, good.ts + wrong.length - 1);
 
-  for (const [field, position] of wrong.slice(0, 20)) await refused(phone, 'invalid_payload', field, 'tracking:update', position);
+  for (const [field, position] of wrong.slice(0, 18)) await refused(phone, 'invalid_payload', field, 'tracking:update', position);
   await refused(phone, 'invalid_payload', undefined, 'tracking:update', []);
   await refused(phone, 'too_large', undefined, 'tracking:update', Array.from({ length: 501 }, () => good));
   const edges = [{ lat: 90, lng: 180 }, { lat: -90, lng: -180 }, { lat: 0, lng: 0, heading: 359.999, battery: 1, ts: now + 50_000 }];
@@ -150,6 +150,11 @@ test('what a phone does not know of a position is left out of it, and named', as
   const dropped = ['heading', 'speed', 'battery'].map((field) => ({ index: 0, field }));
   assert.deepEqual(await accepted(phone, 'tracking:update', unknown), { status: 'ok', accepted: 1, rejected: [], dropped });
   assert.deepEqual(await nextPositions(watcher, driver), [{ driverId: driver.userId, companyId, lat: 1, lng: 1, ts, accuracy: 5 }]);
+
+  for (const [field, value] of [['heading', '12'], ['speed', 'NaN'], ['accuracy', 'Infinity'], ['altitude', true], ['battery', {}], ['battery', 87], ['seq', 'one'], ['seq', 1.5]]) {
+    const { dropped: left } = await accepted(phone, 'tracking:update', { lat: 1, lng: 1, [field]: value });
+    assert.deepEqual(left, [{ index: 0, field }], `${field} ${value}`);
+  }
 
   const north = [{ lat: 1, lng: 1, ts: ts + 1, heading: 360 }, { lat: 91, lng: 1, heading: -1 }, { lat: 2, lng: 1, ts: ts + 2, heading: 0, seq: 1e300 }];
   const { status, body } = await server.rest(driver, 'POST', '/positions', north);
@@ -244,6 +249,32 @@ test('status: online with the first socket, offline with the last', async () => 
     await settle(socket);
     assert.deepEqual(heard(socket, 'tracking:status').filter(mine), []);
   }
+});
+
+test('drivers are found by company, status, name and place', async () => {
+  const { companyId, driver, other, staff, admin, phone } = await fleet();
+  await accepted(phone, 'tracking:update', { lat: 52.5, lng: 179.9 });
+  const found = async (who, query) => {
+    const { status, body } = await server.rest(who, 'GET', `/drivers?limit=1000&${new URLSearchParams(query)}`);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body.items.map(({ driverId }) => driverId);
+  };
+  const both = [driver.userId, other.userId].sort();
+  assert.deepEqual(await found(admin, { company: companyId }), both);
+  assert.deepEqual(await found(staff, { company: companyId }), both);
+  assert.deepEqual(await found(staff, { company: `${companyId}-rival` }), []);
+  assert.deepEqual(await found(staff, { status: 'online' }), both);
+  assert.deepEqual(await found(staff, { status: 'offline' }), []);
+  assert.deepEqual(await found(staff, { q: driver.username.toUpperCase() }), [driver.userId]);
+  assert.deepEqual(await found(staff, { q: 'nobody of this name' }), []);
+  for (const [bounds, inside] of [['179,52,180,53', true], ['179,52,-179,53', true], ['-180,-90,180,90', true], ['170,52,171,53', false], ['-179,52,179,53', false]]) {
+    assert.deepEqual(await found(staff, { bounds }), inside ? [driver.userId] : [], bounds);
+  }
+  for (const [name, value] of [['status', 'asleep'], ['bounds', '1,2,3'], ['bounds', '5'], ['bounds', '1,3,2,2'], ['bounds', 'NaN,0,1,1'], ['q', 'x'.repeat(129)]]) {
+    const { status, body } = await server.rest(admin, 'GET', `/drivers?${name}=${value}`);
+    assert.deepEqual([status >= 400 && status < 500, body.field], [true, name], `${name}=${value.slice(0, 20)}`);
+  }
+  assertProblem(await server.rest(admin, 'GET', '/drivers?near=1'), 400, 'invalid_payload', 'near');
 });
 
 test('a driver of another company does not exist', async () => {

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rolecall/internal/instant"
 	"rolecall/internal/services/tracking"
 )
 
@@ -245,16 +246,18 @@ func trackBounds(t *testing.T, store Store) {
 		want  []tracking.Position
 	}{
 		{"unbounded", tracking.TrackQuery{}, fixes},
-		{"from is inclusive", tracking.TrackQuery{From: 20}, fixes[2:]},
-		{"to is inclusive", tracking.TrackQuery{To: 20}, fixes[:3]},
-		{"both", tracking.TrackQuery{From: 10, To: 20}, fixes[1:3]},
-		{"one instant", tracking.TrackQuery{From: 20, To: 20}, fixes[2:3]},
-		{"nothing between", tracking.TrackQuery{From: 21, To: 29}, fixes[:0]},
-		{"upside down", tracking.TrackQuery{From: 30, To: 10}, fixes[:0]},
+		{"from is inclusive", tracking.TrackQuery{From: instant.At(20)}, fixes[2:]},
+		{"to is inclusive", tracking.TrackQuery{To: instant.At(20)}, fixes[:3]},
+		{"both", tracking.TrackQuery{From: instant.At(10), To: instant.At(20)}, fixes[1:3]},
+		{"one instant", tracking.TrackQuery{From: instant.At(20), To: instant.At(20)}, fixes[2:3]},
+		{"nothing between", tracking.TrackQuery{From: instant.At(21), To: instant.At(29)}, fixes[:0]},
+		{"upside down", tracking.TrackQuery{From: instant.At(30), To: instant.At(10)}, fixes[:0]},
+		{"to the beginning of Unix time", tracking.TrackQuery{To: instant.At(0)}, fixes[:1]},
+		{"from the beginning of Unix time", tracking.TrackQuery{From: instant.At(0)}, fixes[1:]},
 		{"present company", tracking.TrackQuery{CompanyID: "acme"}, fixes[1:]},
 		{"former company", tracking.TrackQuery{CompanyID: "former"}, fixes[:1]},
 		{"foreign company", tracking.TrackQuery{CompanyID: "foreign"}, fixes[:0]},
-		{"company and to", tracking.TrackQuery{CompanyID: "acme", To: 10}, fixes[1:2]},
+		{"company and to", tracking.TrackQuery{CompanyID: "acme", To: instant.At(10)}, fixes[1:2]},
 	} {
 		for _, limit := range []int{1, 100} {
 			query := test.query

@@ -26,18 +26,18 @@ func (deaf) Emit(context.Context, string, any, []roles.Room, ...roles.Room) {}
 
 func (deaf) EmitNewest(context.Context, string, bus.Newest, ...roles.Room) {}
 
-// instant is a store that has written before it is asked.
-type instant struct{ tracking.Store }
+// instantly is a store that has written before it is asked.
+type instantly struct{ tracking.Store }
 
-func (instant) AppendPositions(context.Context, []tracking.Position, []tracking.Driver) error {
+func (instantly) AppendPositions(context.Context, []tracking.Position, []tracking.Driver) error {
 	return nil
 }
 
-func (instant) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
+func (instantly) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
 
 func benchService(b *testing.B, flush time.Duration) *tracking.Service {
 	b.Helper()
-	service, err := tracking.New(b.Context(), instant{}, deaf{}, tracking.Options{
+	service, err := tracking.New(b.Context(), instantly{}, deaf{}, tracking.Options{
 		Flush: flush, Retention: 720 * time.Hour, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func BenchmarkFlushBesideGreetings(b *testing.B) {
 	for name, at := range map[string]int{"nobody": 0, "a hundred": greeters} {
 		b.Run(name, func(b *testing.B) {
 			emitted := &heardBy{room: roles.FleetRoom("healthy"), at: make(chan time.Time, 1)}
-			service, err := tracking.New(b.Context(), instant{}, emitted, tracking.Options{Flush: flush, Logger: slog.New(slog.DiscardHandler)})
+			service, err := tracking.New(b.Context(), instantly{}, emitted, tracking.Options{Flush: flush, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
 			}

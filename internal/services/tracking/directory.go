@@ -137,18 +137,34 @@ func (d *directory) find(visible scope, driverID string) *membership {
 	return who.home
 }
 
-// homesAfter lists the memberships by which drivers were heard last, in the order of driver, at most limit of them.
-func (d *directory) homesAfter(driverID string, limit int) []*membership {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	homes := make([]*membership, 0, limit)
-	d.drivers.Ascend(driverID, func(id string, who *driver) bool {
-		who.mu.Lock()
-		defer who.mu.Unlock()
-		if id != driverID && who.home != nil {
-			homes = append(homes, who.home)
+// maxLooked is how many members are looked at without letting anybody else at them.
+const maxLooked = 500
+
+// someAfter lists some of the memberships that a scope shows, in the order of driver: of all fleets, those by which drivers
+// were heard last. The last is the id to go on after, and more says whether there may be any.
+func (d *directory) someAfter(visible scope, driverID string) (some []*membership, last string, more bool) {
+	looked := 0
+	last = driverID
+	note := func(id string, m *membership) bool {
+		if id != driverID && m != nil {
+			some = append(some, m)
 		}
-		return len(homes) < limit
-	})
-	return homes
+		last = id
+		looked++
+		return looked <= maxLooked
+	}
+	if visible.all {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.drivers.Ascend(driverID, func(id string, who *driver) bool {
+			who.mu.Lock()
+			defer who.mu.Unlock()
+			return note(id, who.home)
+		})
+	} else if f := d.lookUp(visible.companyID); f != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.members.Ascend(driverID, note)
+	}
+	return some, last, looked > maxLooked
 }

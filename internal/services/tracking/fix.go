@@ -2,7 +2,6 @@ package tracking
 
 import (
 	"errors"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -17,7 +16,7 @@ type fix struct {
 	position       Position
 	hasLat, hasLng bool
 	ts             instant.Instant
-	// dropped names the optional members that lay out of their range.
+	// dropped names the optional members that were no values of theirs, such as -1 for a speed that is not known.
 	dropped []string
 	// bad is the first fault found, nil where there is none.
 	bad *fault.Error
@@ -92,7 +91,11 @@ func (f *fix) readNumber(decoder *jsontext.Decoder, member member, values *optio
 	case jsontext.KindNull: // absent
 		return decoder.SkipValue()
 	default:
-		f.blame(member.name(), member.name()+" must be "+member.kind())
+		if member == lat || member == lng {
+			f.blame(member.name(), member.name()+" must be a number")
+		} else {
+			f.dropped = append(f.dropped, member.name())
+		}
 		return decoder.SkipValue()
 	}
 	number, err := decoder.ReadToken()
@@ -119,15 +122,12 @@ func (f *fix) readNumber(decoder *jsontext.Decoder, member member, values *optio
 
 func (f *fix) takeSeq(number jsontext.Token, values *optional) {
 	count, err := payload.Whole(number)
-	switch {
-	case err == nil:
-		values.seq = count
-		f.position.Seq = &values.seq
-	case errors.Is(err, strconv.ErrRange):
+	if err != nil {
 		f.dropped = append(f.dropped, seq.name())
-	default:
-		f.blame(seq.name(), "seq must be "+seq.kind())
+		return
 	}
+	values.seq = count
+	f.position.Seq = &values.seq
 }
 
 // place is where a member's value belongs; an optional member is there from then on.

@@ -43,13 +43,13 @@ func TestTwoCompaniesAtOnce(t *testing.T) {
 		visible := func(what string, want map[string]bool) {
 			t.Helper()
 			for company, sees := range want {
-				views, _, err := service.Drivers(t.Context(), staff(company), page.Request{})
+				views, _, err := service.Drivers(t.Context(), staff(company), tracking.DriverQuery{}, page.Request{})
 				seen, fails := snapshotOf(t, service, staff(company))
 				if (len(views) == 1) != sees || (len(seen.Positions) == 1) != sees || err != nil || fails != nil {
 					t.Errorf("%s: %s sees %+v and %+v, %v, %v", what, company, views, seen, err, fails)
 				}
 			}
-			if views, _, err := service.Drivers(t.Context(), admin(), page.Request{}); len(views) != 1 || err != nil {
+			if views, _, err := service.Drivers(t.Context(), admin(), tracking.DriverQuery{}, page.Request{}); len(views) != 1 || err != nil {
 				t.Errorf("%s: admins are shown %+v, %v", what, views, err)
 			}
 		}
@@ -131,7 +131,7 @@ func TestDriverMovesByReports(t *testing.T) {
 			t.Helper()
 			sent := emitted.take()
 			for company, sees := range visible {
-				views, _, err := service.Drivers(t.Context(), staff(company), page.Request{})
+				views, _, err := service.Drivers(t.Context(), staff(company), tracking.DriverQuery{}, page.Request{})
 				seen, fails := snapshotOf(t, service, staff(company))
 				_, unknown := service.Driver(t.Context(), staff(company), "dora")
 				if (len(views) == 1) != sees || (len(seen.Positions) == 1) != sees || err != nil || fails != nil || (unknown == nil) != sees {

@@ -331,7 +331,7 @@ func TestRestart(t *testing.T) {
 	if diff := cmp.Diff(want, after.Statuses); diff != "" || len(before.Statuses) != 2 {
 		t.Errorf("before the restart the statuses are %+v, after it (-want +got):\n%s", before.Statuses, diff)
 	}
-	views, _, err := second.Drivers(t.Context(), admin(), page.Request{})
+	views, _, err := second.Drivers(t.Context(), admin(), tracking.DriverQuery{}, page.Request{})
 	if err != nil || len(views) != 2 || views[0].DriverID != "dan" || views[0].Username != "name of dan" ||
 		views[0].Position != nil || views[1].Status != tracking.Offline {
 		t.Errorf("drivers after the restart: %+v, %v", views, err)
@@ -389,12 +389,12 @@ func TestRetention(t *testing.T) {
 			service.CameOnline(t.Context(), driver("dora", "acme"))
 			submit(t, service, driver("dora", "acme"), `{"lat":1,"lng":0}`)
 			pass(time.Hour + 3*time.Second)
-			if views, _, _ := service.Drivers(t.Context(), admin(), page.Request{}); len(views) != 1 || views[0].DriverID != "dora" {
+			if views, _, _ := service.Drivers(t.Context(), admin(), tracking.DriverQuery{}, page.Request{}); len(views) != 1 || views[0].DriverID != "dora" {
 				t.Errorf("past the retention the drivers are %+v, want the connected one alone", views)
 			}
 			service.WentOffline(t.Context(), driver("dora", "acme"))
 			pass(2 * time.Second)
-			if views, _, _ := service.Drivers(t.Context(), admin(), page.Request{}); len(views) != 0 {
+			if views, _, _ := service.Drivers(t.Context(), admin(), tracking.DriverQuery{}, page.Request{}); len(views) != 0 {
 				t.Errorf("kept in memory for ever: %+v", views)
 			}
 		})

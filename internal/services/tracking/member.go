@@ -47,13 +47,6 @@ func (m member) name() string {
 	return [...]string{"", "lat", "lng", "ts", "heading", "speed", "accuracy", "altitude", "battery", "seq"}[m]
 }
 
-func (m member) kind() string {
-	if m == seq {
-		return "a whole number"
-	}
-	return "a number"
-}
-
 // holds reports whether a value lies in the member's range.
 func (m member) holds(value float64) bool {
 	switch m {
@@ -80,14 +73,14 @@ func (m member) holds(value float64) bool {
 const maxMeant = 32
 
 // meant is the member that a name which is none was plainly meant for: the same in other letters or with separators,
-// what other interfaces call it, or one slip of the pen away; "" where there is none.
+// what other interfaces call it or put it into, or one slip of the pen away; "" where there is none.
 func meant(name string) string {
 	if len(name) > maxMeant {
 		return ""
 	}
 	folded := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 	switch folded {
-	case "latitude":
+	case "latitude", "coords", "coordinates", "coordinate", "location", "position", "point", "latlng":
 		return "lat"
 	case "lon", "long", "longitude":
 		return "lng"

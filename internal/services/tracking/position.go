@@ -35,7 +35,7 @@ type Rejection struct {
 	Field string     `json:"field,omitempty"`
 }
 
-// Omission says which member was left out of an accepted position, as its value lies out of its range.
+// Omission says which member was left out of an accepted position, as what was sent is no value of its.
 type Omission struct {
 	Index int    `json:"index"`
 	Field string `json:"field"`

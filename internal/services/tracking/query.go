@@ -23,10 +23,12 @@ const (
 	MaxPage     = 1000
 )
 
-// Drivers returns a page of the drivers the caller may see, in the order of id, and the cursor of the next or "". Who sees
-// all fleets finds a driver of several companies once, in that of the company it reported for last. It fails with forbidden,
-// and with invalid_payload for a made-up cursor.
-func (s *Service) Drivers(_ context.Context, who auth.Identity, at page.Request) ([]DriverView, string, error) {
+// Drivers returns a page of the drivers the caller may see and the query asks for, in the order of id, and the cursor of the
+// next or "". Who sees all fleets finds a driver of several companies once, in that of the company it reported for last,
+// unless a company is asked for. It fails with forbidden, and with invalid_payload for a made-up cursor.
+func (s *Service) Drivers(
+	ctx context.Context, who auth.Identity, query DriverQuery, at page.Request,
+) (views []DriverView, next string, err error) {
 	visible, err := fleetScope(who)
 	if err != nil {
 		return nil, "", err
@@ -35,16 +37,28 @@ func (s *Service) Drivers(_ context.Context, who auth.Identity, at page.Request)
 	if err != nil {
 		return nil, "", err
 	}
-	size := page.Size(at.Limit, DefaultPage, MaxPage)
-	views := []DriverView{}
-	if visible.all {
-		for _, m := range s.directory.homesAfter(after, size+1) {
-			views = append(views, m.view())
+	if query.CompanyID != "" {
+		if !visible.all && visible.companyID != query.CompanyID {
+			return nil, "", nil // another company's drivers do not exist
 		}
-	} else if f := s.directory.lookUp(visible.companyID); f != nil {
-		views = f.viewsAfter(after, size+1)
+		visible = scope{companyID: query.CompanyID}
 	}
-	views, next := page.Cut(views, size, func(last DriverView) string { return page.Drivers.Text(last.DriverID) })
+	wanted := query.filter()
+	size := page.Size(at.Limit, DefaultPage, MaxPage)
+	views = []DriverView{}
+	for more := true; more && len(views) <= size; {
+		if err := ctx.Err(); err != nil {
+			return nil, "", err
+		}
+		var some []*membership // a few at a time, as nobody else gets at the fleet meanwhile
+		some, after, more = s.directory.someAfter(visible, after)
+		for _, m := range some {
+			if view, ok := m.viewIf(wanted); ok {
+				views = append(views, view)
+			}
+		}
+	}
+	views, next = page.Cut(views, size, func(last DriverView) string { return page.Drivers.Text(last.DriverID) })
 	return views, next, nil
 }
 
@@ -97,6 +111,15 @@ func (m *membership) view() DriverView {
 	return m.viewLocked()
 }
 
+// viewIf is the view of a member who is wanted, and has not gone.
+func (m *membership) viewIf(wanted func(DriverView) bool) (view DriverView, ok bool) {
+	m.fleet.mu.Lock()
+	gone := m.gone
+	view = m.viewLocked()
+	m.fleet.mu.Unlock()
+	return view, !gone && wanted(view)
+}
+
 func (m *membership) viewLocked() DriverView {
 	view := DriverView{DriverID: m.id, Username: m.report.Username, CompanyID: m.fleet.companyID, Status: m.status}
 	if m.newest != nil {
@@ -104,18 +127,4 @@ func (m *membership) viewLocked() DriverView {
 		view.Position = &position
 	}
 	return view
-}
-
-// viewsAfter returns the fleet's drivers beyond an id, in the order of id, at most limit of them.
-func (f *fleet) viewsAfter(driverID string, limit int) []DriverView {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	views := []DriverView{}
-	f.members.Ascend(driverID, func(id string, m *membership) bool {
-		if id != driverID && !m.gone {
-			views = append(views, m.viewLocked())
-		}
-		return len(views) < limit
-	})
-	return views
 }

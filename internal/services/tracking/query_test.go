@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
@@ -42,7 +43,7 @@ func TestWhoSeesWhom(t *testing.T) {
 		t.Run(string(test.who.Role)+" "+test.who.UserID, func(t *testing.T) {
 			snapshot, err := snapshotOf(t, service, test.who)
 			checkFleet(t, "snapshot", test.fleet, ids(snapshot.Positions, func(p tracking.Position) string { return p.DriverID }), err)
-			views, _, err := service.Drivers(t.Context(), test.who, page.Request{})
+			views, _, err := service.Drivers(t.Context(), test.who, tracking.DriverQuery{}, page.Request{})
 			checkFleet(t, "drivers", test.fleet, ids(views, func(v tracking.DriverView) string { return v.DriverID }), err)
 			for _, id := range []string{"dan", "dora", "eve", "nobody"} {
 				want := fault.Code("")
@@ -126,7 +127,7 @@ func TestDriversPage(t *testing.T) {
 		var seen []string
 		cursor := ""
 		for pages := 0; pages == 0 || cursor != ""; pages++ {
-			views, next, err := service.Drivers(t.Context(), staff("acme"), page.Request{Cursor: cursor, Limit: limit})
+			views, next, err := service.Drivers(t.Context(), staff("acme"), tracking.DriverQuery{}, page.Request{Cursor: cursor, Limit: limit})
 			if err != nil || len(views) > limit || len(views) == 0 {
 				t.Fatalf("limit %d after %q: %d drivers, %v", limit, cursor, len(views), err)
 			}
@@ -142,7 +143,7 @@ func TestDriversPage(t *testing.T) {
 		for i := range tracking.MaxPage + 5 {
 			big.CameOnline(t.Context(), driver(fmt.Sprint(i), "acme"))
 		}
-		views, next, err := big.Drivers(t.Context(), admin(), page.Request{Limit: test.limit})
+		views, next, err := big.Drivers(t.Context(), admin(), tracking.DriverQuery{}, page.Request{Limit: test.limit})
 		if err != nil || len(views) != test.want || next != page.Drivers.Text(views[len(views)-1].DriverID) {
 			t.Errorf("limit %d: %d drivers, cursor %q, %v", test.limit, len(views), next, err)
 		}
@@ -171,7 +172,7 @@ func TestTrackPages(t *testing.T) {
 	if want := []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}; !slices.Equal(got, want) {
 		t.Errorf("the pages hold %v", got)
 	}
-	bounds := tracking.TrackQuery{DriverID: "dora", From: noon - 999, To: noon - 998}
+	bounds := tracking.TrackQuery{DriverID: "dora", From: instant.At(noon - 999), To: instant.At(noon - 998)}
 	part, _, err := service.Track(t.Context(), dora, bounds, page.Request{})
 	if got := lats([][]tracking.Position{part}, "dora"); err != nil || !slices.Equal(got, []float64{2, 3, 4, 5}) {
 		t.Errorf("both bounds belong to the range: %v, %v", got, err)
@@ -181,7 +182,7 @@ func TestTrackPages(t *testing.T) {
 		if !fault.Is(err, fault.InvalidPayload) || fault.From(err).Field != "cursor" {
 			t.Errorf("a made-up cursor: %v", err)
 		}
-		if _, _, err = service.Drivers(t.Context(), staff("acme"), page.Request{Cursor: cursor + "!"}); !fault.Is(err, fault.InvalidPayload) {
+		if _, _, err = service.Drivers(t.Context(), staff("acme"), tracking.DriverQuery{}, page.Request{Cursor: cursor + "!"}); !fault.Is(err, fault.InvalidPayload) {
 			t.Errorf("a made-up cursor of drivers: %v", err)
 		}
 	}
@@ -269,6 +270,81 @@ func TestManyDriversAtOnce(t *testing.T) {
 		}
 		if len(last) != want {
 			t.Errorf("%s heard of %d drivers, want %d", room, len(last), want)
+		}
+	}
+}
+
+// TestDriverQuery: each condition leaves out who does not meet it, names being compared as readers do, and pages of what is
+// left neither skip nor repeat.
+func TestDriverQuery(t *testing.T) {
+	t.Parallel()
+	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
+	named := func(id, company, name string) auth.Identity {
+		who := driver(id, company)
+		who.Username = name
+		return who
+	}
+	submit(t, service, named("d1", "acme", "Jos\u00e9"), `{"lat":10,"lng":20}`)
+	submit(t, service, named("d2", "acme", "JOSE\u0301 Luis"), `{"lat":10,"lng":-179}`)
+	service.CameOnline(t.Context(), named("d3", "acme", "Ada"))
+	service.WentOffline(t.Context(), named("d3", "acme", "Ada"))
+	submit(t, service, named("e1", "umbra", "Ada"), `{"lat":-10,"lng":179}`)
+	bounds := func(west, south, east, north float64) *tracking.Bounds {
+		return &tracking.Bounds{West: west, South: south, East: east, North: north}
+	}
+	for name, test := range map[string]struct {
+		who   auth.Identity
+		query tracking.DriverQuery
+		want  []string
+	}{
+		"all":                            {admin(), tracking.DriverQuery{}, []string{"d1", "d2", "d3", "e1"}},
+		"a company":                      {admin(), tracking.DriverQuery{CompanyID: "umbra"}, []string{"e1"}},
+		"no company":                     {admin(), tracking.DriverQuery{CompanyID: "none"}, nil},
+		"one's own":                      {staff("acme"), tracking.DriverQuery{CompanyID: "acme"}, []string{"d1", "d2", "d3"}},
+		"another's":                      {staff("acme"), tracking.DriverQuery{CompanyID: "umbra"}, nil},
+		"online":                         {admin(), tracking.DriverQuery{Status: tracking.Online}, []string{"d1", "d2", "e1"}},
+		"offline":                        {admin(), tracking.DriverQuery{Status: tracking.Offline}, []string{"d3"}},
+		"a name, however it is composed": {admin(), tracking.DriverQuery{Text: " jos\u00c9"}, []string{"d1", "d2"}},
+		"an id":                          {admin(), tracking.DriverQuery{Text: "E1"}, []string{"e1"}},
+		"blank":                          {staff("umbra"), tracking.DriverQuery{Text: " \u3000"}, []string{"e1"}},
+		"name and company":               {admin(), tracking.DriverQuery{Text: "ada", CompanyID: "acme"}, []string{"d3"}},
+		"a place":                        {admin(), tracking.DriverQuery{Bounds: bounds(19, 9, 21, 11)}, []string{"d1"}},
+		"its edge":                       {admin(), tracking.DriverQuery{Bounds: bounds(20, 10, 20, 10)}, []string{"d1"}},
+		"beside it":                      {admin(), tracking.DriverQuery{Bounds: bounds(20.1, 9, 21, 11)}, nil},
+		"across the 180th meridian":      {admin(), tracking.DriverQuery{Bounds: bounds(178, -11, -178, 11)}, []string{"d2", "e1"}},
+	} {
+		for _, limit := range []int{1, 100} {
+			var found []string
+			for cursor, more := "", true; more; more = cursor != "" {
+				views, next, err := service.Drivers(t.Context(), test.who, test.query, page.Request{Cursor: cursor, Limit: limit})
+				if err != nil || len(views) > limit {
+					t.Fatalf("%s: %d drivers, %v", name, len(views), err)
+				}
+				found, cursor = append(found, ids(views, func(v tracking.DriverView) string { return v.DriverID })...), next
+			}
+			if !slices.Equal(found, test.want) {
+				t.Errorf("%s, pages of %d: %v, want %v", name, limit, found, test.want)
+			}
+		}
+	}
+	if _, _, err := service.Drivers(t.Context(), driver("d1", "acme"), tracking.DriverQuery{}, page.Request{}); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a driver: %v", err)
+	}
+}
+
+// TestDriverQueryOfMany: who is found late in a long list is found all the same.
+func TestDriverQueryOfMany(t *testing.T) {
+	t.Parallel()
+	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
+	for i := range 2000 {
+		service.CameOnline(t.Context(), driver(fmt.Sprintf("d%04d", i), "acme"))
+	}
+	for _, id := range []string{"d0000", "d0499", "d0500", "d0501", "d1001", "d1999"} {
+		for _, who := range []auth.Identity{admin(), staff("acme")} {
+			views, next, err := service.Drivers(t.Context(), who, tracking.DriverQuery{Text: id}, page.Request{Limit: 1})
+			if err != nil || len(views) != 1 || views[0].DriverID != id || next != "" {
+				t.Errorf("%s: %+v, %q, %v", id, views, next, err)
+			}
 		}
 	}
 }

@@ -177,7 +177,7 @@ func (s *Service) shoot(ctx context.Context, visible scope, begun time.Time) *sh
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if last := in.last; last != nil && (!last.made.Before(begun) || last.isOf(fleets)) {
+	if last := in.last; last != nil && (last.made.After(begun) || last.isOf(fleets)) {
 		return last
 	}
 	now := time.Now()

@@ -3,6 +3,8 @@ package tracking
 import (
 	"context"
 	"math"
+
+	"rolecall/internal/instant"
 )
 
 // Driver is what is known of one driver: who, for whom, and the newest fix.
@@ -19,8 +21,8 @@ type TrackQuery struct {
 	DriverID string
 	// CompanyID, where not "", leaves out what was recorded for another company.
 	CompanyID string
-	// From and To bound ts, Unix milliseconds, both inclusive. Zero means unbounded.
-	From, To int64
+	// From and To bound ts, both inclusive, where they are set.
+	From, To instant.Instant
 }
 
 // Recorded is a stored position.

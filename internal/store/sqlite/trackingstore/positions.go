@@ -1,7 +1,6 @@
 package trackingstore
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -221,7 +220,13 @@ func scanDriver(row sqlite.Scanner) (tracking.Driver, error) {
 func (s *Store) Track(
 	ctx context.Context, query tracking.TrackQuery, after tracking.Place, limit int,
 ) ([]tracking.Recorded, error) {
-	from, to := max(cmp.Or(query.From, math.MinInt64), after.TS), cmp.Or(query.To, math.MaxInt64)
+	from, to := after.TS, int64(math.MaxInt64)
+	if query.From.Set {
+		from = max(from, query.From.Millis)
+	}
+	if query.To.Set {
+		to = query.To.Millis
+	}
 	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectTrack, func(row sqlite.Scanner) (p tracking.Recorded, err error) {
 		p.DriverID = query.DriverID
 		return p, row.Scan(&p.Number, &p.CompanyID, &p.TS, &p.Lat, &p.Lng,
