@@ -30,7 +30,7 @@ func serveDemo(ctx context.Context, c config.Config, log *slog.Logger, out io.Wr
 		return err
 	}
 	now := time.Now()
-	if err := demo.PrintLinks(out, program.URL(), program.Secret(), now); err != nil {
+	if err := demo.PrintLinks(out, program.URL(), program.OtherURLs(), program.Secret(), now); err != nil {
 		return errors.Join(err, program.Close())
 	}
 	driving, stop := context.WithCancel(ctx)

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -55,22 +56,50 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 		kong.Description("Rolecall: role-based notification and live tracking over Socket.IO and REST."),
 		kong.Vars{"roles": strings.Join(roleNames(), ","), "company": roles.DefaultCompany})
 	if err != nil {
-		return err
+		return explain(err, args)
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	return chosen.Run(output{out, logs})
 }
 
-// named names the command where args leave it out, and turns the command help into the flag. A default command of kong's
-// would take the misspelt name of another as its own argument, and its flags would be missing from -help.
+// named names the command where args leave it out, and turns the command help into the flag and the flag version into the
+// command. A default command of kong's would take the misspelt name of another as its own argument, and its flags would be
+// missing from -help.
 func named(args []string) []string {
 	switch {
+	case len(args) == 1 && slices.Contains([]string{"-v", "-V", "-version", "--version"}, args[0]):
+		return []string{"version"}
 	case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 		return append([]string{"serve"}, args...)
 	case args[0] == "help":
 		return append(args[1:len(args):len(args)], "--help")
+	case len(args) == 2 && args[1] == "help":
+		return []string{args[0], "--help"}
 	default:
 		return args
+	}
+}
+
+// explain says of a command line that is not understood what would be.
+func explain(err error, args []string) error {
+	var notUnderstood *kong.ParseError
+	if !errors.As(err, &notUnderstood) || strings.Contains(err.Error(), `did you mean "--`) || strings.Contains(err.Error(), "did you mean one of") {
+		return err
+	}
+	switch text := notUnderstood.Error(); {
+	case strings.HasPrefix(text, "missing flags"):
+		return fmt.Errorf("%s; for example: server token -user d1 -role driver -company acme, where a role is one of %s", text, strings.Join(roleNames(), ", "))
+	case strings.HasPrefix(text, "unknown flag"):
+		text, _, _ = strings.Cut(text, ", did you mean") // of one letter, all of which are near each other
+		return fmt.Errorf("%s; server help tells of all", text)
+	case strings.HasPrefix(text, "unexpected argument") && (strings.HasSuffix(text, " true") || strings.HasSuffix(text, " false")):
+		return fmt.Errorf(`%s: a switch takes its value by "=", as in --demo=true`, text)
+	case strings.HasPrefix(text, "unexpected argument") && len(args) > 0 && strings.EqualFold(args[0], "demo"):
+		return fmt.Errorf("%s, did you mean --demo?", text)
+	case strings.HasPrefix(text, "unexpected argument") && !strings.Contains(text, "did you mean"):
+		return fmt.Errorf("%s; the commands are serve, token, simulate, version and help, and all else is flags", text)
+	default:
+		return err
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -65,49 +64,6 @@ func TestTokenOfTheDataFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify(t, key, out.String())
-}
-
-func TestCommandLineFaults(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, test := range map[string]struct {
-		args []string
-		env  string // NAME=value
-		says string
-	}{
-		"unknown argument":      {args: []string{"serve", "extra"}, says: "extra"},
-		"unknown command":       {args: []string{"tokn", "-user", "a"}, says: `tokn, did you mean "token"?`},
-		"unknown flag":          {args: []string{"-nope"}, says: "-nope"},
-		"no role":               {args: []string{"token", "-user", "a"}, says: "-role"},
-		"unknown role":          {args: []string{"token", "-user", "a", "-role", "root"}, says: "root"},
-		"the roles there are":   {args: []string{"token", "-user", "a", "-role", "root"}, says: "admin, driver, company, provider, vendor"},
-		"bad validity":          {args: []string{"token", "-user", "a", "-role", "admin", "-for", "soon"}, says: `--for: "soon" is not a time such as`},
-		"a setting elsewhere":   {args: []string{"token", "-user", "a", "-role", "admin", "-demo"}, says: "--demo"},
-		"bad user":              {args: []string{"token", "-user", "a b", "-role", "admin"}, says: "-user"},
-		"bad company":           {args: []string{"token", "-user", "a", "-role", "driver", "-company", "*"}, says: "-company"},
-		"short secret":          {args: nil, env: "ROLECALL_JWT_SECRET=short", says: "ROLECALL_JWT_SECRET"},
-		"bad flush":             {args: nil, env: "ROLECALL_TRACKING_FLUSH=soon", says: "ROLECALL_TRACKING_FLUSH"},
-		"data folder is a file": {args: []string{"-data-dir", file, "-addr", "127.0.0.1:0"}, says: "data folder"},
-		"address in no form":    {args: []string{"-addr", "nowhere", "-data-dir", t.TempDir()}, says: "ROLECALL_ADDR"},
-		"no traces":             {args: []string{"simulate", "-traces", t.TempDir()}, says: "-traces"},
-		"bad companies":         {args: []string{"simulate", "-companies", "a,,b"}, says: "-companies"},
-		"slow motion":           {args: []string{"simulate", "-speed", "0.5", "-data-dir", t.TempDir()}, says: "speed"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if variable, value, ok := strings.Cut(test.env, "="); ok {
-				t.Setenv(variable, value)
-			}
-			err := run(t.Context(), test.args, io.Discard, io.Discard)
-			if err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("error %v, want one that names %s", err, test.says)
-			}
-			if err != nil && strings.Contains(err.Error(), "short") && name == "short secret" {
-				t.Error("the error gives the secret away")
-			}
-		})
-	}
 }
 
 func TestHelpNamesEverySetting(t *testing.T) {

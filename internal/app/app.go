@@ -93,7 +93,11 @@ func (p *Program) parts() []part {
 func (p *Program) Run(ctx context.Context) error {
 	failures := p.lifecycle.start(ctx)
 	p.ready.Store(true)
-	p.log.InfoContext(ctx, "serving", "url", p.URL())
+	if others := p.OtherURLs(); len(others) > 0 {
+		p.log.InfoContext(ctx, "serving", "url", p.URL(), "others", others)
+	} else {
+		p.log.InfoContext(ctx, "serving", "url", p.URL())
+	}
 
 	var failed error
 	select {
@@ -113,9 +117,6 @@ func (p *Program) Close() error {
 	defer cancel()
 	return p.lifecycle.end(ctx)
 }
-
-// URL is the server's address as a client would write it.
-func (p *Program) URL() string { return "http://" + p.listener.Addr().String() }
 
 // Secret is the HS256 key tokens are checked with, nil with an identity provider.
 func (p *Program) Secret() []byte { return p.secret }

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"rolecall/internal/config"
 )
 
 const (
@@ -27,7 +25,7 @@ const (
 func (p *Program) openListener(ctx context.Context) (life, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.Addr)
 	if err != nil {
-		return life{}, fmt.Errorf("%s: %w", config.Variable("addr"), err)
+		return life{}, listenError(p.config.Addr, err)
 	}
 	p.listener = listener
 	p.http = &http.Server{

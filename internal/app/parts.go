@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus/local"
+	"rolecall/internal/config"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
@@ -40,7 +41,7 @@ const (
 // openFolder makes the data folder and keeps other servers off it.
 func (p *Program) openFolder(context.Context) (life, error) {
 	if err := os.MkdirAll(p.config.DataDir, 0o750); err != nil {
-		return life{}, fmt.Errorf("make: %w", err)
+		return life{}, fmt.Errorf("%s (--data-dir): %w", config.Variable("data-dir"), err)
 	}
 	lock, err := lockFolder(p.config.DataDir)
 	if err != nil || lock == nil { // there is no lock where files cannot be locked

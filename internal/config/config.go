@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -194,7 +193,7 @@ func (s *Settings) Warnings() []Warning { return slices.Concat(s.unknown, s.expo
 func (c *Config) check() error {
 	switch {
 	case !listenAddress(c.Addr):
-		return bad("addr", fmt.Sprintf("%q is not of the form host:port", c.Addr))
+		return bad("addr", fmt.Sprintf("%q is not of the form host:port, such as 127.0.0.1:8080 or 0.0.0.0:8080", c.Addr))
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
 	case c.MaxSocketsPerUser <= 0:
@@ -239,11 +238,6 @@ func heartbeat(period time.Duration) bool {
 	return period >= shortestHeartbeat && period <= longestHeartbeat
 }
 
-func listenAddress(text string) bool {
-	_, port, err := net.SplitHostPort(text)
-	return err == nil && port != ""
-}
-
 func (c *Config) insecure() []Warning {
 	var all []Warning
 	if slices.Contains(c.AllowedOrigins, origin.Any) {
@@ -251,6 +245,9 @@ func (c *Config) insecure() []Warning {
 	}
 	if slices.Contains(c.AllowedOrigins, origin.Null) {
 		all = append(all, "pages without an origin may connect, which any page can contain (allowed-origins has null)")
+	}
+	if c.JWTSecret != strings.TrimSpace(c.JWTSecret) {
+		all = append(all, "the blanks around the secret are a part of it (jwt-secret)")
 	}
 	if strings.HasPrefix(c.JWKSURL, "http://") {
 		all = append(all, "the identity provider's keys come over plain HTTP (jwks-url)")

@@ -217,6 +217,7 @@ func TestWarnings(t *testing.T) {
 		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
 		"all proxies":  {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
 		"a secret":     {[]string{"-jwt-secret", secret}, []string{"jwt-secret"}},
+		"with blanks":  {[]string{"-jwt-secret", secret + "\r"}, []string{"jwt-secret", "jwt-secret"}},
 		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
 	} {
 		t.Run(name, func(t *testing.T) {

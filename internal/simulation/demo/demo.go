@@ -4,6 +4,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"rolecall/internal/auth"
@@ -44,9 +45,13 @@ func DriverToken(secret []byte, now time.Time) func(driverID, companyID string) 
 }
 
 // PrintLinks writes, a person a line, a link that opens the page already signed in. The token stands behind #, a part
-// of the address that browsers never send.
-func PrintLinks(out io.Writer, url string, secret []byte, now time.Time) error {
-	_, err := fmt.Fprintf(out, "\nRolecall demo at %s (data is thrown away at the end). Open a link to sign in as\n\n", url)
+// of the address that browsers never send. Others are addresses at which other machines may find the server.
+func PrintLinks(out io.Writer, url string, others []string, secret []byte, now time.Time) error {
+	elsewhere := ""
+	if len(others) > 0 {
+		elsewhere = "; from other machines " + strings.Join(others, ", ")
+	}
+	_, err := fmt.Fprintf(out, "\nRolecall demo at %s%s (data is thrown away at the end). Open a link to sign in as\n\n", url, elsewhere)
 	if err != nil {
 		return fmt.Errorf("print links: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"slices"
 	"time"
 
@@ -68,6 +70,29 @@ func (c *car) drive(ctx context.Context, begin time.Time) error {
 	}
 }
 
+// find connects before the fleet drives, so that an address without a server is told of and not tried for ever. A server that
+// is there and has no time yet is another matter.
+func (c *car) find(ctx context.Context) error {
+	err := c.call(ctx)
+	var answered *sioclient.HandshakeError
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return nil
+	case isRefusal(err):
+		return fmt.Errorf("driver %s: %w", c.id, err)
+	case errors.As(err, &answered) && (answered.Status == http.StatusTooManyRequests || answered.Status >= http.StatusInternalServerError):
+		return nil
+	default:
+		if _, refused := errors.AsType[*sioclient.ConnectError](err); refused {
+			return nil
+		}
+		if dial, failed := errors.AsType[*net.OpError](err); failed {
+			err = dial // without what was tried on the way
+		}
+		return fmt.Errorf("%w at %s: %w", ErrNoServer, c.fleet.URL, err)
+	}
+}
+
 // deliver sends a batch until the server has judged it.
 func (c *car) deliver(ctx context.Context, batch []Position) error {
 	c.score.add(&c.score.sent, len(batch))
@@ -81,6 +106,7 @@ func (c *car) deliver(ctx context.Context, batch []Position) error {
 			return err
 		case err != nil:
 			c.fleet.Logger.DebugContext(ctx, "update not answered, sending again", "driver", c.id, "error", err)
+			c.score.fail(err)
 			c.hangUp()
 		case answer.again():
 			backoff = max(backoff, time.Duration(answer.RetryAfterMs)*time.Millisecond)

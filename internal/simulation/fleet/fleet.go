@@ -53,6 +53,9 @@ type Config struct {
 	OnVerdict func(driverID string, index int, sent Position, code string)
 }
 
+// ErrNoServer: nothing answers at the address, or something that is no such server.
+var ErrNoServer = errors.New("no server found")
+
 // Summary is what a fleet has done.
 type Summary struct {
 	Drivers    int
@@ -64,7 +67,8 @@ type Summary struct {
 }
 
 // Run drives until every trip is over, or ctx or Duration ends. Every position sent ends as accepted or rejected,
-// whatever becomes of the connections meanwhile.
+// whatever becomes of the connections meanwhile. Where there is no server at the start, Run fails at once with an error
+// that wraps ErrNoServer.
 func Run(ctx context.Context, c Config) (Summary, error) {
 	c = c.withDefaults()
 	score := &score{rejected: make(map[string]int64)}
@@ -77,6 +81,9 @@ func Run(ctx context.Context, c Config) (Summary, error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.Duration)
 		defer cancel()
+	}
+	if err := cars[0].find(ctx); err != nil {
+		return score.summary(0), err
 	}
 	begin := time.Now()
 	stopProgress := score.report(c.Progress, c.ProgressEvery)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -169,6 +171,98 @@ func TestRefusedDriverEndsTheRun(t *testing.T) {
 	var refused *sioclient.ConnectError
 	if !errors.As(err, &refused) || refused.Code != "auth_invalid" {
 		t.Errorf("Run = %v", err)
+	}
+}
+
+// Where there is no server, or something else, the fleet says so at once; nothing is tried for ever.
+func TestNoServer(t *testing.T) {
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for url, says := range map[string]string{closed.URL: "connection refused", other.URL: "404"} {
+		summary, err := Run(t.Context(), Config{URL: url, Drivers: 2, Token: func(string, string) (string, error) { return "t", nil }})
+		if !errors.Is(err, ErrNoServer) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), url) || summary.Sent != 0 {
+			t.Errorf("Run = %+v, %v; want an error that says %q", summary, err, says)
+		}
+	}
+}
+
+// A server that goes away once it was there is waited for, and what was sent meanwhile arrives.
+func TestServerThatComesBack(t *testing.T) {
+	handler := &troubled{kept: make(map[string][]json.RawMessage)}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(listener net.Listener) (stop func()) {
+		server := native.New(realtime.Options{Logger: slog.New(slog.DiscardHandler)})
+		server.Namespace("/tracking", handler)
+		web := httptest.NewUnstartedServer(server)
+		web.Listener = listener
+		web.Start()
+		return func() {
+			_ = server.Drain(context.Background()) // nobody is left to wait for
+			web.Close()
+		}
+	}
+	stop := serve(listener)
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	var progress progress
+	done := make(chan error, 1)
+	go func() {
+		_, err := Run(ctx, Config{
+			URL: "http://" + listener.Addr().String(), Drivers: 1, Rate: 50, Companies: []string{"acme"}, Progress: &progress, ProgressEvery: time.Millisecond,
+			Token: func(driver, company string) (string, error) { return driver + "/" + company, nil },
+		})
+		done <- err
+	}()
+	await(t, func() bool { return len(handler.positions("car-001/acme")) > 0 })
+	stop()
+	await(t, func() bool { return strings.Contains(progress.String(), "trying again") })
+	if listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	before := len(handler.positions("car-001/acme"))
+	stop = serve(listener)
+	defer stop()
+	await(t, func() bool { return len(handler.positions("car-001/acme")) > before })
+	end()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// progress is what a fleet tells, safe to read meanwhile.
+type progress struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *progress) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+func await(t *testing.T, holds func() bool) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it never came about")
+		}
 	}
 }
 

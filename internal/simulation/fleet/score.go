@@ -19,6 +19,25 @@ type score struct {
 	accepted   int64
 	reconnects int64
 	rejected   map[string]int64
+	// failure is why an update was not answered, nil once one is.
+	failure error
+}
+
+// fail keeps why an update is to be sent again.
+func (s *score) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure = err
+}
+
+// trouble is what to tell of the last failure, while nothing has been answered since.
+func (s *score) trouble() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		return ""
+	}
+	return "  trying again: " + s.failure.Error()
 }
 
 func (s *score) add(counter *int64, n int) {
@@ -31,6 +50,7 @@ func (s *score) add(counter *int64, n int) {
 func (s *score) judge(reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.failure = nil
 	if reason == "" {
 		s.accepted++
 	} else {
@@ -61,7 +81,7 @@ func (s *score) report(out io.Writer, every time.Duration) (stop func()) {
 		for {
 			select {
 			case <-tick.C:
-				_, _ = fmt.Fprintln(out, s.summary(time.Since(begin)).line()) // progress is worth no failure
+				_, _ = fmt.Fprintln(out, s.summary(time.Since(begin)).line()+s.trouble()) // progress is worth no failure
 			case <-done:
 				return
 			}

@@ -1,0 +1,33 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// LocalURL is how somebody on the same machine writes the address of a server that listens on host:port. Who listens on
+// all addresses is found by the machine's name for itself.
+func LocalURL(listens string) string {
+	host, port, err := net.SplitHostPort(listens)
+	if err != nil {
+		return "http://" + listens
+	}
+	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
+		host = "localhost"
+	}
+	if number, err := net.LookupPort("tcp", port); err == nil {
+		port = strconv.Itoa(number)
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// listenAddress reports whether a text is host:port, with a number or a name for the port.
+func listenAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = net.LookupPort("tcp", port)
+	return err == nil
+}
