@@ -163,7 +163,9 @@ func (p *Program) openChat(context.Context) (life, error) {
 
 func (p *Program) openNotices(ctx context.Context) (life, error) {
 	sockets := p.bus.Emitter("/", systemNamespace, notificationsNamespace)
-	service, err := notices.New(ctx, p.store.Notices, sockets, notices.Options{Backlog: p.config.InboxBacklog, Logger: p.log})
+	service, err := notices.New(ctx, p.store.Notices, sockets, notices.Options{
+		Backlog: p.config.InboxBacklog, Online: p.bus, Logger: p.log,
+	})
 	if err != nil {
 		return life{}, err
 	}

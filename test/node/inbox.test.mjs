@@ -69,6 +69,7 @@ test('a retracted notice leaves screens and inboxes', async () => {
   const gone = await server.rest(admin, 'DELETE', `/notices/${id}`);
   assert.deepEqual([gone.status, gone.body], [204, undefined]);
   assert.deepEqual(await nextEvent(socket, 'system:retract'), { id });
+  assert.deepEqual(await nextEvent(socket, 'system:unread'), { unread: 0 });
   for (const who of [online, away]) {
     assert.deepEqual((await server.rest(who, 'GET', '/me/inbox')).body, { items: [], unread: 0 });
   }
@@ -118,6 +119,7 @@ test('an expired notice leaves screens and inboxes', async () => {
   assert.equal((await server.rest(vendor, 'GET', '/me/inbox')).body.unread, 1);
   await nextEvent(watching, 'system:notice');
   assert.deepEqual(await nextEvent(watching, 'system:retract'), { id });
+  assert.deepEqual(await nextEvent(watching, 'system:unread'), { unread: 0 });
   await settle(outsider);
   assert.deepEqual(heard(outsider, 'system:retract'), []);
   assert.equal((await server.rest(admin, 'GET', `/notices/${id}`)).status, 200, 'admins still see what they sent');

@@ -118,6 +118,31 @@ test('an Idempotency-Key holds across a crash', async () => {
   assert.deepEqual([status, body.id], [200, id]);
 });
 
+test('a clientId by socket is the Idempotency-Key by REST', async () => {
+  const speaker = await server.connect(admin);
+  const [draft, clientId] = [{ title: 'Once', audience: { users: ['somebody'] } }, fresh('key')];
+  const { notice } = await accepted(speaker, 'system:broadcast', { ...draft, clientId });
+  assert.deepEqual((await accepted(speaker, 'system:broadcast', { ...draft, title: ' Once ', clientId })).notice, notice);
+  const { status, body } = await server.rest(admin, 'POST', '/notices', draft, { 'Idempotency-Key': clientId });
+  assert.deepEqual([status, body], [200, notice]);
+  await refused(speaker, 'conflict', undefined, 'system:broadcast', { ...draft, title: 'Another', clientId });
+  assertProblem(await server.rest(admin, 'POST', '/notices', { ...draft, title: 'Another' }, { 'Idempotency-Key': clientId }), 409, 'conflict');
+});
+
+test('what the server does not understand is not dropped', async () => {
+  const speaker = await server.connect(admin, { namespace: '/notifications' });
+  const draft = { title: 'Spread', audience: { users: ['somebody'] } };
+  for (const [event, ...args] of [['system:broadcast', draft, draft], ['system:broadcast', 'title', 'body'], ['system:read', { all: true }, {}], ['system:inbox', {}, 1]]) {
+    const { code } = await speaker.emitWithAck(event, ...args);
+    assert.equal(code, 'invalid_payload', event);
+  }
+  for (const path of ['/notices?q=x', '/notices?company=acme', '/me/inbox?read=true', '/me/inbox?before=x']) {
+    assertProblem(await server.rest(admin, 'GET', path), 400, 'invalid_payload', path.match(/\?(\w+)/)[1]);
+  }
+  const { items } = (await server.rest(admin, 'GET', '/notices?limit=200')).body;
+  assert.deepEqual(items.filter(({ title }) => title === 'Spread' || title === 'title'), []);
+});
+
 test('admins broadcast by socket as by REST', async () => {
   const vendor = person('vendor');
   const [speaker, listener] = [await server.connect(admin, { namespace: '/system' }), await server.connect(vendor)];

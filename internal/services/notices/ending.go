@@ -21,7 +21,6 @@ const (
 // endNotices ends notices as they expire, those included that expired while no server ran. An end is a change like a
 // retraction, and is told like one. One timer waits for the next.
 func (s *Service) endNotices(ctx context.Context) {
-	defer close(s.stopped)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

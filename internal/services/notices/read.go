@@ -65,7 +65,7 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, reading Readi
 	case matched == 0 && !reading.All:
 		return 0, unknownNotice()
 	}
-	s.marks.Add(who.UserID, mark.UpTo)
+	s.remember(who, mark.UpTo)
 	return s.tellUnread(ctx, who, mark.UpTo)
 }
 
@@ -89,21 +89,20 @@ func (s *Service) tellUnread(ctx context.Context, who auth.Identity, readUpTo in
 // unread, and not with all that ever was; where that cannot be written down, they have all of them for this time.
 func (s *Service) reader(ctx context.Context, who auth.Identity) Reader {
 	reader := Reader{UserID: who.UserID, Rooms: who.Rooms()}
-	if _, known := s.marks.Get(who.UserID); known {
+	if known, ok := s.marks.Get(who.UserID); ok {
+		if known.role != who.Role || known.companyID != who.CompanyID {
+			s.remember(who, known.upTo)
+		}
 		return reader
 	}
-	since := int64(0)
-	if s.backlog > 0 {
-		since = s.now().Add(-s.backlog).UnixMilli()
-	}
-	mark, err := s.store.Begin(ctx, who.UserID, since)
+	mark, err := s.store.Begin(ctx, who.UserID, s.now().Add(-s.backlog).UnixMilli())
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "reader not begun", "user", who.UserID, "error", err)
 		}
 		return reader
 	}
-	s.marks.Add(who.UserID, mark.UpTo)
+	s.remember(who, mark.UpTo)
 	return reader
 }
 

@@ -54,14 +54,18 @@ type Service struct {
 	live    *liveRooms
 
 	// marks has, of those who were here last, up to where they had read. Marks only move on, so an old one is no lie.
-	marks *lru.Cache[string, int64]
+	marks *lru.Cache[string, mark]
 	// marking holds back other readings of a person while one is stored and told.
 	marking keylock.Mutex
 
 	// sooner holds a token when a notice has come that may end before all others.
-	sooner  chan struct{}
+	sooner chan struct{}
+	// online is nil where nobody is told of ends how many are left.
+	online   Online
+	recounts *recounts
+
 	stop    context.CancelFunc
-	stopped chan struct{}
+	working sync.WaitGroup
 }
 
 // Options are what a Service may be told. Zero values stand for the defaults.
@@ -70,7 +74,9 @@ type Options struct {
 	Now func() time.Time
 	// Backlog is how far back notices are unread for somebody who is seen for the first time.
 	Backlog time.Duration
-	Logger  *slog.Logger
+	// Online, where it is set, has those told how many notices are unread for whom one has ended.
+	Online Online
+	Logger *slog.Logger
 }
 
 const (
@@ -92,22 +98,23 @@ func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, e
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	marks, err := lru.New[string, int64](maxMarks)
+	marks, err := lru.New[string, mark](maxMarks)
 	if err != nil {
 		return nil, fmt.Errorf("remember read marks: %w", err)
 	}
 	s := &Service{
 		store: store, emit: emit, now: o.Now, log: o.Logger, backlog: o.Backlog, marks: marks,
-		live: newLiveRooms(maxLiveRooms), sooner: make(chan struct{}, 1), stopped: make(chan struct{}),
+		live: newLiveRooms(maxLiveRooms), sooner: make(chan struct{}, 1), online: o.Online, recounts: newRecounts(),
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("load notices: %w", err)
 	}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
-	ending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	go s.endNotices(ending)
+	s.working.Go(func() { s.endNotices(working) })
+	s.working.Go(func() { s.tellCounts(working) })
 	return s, nil
 }
 
@@ -122,7 +129,7 @@ func (s *Service) load(ctx context.Context) (err error) {
 // Close stores and tells what is pending; further notices and retractions are refused.
 func (s *Service) Close(ctx context.Context) error {
 	s.stop()
-	<-s.stopped
+	s.working.Wait()
 	return s.writer.Close(ctx)
 }
 

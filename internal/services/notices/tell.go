@@ -82,6 +82,9 @@ func (s *Service) tell(ctx context.Context, asked *Change, changed *Changed) {
 	} else {
 		s.emit.Emit(ctx, EventRetract, retractEvent{ID: changed.Notice.ID}, changed.Rooms)
 		s.live.lower(changed.Ended, changed.Newest)
+		if s.online != nil {
+			s.recounts.add(changed.Rooms, changed.Ended)
+		}
 	}
 	s.told = changed.Seq
 }
@@ -123,10 +126,10 @@ func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(Inbox)
 		return noInbox()
 	}
 	reader := s.reader(ctx, who)
-	readUpTo, _ := s.marks.Peek(who.UserID)
+	read, _ := s.marks.Peek(who.UserID)
 	var inbox Inbox
 	return s.asOfTold(func(told int64) (err error) {
-		if inbox = (Inbox{Notices: []Notice{}}); !s.live.above(reader.Rooms, readUpTo) {
+		if inbox = (Inbox{Notices: []Notice{}}); !s.live.above(reader.Rooms, read.upTo) {
 			return nil
 		}
 		// Whether a notice has ended is asked of the order, not of the clock: its end is a change, told like the others. Only

@@ -209,6 +209,76 @@ func TestExpiryIsTold(t *testing.T) {
 	}
 }
 
+// online is who has a socket, whichever rooms are asked for.
+type online []string
+
+func (o online) UsersIn(_ context.Context, limit int, _ ...roles.Room) ([]string, error) {
+	return o[:min(limit, len(o))], nil
+}
+
+// TestEndIsCounted: for whom a notice was unread when it ended, retracted or expired, is told how many are left, and nobody
+// else is.
+func TestEndIsCounted(t *testing.T) {
+	t.Parallel()
+	emitted := &recorder{}
+	amy, bob := person("amy", roles.Driver), person("bob", roles.Driver)
+	service, err := notices.New(t.Context(), sqlitetest.Open(t).Notices, emitted, notices.Options{Online: online{"amy", "bob", "never seen"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { servicetest.Close(t, service) })
+	var ids []string
+	for range 3 {
+		n, _, err := service.Create(t.Context(), admin(), toAll("t"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, n.ID)
+	}
+	for _, who := range []auth.Identity{amy, bob} {
+		if err := service.Greet(t.Context(), who, func(notices.Inbox) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := service.MarkRead(t.Context(), bob, notices.Reading{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	soon := toAll("soon over")
+	soon.ExpiresAt = at(time.Now().Add(50 * time.Millisecond))
+	for i, end := range []func() error{
+		func() error { return service.Retract(t.Context(), admin(), ids[0]) },
+		func() error { return service.Retract(t.Context(), admin(), ids[2]) },
+		func() error {
+			_, _, err := service.Create(t.Context(), admin(), soon, "")
+			return err
+		},
+	} {
+		emitted.take()
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{[]string{`{"unread":2}`, `{"unread":1}`, `{"unread":1}`}[i]}
+		var all []servicetest.Emission
+		deadline, again := time.After(servicetest.Deadline), time.NewTicker(time.Millisecond)
+		for len(told(all, amy)) == 0 {
+			select {
+			case <-again.C:
+				all = append(all, emitted.take()...)
+			case <-deadline:
+				t.Fatalf("end %d: nobody is told", i)
+			}
+		}
+		again.Stop()
+		ofBob := told(all, bob)
+		if i == 2 { // which bob had not read
+			ofBob = nil
+		}
+		if got := told(all, amy); !slices.Equal(got, want) || len(ofBob) != 0 {
+			t.Errorf("end %d: amy is told %v, want %v; bob %v", i, got, want, ofBob)
+		}
+	}
+}
+
 // counting is a Store that counts what is asked of it for one reader.
 type counting struct {
 	notices.Store
