@@ -27,6 +27,9 @@ func CreateGroup() Rule { return Needs(limit.Join, roles.CreateGroup) }
 // SendMessage says something in a room or to a person.
 func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
 
+// SendFile says a file in a room.
+func SendFile() Rule { return Needs(limit.Chat, roles.Chat) }
+
 // ReadMessages reads back what was said in a room.
 func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
 

@@ -20,15 +20,23 @@ type Attachment struct {
 	given bool
 }
 
-// UnmarshalJSONFrom takes a placeholder; Attach puts the data into its place.
+// placeholder stands in JSON in the place of binary data.
+type placeholder struct {
+	Placeholder bool `json:"_placeholder"`
+	Num         *int `json:"num"`
+}
+
+// UnmarshalJSONFrom takes a placeholder; Attach puts the data into its place. Null is no data.
 func (a *Attachment) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	if decoder.PeekKind() != jsontext.KindBeginObject {
+	*a = Attachment{}
+	switch decoder.PeekKind() {
+	case jsontext.KindNull:
+		return decoder.SkipValue()
+	case jsontext.KindBeginObject:
+	default:
 		return notBinary
 	}
-	var place struct {
-		Placeholder bool `json:"_placeholder"`
-		Num         *int `json:"num"`
-	}
+	var place placeholder
 	if err := json.UnmarshalDecode(decoder, &place); err != nil {
 		return err
 	}
@@ -37,6 +45,14 @@ func (a *Attachment) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	}
 	a.index, a.given = *place.Num, true
 	return nil
+}
+
+// MarshalJSONTo writes what is read as the same place.
+func (a Attachment) MarshalJSONTo(encoder *jsontext.Encoder) error {
+	if !a.given {
+		return encoder.WriteToken(jsontext.Null)
+	}
+	return json.MarshalEncode(encoder, placeholder{Placeholder: true, Num: &a.index})
 }
 
 // Attachable is a payload that takes binary data.

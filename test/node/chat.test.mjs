@@ -325,6 +325,36 @@ test('wrong messages are refused by field', async () => {
   assert.equal((await accepted(socket, 'chat:history', { roomId: 'wrong' })).messages.length, 1, 'nothing refused was kept');
 });
 
+test('a file is held against what a message is held against, and is not kept', async () => {
+  const socket = await server.connect(person('vendor'));
+  const file = { roomId: 'files', fileName: 'slip.png', mimeType: 'image/png', file: Buffer.from('a picture') };
+  const { error, retryAfterMs } = await refused(socket, 'unavailable', undefined, 'chat:file', file);
+  assert.match(error, /does not keep any/);
+  assert.equal(retryAfterMs, undefined, 'it is no use to try again');
+  for (const [code, field, wrong] of [
+    ['invalid_payload', 'file', { file: 'aGVsbG8=' }], ['invalid_payload', 'file', { file: undefined }], ['invalid_payload', 'file', { file: null }],
+    ['invalid_payload', 'file', { file: Buffer.alloc(0) }], ['invalid_payload', 'fileName', { fileName: '\u200b' }],
+    ['invalid_payload', 'mimeType', { mimeType: 'picture' }], ['invalid_payload', 'roomId', { roomId: undefined }],
+    ['room_forbidden', 'roomId', { roomId: 'dm:somebody:else' }], ['too_large', undefined, { file: Buffer.alloc(100_001) }],
+  ]) {
+    await refused(socket, code, field, 'chat:file', { ...file, ...wrong });
+  }
+  await refused(socket, 'invalid_payload', undefined, 'chat:message', { roomId: 'files', text: Buffer.from('x') });
+  await accepted(socket, 'chat:message', { roomId: 'files', text: 'still here' });
+});
+
+test('what clients spread over several arguments is refused, not dropped', async () => {
+  const socket = await server.connect(person('vendor'));
+  const messages = upTo(3).map((n) => ({ roomId: 'spread', text: `${n}` }));
+  for (const [event, ...args] of [
+    ['chat:message', ...messages], ['chat:message', messages], ['room:join', 'spread', 'spread-2'], ['room:join', ['spread', 'spread-2']],
+    ['room:leave', 'spread', 'spread-2'], ['chat:typing', ...messages], ['chat:read', ...messages], ['chat:history', ...messages],
+  ]) {
+    await refused(socket, 'invalid_payload', undefined, event, ...args);
+  }
+  assert.deepEqual((await accepted(socket, 'chat:history', { roomId: 'spread' })).messages, []);
+});
+
 test('a socket joins 100 chat rooms at most', async () => {
   const who = person('vendor');
   const [socket, otherTab] = [await server.connect(who), await server.connect(who)];

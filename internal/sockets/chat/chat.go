@@ -35,6 +35,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
+	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)
 	event.OnSocket(r, "chat:read", access.MarkMessagesRead(), h.read)
