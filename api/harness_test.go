@@ -93,9 +93,11 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	}
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
 	contacts := reach.New(roles.Messaging{}, people)
+	inOrder := order.NewLocal(silence{})
+	members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: people, Order: inOrder}, nil)
 	rooms := chat.New(chat.Parts{
-		Store: store.Chat, Groups: groups.New(store.Groups, contacts, nil), Reach: contacts, People: people,
-		Order: order.NewLocal(silence{}), Emit: silence{}, Rooms: silence{},
+		Store: store.Chat, Groups: members, Reach: contacts, People: people,
+		Order: inOrder, Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
 	inbox, err := notices.New(context.Background(), store.Notices, silence{}, notices.Options{Logger: log})
 	if err != nil {
@@ -109,7 +111,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Tracking: positions, Presence: people, Notices: inbox,
+		Chat: rooms, Groups: members, Tracking: positions, Presence: people, Notices: inbox,
 		Ready: func(context.Context) error { return nil },
 	}
 	if change != nil {

@@ -6,6 +6,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 )
 
@@ -25,18 +26,29 @@ func (a *API) me(_ context.Context, who auth.Identity, _ struct{}) (meDocument, 
 }
 
 type usersQuery struct {
-	Role   roles.Role `json:"role" validate:"omitempty,oneof=admin driver company provider vendor"`
-	Text   string     `json:"q" validate:"max=128"`
-	Cursor string     `json:"cursor"`
-	Limit  *int       `json:"limit" validate:"omitempty,min=1,max=500"`
+	Role    roles.Role `json:"role" validate:"omitempty,oneof=admin driver company provider vendor"`
+	Company string     `json:"company" validate:"omitempty,userid"`
+	Text    string     `json:"q" validate:"max=128"`
+	Cursor  string     `json:"cursor"`
+	Limit   *int       `json:"limit" validate:"omitempty,min=1,max=500"`
 }
 
 func (a *API) listUsers(ctx context.Context, who auth.Identity, in usersQuery) (listing[people.Person], error) {
-	found, next, err := a.Presence.Directory(ctx, who, people.UserQuery{Role: in.Role, Text: in.Text},
+	found, next, err := a.Presence.Directory(ctx, who, people.UserQuery{Role: in.Role, CompanyID: in.Company, Text: in.Text},
 		page.Request{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
 	return listingOf(found, next), err
 }
 
 func (a *API) getUser(ctx context.Context, who auth.Identity, in one) (people.Person, error) {
 	return a.Presence.Lookup(ctx, who, in.ID)
+}
+
+// membership names somebody of a group.
+type membership struct {
+	RoomID string `json:"roomId"`
+	UserID string `json:"userId"`
+}
+
+func (a *API) removeMember(ctx context.Context, who auth.Identity, in membership) (groups.Membership, error) {
+	return a.Groups.Remove(ctx, who, groups.Removal{RoomID: in.RoomID, Members: []string{in.UserID}})
 }

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -31,6 +32,7 @@ type Options struct {
 	Logger   *slog.Logger
 
 	Chat     *chat.Service
+	Groups   *groups.Service
 	Tracking *tracking.Service
 	Notices  *notices.Service
 	Presence *people.Service
@@ -51,8 +53,10 @@ type API struct {
 // New returns the HTTP door.
 func New(o Options) *API {
 	a := &API{
-		Options:  o,
-		router:   rest.NewRouter(rest.Options{Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger}),
+		Options: o,
+		router: rest.NewRouter(rest.Options{
+			Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger, Seen: o.Presence.Seen,
+		}),
 		problems: rest.Problems{Logger: o.Logger},
 	}
 	a.register(a.router)
@@ -77,6 +81,7 @@ func (a *API) register(r *rest.Router) {
 
 	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
 	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
+	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)

@@ -34,6 +34,8 @@ type Options struct {
 	Buckets  *limit.Buckets
 	Decoder  *payload.Decoder
 	Logger   *slog.Logger
+	// Seen, where set, hears of everybody who has called a route that they may call.
+	Seen func(ctx context.Context, who auth.Identity)
 }
 
 // Route is one route and who may call it.
@@ -159,6 +161,9 @@ func (e endpoint) authenticate(r *http.Request) (auth.Identity, error) {
 func (e endpoint) answer(w http.ResponseWriter, r *http.Request, who auth.Identity) (any, error) {
 	if err := e.rule.Check(e.options.Buckets, who); err != nil {
 		return nil, err
+	}
+	if e.options.Seen != nil {
+		e.options.Seen(r.Context(), who)
 	}
 	out, err := e.run(w, r, who)
 	if pending, later := out.(call.Pending); later && err == nil {

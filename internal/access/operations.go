@@ -24,6 +24,9 @@ func LeaveRoom() Rule { return Needs(limit.Join, roles.Chat) }
 // CreateGroup makes a group.
 func CreateGroup() Rule { return Needs(limit.Join, roles.CreateGroup) }
 
+// RemoveMembers leaves a group, or takes others out of one that one has made.
+func RemoveMembers() Rule { return Needs(limit.Join, roles.Chat) }
+
 // SendMessage says something in a room or to a person.
 func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
 

@@ -44,7 +44,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	p.mountSockets(decoder)
 	p.api = api.New(api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Tracking: p.tracking, Notices: p.notices, Presence: p.people,
+		Chat: p.chat, Groups: p.groups, Tracking: p.tracking, Notices: p.notices, Presence: p.people,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady,
 	})
 	p.http.Handler = p.handler()

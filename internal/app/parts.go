@@ -151,10 +151,11 @@ func (p *Program) openPeople(context.Context) (life, error) {
 func (p *Program) openChat(context.Context) (life, error) {
 	sockets := p.bus.Emitter("/", "/chat")
 	contacts := reach.New(roles.Messaging{}, p.people)
-	p.groups = groups.New(p.store.Groups, contacts, nil)
+	inOrder := order.NewLocal(sockets)
+	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
 	p.chat = chat.New(chat.Parts{
 		Store: p.store.Chat, Groups: p.groups, Reach: contacts, People: p.people,
-		Order: order.NewLocal(sockets), Emit: sockets, Rooms: p.bus,
+		Order: inOrder, Emit: sockets, Rooms: p.bus,
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})

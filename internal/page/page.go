@@ -40,13 +40,14 @@ type Kind string
 
 // The listings.
 const (
-	Track    Kind = "t"
-	Drivers  Kind = "d"
-	Notices  Kind = "n"
-	Inbox    Kind = "i"
-	History  Kind = "h"
-	Messages Kind = "m"
-	Users    Kind = "u"
+	Track      Kind = "t"
+	Drivers    Kind = "d"
+	Notices    Kind = "n"
+	Inbox      Kind = "i"
+	History    Kind = "h"
+	Messages   Kind = "m"
+	Users      Kind = "u"
+	FoundUsers Kind = "f"
 )
 
 // Text returns the cursor of a place that is a text, not empty.

@@ -40,14 +40,15 @@ func withServices(t *testing.T) *server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		directory = people.New(store.People, store.Conversations, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions})
+		directory = people.New(store.People, store.Conversations, nodes.Emitter("/"), nodes, people.Options{Logger: log, Drivers: positions, Every: -1})
 		return directory
 	}, func(s *server) {
 		contacts := reach.New(roles.Messaging{}, directory)
-		members := groups.New(store.Groups, contacts, nil)
+		inOrder := order.NewLocal(s.Bus.Emitter("/"))
+		members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: directory, Order: inOrder}, nil)
 		rooms := chat.New(chat.Parts{
 			Store: store.Chat, Groups: members, Reach: contacts, People: directory,
-			Order: order.NewLocal(s.Bus.Emitter("/")), Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
+			Order: inOrder, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
 		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), notices.Options{Logger: log})
 		if err != nil {
@@ -241,6 +242,14 @@ func TestChatByEvents(t *testing.T) {
 	if got := decode[object](t, amy.hears("room:user-left")); got["userId"] != "bob" {
 		t.Errorf("when the socket was lost, heard of %v", got)
 	}
+	if got := amy.ask("room:create", object{"name": "g", "members": []string{"bob"}}); got.Code != fault.NotFound || got.Field != "members" {
+		t.Errorf("a group with a stranger: %s", got.raw)
+	}
+	back := s.dial(person("bob", roles.Vendor))
+	must[chat.Receipt](back, "chat:message", object{"to": "amy", "text": "hello"})
+	must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "hello"})
+	back.hears("chat:message") // one's own
+	back.hears("chat:message")
 	made := must[entered](amy, "room:create", object{"name": "g", "members": []string{"bob"}})
 	if got := must[entered](amy, "room:join", made.RoomID); !slices.Equal(got.Members, []string{"amy", "bob"}) {
 		t.Errorf("the group's members are %v", got.Members)
@@ -249,6 +258,23 @@ func TestChatByEvents(t *testing.T) {
 	must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "direct"})
 	if got := decode[chat.Message](t, tab.hears("chat:message")); got.Room.String() != "dm:amy:bob" {
 		t.Errorf("a direct message without a join: %+v", got)
+	}
+	if got := must[struct{ Members []string }](back, "room:remove", object{"roomId": made.RoomID, "members": []string{"bob"}}); !slices.Equal(got.Members, []string{"amy"}) {
+		t.Errorf("left are %v", got.Members)
+	}
+	type event struct {
+		UserID   string
+		Revision int64
+		Removed  []string
+	}
+	if got := decode[event](t, tab.hears("room:removed")); got.UserID != "bob" || got.Revision != 1 {
+		t.Errorf("who has left heard of %+v", got)
+	}
+	if got := decode[event](t, amy.hears("room:updated")); got.Revision != 1 || !slices.Equal(got.Removed, []string{"bob"}) {
+		t.Errorf("who is left heard of %+v", got)
+	}
+	if got := tab.ask("room:join", made.RoomID); got.Code != fault.RoomForbidden {
+		t.Errorf("entering a group one has left: %s", got.raw)
 	}
 }
 
@@ -278,12 +304,12 @@ func TestGreetings(t *testing.T) {
 		fleet  int // positions in the snapshot, -1 for no snapshot
 		around []string
 	}{
-		{person("boss", roles.Admin), 1, []string{"dora", "root"}},
-		{person("cleo", roles.Company), 1, []string{"dora"}},
-		{umbra, 0, []string{}},
-		{person("dan", roles.Driver), -1, []string{"dora"}},
-		{person("pia", roles.Provider), -1, []string{}},
-		{person("vic", roles.Vendor), -1, []string{}},
+		{person("boss", roles.Admin), 1, []string{"boss", "dora", "root"}},
+		{person("cleo", roles.Company), 1, []string{"cleo", "dora"}},
+		{umbra, 0, []string{umbra.UserID}},
+		{person("dan", roles.Driver), -1, []string{"dan", "dora"}},
+		{person("pia", roles.Provider), -1, []string{"pia"}},
+		{person("vic", roles.Vendor), -1, []string{"vic"}},
 	} {
 		t.Run(test.who.UserID, func(t *testing.T) {
 			c := s.dial(test.who)
@@ -334,9 +360,9 @@ func TestPresenceList(t *testing.T) {
 		payload any
 		want    []string
 	}{
-		"no payload":    {nil, []string{"dora", "vic"}},
-		"an object":     {object{}, []string{"dora", "vic"}},
-		"null":          {object{"userIds": nil}, []string{"dora", "vic"}},
+		"no payload":    {nil, []string{"dora", "root", "vic"}},
+		"an object":     {object{}, []string{"dora", "root", "vic"}},
+		"null":          {object{"userIds": nil}, []string{"dora", "root", "vic"}},
 		"one":           {object{"userIds": []string{"vic"}}, []string{"vic"}},
 		"with a nobody": {object{"userIds": []string{"vic", "ghost", "root"}}, []string{"root", "vic"}},
 		"empty":         {object{"userIds": []string{}}, []string{}},

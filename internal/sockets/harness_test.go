@@ -114,6 +114,8 @@ func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []roles
 	d.write("farewell %s %v", who.UserID, chatRooms)
 }
 
+func (d *diary) Seen(context.Context, auth.Identity) {}
+
 func (d *diary) Came(_ context.Context, who auth.Identity) { d.write("came %s", who.UserID) }
 func (d *diary) Went(_ context.Context, who auth.Identity) { d.write("went %s", who.UserID) }
 

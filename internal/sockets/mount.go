@@ -47,6 +47,8 @@ type Farewell interface {
 
 // Presence hears that one of a person's sockets has come or gone. One that went before it was greeted only goes.
 type Presence interface {
+	// Seen is told of who is about to be let in: from then on others may ask for them.
+	Seen(ctx context.Context, who auth.Identity)
 	Came(ctx context.Context, who auth.Identity)
 	Went(ctx context.Context, who auth.Identity)
 }
@@ -147,6 +149,7 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 	if n.isFull(who.UserID) && !n.makeRoom(ctx, who.UserID) {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
+	n.presence.Seen(ctx, who)
 	socket.Join(roles.Names(who.Rooms())...)
 	return nil
 }

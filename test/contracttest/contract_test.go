@@ -19,8 +19,9 @@ import (
 func TestEventNames(t *testing.T) {
 	events := NewEvents(t)
 	server := []string{
-		"auth:expiring", "chat:message", "chat:read", "chat:typing", "error:event", "presence:list", "presence:offline",
-		"presence:online", "room:history", "room:user-joined", "room:user-left", "system:inbox", "system:notice",
+		"auth:expiring", "chat:message", "chat:read", "chat:typing", "error:event", "presence:changes", "presence:list",
+		"presence:offline", "presence:online", "room:history", "room:removed", "room:updated", "room:user-joined",
+		"room:user-left", "system:inbox", "system:notice",
 		"system:retract", "system:unread", "tracking:positions", "tracking:snapshot", "tracking:status",
 	}
 	if diff := cmp.Diff(server, events.ServerEvents()); diff != "" {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -40,6 +41,8 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 	sent := harness.Decode[struct {
 		MessageID string `json:"messageId"`
 	}](t, server.REST("POST", harness.Path("rooms", roomID, "messages"), who, map[string]any{"text": "hello"}).Body)
+	group := harness.Must[struct{ RoomID string }](server.Dial(who, "/chat"), "room:create",
+		map[string]any{"name": "alone", "members": []string{who.UserID}}).RoomID
 	admin := everyone()[roles.Admin]
 	notice := harness.Decode[struct {
 		ID string `json:"id"`
@@ -49,7 +52,8 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 	return map[string]any{
 		"room:join":        roomID,
 		"room:leave":       roomID,
-		"room:create":      map[string]any{"name": "crew", "members": []string{"someone"}},
+		"room:create":      map[string]any{"name": "crew", "members": []string{who.UserID}},
+		"room:remove":      map[string]any{"roomId": group, "members": []string{"nobody"}},
 		"chat:message":     map[string]any{"roomId": roomID, "text": "hello"},
 		"chat:history":     map[string]any{"roomId": roomID},
 		"chat:typing":      map[string]any{"roomId": roomID, "isTyping": true},
@@ -266,10 +270,10 @@ func TestTenantsAreApart(t *testing.T) {
 		}
 	}
 	for who, want := range map[*auth.Identity]int{&acmeStaff: 2, &admin: 2, &otherStaff: 0} {
-		drivers := harness.Decode[struct{ Items []any }](t, server.REST("GET", "/api/v1/drivers", *who, nil).Body)
-		if len(drivers.Items) != want {
-			t.Errorf("%s sees %d drivers, want %d", who.UserID, len(drivers.Items), want)
-		}
+		harness.Eventually(t, fmt.Sprintf("%s sees %d drivers", who.UserID, want), func() bool { // who has come is told of within a second
+			drivers := harness.Decode[struct{ Items []any }](t, server.REST("GET", "/api/v1/drivers", *who, nil).Body)
+			return len(drivers.Items) == want
+		})
 	}
 	snapshot := harness.Heard[struct{ Positions []any }](server.Dial(otherStaff, "/tracking"), "tracking:snapshot")
 	if len(snapshot.Positions) != 0 {

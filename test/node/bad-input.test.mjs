@@ -25,6 +25,7 @@ const roomId = 'bad-input';
 const target = person('vendor');
 const people = { driver: person('driver'), admin: person('admin'), vendor: person('vendor') };
 let messageId;
+let groupId;
 let noticeId;
 
 /**
@@ -34,7 +35,8 @@ let noticeId;
 const EVENTS = {
   'room:join': { valid: () => ({ roomId }), fields: { roomId: 'string', after: 'place', limit: 'whole' }, takes: ['string'] },
   'room:leave': { valid: () => ({ roomId }), fields: { roomId: 'string' }, takes: ['string'] },
-  'room:create': { valid: () => ({ name: 'x', members: [target.userId] }), fields: { name: 'string', members: 'array' } },
+  'room:create': { valid: (who) => ({ name: 'x', members: [who.userId] }), fields: { name: 'string', members: 'array' } },
+  'room:remove': { valid: () => ({ roomId: groupId, members: [target.userId] }), fields: { roomId: 'string', members: 'array' } },
   'chat:message': {
     valid: () => ({ roomId, text: 'x' }), fields: { roomId: 'string', text: 'string', replyTo: 'string', clientId: 'string' },
   },
@@ -63,6 +65,9 @@ before(async () => {
   const { status, body } = await server.rest(people.admin, 'POST', '/notices', { title: 'x', audience: { users: [vendor.userId] } });
   assert.equal(status, 201);
   noticeId = body.id;
+  const socket = await server.connect(vendor);
+  groupId = (await accepted(socket, 'room:create', { name: 'x', members: [vendor.userId] })).roomId;
+  socket.disconnect();
   messageId = (await server.rest(vendor, 'POST', `/rooms/${roomId}/messages`, { text: 'x' })).body.messageId;
 });
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { Manager } from 'socket.io-client';
 import {
-  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nextOf, nowSeconds, person, renew, settle,
-  startServer, test,
+  NO_LIMITS, accepted, ask, heard, heardNames, mint, nextEvent, nextEvents, nextOf, nextPresence, nowSeconds, person,
+  renew, settle, startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -21,7 +21,7 @@ const GREETING = {
 };
 
 /** What an admin hears at any time of the sockets of other tests. */
-const COMING_AND_GOING = ['presence:online', 'presence:offline', 'tracking:status'];
+const COMING_AND_GOING = ['presence:online', 'presence:offline', 'presence:changes', 'tracking:status'];
 
 for (const namespace of NAMESPACES) {
   for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
@@ -169,7 +169,7 @@ test('a user has 20 sockets at most, over all namespaces, and gets a place back 
   for (const namespace of NAMESPACES) assert.deepEqual(await server.refusal(crowd, { namespace }), tooMany);
   const watcher = await server.connect(person('admin'));
   for (const socket of sockets) socket.disconnect();
-  await nextEvent(watcher, 'presence:offline', ({ userId }) => userId === crowd.userId);
+  await nextPresence(watcher, 'offline', crowd.userId);
   await server.connect(crowd);
 });
 

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
-  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, person, refused, settle, startServer, stopAll, test,
-  within,
+  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, nextPresence, person, refused, settle, startServer,
+  stopAll, test, within,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -114,7 +114,7 @@ for (const transports of TRANSPORTS) {
     const { users } = await accepted(watcher, 'presence:list', { userIds: [who.userId] });
     assert.deepEqual(users.map(({ online }) => online), [true]);
     socket.disconnect();
-    await nextEvent(watcher, 'presence:offline', ({ userId }) => userId === who.userId);
+    await nextPresence(watcher, 'offline', who.userId);
   });
 
   for (const [what, goAway] of [['restart', () => restarted.restart()], ['crash', () => restarted.crash()]]) {
@@ -230,10 +230,9 @@ test('a program with autoUnref ends while it is connected, and the server lets g
   let output = '';
   child.stdout.on('data', (text) => { output += text; });
   try {
-    await nextEvent(watcher, 'presence:online', ({ userId }) => userId === who.userId, 10_000);
     const [code] = await within(10_000, 'the program to end', once(child, 'close'));
     assert.deepEqual({ code, output }, { code: 0, output: 'ok\n' });
-    await nextEvent(watcher, 'presence:offline', ({ userId }) => userId === who.userId);
+    await nextPresence(watcher, 'offline', who.userId); // also where it was too quick to be told to have come
   } finally {
     child.kill('SIGKILL');
     watcher.disconnect();

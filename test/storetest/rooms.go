@@ -20,7 +20,9 @@ func roomPromises() []promise {
 		{"a mark counts the messages of others", unreadCounted},
 		{"readers are listed", readersListed},
 		{"readers are bounded", readersBounded},
-		{"peers share a direct room or a group", peers},
+		{"peers have both written in a direct room or a group", peers},
+		{"members leave a group, as one change of it", membersRemoved},
+		{"groups are counted, of their makers and of their members", groupsCounted},
 	}
 }
 
@@ -163,24 +165,91 @@ func readersBounded(t *testing.T, store Store) {
 }
 
 func peers(t *testing.T, store Store) {
-	direct := draft("dm:a:b", "a", 1)
-	appendDrafts(t, store, direct, draft("open", "a", 2), draft("open", "stranger", 3))
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g1", "a", "c", "d", "b")))
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g2", "c", "e")))
-	for _, test := range []struct {
-		user string
-		want []string
-	}{
-		{"a", []string{"b", "c", "d"}}, {"b", []string{"a", "c", "d"}}, {"e", []string{"c"}}, {"stranger", nil}, {"nobody", nil},
-	} {
-		got, err := store.Conversations.Peers(t.Context(), test.user, 100)
-		check(t, "peers", err)
-		slices.Sort(got)
-		same(t, "peers of "+test.user, append([]string{}, test.want...), append([]string{}, got...))
-	}
-	got, err := store.Conversations.Peers(t.Context(), "a", 2)
+	expectPeers(t, store, "before a word", nil)
+	appendDrafts(t, store, draft("dm:a:b", "a", 1), draft("open", "a", 2), draft("open", "stranger", 3), draft("dm:a:a", "a", 4),
+		draft("dm:a:x", "x", 5), draft("group:g1", "a", 6), draft("group:g2", "e", 7))
+	expectPeers(t, store, "before an answer", nil)
+	appendDrafts(t, store, draft("dm:a:b", "b", 8), draft("group:g1", "c", 9), draft("group:g1", "c", 10), draft("dm:a:c", "c", 11))
+	expectPeers(t, store, "with answers", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
+	appendDrafts(t, store, draft("dm:a:c", "a", 12), draft("group:g2", "c", 13))
+	expectPeers(t, store, "in several rooms", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a", "e"}, "e": {"c"}})
+	got, err := store.Conversations.Peers(t.Context(), []string{"a"}, 1)
 	check(t, "peers", err)
-	if len(got) != 2 {
-		t.Fatalf("%d peers, asked for 2", len(got))
+	same(t, "the first peer", map[string][]string{"a": {"b"}}, got)
+	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), []string{"e"})
+	check(t, "remove", err)
+	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
+}
+
+// expectPeers holds Peers, and Among, of everybody against those who share a conversation.
+func expectPeers(t *testing.T, store Store, when string, want map[string][]string) {
+	t.Helper()
+	everybody := []string{"a", "b", "c", "d", "e", "stranger", "x", "nobody"}
+	got, err := store.Conversations.Peers(t.Context(), everybody, 100)
+	check(t, "peers", err)
+	if len(want)+len(got) > 0 {
+		same(t, "peers "+when, want, got)
+	}
+	for _, userID := range everybody {
+		among, err := store.Conversations.Among(t.Context(), userID, everybody)
+		check(t, "among", err)
+		for _, other := range everybody {
+			if shares := slices.Contains(want[userID], other); among[other] != shares {
+				t.Fatalf("%s: %s shares a conversation with %s: %v, want %v", when, userID, other, among[other], shares)
+			}
+		}
+	}
+}
+
+func membersRemoved(t *testing.T, store Store) {
+	room := servicetest.Room("group:g")
+	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c", "d")))
+	appendDrafts(t, store, draft("group:g", "a", 1))
+	for _, step := range []struct {
+		remove, removed []string
+		revision        int64
+	}{
+		{[]string{"d", "nobody", "b", "b"}, []string{"b", "d"}, 2},
+		{[]string{"b"}, []string{}, 0},
+		{[]string{"c"}, []string{"c"}, 3},
+	} {
+		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.remove)
+		check(t, "remove", err)
+		same(t, "removed", step.removed, removed)
+		same(t, "revision", step.revision, revision)
+	}
+	same(t, "members", []string{"a"}, members(t, store, "group:g"))
+	if placed := appendDrafts(t, store, draft("group:g", "a", 2))[0]; placed.Revision != 4 || placed.Seq != 2 {
+		t.Fatalf("the next message has revision %d and seq %d", placed.Revision, placed.Seq)
+	}
+	maker, err := store.Groups.Maker(t.Context(), room)
+	check(t, "maker", err)
+	same(t, "maker", "a", maker)
+	maker, err = store.Groups.Maker(t.Context(), servicetest.Room("group:none"))
+	check(t, "maker", err)
+	same(t, "maker of no group", "", maker)
+}
+
+func groupsCounted(t *testing.T, store Store) {
+	for i, made := range []string{"g1", "g2", "g3"} {
+		g := group(made, "a", "b")
+		g.CreatedAt = int64(10 * i)
+		check(t, "create group", store.Groups.CreateGroup(t.Context(), g))
+	}
+	appendDrafts(t, store, draft("dm:b:c", "b", 1), draft("open", "a", 2))
+	for since, want := range map[int64]int{-1: 3, 0: 2, 10: 1, 20: 0} {
+		got, err := store.Groups.MadeSince(t.Context(), "a", since)
+		check(t, "made", err)
+		same(t, "made", want, got)
+	}
+	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), []string{"a"})
+	check(t, "remove", err)
+	for most, want := range map[int][]string{1: {"a", "b"}, 2: {"a", "b"}, 3: {"b"}, 4: {}} {
+		full, err := store.Groups.Full(t.Context(), []string{"a", "b", "c"}, most)
+		check(t, "full", err)
+		slices.Sort(full)
+		same(t, "full", want, full)
 	}
 }

@@ -139,7 +139,7 @@ func TestMessagingPolicy(t *testing.T) {
 		group fault.Code // as a member of a group
 	}{
 		{"allowed", dora, "carl", "", ""},
-		{"denied", dora, "vic", fault.Forbidden, fault.Forbidden},
+		{"denied, as if there were no such person", dora, "vic", fault.NotFound, fault.NotFound},
 		{"never seen", dora, "ghost", fault.NotFound, fault.NotFound},
 		{"never seen, by who may write to all", admin, "ghost", fault.NotFound, ""},
 		{"directory down", dora, "rot", fault.Unavailable, fault.Unavailable},

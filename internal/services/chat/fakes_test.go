@@ -266,15 +266,27 @@ func newService(t testing.TB, store roomStore, h *hub, people directory, change 
 		change(&options)
 	}
 	contacts := reach.New(options.messaging, people)
-	made := groups.New(store, contacts, options.Now)
+	inOrder := order.NewLocal(h)
+	made := groups.New(groups.Parts{Store: store, Reach: contacts, People: colleagues{}, Order: inOrder}, options.Now)
 	if options.members == nil {
 		options.members = made
 	}
 	s := &service{groups: made, Service: chat.New(chat.Parts{
-		Store: store, Groups: options.members, Reach: contacts, People: people, Order: order.NewLocal(h), Emit: h, Rooms: h,
+		Store: store, Groups: options.members, Reach: contacts, People: people, Order: inOrder, Emit: h, Rooms: h,
 	}, options.Options)}
 	t.Cleanup(func() { closeService(t, s) })
 	return s
+}
+
+// colleagues are acquainted with everybody.
+type colleagues struct{}
+
+func (colleagues) Acquainted(_ context.Context, _ auth.Identity, userIDs []string) (map[string]bool, error) {
+	acquainted := make(map[string]bool)
+	for _, userID := range userIDs {
+		acquainted[userID] = true
+	}
+	return acquainted, nil
 }
 
 // membership is a list of one group's members that a test changes.

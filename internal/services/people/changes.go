@@ -3,148 +3,226 @@ package people
 import (
 	"context"
 	"fmt"
-	"maps"
-	"sync"
 	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 )
 
-// DefaultHold is Options.Hold where nothing else is said.
-const DefaultHold = time.Second
+// DefaultEvery is Options.Every where nothing else is said.
+const DefaultEvery = time.Second
 
-// settleTimeout bounds what the store may take when a hold ends.
-const settleTimeout = 10 * time.Second
+// roundTimeout bounds what a round may wait for others.
+const roundTimeout = 10 * time.Second
 
-// maxSettledAtOnce bounds how many people Close tells of at once: about as many as share a commit.
-const maxSettledAtOnce = 256
-
-// known is somebody who was told to be online, or of whom something was told less than Options.Hold ago. Until that time
-// is over, further changes are held back, so that a connection which comes and goes all the time costs others an event a
-// second, and not one each time.
+// known is somebody who was told to be online, or of whom there may be something to tell. The service's lock guards it.
 type known struct {
+	latest auth.Identity // whose socket has come last
+	seen   int64         // when a socket last came or went, Unix milliseconds
 	online bool          // as was told
 	told   auth.Identity // as whom; those who heard of the coming are those who hear of the going
-	latest auth.Identity // whose socket has come last
-	seen   time.Time     // when a socket last came or went
-	hold   *time.Timer   // nil while nothing is held back
+	due    bool          // awaits the next round
+	came   bool          // since the last round
 }
 
-// Came is called after each connect of any of a person's sockets, Went after each disconnect. Both compare the rooms
-// with what was last told and tell the difference, so that it does not matter in which order they arrive. Where something
-// was told less than Options.Hold ago, that is done when the time is over. A person counts as whom they came last: who
-// comes with a token of another company or role has gone from the old one.
+// change is that somebody has come or gone, as others are told of it.
+type change struct {
+	who    auth.Identity
+	online bool
+	// brief: they came and went within a round. That they came was not told, but who looked may have seen them there.
+	brief bool
+}
+
+// Came is called after each connect of any of a person's sockets, Went after each disconnect. Neither tells anything: both
+// note that there may be something to tell. The next round compares the rooms with what was last told and tells the
+// difference, of all who came and went since the last one, so that a crowd costs those who hear of it an event a second,
+// and so does a connection which comes and goes all the time. Who came and went in between is told to have gone: somebody
+// may have looked, and seen them. A person counts as whom they came last: who comes with a
+// token of another company or role has gone from the old one.
 func (s *Service) Came(ctx context.Context, who auth.Identity) { s.changed(ctx, who, true) }
 
 // Went is the counterpart of Came.
 func (s *Service) Went(ctx context.Context, who auth.Identity) { s.changed(ctx, who, false) }
 
 func (s *Service) changed(ctx context.Context, who auth.Identity, came bool) {
-	defer s.telling.Lock(who.UserID)()
-	k := s.knownOf(who)
-	if came {
-		k.latest = who
-	}
-	k.seen = s.options.Now()
-	if k.hold == nil {
-		s.settleLocked(ctx, k)
+	user, atOnce := s.note(who, came)
+	s.seen.note(ctx, user)
+	if atOnce {
+		s.round(ctx)
 	}
 }
 
-// knownOf returns what is known of a person, from now on if nothing was.
-func (s *Service) knownOf(who auth.Identity) *known {
+// Seen has the directory know somebody who is here without a socket, so that others find and answer them.
+func (s *Service) Seen(ctx context.Context, who auth.Identity) {
+	if !s.knows(who.UserID) {
+		s.seen.note(ctx, User{
+			UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: s.options.Now().UnixMilli(),
+		})
+	}
+}
+
+// note has the next round look at a person, and reports whether that is to be held now.
+func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.known[who.UserID]
 	if k == nil {
-		k = &known{latest: who}
+		k = &known{latest: who, came: true} // also where they only went: a socket that ends before it is greeted never came
 		s.known[who.UserID] = k
 	}
-	return k
+	if came {
+		k.latest, k.came = who, true
+	}
+	k.seen = s.options.Now().UnixMilli()
+	if !k.due {
+		k.due = true
+		s.due = append(s.due, k)
+	}
+	s.armLocked()
+	return k.user(), s.atOnceLocked()
 }
 
-func (s *Service) forget(userID string) {
+func (k *known) user() User {
+	return User{
+		UserID: k.latest.UserID, Username: k.latest.Username, Role: k.latest.Role, CompanyID: k.latest.CompanyID, LastSeen: k.seen,
+	}
+}
+
+func (s *Service) atOnceLocked() bool { return s.options.Every < 0 || s.closed }
+
+// armLocked sees to the next round: at once where the last one is long past.
+func (s *Service) armLocked() {
+	if s.next != nil || s.underway || s.atOnceLocked() || len(s.due) == 0 {
+		return
+	}
+	wait := max(0, s.options.Every-time.Since(s.last))
+	s.armed.Add(1)
+	s.next = time.AfterFunc(wait, func() {
+		defer s.armed.Done()
+		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
+		defer cancel()
+		s.round(ctx)
+	})
+}
+
+// round tells what has changed about those who came and went since the last one.
+func (s *Service) round(ctx context.Context) {
+	s.rounds.Lock()
+	defer s.rounds.Unlock()
+	taken := s.beginRound()
+	defer s.endRound()
+	if len(taken) == 0 {
+		return
+	}
+	userIDs := make([]string, len(taken))
+	for i, k := range taken {
+		userIDs[i] = k.latest.UserID // of all things about the person, this one does not change
+	}
+	online, err := s.sockets.Online(ctx, userIDs...)
+	if err != nil { // asked again in the next round
+		s.log.ErrorContext(ctx, "presence not known", "people", len(taken), "error", err)
+		s.putBack(taken)
+		return
+	}
+	changes := s.settle(taken, online)
+	if len(changes) == 0 {
+		return
+	}
+	s.forgetRolls(changes)
+	s.told.Add(1)
+	s.tell(ctx, changes)
+	s.tellWatcher(ctx, changes)
+}
+
+func (s *Service) beginRound() []*known {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.known, userID)
-}
-
-// settleLocked tells what has changed about a person, and forgets who is not there.
-func (s *Service) settleLocked(ctx context.Context, k *known) {
-	is, err := s.isOnline(ctx, k.latest.UserID)
-	switch {
-	case err != nil: // asked again when the hold is over
-		s.log.ErrorContext(ctx, "presence not known", "user", k.latest.UserID, "error", err)
-		s.holdLocked(k)
-	case is != k.online || is && (k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID):
-		s.remember(ctx, k, is)
-		s.tellChange(ctx, k, is)
-		s.holdLocked(k)
-	case is && k.latest.Username != k.told.Username:
-		s.remember(ctx, k, is)
-		k.told = k.latest
+	s.underway = true
+	if s.next != nil {
+		if s.next.Stop() {
+			s.armed.Done()
+		}
+		s.next = nil
 	}
-	if !k.online && k.hold == nil {
-		s.forget(k.latest.UserID)
+	taken := s.due
+	s.due = nil
+	for _, k := range taken {
+		k.due = false
+	}
+	return taken
+}
+
+func (s *Service) endRound() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.underway, s.last = false, time.Now()
+	s.armLocked()
+}
+
+func (s *Service) putBack(taken []*known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range taken {
+		if !k.due {
+			k.due = true
+			s.due = append(s.due, k)
+		}
 	}
 }
 
-func (s *Service) isOnline(ctx context.Context, userID string) (bool, error) {
-	online, err := s.sockets.Online(ctx, userID)
-	return online[userID], err
+// settle returns what is to be told of people, in the order in which they came and went, and forgets who is not there.
+func (s *Service) settle(taken []*known, online map[string]bool) []change {
+	changes := make([]change, 0, len(taken))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range taken {
+		is, came := online[k.latest.UserID], k.came
+		k.came = k.due && k.came // else it counts for this round
+		another := k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID
+		if k.online && (!is || another) {
+			changes = append(changes, change{who: k.told})
+		}
+		switch {
+		case is && (!k.online || another):
+			changes = append(changes, change{who: k.latest, online: true})
+		case !is && !k.online && came:
+			changes = append(changes, change{who: k.latest, brief: true})
+		}
+		if k.online = is; is {
+			k.told = k.latest
+		}
+		if !is && !k.due {
+			delete(s.known, k.latest.UserID)
+		}
+	}
+	return changes
 }
 
-func (s *Service) tellChange(ctx context.Context, k *known, is bool) {
+func (s *Service) tellWatcher(ctx context.Context, changes []change) {
 	drivers := s.options.Drivers
-	if k.online {
-		s.tell(ctx, EventOffline, k.told)
-		if k.told.Role == roles.Driver && drivers != nil {
-			drivers.WentOffline(ctx, k.told)
+	for i := range changes {
+		switch c := &changes[i]; {
+		case drivers == nil || c.who.Role != roles.Driver || c.brief:
+		case c.online:
+			drivers.CameOnline(ctx, c.who)
+		default:
+			drivers.WentOffline(ctx, c.who)
 		}
 	}
-	if is {
-		s.tell(ctx, EventOnline, k.latest)
-		if k.latest.Role == roles.Driver && drivers != nil {
-			drivers.CameOnline(ctx, k.latest)
-		}
-	}
-	k.online, k.told = is, k.latest
 }
 
-// holdLocked keeps back further changes of a person of whom something has been told just now.
-func (s *Service) holdLocked(k *known) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.options.Hold < 0 || s.closed {
-		return
-	}
-	s.holds.Add(1)
-	userID := k.latest.UserID
-	k.hold = time.AfterFunc(s.options.Hold, func() { s.endHold(userID, k) })
-}
-
-func (s *Service) endHold(userID string, k *known) {
-	defer s.holds.Done()
-	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
-	defer cancel()
-	defer s.telling.Lock(userID)()
-	if k.hold == nil { // Close was first
-		return
-	}
-	k.hold = nil
-	s.settleLocked(ctx, k)
-}
-
-// Close tells at once what is held back, while there is somebody to hear it, so that what is stored of each person is
-// true at the end as well. From then on every change is told at once: there is no later. It fails where ctx ends first;
-// what is still held back then is not told.
+// Close tells at once what awaits the next round, while there is somebody to hear it, so that what is stored of each
+// person is true at the end as well. From then on every change is told at once: there is no later. It fails where ctx ends
+// first; what has not been told then may not be.
 func (s *Service) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		s.settleAll(ctx)
-		s.holds.Wait()
+		s.round(ctx)
+		s.armed.Wait()
 		s.seen.close(ctx)
 	}()
 	select {
@@ -153,73 +231,4 @@ func (s *Service) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("tell who has come or gone: %w", ctx.Err())
 	}
-}
-
-// settleAll ends all holds; writes of the same moment share commits.
-func (s *Service) settleAll(ctx context.Context) {
-	s.mu.Lock()
-	s.closed = true
-	everybody := maps.Clone(s.known)
-	s.mu.Unlock()
-	var together sync.WaitGroup
-	places := make(chan struct{}, maxSettledAtOnce)
-	for userID, k := range everybody {
-		places <- struct{}{}
-		together.Go(func() {
-			s.cutHold(ctx, userID, k)
-			<-places
-		})
-	}
-	together.Wait()
-}
-
-func (s *Service) cutHold(ctx context.Context, userID string, k *known) {
-	defer s.telling.Lock(userID)()
-	if k.hold == nil {
-		return
-	}
-	if k.hold.Stop() {
-		s.holds.Done()
-	}
-	k.hold = nil
-	if ctx.Err() == nil {
-		s.settleLocked(ctx, k)
-	}
-}
-
-// remember has the store and those who look around know a person as they are now.
-func (s *Service) remember(ctx context.Context, k *known, isOnline bool) {
-	user := User{
-		UserID: k.latest.UserID, Username: k.latest.Username, Role: k.latest.Role, CompanyID: k.latest.CompanyID,
-		LastSeen: k.seen.UnixMilli(),
-	}
-	s.mu.Lock()
-	if isOnline {
-		s.here[user.UserID] = user
-	} else {
-		delete(s.here, user.UserID)
-	}
-	s.mu.Unlock()
-	s.seen.note(ctx, user)
-}
-
-type userEvent struct {
-	UserID   string `json:"userId"`
-	Username string `json:"username"`
-}
-
-// tell lets admins, the person's company and those who share a conversation know.
-func (s *Service) tell(ctx context.Context, event string, who auth.Identity) {
-	to := []roles.Room{roles.RoleRoom(roles.Admin)}
-	if who.CompanyID != "" {
-		to = append(to, roles.CompanyRoom(who.CompanyID))
-	}
-	peers, err := s.conversations.Peers(ctx, who.UserID, maxPeers)
-	if err != nil {
-		s.log.ErrorContext(ctx, "conversation peers not found", "user", who.UserID, "error", err)
-	}
-	for _, peer := range peers {
-		to = append(to, roles.UserRoom(peer))
-	}
-	s.emit.Emit(ctx, event, userEvent{UserID: who.UserID, Username: who.Username}, to, roles.UserRoom(who.UserID))
 }

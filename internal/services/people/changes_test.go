@@ -2,6 +2,7 @@ package people_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
+	"rolecall/test/servicetest"
 )
 
 // timeline is the Emitter, the Watcher and the Store of a service: it writes down what is told, and when.
@@ -26,6 +28,7 @@ type timeline struct {
 
 	mu     sync.Mutex
 	told   []telling
+	events int // in which it was told
 	driven []string
 	saved  map[string]people.User
 }
@@ -38,14 +41,30 @@ type telling struct {
 }
 
 func (l *timeline) Emit(_ context.Context, event string, payload any, to []roles.Room, _ ...roles.Room) {
-	sign := "+"
-	if event == people.EventOffline {
-		sign = "-"
+	type user struct{ UserID string }
+	var told struct {
+		user
+		Online, Offline []user
 	}
-	id, _, _ := strings.Cut(strings.TrimPrefix(fmt.Sprint(payload), "{"), " ")
+	if err := json.Unmarshal([]byte(servicetest.Encode(payload)), &told); err != nil {
+		panic(err)
+	}
+	switch event {
+	case people.EventOffline:
+		told.Offline = []user{told.user}
+	case people.EventOnline:
+		told.Online = []user{told.user}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, telling{time.Since(l.began), sign + id, strings.Join(roles.Names(to), " ")})
+	l.events++
+	rooms := strings.Join(roles.Names(to), " ")
+	for _, gone := range told.Offline {
+		l.told = append(l.told, telling{time.Since(l.began), "-" + gone.UserID, rooms})
+	}
+	for _, here := range told.Online {
+		l.told = append(l.told, telling{time.Since(l.began), "+" + here.UserID, rooms})
+	}
 }
 
 func (l *timeline) CameOnline(_ context.Context, who auth.Identity)  { l.drove("+" + who.UserID) }
@@ -69,9 +88,11 @@ func (l *timeline) SaveUsers(_ context.Context, users []people.User) error {
 	return nil
 }
 
-func (l *timeline) Peers(context.Context, string, int) ([]string, error) { return nil, nil }
+func (l *timeline) Peers(context.Context, []string, int) (map[string][]string, error) {
+	return nil, nil
+}
 
-// held is a service that holds changes back for a second, with its surroundings.
+// held is a service that tells of changes once a second, with its surroundings.
 type held struct {
 	*people.Service
 	timeline
@@ -122,23 +143,24 @@ func (h *held) changes() []string {
 	return found
 }
 
-func TestQuickChangesAreHeldBack(t *testing.T) {
+func TestChangesAreToldOnceASecond(t *testing.T) {
 	t.Parallel()
 	const second = "111111111111" // and 80 ms
 	for name, test := range map[string]struct {
 		script string
 		want   []string
 	}{
-		"one who comes":             {"+", []string{"+ at 0s"}},
+		"one who comes":             {"+1", []string{"+ at 0s"}},
 		"one who comes and stays":   {"+" + second + second, []string{"+ at 0s"}},
-		"comes and goes at once":    {"+-" + second, []string{"+ at 0s", "- at 1s"}},
-		"goes a while later":        {"+" + second + "-", []string{"+ at 0s", "- at 1.08s"}},
+		"comes and goes at once":    {"+-" + second, []string{"- at 0s"}},
+		"comes and goes":            {"+1-" + second, []string{"+ at 0s", "- at 1s"}},
+		"goes a while later":        {"+" + second + "-1", []string{"+ at 0s", "- at 1.08s"}},
 		"is back in time":           {"+1-1+" + second, []string{"+ at 0s"}},
 		"a reload of the page":      {"+" + second + "-1+" + second, []string{"+ at 0s", "- at 1.08s", "+ at 2.08s"}},
 		"a second is what was told": {"+11111-" + second + "+" + second, []string{"+ at 0s", "- at 1s", "+ at 2s"}},
-		"flaps for 1.8 s":           {strings.Repeat("+-1+-", 20) + second, []string{"+ at 0s", "- at 1s"}},
-		"flaps, and stays":          {strings.Repeat("+-1", 20) + "+" + second + second, []string{"+ at 0s", "- at 1s", "+ at 2s"}},
-		"a second socket":           {"++1-1+1-" + second + "-", []string{"+ at 0s", "- at 1.35s"}},
+		"flaps for 1.8 s":           {strings.Repeat("+1-1", 10) + second, []string{"+ at 0s", "- at 1s", "- at 2s"}},
+		"flaps, and stays":          {strings.Repeat("+-1", 20) + "+" + second + second, []string{"- at 0s", "- at 1s", "+ at 2s"}},
+		"a second socket":           {"++1-1+1-" + second + "-" + second, []string{"+ at 0s", "- at 2s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,22 +176,98 @@ func TestQuickChangesAreHeldBack(t *testing.T) {
 	}
 }
 
-// TestHoldConcernsOnePerson: nobody waits because somebody else flaps.
-func TestHoldConcernsOnePerson(t *testing.T) {
+// TestCrowdIsToldTogether has people of two companies come and go: each audience hears of each of its people, in a few
+// events a second, of nobody twice, and nobody is forgotten or remembered for nothing.
+func TestCrowdIsToldTogether(t *testing.T) {
+	t.Parallel()
+	const crowd = 3000
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		everybody := func(script string) {
+			for i := range crowd {
+				h.play(t.Context(), person(fmt.Sprintf("somebody-%d", i), roles.Driver, []string{"acme", "umbra"}[i%2]), script)
+			}
+			time.Sleep(people.DefaultEvery)
+			synctest.Wait()
+		}
+		everybody("+")
+		everybody("")
+		everybody("-+")
+		everybody("-")
+		heard := make(map[string]int) // by change and rooms
+		for _, told := range h.told {
+			heard[told.change+" "+told.rooms]++
+		}
+		if want := 2 * 2 * crowd; len(heard) != want || len(h.told) != want {
+			t.Errorf("told %d changes, %d different ones, want %d", len(h.told), len(heard), want)
+		}
+		for i := range crowd {
+			id, company := fmt.Sprintf("somebody-%d", i), []string{"company:acme", "company:umbra"}[i%2]
+			if heard["+"+id+" role:admin"] != 1 || heard["-"+id+" "+company] != 1 {
+				t.Fatalf("%s was not told of", id)
+			}
+		}
+		if h.events > 2*(4+4)+6 { // some 48 bytes each, in events of 48 kB; who comes first is told alone
+			t.Errorf("it took %d events", h.events)
+		}
+		if len(h.driven) != 2*crowd || h.Known() != 0 {
+			t.Errorf("the watcher of drivers heard %d changes, %d people are remembered", len(h.driven), h.Known())
+		}
+		closeHeld(t, h)
+	})
+}
+
+// TestPeersAreToldTogether: who shares conversations with many who come is told in one event, and of nobody of whom they
+// hear as a colleague.
+func TestPeersAreToldTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()
-		for i := range 200 {
-			h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-+-")
+		everybody := []string{"a1", "a2", "a3", "a4", "a5"}
+		peers := peersOf{"hub": everybody, "friend": {"a2"}}
+		for _, id := range everybody {
+			peers[id] = []string{"hub", "colleague"}
 		}
-		if len(h.told) != 200 || len(h.driven) != 0 {
-			t.Errorf("of 200 people %d were told at once, of no drivers %d", len(h.told), len(h.driven))
+		peers["a2"] = append(peers["a2"], "friend")
+		h.Service = people.New(&h.timeline, peers, &h.timeline, &h.sockets, people.Options{Logger: slog.New(slog.DiscardHandler)})
+		h.play(t.Context(), person("colleague", roles.Driver, "acme"), "+1")
+		h.told, h.events = nil, 0
+		for _, id := range everybody {
+			h.play(t.Context(), person(id, roles.Driver, "acme"), "+")
 		}
-		h.play(t.Context(), person("amy", roles.Vendor, ""), "+")
-		time.Sleep(2*people.DefaultHold + step) // 200 are told to have gone, and a second passes
+		time.Sleep(people.DefaultEvery)
 		synctest.Wait()
-		if n := h.Held(); n != 0 || len(h.told) != 401 {
-			t.Errorf("%d people are still remembered, %d changes were told", n, len(h.told))
+		rooms := make(map[string]string)
+		for _, told := range h.told {
+			rooms[told.rooms] += told.change
+		}
+		all := "+a1+a2+a3+a4+a5"
+		want := map[string]string{"role:admin": all, "company:acme": all, "user:hub": all, "user:friend": "+a2"}
+		if diff := cmp.Diff(want, rooms); diff != "" || h.events != 4 {
+			t.Errorf("told in %d events (-want +got):\n%s", h.events, diff)
+		}
+		closeHeld(t, h)
+	})
+}
+
+// peersOf is Conversations.
+type peersOf map[string][]string
+
+func (p peersOf) Peers(context.Context, []string, int) (map[string][]string, error) { return p, nil }
+
+func (p peersOf) Among(context.Context, string, []string) (map[string]bool, error) { return nil, nil }
+
+// TestPresenceUnknown: who comes while nobody can say who is online is told later.
+func TestPresenceUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		h.sockets.fail(errBroken)
+		h.play(t.Context(), person("amy", roles.Driver, "acme"), "+1111111")
+		h.sockets.fail(nil)
+		h.play(t.Context(), person("amy", roles.Driver, "acme"), "111111")
+		if diff := cmp.Diff([]string{"+ at 1s"}, h.changes()); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
 		}
 		closeHeld(t, h)
 	})
@@ -185,7 +283,7 @@ func TestLastWord(t *testing.T) {
 		closeHeld(t, h)
 		h.play(t.Context(), amy, "+-+-")
 		closeHeld(t, h) // again does no harm
-		if n := h.Held(); n != 0 {
+		if n := h.Known(); n != 0 {
 			t.Errorf("%d people are still remembered", n)
 		}
 		want := []string{"+ at 0s", "- at 90ms", "+ at 90ms", "- at 90ms", "+ at 90ms", "- at 90ms"}
@@ -195,8 +293,7 @@ func TestLastWord(t *testing.T) {
 	})
 }
 
-// TestAnotherToken: who comes with a token of another company or role has gone from the old one, at once or when the
-// hold ends; whoever heard of a coming hears of the going, and no one else.
+// TestAnotherToken: who comes with a token of another company or role has gone from the old one, in the same round; whoever heard of a coming hears of the going, and no one else.
 func TestAnotherToken(t *testing.T) {
 	t.Parallel()
 	const second = "111111111111" // and 80 ms
@@ -214,13 +311,13 @@ func TestAnotherToken(t *testing.T) {
 		saved  auth.Identity
 	}{
 		"another company, later":      {[]turn{{acme, "+" + second + "-" + second}, {umbra, "+" + second + "-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
-		"another company, at once":    {[]turn{{acme, "+-"}, {umbra, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
-		"another company, and gone":   {[]turn{{acme, "+-"}, {umbra, "+-" + second}}, []string{"+acme", "-acme"}, []string{"+amy", "-amy"}, umbra},
+		"another company, at once":    {[]turn{{acme, "+1-"}, {umbra, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
+		"another company, and gone":   {[]turn{{acme, "+1-"}, {umbra, "+-" + second}}, []string{"+acme", "-acme"}, []string{"+amy", "-amy"}, umbra},
 		"the old socket leaves last":  {[]turn{{acme, "+" + second}, {umbra, "+" + second + "-" + second}, {acme, "-" + second}}, []string{"+acme", "-acme", "+umbra", "-umbra"}, []string{"+amy", "-amy", "+amy", "-amy"}, umbra},
-		"the old socket leaves later": {[]turn{{acme, "+"}, {umbra, "+1"}, {acme, "-" + second + second}}, []string{"+acme", "-acme", "+umbra"}, []string{"+amy", "-amy", "+amy"}, umbra},
-		"a driver turned vendor":      {[]turn{{acme, "+-"}, {vendor, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+", "-"}, []string{"+amy", "-amy"}, vendor},
-		"a vendor turned driver":      {[]turn{{vendor, "+-"}, {acme, "+" + second + "1-" + second}}, []string{"+", "-", "+acme", "-acme"}, []string{"+amy", "-amy"}, acme},
-		"another name":                {[]turn{{acme, "+-"}, {renamed, "+" + second + second}}, []string{"+acme"}, []string{"+amy"}, renamed},
+		"the old socket leaves later": {[]turn{{acme, "+1"}, {umbra, "+1"}, {acme, "-" + second + second}}, []string{"+acme", "-acme", "+umbra"}, []string{"+amy", "-amy", "+amy"}, umbra},
+		"a driver turned vendor":      {[]turn{{acme, "+1-"}, {vendor, "+" + second + "1-" + second}}, []string{"+acme", "-acme", "+", "-"}, []string{"+amy", "-amy"}, vendor},
+		"a vendor turned driver":      {[]turn{{vendor, "+1-"}, {acme, "+" + second + "1-" + second}}, []string{"+", "-", "+acme", "-acme"}, []string{"+amy", "-amy"}, acme},
+		"another name":                {[]turn{{acme, "+1-"}, {renamed, "+" + second + second}}, []string{"+acme"}, []string{"+amy"}, renamed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -250,9 +347,9 @@ func TestAnotherToken(t *testing.T) {
 	}
 }
 
-// TestHoldRule plays any coming and going of a few crowd, also at the very same time: of nobody two changes are told
+// TestRoundRule plays any coming and going of a few crowd, also at the very same time: of nobody two changes are told
 // within a second, they alternate, the watcher of drivers hears the same ones, and in the end what was told is true.
-func TestHoldRule(t *testing.T) {
+func TestRoundRule(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		names := []string{"amy", "bob"}
@@ -282,15 +379,15 @@ func TestHoldRule(t *testing.T) {
 					h.play(t.Context(), person(id, roles.Driver, "acme"), "1"+script)
 				}
 			}
-			time.Sleep(2 * people.DefaultHold)
+			time.Sleep(2 * people.DefaultEvery)
 			synctest.Wait()
 			closeHeld(t, h)
 		})
-		checkHoldRule(r, h, names)
+		checkRoundRule(r, h, names)
 	})
 }
 
-func checkHoldRule(r *rapid.T, h *held, names []string) {
+func checkRoundRule(r *rapid.T, h *held, names []string) {
 	for _, id := range names {
 		var last telling // - at the beginning, without being told
 		var told []string
@@ -298,16 +395,16 @@ func checkHoldRule(r *rapid.T, h *held, names []string) {
 			if t.change[1:] != id {
 				continue
 			}
-			if len(told) > 0 && t.at-last.at < people.DefaultHold {
+			if len(told) > 0 && t.at-last.at < people.DefaultEvery {
 				r.Fatalf("%s was told at %s and %s at %s", last.change, last.at, t.change, t.at)
 			}
-			if wasOnline := strings.HasPrefix(last.change, "+"); wasOnline == (t.change[0] == '+') {
+			if last.change == t.change && t.change[0] == '+' {
 				r.Fatalf("%s was told after %q", t.change, last.change)
 			}
 			told, last = append(told, t.change), t
 		}
 		driven := slices.DeleteFunc(slices.Clone(h.driven), func(change string) bool { return change[1:] != id })
-		if !slices.Equal(told, driven) {
+		if !slices.Equal(withoutBrief(told), driven) {
 			r.Fatalf("people heard %v, the watcher of drivers %v", told, driven)
 		}
 		is := h.sockets.has(id)
@@ -315,4 +412,18 @@ func checkHoldRule(r *rapid.T, h *held, names []string) {
 			r.Fatalf("%s: told %q last, is online: %v", id, last.change, is)
 		}
 	}
+}
+
+// withoutBrief are the changes of one person but for those that say they have gone of whom it was not told that they had
+// come.
+func withoutBrief(told []string) []string {
+	var turns []string
+	online := false
+	for _, change := range told {
+		if comes := change[0] == '+'; comes || online {
+			turns = append(turns, change)
+			online = comes
+		}
+	}
+	return turns
 }

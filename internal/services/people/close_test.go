@@ -56,7 +56,7 @@ func TestClose(t *testing.T) {
 			h := &held{}
 			store := &meeting{seats: test.seats, full: make(chan struct{})}
 			h.Service = people.New(store, store, &h.timeline, &h.sockets, people.Options{
-				Logger: slog.New(slog.DiscardHandler), Hold: time.Hour,
+				Logger: slog.New(slog.DiscardHandler), Every: time.Hour,
 			})
 			for i := range crowd {
 				h.play(t.Context(), person(fmt.Sprint("u", i), roles.Vendor, ""), "+-")
@@ -82,7 +82,7 @@ func TestNobodyWaitsForTheDisk(t *testing.T) {
 	h := &held{}
 	store := &meeting{seats: 2, full: make(chan struct{})}
 	h.Service = people.New(store, store, &h.timeline, &h.sockets, people.Options{
-		Logger: slog.New(slog.DiscardHandler), Hold: -1, SaveDelay: time.Nanosecond,
+		Logger: slog.New(slog.DiscardHandler), Every: -1, SaveDelay: time.Nanosecond,
 	})
 	store.begun.Store(true)
 	h.play(t.Context(), person("amy", roles.Vendor, ""), "+")

@@ -10,7 +10,9 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 	"rolecall/internal/store"
@@ -18,13 +20,24 @@ import (
 	"rolecall/test/sqlitetest"
 )
 
-const noon = servicetest.Noon
+const (
+	noon      = servicetest.Noon
+	noonStamp = instant.Stamp(noon)
+)
 
 // sockets counts each user's sockets, and knows in which rooms they stand. It is the service's Sockets.
 type sockets struct {
-	mu    sync.Mutex
-	count map[string]int // by user
-	rooms map[string][]roles.Room
+	mu      sync.Mutex
+	count   map[string]int // by user
+	rooms   map[string][]roles.Room
+	failure error
+}
+
+// fail has questions fail from now on, or not.
+func (s *sockets) fail(failure error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure = failure
 }
 
 // add changes how many sockets somebody has.
@@ -62,7 +75,9 @@ func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool,
 	for _, userID := range userIDs {
 		online[userID] = s.has(userID)
 	}
-	return online, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return online, s.failure
 }
 
 type emission servicetest.Emission
@@ -105,7 +120,17 @@ func (broken) Users(context.Context, people.UserQuery, string, int) ([]people.Us
 	return nil, errBroken
 }
 
-func (broken) Peers(context.Context, string, int) ([]string, error) { return nil, errBroken }
+func (broken) Search(context.Context, people.UserQuery, string, int) ([]people.Found, string, error) {
+	return nil, "", errBroken
+}
+
+func (broken) Peers(context.Context, []string, int) (map[string][]string, error) {
+	return nil, errBroken
+}
+
+func (broken) Among(context.Context, string, []string) (map[string]bool, error) {
+	return nil, errBroken
+}
 
 // bench is a service with its surroundings, which tells each change at once.
 type bench struct {
@@ -124,9 +149,14 @@ func newBench(t testing.TB) *bench {
 }
 
 func newBenchOn(store people.Store, conversations people.Conversations) *bench {
+	return newBenchWith(store, conversations, roles.Messaging{})
+}
+
+func newBenchWith(store people.Store, conversations people.Conversations, messaging roles.Messaging) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = people.New(store, conversations, b.told, b.sockets, people.Options{
-		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Hold: -1, SaveDelay: -1,
+		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Every: -1, SaveDelay: -1,
+		Messaging: messaging,
 	})
 	return b
 }
@@ -142,14 +172,34 @@ func (b *bench) leave(t testing.TB, who auth.Identity) {
 	b.Went(t.Context(), who)
 }
 
-// converse makes two people share a group.
+// converse makes two people share a group in which both have written.
 func (b *bench) converse(t testing.TB, first, second string) {
+	t.Helper()
+	b.gather(t, first, second)
+	b.write(t, roles.GroupRoom(first+"-"+second), first, second)
+}
+
+// gather makes a group of two people.
+func (b *bench) gather(t testing.TB, first, second string) {
 	t.Helper()
 	err := b.store.Groups.CreateGroup(context.Background(), groups.Group{
 		Room: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// write has people write in a room.
+func (b *bench) write(t testing.TB, room roles.ChatRoom, writers ...string) {
+	t.Helper()
+	for _, writer := range writers {
+		_, err := b.store.Chat.Apply(context.Background(), []chat.Change{chat.Append{Message: chat.Message{
+			ID: room.String() + "/" + writer, Room: room, UserID: writer, Role: roles.Vendor, Text: "hello", Timestamp: noonStamp,
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

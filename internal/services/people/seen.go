@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"rolecall/internal/roles"
 )
 
 // DefaultSaveDelay is Options.SaveDelay where nothing else is said.
@@ -136,21 +134,28 @@ func (s *seen) users(ctx context.Context, query UserQuery, after string, limit i
 	return s.store.Users(ctx, query, after, limit)
 }
 
-// stored looks people up as they were written last: a greeting is to cost no write.
-func (s *seen) stored(ctx context.Context, userIDs []string) ([]User, error) {
-	return s.store.Users(ctx, UserQuery{IDs: userIDs}, "", len(userIDs))
+// search is Store.Search, what is unsaved included.
+func (s *seen) search(ctx context.Context, query UserQuery, after string, limit int) ([]Found, string, error) {
+	s.writeInTime(ctx)
+	return s.store.Search(ctx, query, after, limit)
 }
 
-// roleOf returns a person's role; known is false for someone the server has never seen.
-func (s *seen) roleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error) {
-	if user, noted := s.noted(userID); noted {
-		return user.Role, true, nil
+// find looks people up, those who are not on disk yet among them. It costs no write.
+func (s *seen) find(ctx context.Context, userIDs []string) ([]User, error) {
+	var users []User
+	others := make([]string, 0, len(userIDs))
+	for _, userID := range userIDs {
+		if user, noted := s.noted(userID); noted {
+			users = append(users, user)
+		} else {
+			others = append(others, userID)
+		}
 	}
-	users, err := s.stored(ctx, []string{userID})
-	if err != nil || len(users) == 0 {
-		return "", false, err
+	if len(others) == 0 { // no ids would be no condition
+		return users, nil
 	}
-	return users[0].Role, true, nil
+	stored, err := s.store.Users(ctx, UserQuery{IDs: others}, "", len(others))
+	return append(users, stored...), err
 }
 
 // noted finds somebody who is not on disk yet, or just being written.

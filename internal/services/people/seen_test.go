@@ -67,7 +67,7 @@ func (l *ledger) setBroken(broken bool) {
 
 func withLedger() (*held, *ledger) {
 	h, store := &held{timeline: timeline{began: time.Now()}}, &ledger{}
-	h.Service = people.New(store, store, &h.timeline, &h.sockets, people.Options{Logger: slog.New(slog.DiscardHandler), Hold: -1})
+	h.Service = people.New(store, store, &h.timeline, &h.sockets, people.Options{Logger: slog.New(slog.DiscardHandler), Every: -1})
 	return h, store
 }
 
@@ -101,9 +101,13 @@ func TestPeopleAreWrittenTogether(t *testing.T) {
 		if role, known, err := h.RoleOf(t.Context(), "cy"); role != roles.Vendor || !known || err != nil {
 			t.Errorf("the role of somebody not written yet: %q, %v, %v", role, known, err)
 		}
-		found, _, err := h.Directory(t.Context(), vendor("amy", "Amy"), people.UserQuery{IDs: []string{"cy"}}, page.Request{})
-		if err != nil || len(found) != 1 || found[0].Username != "Cy" || !found[0].Online {
+		found, err := h.Named(t.Context(), vendor("cy", "Cy"), []string{"cy"})
+		if err != nil || len(found) != 1 || found[0].Username != "Cy" || !found[0].IsOnline() {
 			t.Errorf("the directory has %+v, %v", found, err)
+		}
+		expectBatches(t, "when somebody is looked up", store)
+		if _, _, err := h.Directory(t.Context(), vendor("amy", "Amy"), people.UserQuery{}, page.Request{}); err != nil {
+			t.Error(err)
 		}
 		expectBatches(t, "when it is read", store, []string{"cy Cy"})
 
@@ -145,7 +149,7 @@ func TestAroundNeedsNoStore(t *testing.T) {
 		}
 		h.play(t.Context(), acme("bob"), "-")
 		around, err := h.Around(t.Context(), acme("amy"))
-		if err != nil || len(around) != 1 || around[0].UserID != "zoe" || around[0].Username != "name of zoe" || !around[0].Online {
+		if err != nil || len(around) != 2 || around[0].UserID != "amy" || around[1].UserID != "zoe" || around[1].Username != "name of zoe" || !around[1].IsOnline() {
 			t.Errorf("around amy: %+v, %v", around, err)
 		}
 		expectBatches(t, "being looked around in", store)

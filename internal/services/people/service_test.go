@@ -12,9 +12,11 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
+	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
 
@@ -44,7 +46,7 @@ func TestWhoIsTold(t *testing.T) {
 				{func() { b.come(t, test.who) }, "", ""},
 				{func() { b.leave(t, test.who) }, "", ""},
 				{func() { b.leave(t, test.who) }, people.EventOffline, "-amy"},
-				{func() { b.Went(t.Context(), test.who) }, "", ""},
+				{func() { b.Went(t.Context(), test.who) }, people.EventOffline, ""}, // somebody may have seen a socket that never came
 				{func() { b.come(t, test.who) }, people.EventOnline, "+amy"},
 			} {
 				step.do()
@@ -62,7 +64,7 @@ func TestWhoIsTold(t *testing.T) {
 				if diff := cmp.Diff(want, emitted); diff != "" {
 					t.Fatalf("told (-want +got):\n%s", diff)
 				}
-				if isDriver := test.who.Role == roles.Driver; isDriver != slices.Equal(drivers, []string{step.driver}) {
+				if isDriver := test.who.Role == roles.Driver && step.driver != ""; isDriver != slices.Equal(drivers, []string{step.driver}) {
 					t.Errorf("the watcher of drivers was told %v", drivers)
 				}
 			}
@@ -91,18 +93,25 @@ func TestChangesAreToldInTurn(t *testing.T) {
 		together.Wait()
 		check := func(want bool) {
 			emitted, drivers := b.told.take()
-			if len(emitted) != len(drivers) {
-				r.Fatalf("people heard %d changes, the watcher of drivers %d", len(emitted), len(drivers))
+			var changes []string
+			for _, e := range emitted {
+				changes = append(changes, map[string]string{people.EventOnline: "+amy", people.EventOffline: "-amy"}[e.Event])
 			}
-			for i, e := range emitted {
+			if online {
+				changes = append([]string{"+amy"}, changes...)
+			}
+			changes = withoutBrief(changes)
+			if online {
+				changes = changes[1:]
+			}
+			if !slices.Equal(changes, drivers) {
+				r.Fatalf("people heard %v, the watcher of drivers %v", changes, drivers)
+			}
+			for _, change := range changes {
+				if comes := change == "+amy"; comes == online {
+					r.Fatalf("told %v, was online: %v", changes, online)
+				}
 				online = !online
-				event, change := people.EventOffline, "-amy"
-				if online {
-					event, change = people.EventOnline, "+amy"
-				}
-				if e.Event != event || drivers[i] != change {
-					r.Fatalf("told %s and %s where %s was due", e.Event, drivers[i], event)
-				}
 			}
 			if online != want {
 				r.Fatalf("told online %v, is %v", online, want)
@@ -130,7 +139,7 @@ func TestStoreFailureKeepsPresence(t *testing.T) {
 	}
 	_, around := b.Around(t.Context(), amy)
 	_, _, list := b.Directory(t.Context(), amy, people.UserQuery{}, page.Request{})
-	_, lookup := b.Lookup(t.Context(), amy, "amy")
+	_, lookup := b.Lookup(t.Context(), amy, "bob")
 	for what, err := range map[string]error{"around": around, "directory": list, "lookup": lookup} {
 		if code(err) != fault.Unavailable {
 			t.Errorf("%s: %v, want unavailable", what, err)
@@ -161,22 +170,27 @@ func TestAround(t *testing.T) {
 	b.converse(t, "pia", "away")
 	b.converse(t, "cleo", "dora") // a colleague and a peer: listed once
 	b.converse(t, "vic", "never-seen")
+	b.gather(t, "vic", "eve")
+	b.write(t, roles.GroupRoom("vic-eve"), "vic") // and was not answered
 	for who, want := range map[string][]string{
-		"root": {"boss", "cleo", "dan", "dora", "eve", "pia", "vic"},
-		"dora": {"cleo", "dan", "pia"},
-		"cleo": {"dan", "dora"},
-		"eve":  {},
-		"pia":  {"dora"},
-		"vic":  {},
+		"root": {"boss", "cleo", "dan", "dora", "eve", "pia", "root", "vic"},
+		"dora": {"cleo", "dan", "dora", "pia"},
+		"cleo": {"cleo", "dan", "dora"},
+		"eve":  {"eve"},
+		"pia":  {"dora", "pia"},
+		"vic":  {"vic"},
 	} {
 		i := slices.IndexFunc(everyone, func(id auth.Identity) bool { return id.UserID == who })
 		found, err := b.Around(t.Context(), everyone[i])
-		if diff := cmp.Diff(want, ids(found)); diff != "" || err != nil || found == nil {
+		if diff := cmp.Diff(want, ids(found)); diff != "" || err != nil || found[0].UserID != who {
 			t.Errorf("around %s: %v (-want +got):\n%s", who, err, diff)
 		}
 		for _, p := range found {
-			if !p.Online || p.LastSeen != noon || p.Username != "name of "+p.UserID {
+			if !p.IsOnline() || *p.LastSeen != instant.Stamp(noon) || p.Username != "name of "+p.UserID {
 				t.Errorf("around %s: %+v", who, p)
+			}
+			if p.CompanyID != "" && who == "pia" {
+				t.Errorf("%s was told the company of %s", who, p.UserID)
 			}
 		}
 	}
@@ -204,7 +218,7 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 	b.come(t, person("zoe", roles.Driver, "acme"))
 	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
 		found, err := b.Around(t.Context(), who)
-		if err != nil || !slices.Equal(ids(found), []string{"zoe"}) {
+		if want := []string{who.UserID, "zoe"}; err != nil || !slices.Equal(ids(found), want) {
 			t.Errorf("around %s: %v, %v", who.UserID, ids(found), err)
 		}
 	}
@@ -212,8 +226,8 @@ func TestAroundFindsOnlinePeopleAnywhere(t *testing.T) {
 		b.sockets.add(person(fmt.Sprintf("a%04d", i), roles.Driver, "acme"), 1)
 	}
 	found, err := b.Around(t.Context(), person("root", roles.Admin, ""))
-	if err != nil || len(found) != people.MaxPage {
-		t.Errorf("with more online than fit: %d people, %v", len(found), err)
+	if encoded := servicetest.Encode(found); err != nil || len(found) < 200 || len(found) > 500 || len(encoded) > 34<<10 {
+		t.Errorf("with more online than fit: %d people in %d bytes, %v", len(found), len(encoded), err)
 	}
 }
 
@@ -257,14 +271,14 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 		who  auth.Identity
 		want []string
 	}{
-		{person("root", roles.Admin, ""), []string{"dora", "eve"}},
-		{person("cleo", roles.Company, "acme"), []string{"dora", "eve"}},
-		{person("cy", roles.Company, "acme"), []string{"dora"}},
-		{person("vic", roles.Vendor, ""), []string{}},
+		{person("root", roles.Admin, ""), []string{"dora", "eve", "root"}},
+		{person("cleo", roles.Company, "acme"), []string{"cleo", "dora", "eve"}},
+		{person("cy", roles.Company, "acme"), []string{"cy", "dora"}},
+		{person("vic", roles.Vendor, ""), []string{"vic"}},
 	} {
 		store.queries, store.asked, store.read = nil, 0, 0
 		found, err := b.Around(t.Context(), test.who)
-		if err != nil || !slices.Equal(ids(found), test.want) || found == nil {
+		if err != nil || !slices.Equal(ids(found), test.want) {
 			t.Errorf("around %s: %v, %v", test.who.UserID, ids(found), err)
 		}
 		if len(store.queries) != 0 {
@@ -277,7 +291,7 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 	for _, who := range []auth.Identity{person("root", roles.Admin, ""), person("cleo", roles.Company, "acme")} {
 		store.asked, store.read = 0, 0
 		found, err := b.Around(t.Context(), who)
-		if err != nil || len(found) != 500 || store.asked > 500 || store.asked < 498 || store.read != store.asked {
+		if err != nil || len(found) < 200 || len(found) > 500 || store.asked > 500 || store.asked < 498 || store.read > store.asked+1 {
 			t.Errorf("with more online than fit: %d people of %d asked for and %d read, %v", len(found), store.asked, store.read, err)
 		}
 	}
@@ -298,11 +312,9 @@ func TestDirectory(t *testing.T) {
 	}{
 		"everybody":       {people.UserQuery{}, []string{"Eve", "dan", "root", "vic"}},
 		"a role":          {people.UserQuery{Role: roles.Driver}, []string{"Eve", "dan"}},
-		"a company":       {people.UserQuery{CompanyID: "umbra"}, []string{"Eve"}},
-		"ids":             {people.UserQuery{IDs: []string{"vic", "nobody", "dan"}}, []string{"dan", "vic"}},
 		"text, any case":  {people.UserQuery{Text: "eVE"}, []string{"Eve"}},
-		"all of them":     {people.UserQuery{Role: roles.Driver, CompanyID: "acme", Text: "name"}, []string{"dan"}},
-		"none of them":    {people.UserQuery{Role: roles.Vendor, CompanyID: "acme"}, []string{}},
+		"text, of a role": {people.UserQuery{Role: roles.Driver, Text: "name"}, []string{"Eve", "dan"}},
+		"blank text":      {people.UserQuery{Role: roles.Admin, Text: " "}, []string{"root"}},
 		"wildcards quote": {people.UserQuery{Text: "%"}, []string{}},
 	} {
 		for _, role := range roles.All() {
@@ -331,7 +343,7 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("without a role: %v, want forbidden", err)
 	}
 	vic, err := b.Lookup(t.Context(), person("me", roles.Vendor, ""), "vic")
-	want := people.Person{UserID: "vic", Username: "name of vic", Role: roles.Vendor, LastSeen: noon}
+	want := people.Person{UserID: "vic", Username: "name of vic", Role: roles.Vendor}
 	if diff := cmp.Diff(want, vic); diff != "" || err != nil {
 		t.Errorf("lookup: %v (-want +got):\n%s", err, diff)
 	}

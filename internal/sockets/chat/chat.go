@@ -8,7 +8,6 @@ import (
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/call"
-	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
@@ -34,6 +33,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.OnSocket(r, "room:join", access.JoinRoom(), h.join)
 	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
+	event.On(r, "room:remove", access.RemoveMembers(), h.groups.Remove)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
@@ -44,16 +44,13 @@ func (h *Handlers) Register(r *event.Router) {
 
 // Welcome tells a new socket who else is there.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
-	around, err := h.people.Around(ctx, caller.Who)
-	if ctx.Err() != nil {
-		return // gone already
-	}
-	if err != nil {
+	var gone error
+	err := h.people.Greet(ctx, caller.Who, func(event string, payload any) error {
+		gone = caller.Emit(event, payload)
+		return gone
+	})
+	if err != nil && gone == nil && ctx.Err() == nil {
 		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
-		return
-	}
-	if err := caller.Emit(people.EventList, around); err != nil {
-		h.log.DebugContext(ctx, "presence list not sent", "user", caller.Who.UserID, "error", err)
 	}
 }
 
@@ -92,8 +89,7 @@ func (h *Handlers) listPeople(ctx context.Context, who auth.Identity, in peopleQ
 	case in.UserIDs == nil:
 		found, err = h.people.Around(ctx, who)
 	case len(in.UserIDs) > 0: // an empty list asks for nobody
-		found, _, err = h.people.Directory(ctx, who, people.UserQuery{IDs: in.UserIDs},
-			page.Request{Limit: len(in.UserIDs)})
+		found, err = h.people.Named(ctx, who, in.UserIDs)
 	}
 	return peopleList{Users: found}, err
 }

@@ -13,9 +13,9 @@ func TestReadsAreFinished(t *testing.T) {
 	const people = 10_000 // so many that it takes a while to list them
 	db := openInternal(t)
 	err := db.Write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (user_id, username, folded_name, role, company_id, last_seen)
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (user_id, username, role, company_id, last_seen)
 			WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ?)
-			SELECT id, '', '', '', '', 0 FROM ids`, people)
+			SELECT id, '', '', '', 0 FROM ids`, people)
 		return err
 	})
 	if err != nil {

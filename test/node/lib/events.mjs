@@ -82,6 +82,22 @@ export async function nextEvent(socket, name, predicate = () => true, timeout = 
   return (await recorders.get(socket).next([name], predicate, timeout)).payload;
 }
 
+/**
+ * Waits until a socket is told that somebody has come ('online') or gone ('offline'), alone or among many.
+ * @returns {Promise<{ userId: string, username: string }>}
+ */
+export async function nextPresence(socket, change, userId, timeout = DEADLINE) {
+  const itsOwn = (payload) => [payload, ...(payload[change] ?? [])].find((person) => person.userId === userId);
+  const { payload } = await recorders.get(socket).next([`presence:${change}`, 'presence:changes'], itsOwn, timeout);
+  return itsOwn(payload);
+}
+
+/** How often a socket has been told so. */
+export function presencesHeard(socket, change, userId) {
+  const people = [...heard(socket, `presence:${change}`), ...heard(socket, 'presence:changes').flatMap((changes) => changes[change])];
+  return people.filter((person) => person.userId === userId).length;
+}
+
 /** The first event of any of these names that no earlier call has taken: { name, payload }. */
 export function nextOf(socket, names, timeout = DEADLINE) {
   return recorders.get(socket).next(names, () => true, timeout);

@@ -12,11 +12,19 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
+	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/order"
 )
 
-// maxMembers bounds a group, its maker included.
-const maxMembers = 500
+const (
+	// maxMembers bounds a group, its maker included.
+	maxMembers = 500
+	// maxGroups is how many groups a person belongs to, at most.
+	maxGroups = 500
+	// maxMadeADay is how many groups a person makes within 24 hours, at most.
+	maxMadeADay = 100
+)
 
 // Group is a room with chosen members.
 type Group struct {
@@ -37,6 +45,15 @@ type Store interface {
 	CreateGroup(ctx context.Context, group Group) error
 	// Members returns who belongs to a group, in the order of user id; empty for an unknown one.
 	Members(ctx context.Context, room roles.ChatRoom) ([]string, error)
+	// Maker returns who has made a group, "" for an unknown one.
+	Maker(ctx context.Context, room roles.ChatRoom) (string, error)
+	// RemoveMembers takes people out of a group that there is, as one change of the room. It returns those who were in it,
+	// in the order of user id, and the revision; where nobody was, nothing has changed.
+	RemoveMembers(ctx context.Context, room roles.ChatRoom, members []string) (removed []string, revision int64, err error)
+	// Full returns which of the people belong to as many groups as most.
+	Full(ctx context.Context, members []string, most int) ([]string, error)
+	// MadeSince counts the groups that a person has made since a time in Unix milliseconds.
+	MadeSince(ctx context.Context, userID string, since int64) (int, error)
 }
 
 // Reach says who may write to whom.
@@ -44,20 +61,40 @@ type Reach interface {
 	MayWrite(ctx context.Context, sender auth.Identity, userID string) error
 }
 
-// Service makes groups and knows their members.
+// People knows who has to do with whom.
+type People interface {
+	// Acquainted returns which of the people are known and have to do with the caller: colleagues, and those who share a
+	// conversation; for an admin all who are known.
+	Acquainted(ctx context.Context, who auth.Identity, userIDs []string) (map[string]bool, error)
+}
+
+// Order tells of changes of a room in the order of its revisions.
+type Order interface {
+	Commit(ctx context.Context, rooms []roles.ChatRoom, write func() ([]order.Delivery, error)) error
+}
+
+// Parts are what a Service stands upon.
+type Parts struct {
+	Store  Store
+	Reach  Reach
+	People People
+	Order  Order
+}
+
+// Service makes groups, knows their members and lets them go.
 type Service struct {
-	store   Store
-	reach   Reach
+	Parts
 	now     func() time.Time
 	members *memberCache
+	making  keylock.Mutex // of a user id: held while that person makes a group
 }
 
 // New returns a Service. A nil clock is time.Now.
-func New(store Store, reach Reach, now func() time.Time) *Service {
+func New(parts Parts, now func() time.Time) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: store, reach: reach, now: now, members: newMemberCache(maxCachedMembers)}
+	return &Service{Parts: parts, now: now, members: newMemberCache(maxCachedMembers)}
 }
 
 // NewGroup asks for a group.
@@ -71,8 +108,10 @@ type Created struct {
 	Room roles.ChatRoom `json:"roomId"`
 }
 
-// Create makes a group of the caller and the named members, each of whom the caller must be able to write to: a group is
-// no way round that. It fails with forbidden, not_found, and invalid_payload for too many members.
+// Create makes a group of the caller and the named members. Each of them must be somebody with whom the caller has to do
+// and to whom the caller may write: a group is no way round that, and nobody is put into one by strangers. That somebody is
+// not is answered like that there is no such person. It fails with forbidden, not_found, too_many_rooms, and
+// invalid_payload for too many members.
 func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup) (Created, error) {
 	if !who.Can(roles.CreateGroup) {
 		return Created{}, fault.New(fault.Forbidden, "This role cannot make groups")
@@ -83,17 +122,17 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup)
 	if len(members) > maxMembers {
 		return Created{}, fault.Invalid("members", fmt.Sprintf("A group has at most %d members", maxMembers))
 	}
-	for _, member := range members {
-		if member == who.UserID {
-			continue
-		}
-		if err := s.reach.MayWrite(ctx, who, member); err != nil {
-			return Created{}, err
-		}
+	if err := s.mayGather(ctx, who, members); err != nil {
+		return Created{}, err
+	}
+	defer s.making.Lock(who.UserID)()
+	now := s.now()
+	if err := s.checkBounds(ctx, who, members, now); err != nil {
+		return Created{}, err
 	}
 	room := roles.GroupRoom(uuid.Must(uuid.NewV7()).String())
-	err := s.store.CreateGroup(ctx, Group{
-		Room: room, Name: group.Name, CreatedBy: who.UserID, CreatedAt: s.now().UnixMilli(), Members: members,
+	err := s.Store.CreateGroup(ctx, Group{
+		Room: room, Name: group.Name, CreatedBy: who.UserID, CreatedAt: now.UnixMilli(), Members: members,
 	})
 	switch {
 	case errors.Is(err, ErrExists):
@@ -104,6 +143,47 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup)
 	return Created{Room: room}, nil
 }
 
+// mayGather fails where one of the members is nobody with whom the caller has to do, or to whom the caller may write.
+func (s *Service) mayGather(ctx context.Context, who auth.Identity, members []string) error {
+	acquainted, err := s.People.Acquainted(ctx, who, members)
+	if err != nil {
+		return err
+	}
+	for i, member := range members {
+		if member == who.UserID {
+			continue
+		}
+		if !acquainted[member] {
+			missing := fault.New(fault.NotFound, "A group is for colleagues, and people who have written to you: "+
+				"one of the members is none of these, or nobody")
+			missing.Field = "members"
+			return missing
+		}
+		if err := s.Reach.MayWrite(ctx, who, members[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBounds fails with too_many_rooms.
+func (s *Service) checkBounds(ctx context.Context, who auth.Identity, members []string, now time.Time) error {
+	made, err := s.Store.MadeSince(ctx, who.UserID, now.Add(-24*time.Hour).UnixMilli())
+	if err != nil {
+		return err
+	}
+	if made >= maxMadeADay {
+		return fault.Newf(fault.TooManyRooms, "A person makes at most %d groups within 24 hours", maxMadeADay)
+	}
+	full, err := s.Store.Full(ctx, members, maxGroups)
+	if err != nil || len(full) == 0 {
+		return err
+	}
+	tooMany := fault.Newf(fault.TooManyRooms, "One of the members belongs to %d groups, as many as may be", maxGroups)
+	tooMany.Field = "members"
+	return tooMany
+}
+
 // Members returns who belongs to a group, in the order of user id; nobody to an unknown one. The list must not be
 // changed. It is what the store held at some moment of the call, or since the last MembersChanged.
 func (s *Service) Members(ctx context.Context, room roles.ChatRoom) ([]string, error) {
@@ -111,7 +191,7 @@ func (s *Service) Members(ctx context.Context, room roles.ChatRoom) ([]string, e
 	if known {
 		return members, nil
 	}
-	members, err := s.store.Members(ctx, room)
+	members, err := s.Store.Members(ctx, room)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -20,10 +21,35 @@ type reach map[string]error
 
 func (r reach) MayWrite(_ context.Context, _ auth.Identity, userID string) error { return r[userID] }
 
+// acquainted is People: everybody is acquainted with everybody but with those named.
+type acquainted struct{ strangers []string }
+
+func (a acquainted) Acquainted(_ context.Context, _ auth.Identity, userIDs []string) (map[string]bool, error) {
+	known := make(map[string]bool)
+	for _, userID := range userIDs {
+		known[userID] = !slices.Contains(a.strangers, userID)
+	}
+	return known, nil
+}
+
+// newService is a service of somebody who is acquainted with everybody but "stranger".
+func newService(store groups.Store, reach reach) *groups.Service {
+	service, _ := newTold(store, reach)
+	return service
+}
+
+// newTold is newService with what it tells.
+func newTold(store groups.Store, reach reach) (*groups.Service, *servicetest.Recorder) {
+	told := &servicetest.Recorder{}
+	return groups.New(groups.Parts{
+		Store: store, Reach: reach, People: acquainted{[]string{"stranger"}}, Order: order.NewLocal(told),
+	}, servicetest.AtNoon), told
+}
+
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	store := sqlitetest.Open(t).Groups
-	service := groups.New(store, reach{}, servicetest.AtNoon)
+	service := newService(store, reach{})
 	amy := servicetest.Person("amy", roles.Driver)
 	others := func(n int) []string {
 		ids := []string{}
@@ -75,9 +101,9 @@ func TestCreateRefuses(t *testing.T) {
 	t.Parallel()
 	down := errors.New("directory broken")
 	store := &memory{}
-	service := groups.New(store, reach{
+	service := newService(store, reach{
 		"eve": fault.New(fault.Forbidden, "no"), "ghost": fault.New(fault.NotFound, "no"), "rot": down, "amy": down,
-	}, nil)
+	})
 	for name, test := range map[string]struct {
 		who     auth.Identity
 		members []string
@@ -88,6 +114,7 @@ func TestCreateRefuses(t *testing.T) {
 		"a member out of reach":  {servicetest.Person("amy", roles.Driver), []string{"bob", "eve"}, nil, fault.Forbidden},
 		"a member never seen":    {servicetest.Person("amy", roles.Driver), []string{"ghost", "bob"}, nil, fault.NotFound},
 		"the directory down":     {servicetest.Person("amy", roles.Driver), []string{"rot"}, down, fault.Unavailable},
+		"a stranger":             {servicetest.Person("amy", roles.Driver), []string{"bob", "stranger"}, nil, fault.NotFound},
 		"oneself is not checked": {servicetest.Person("amy", roles.Driver), []string{"amy", "bob"}, nil, ""},
 	} {
 		created, err := service.Create(t.Context(), test.who, groups.NewGroup{Name: "g", Members: test.members})

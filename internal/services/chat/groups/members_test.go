@@ -18,11 +18,13 @@ import (
 
 // memory is a Store of members, for tests that change them.
 type memory struct {
-	mu      sync.Mutex
-	members map[roles.ChatRoom][]string
-	made    int
-	reads   int
-	failure error
+	mu       sync.Mutex
+	members  map[roles.ChatRoom][]string
+	made     int
+	full     []string // who belongs to as many groups as may be
+	revision int64
+	reads    int
+	failure  error
 	// onRead, where set, is called between the reading of members and the answer.
 	onRead func()
 }
@@ -47,6 +49,31 @@ func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, erro
 	return members, failure
 }
 
+func (m *memory) Maker(context.Context, roles.ChatRoom) (string, error) { return "amy", m.failure }
+
+func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, gone []string) (removed []string, revision int64, err error) {
+	if m.failure != nil {
+		return nil, 0, m.failure
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var left []string
+	for _, member := range m.members[room] {
+		if slices.Contains(gone, member) {
+			removed = append(removed, member)
+		} else {
+			left = append(left, member)
+		}
+	}
+	m.members[room] = left
+	m.revision++
+	return removed, m.revision, nil
+}
+
+func (m *memory) Full(context.Context, []string, int) ([]string, error) { return m.full, nil }
+
+func (m *memory) MadeSince(context.Context, string, int64) (int, error) { return m.made, nil }
+
 func (m *memory) set(room roles.ChatRoom, members ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,7 +96,7 @@ func members(t *testing.T, service *groups.Service, room roles.ChatRoom) []strin
 func TestMembersAreReadOnce(t *testing.T) {
 	t.Parallel()
 	store := &memory{}
-	service := groups.New(store, reach{}, nil)
+	service := newService(store, reach{})
 	room, unknown := roles.GroupRoom("g"), roles.GroupRoom("none")
 	store.set(room, "amy", "bob")
 	for range 3 {
@@ -109,7 +136,7 @@ func TestMembersAreReadOnce(t *testing.T) {
 func TestChangeWhileReading(t *testing.T) {
 	t.Parallel()
 	store := &memory{}
-	service := groups.New(store, reach{}, nil)
+	service := newService(store, reach{})
 	room := roles.GroupRoom("g")
 	store.set(room, "amy", "bob")
 	store.onRead = func() {
@@ -128,7 +155,7 @@ func TestNoStaleMembers(t *testing.T) {
 	t.Parallel()
 	const readers, changes = 4, 2000
 	store := &memory{}
-	service := groups.New(store, reach{}, nil)
+	service := newService(store, reach{})
 	room := roles.GroupRoom("g")
 	store.set(room, "0")
 	var told atomic.Int64
@@ -166,7 +193,7 @@ func TestMembersAreBounded(t *testing.T) {
 	const most = 20
 	rapid.Check(t, func(t *rapid.T) {
 		store := &memory{}
-		service := groups.New(store, reach{}, nil)
+		service := newService(store, reach{})
 		service.Remember(most)
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			room := roles.GroupRoom(strconv.Itoa(rapid.IntRange(0, 9).Draw(t, "room")))

@@ -27,7 +27,8 @@ func New(messaging roles.Messaging, people Directory) *Policy {
 }
 
 // MayWrite returns nil where the sender may write to the person. A person the server has never seen is reachable only
-// for a sender who may write to every role. It fails with not_found and forbidden.
+// for a sender who may write to every role. It fails with not_found, whether the policy keeps the two apart or there is
+// nobody of that id: what somebody is told must not say who there is.
 func (p *Policy) MayWrite(ctx context.Context, sender auth.Identity, userID string) error {
 	if p.messaging.AllowsAny(sender.Role) {
 		return nil
@@ -36,10 +37,8 @@ func (p *Policy) MayWrite(ctx context.Context, sender auth.Identity, userID stri
 	switch {
 	case err != nil:
 		return err
-	case !known:
+	case !known || !p.messaging.Allows(sender.Role, role):
 		return fault.New(fault.NotFound, "There is no such person")
-	case !p.messaging.Allows(sender.Role, role):
-		return fault.Newf(fault.Forbidden, "A %s may not write to a %s", sender.Role, role)
 	default:
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/groups"
@@ -39,11 +40,58 @@ func (s *Store) Members(ctx context.Context, room roles.ChatRoom) ([]string, err
 	return members, nil
 }
 
-// Peers implements people.Conversations. They are in the order of user id.
-func (s *Store) Peers(ctx context.Context, userID string, limit int) ([]string, error) {
-	peers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectPeers, sqlite.ScanOne[string], userID, max(limit, 0))
-	if err != nil {
-		return nil, fmt.Errorf("list conversation peers: %w", err)
+// Full implements groups.Store.
+func (s *Store) Full(ctx context.Context, members []string, most int) (full []string, err error) {
+	list, err := sqlite.List(members)
+	if err == nil {
+		full, err = sqlite.ReadAll(ctx, s.db, s.sql.selectFull, sqlite.ScanOne[string], list, most)
 	}
-	return peers, nil
+	if err != nil {
+		return nil, fmt.Errorf("count groups of members: %w", err)
+	}
+	return full, nil
+}
+
+// MadeSince implements groups.Store.
+func (s *Store) MadeSince(ctx context.Context, userID string, since int64) (int, error) {
+	made, err := sqlite.ReadOne(ctx, s.db, s.sql.countMade, sqlite.ScanOne[int], userID, since)
+	if err != nil {
+		return 0, fmt.Errorf("count groups made: %w", err)
+	}
+	return made, nil
+}
+
+// Maker implements groups.Store.
+func (s *Store) Maker(ctx context.Context, room roles.ChatRoom) (string, error) {
+	maker, err := sqlite.ReadOne(ctx, s.db, s.sql.selectMaker, sqlite.ScanOne[string], room.String())
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("find maker: %w", err)
+	}
+	return maker, nil
+}
+
+// RemoveMembers implements groups.Store.
+func (s *Store) RemoveMembers(ctx context.Context, room roles.ChatRoom, members []string) (removed []string, revision int64, err error) {
+	list, err := sqlite.List(members)
+	if err != nil {
+		return nil, 0, fmt.Errorf("remove members: %w", err)
+	}
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		found, err := s.findRoom(ctx, tx, room)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.StmtContext(ctx, s.sql.deleteMembers).QueryContext(ctx, found.number, list)
+		if removed, err = sqlite.Collect(rows, err, sqlite.ScanOne[string]); err != nil || len(removed) == 0 {
+			return err
+		}
+		revision = found.revision + 1
+		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number)
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("remove members: %w", err)
+	}
+	slices.Sort(removed)
+	return removed, revision, nil
 }

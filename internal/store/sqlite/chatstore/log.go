@@ -74,7 +74,23 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
+	if err := b.noteWriter(ctx, room, &message); err != nil {
+		return chat.Applied{}, err
+	}
 	return chat.Applied{Message: message}, nil
+}
+
+// noteWriter keeps who has written in a room that has members: those who have share the conversation.
+func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Message) error {
+	if message.Room.Kind() == roles.OpenKind {
+		return nil
+	}
+	b.writers.add(message.UserID)
+	_, err := b.tx.StmtContext(ctx, b.sql.updateWrote).ExecContext(ctx, room.number, message.UserID)
+	if err != nil {
+		return fmt.Errorf("note who has written: %w", err)
+	}
+	return nil
 }
 
 // sent finds the message that a draft was first sent as.

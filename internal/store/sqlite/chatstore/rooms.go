@@ -75,7 +75,7 @@ func (s *Store) createRoom(ctx context.Context, tx *sql.Tx, group groups.Group) 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := tx.StmtContext(ctx, s.sql.insertMembers).ExecContext(ctx, made.number, members); err != nil {
+	if _, err := tx.StmtContext(ctx, s.sql.insertMembers).ExecContext(ctx, made.number, string(group.Room.Kind()), members); err != nil {
 		return nil, fmt.Errorf("add members: %w", err)
 	}
 	return &made, nil

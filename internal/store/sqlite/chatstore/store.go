@@ -18,14 +18,18 @@ var (
 
 // Store implements the stores of chat and of its groups.
 type Store struct {
-	db  *sqlite.DB
-	sql statements
+	db      *sqlite.DB
+	sql     statements
+	writers writers
 }
 
 // New returns the store of an open file.
 func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 	s := &Store{db: db}
 	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
+		return nil, fmt.Errorf("chat store: %w", err)
+	}
+	if err := s.readWriters(ctx); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
 	return s, nil
@@ -37,9 +41,12 @@ type statements struct {
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
 
+	deleteMembers, updateWrote *sql.Stmt
+
 	// Reads.
-	selectMembers, selectPeers, selectHead, countUnread  *sql.Stmt
-	selectLatest, selectOldest, selectSeq, selectReaders *sql.Stmt
+	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker *sql.Stmt
+	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
+	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 }
 
 const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
@@ -66,9 +73,12 @@ func (s *statements) writes() sqlite.Statements {
 			FROM rooms WHERE room_id = ?`,
 		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
 			RETURNING number`,
-		&s.insertMembers: `INSERT INTO room_members (room, user_id) SELECT ?, value FROM json_each(?) WHERE true
+		&s.insertMembers: `INSERT INTO room_members (room, user_id, kind) SELECT ?, value, ? FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
-		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2 WHERE number = ?3 AND revision <> ?2`,
+		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))
+			RETURNING user_id`,
+		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
+		&s.updateRoom:  `UPDATE rooms SET last_seq = ?1, revision = ?2 WHERE number = ?3 AND revision <> ?2`,
 		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
@@ -87,9 +97,24 @@ func (s *statements) reads() sqlite.Statements {
 	return sqlite.Statements{
 		&s.selectMembers: `SELECT m.user_id FROM rooms r JOIN room_members m ON m.room = r.number
 			WHERE r.room_id = ? ORDER BY m.user_id`,
-		&s.selectPeers: `SELECT DISTINCT peer.user_id FROM room_members me
-			JOIN room_members peer ON peer.room = me.room AND peer.user_id <> me.user_id
-			WHERE me.user_id = ? ORDER BY peer.user_id LIMIT ?`,
+		&s.selectPeers: `SELECT asked.value, (SELECT json_group_array(user_id) FROM (
+				SELECT DISTINCT peer.user_id FROM room_members me
+				CROSS JOIN room_members peer ON peer.room = me.room AND peer.wrote = 1 AND peer.user_id <> me.user_id
+				WHERE me.user_id = asked.value AND me.kind IN ('direct', 'group') AND me.wrote = 1
+				ORDER BY peer.user_id LIMIT ?2))
+			FROM json_each(?1) asked`,
+		&s.selectWriters: `SELECT DISTINCT user_id FROM room_members WHERE user_id > ? AND wrote = 1 ORDER BY user_id LIMIT ?`,
+		&s.selectDirectAmong: `SELECT peer.user_id FROM json_each(?2) asked
+			CROSS JOIN rooms r ON r.room_id = asked.value
+			CROSS JOIN room_members me ON me.room = r.number AND me.user_id = ?1 AND me.wrote = 1
+			CROSS JOIN room_members peer ON peer.room = r.number AND peer.wrote = 1 AND peer.user_id <> ?1`,
+		&s.selectGroupPeers: `SELECT peer.user_id FROM room_members me
+			CROSS JOIN room_members peer ON peer.room = me.room AND peer.wrote = 1 AND peer.user_id <> me.user_id
+			WHERE me.user_id = ? AND me.kind = 'group' AND me.wrote = 1 LIMIT ?`,
+		&s.selectFull: `SELECT asked.value FROM json_each(?1) asked WHERE ?2 <= (SELECT count(*) FROM (
+			SELECT 1 FROM room_members m WHERE m.user_id = asked.value AND m.kind = 'group' LIMIT ?2))`,
+		&s.countMade:   `SELECT count(*) FROM rooms WHERE created_by = ? AND kind = 'group' AND created_at > ?`,
+		&s.selectMaker: `SELECT created_by FROM rooms WHERE room_id = ? AND kind = 'group'`,
 		&s.selectHead:  `SELECT revision, last_seq FROM rooms WHERE room_id = ?`,
 		&s.countUnread: selectUnread,
 		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number

@@ -4,8 +4,9 @@ package peoplestore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/sqlite"
@@ -19,10 +20,13 @@ type Store struct {
 	sql statements
 }
 
-// New returns the store of an open file.
+// New returns the store of an open file. People who came into it before there were keys are given theirs first.
 func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 	s := &Store{db: db}
 	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
+		return nil, fmt.Errorf("people store: %w", err)
+	}
+	if err := s.keyEverybody(ctx); err != nil {
 		return nil, fmt.Errorf("people store: %w", err)
 	}
 	return s, nil
@@ -30,38 +34,52 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 
 // statements holds what is prepared once.
 type statements struct {
-	upsertUser *sql.Stmt // the only write
+	insertUsers, updateUsers, changeUser, selectName, selectUnkeyed, insertKeys, deleteKeys *sql.Stmt
 
 	selectUsers [1 << userFilters]*sql.Stmt
+	selectFound *sql.Stmt
 }
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.upsertUser: `INSERT INTO users (user_id, username, folded_name, role, company_id, last_seen)
-			VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (user_id) DO UPDATE SET username = excluded.username, folded_name = excluded.folded_name,
-				role = excluded.role, company_id = excluded.company_id, last_seen = excluded.last_seen`,
+		&s.insertUsers: `INSERT INTO users (user_id, username, role, company_id, last_seen, keyed)
+			SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1 FROM json_each(?) WHERE true
+			ON CONFLICT DO NOTHING RETURNING user_id`,
+		// It sets what stands in no index, which SQLite writes anew for whatever is set.
+		&s.updateUsers: `UPDATE users SET last_seen = max(last_seen, seen.value->>4) FROM json_each(?) seen
+			WHERE user_id = seen.value->>0 AND username = seen.value->>1 AND role = seen.value->>2 AND company_id = seen.value->>3
+			RETURNING user_id`,
+		&s.changeUser: `UPDATE users SET username = ?2, role = ?3, company_id = ?4, last_seen = max(last_seen, ?5), keyed = 1
+			WHERE user_id = ?1`,
+		&s.selectName:    `SELECT username FROM users WHERE user_id = ?`,
+		&s.selectUnkeyed: `SELECT user_id, username, role, company_id, last_seen FROM users WHERE keyed = 0 LIMIT ?`,
+		&s.insertKeys: `INSERT INTO user_keys (key, user_id) SELECT value->>0, value->>1 FROM json_each(?) WHERE true
+			ON CONFLICT DO NOTHING`,
+		&s.deleteKeys: `DELETE FROM user_keys WHERE user_id = ?1 AND key IN (SELECT value->>0 FROM json_each(?2))`,
 	}
 }
 
 // reads has the directory for every set of conditions.
 func (s *statements) reads() sqlite.Statements {
-	all := sqlite.Statements{}
+	all := sqlite.Statements{
+		&s.selectFound: `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen
+			FROM user_keys k CROSS JOIN users u ON u.user_id = k.user_id
+			WHERE k.key >= ?1 AND k.key < ?2 AND (k.key, k.user_id) > (?3, ?4) ORDER BY k.key, k.user_id LIMIT ?5`,
+	}
 	for filter := range s.selectUsers {
 		all[&s.selectUsers[filter]] = userFilter(filter).sql()
 	}
 	return all
 }
 
+// saveChunk is how many people are written, or given their keys, by one statement.
+const saveChunk = 2000
+
 // SaveUsers implements people.Store.
 func (s *Store) SaveUsers(ctx context.Context, users []people.User) error {
 	_, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
-		upsert := tx.StmtContext(ctx, s.sql.upsertUser)
-		for i := range users {
-			user := &users[i]
-			_, err := upsert.ExecContext(ctx, user.UserID, user.Username, strings.ToLower(user.Username),
-				string(user.Role), user.CompanyID, user.LastSeen)
-			if err != nil {
+		for chunk := range slices.Chunk(users, saveChunk) {
+			if err := s.saveChunk(ctx, tx, chunk); err != nil {
 				return none, err
 			}
 		}
@@ -73,58 +91,124 @@ func (s *Store) SaveUsers(ctx context.Context, users []people.User) error {
 	return nil
 }
 
-// Users implements people.Store.
-func (s *Store) Users(ctx context.Context, query people.UserQuery, after string, limit int) ([]people.User, error) {
-	ids, err := sqlite.List(query.IDs)
-	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
+// saveChunk makes keys only for who is new, or another now.
+func (s *Store) saveChunk(ctx context.Context, tx *sql.Tx, users []people.User) error {
+	rows := make([][5]any, len(users))
+	for i := range users {
+		rows[i] = columnsOf(&users[i])
 	}
-	users, err := sqlite.ReadAll(ctx, s.db, s.sql.selectUsers[filterOf(query)], scanUser,
-		after, string(query.Role), query.CompanyID, ids, strings.ToLower(query.Text), max(limit, 0))
+	list, err := json.Marshal(rows)
 	if err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
+		return err
 	}
-	return users, nil
-}
-
-func scanUser(row sqlite.Scanner) (u people.User, err error) {
-	return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen)
-}
-
-// userFilter is a set of conditions on the people listed.
-type userFilter uint8
-
-const (
-	byRole userFilter = 1 << iota
-	byCompany
-	byID
-	byText
-	userFilters = iota
-)
-
-// filterOf returns the conditions that are asked for.
-func filterOf(query people.UserQuery) (filter userFilter) {
-	for i, asked := range [userFilters]bool{query.Role != "", query.CompanyID != "", len(query.IDs) > 0, query.Text != ""} {
-		if asked {
-			filter |= 1 << i
+	made, err := s.writeUsers(ctx, tx, s.sql.insertUsers, list)
+	if err != nil {
+		return err
+	}
+	same := made
+	if len(made) < len(users) {
+		if same, err = s.writeUsers(ctx, tx, s.sql.updateUsers, list); err != nil {
+			return err
 		}
 	}
-	return filter
-}
-
-// sql has only the conditions of the filter, so that each can use its index, and the same parameters always.
-func (f userFilter) sql() string {
-	text := `SELECT user_id, username, role, company_id, last_seen FROM users WHERE user_id > ?1`
-	for i, condition := range [userFilters]string{
-		`role = ?2`,
-		`company_id = ?3`,
-		`user_id IN (SELECT value FROM json_each(?4))`,
-		// instr, unlike LIKE, has no wildcards to escape.
-		`(instr(folded_name, ?5) > 0 OR instr(lower(user_id), ?5) > 0)`,
-	} {
-		if f&(1<<i) != 0 {
-			text += ` AND ` + condition
+	var keys [][2]string
+	for i := range users {
+		switch user := &users[i]; {
+		case made[user.UserID]:
+			keys = appendKeys(keys, user.UserID, user.Username)
+		case !same[user.UserID]:
+			if keys, err = s.change(ctx, tx, user, keys); err != nil {
+				return err
+			}
 		}
 	}
-	return text + ` ORDER BY user_id LIMIT ?6`
+	return s.insertKeys(ctx, tx, keys)
+}
+
+// columnsOf is a person in the order of the columns.
+func columnsOf(user *people.User) [5]any {
+	return [5]any{user.UserID, user.Username, string(user.Role), user.CompanyID, user.LastSeen}
+}
+
+// writeUsers returns whom a statement has written.
+func (s *Store) writeUsers(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, list []byte) (map[string]bool, error) {
+	rows, err := tx.StmtContext(ctx, statement).QueryContext(ctx, string(list))
+	written, err := sqlite.Collect(rows, err, sqlite.ScanOne[string])
+	ids := make(map[string]bool, len(written))
+	for _, userID := range written {
+		ids[userID] = true
+	}
+	return ids, err
+}
+
+// change writes somebody who is another than before, and adds their new keys.
+func (s *Store) change(ctx context.Context, tx *sql.Tx, user *people.User, keys [][2]string) ([][2]string, error) {
+	var before string
+	if err := tx.StmtContext(ctx, s.sql.selectName).QueryRowContext(ctx, user.UserID).Scan(&before); err != nil {
+		return nil, err
+	}
+	if before != user.Username {
+		old, err := json.Marshal(appendKeys(nil, user.UserID, before))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := tx.StmtContext(ctx, s.sql.deleteKeys).ExecContext(ctx, user.UserID, string(old)); err != nil {
+			return nil, err
+		}
+		keys = appendKeys(keys, user.UserID, user.Username)
+	}
+	columns := columnsOf(user)
+	_, err := tx.StmtContext(ctx, s.sql.changeUser).ExecContext(ctx, columns[:]...)
+	return keys, err
+}
+
+// appendKeys adds the keys by which somebody of this name is found, each with the person's id.
+func appendKeys(keys [][2]string, userID, username string) [][2]string {
+	for _, key := range people.SearchKeys(userID, username) {
+		keys = append(keys, [2]string{key, userID})
+	}
+	return keys
+}
+
+func (s *Store) insertKeys(ctx context.Context, tx *sql.Tx, keys [][2]string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return err
+	}
+	_, err = tx.StmtContext(ctx, s.sql.insertKeys).ExecContext(ctx, string(list))
+	return err
+}
+
+// keyEverybody gives keys to those who have none, in a file that was made before there were any.
+func (s *Store) keyEverybody(ctx context.Context) error {
+	for keyed := saveChunk; keyed == saveChunk; {
+		err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			keyed, err = s.keySome(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("make search keys: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) keySome(ctx context.Context, tx *sql.Tx) (int, error) {
+	rows, err := tx.StmtContext(ctx, s.sql.selectUnkeyed).QueryContext(ctx, saveChunk)
+	users, err := sqlite.Collect(rows, err, scanUser)
+	var keys [][2]string
+	for i := range users {
+		columns := columnsOf(&users[i])
+		if _, err := tx.StmtContext(ctx, s.sql.changeUser).ExecContext(ctx, columns[:]...); err != nil {
+			return 0, err
+		}
+		keys = appendKeys(keys, users[i].UserID, users[i].Username)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(users), s.insertKeys(ctx, tx, keys)
 }
