@@ -144,7 +144,7 @@ func (p *Packet) decodePayload(text []byte) error {
 		if p.ID != nil {
 			return ErrInvalidPacket
 		}
-		if len(text) == 0 {
+		if len(text) == 0 || string(text) == "null" { // as the client in Dart writes none
 			return nil
 		}
 		p.Auth = json.RawMessage(text)

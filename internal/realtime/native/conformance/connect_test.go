@@ -182,7 +182,7 @@ func TestUnknownNamespace(t *testing.T) {
 func TestBrokenConnects(t *testing.T) {
 	t.Parallel()
 	for _, packet := range []string{
-		`40"text"`, `40[]`, `40null`, `40true`, `401`, `401{}`, `40{`, `40{"a":1`, `40{"a":1}}`, `40{}{}`, `40{a:1}`, `40{'a':1}`,
+		`40"text"`, `40[]`, `40true`, `401`, `401{}`, `40{`, `40{"a":1`, `40{"a":1}}`, `40{}{}`, `40{a:1}`, `40{'a':1}`,
 		`40{"a":1,}`, `40x`, `40 {}x`, `40/chat,"text"`, `40/chat,[]`, `40/chat,7{}`, `40/chat,{`, `40chat,{}`,
 		`40/` + strings.Repeat("x", 1000) + `,`, `40` + strings.Repeat(`{"a":`, 1000) + `1` + strings.Repeat(`}`, 1000),
 	} {
