@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -262,24 +261,32 @@ func newFile(t *testing.T, content string) string {
 	return name
 }
 
-// newKeyServer serves a set as Keycloak does: a key for signatures and, first, one for encryption.
-func newKeyServer(t *testing.T, key crypto.Signer) string {
+// newKeyServer serves a key for signatures, and beside it the same for encryption, as Keycloak does.
+func newKeyServer(t *testing.T, key *rsa.PrivateKey) string {
 	t.Helper()
-	public, isRSA := key.Public().(*rsa.PublicKey)
-	if !isRSA {
-		t.Fatal("no RSA key")
-	}
-	encode := base64.RawURLEncoding.EncodeToString
-	jwk := func(kid, use, algorithm string) map[string]string {
-		return map[string]string{
-			"kid": kid, "kty": "RSA", "use": use, "alg": algorithm, "n": encode(public.N.Bytes()), "e": encode(big.NewInt(int64(public.E)).Bytes()),
-		}
-	}
-	set, err := json.Marshal(map[string]any{"keys": []any{jwk("enc-1", "enc", "RSA-OAEP"), jwk("sig-1", "sig", "RS256")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	set := keySet(t, map[string]*rsa.PrivateKey{"sig-1": key})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) }))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// keySet is a JWK Set of keys by their ids, each of which is there for encryption, too.
+func keySet(t *testing.T, keys map[string]*rsa.PrivateKey) []byte {
+	t.Helper()
+	encode := base64.RawURLEncoding.EncodeToString
+	var all []any
+	for kid, key := range keys {
+		jwk := func(kid, use, algorithm string) map[string]string {
+			return map[string]string{
+				"kid": kid, "kty": "RSA", "use": use, "alg": algorithm,
+				"n": encode(key.N.Bytes()), "e": encode(big.NewInt(int64(key.E)).Bytes()),
+			}
+		}
+		all = append(all, jwk(kid+"-enc", "enc", "RSA-OAEP"), jwk(kid, "sig", "RS256"))
+	}
+	set, err := json.Marshal(map[string]any{"keys": all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
 }

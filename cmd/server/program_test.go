@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -62,6 +63,19 @@ func connects(t *testing.T, url, token string) {
 func isRefused(t *testing.T, url, token string, logs *lines, check, says string) {
 	t.Helper()
 	before := refusals(t, logs)
+	isAnswered(t, url, token, http.StatusUnauthorized, "auth_")
+	fresh := refusals(t, logs)[len(before):]
+	if len(fresh) != 1 || fresh[0]["check"] != check || !strings.Contains(fresh[0]["reason"], says) || fresh[0]["level"] != "INFO" {
+		t.Errorf("%s: logged %v, want one line that says %q", check, fresh, says)
+	}
+	if payload := strings.Split(token, ".")[1]; strings.Contains(logs.String(), payload) {
+		t.Errorf("%s: the log has the token", check)
+	}
+}
+
+// isAnswered checks how GET /api/v1/me is answered.
+func isAnswered(t *testing.T, url, token string, status int, says string) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/v1/me", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
@@ -72,16 +86,10 @@ func isRefused(t *testing.T, url, token string, logs *lines, check, says string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusUnauthorized {
-		t.Errorf("%s: answered with %s", check, response.Status)
-	}
-	fresh := refusals(t, logs)[len(before):]
-	if len(fresh) != 1 || fresh[0]["check"] != check || !strings.Contains(fresh[0]["reason"], says) || fresh[0]["level"] != "INFO" {
-		t.Errorf("%s: logged %v, want one line that says %q", check, fresh, says)
-	}
-	if payload := strings.Split(token, ".")[1]; strings.Contains(logs.String(), payload) {
-		t.Errorf("%s: the log has the token", check)
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != status || !strings.Contains(string(body), says) {
+		t.Errorf("answered with %s %s, %v; want %d that says %q", response.Status, body, err, status, says)
 	}
 }
 

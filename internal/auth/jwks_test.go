@@ -5,13 +5,10 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
@@ -175,69 +172,6 @@ func TestProviderComesLate(t *testing.T) {
 	}
 	if !strings.Contains(lines.String(), "keys could not be fetched") {
 		t.Errorf("the outage left no line in the log: %q", lines.String())
-	}
-}
-
-// A key rotates while strangers send invented key ids without end to a provider that takes its time: it works within
-// seconds, and the provider is asked no more often for all of that.
-func TestRotationUnderInventedKeys(t *testing.T) {
-	const every, thinks, within = 20 * time.Millisecond, 250 * time.Millisecond, 5 * time.Second
-	first, second := newKeyPair(t, "1", "ES256"), newKeyPair(t, "2", "ES256")
-	idp := newProvider(t, first)
-	idp.think(thinks)
-	verifier := newVerifier(t, auth.Options{JWKSURL: idp.URL})
-	if _, err := verifier.Verify(t.Context(), first.token(t, nil)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	var strangers sync.WaitGroup
-	defer strangers.Wait()
-	defer stop()
-	begin, sent := time.Now(), 0
-	stranger := func() {
-		invented := second
-		invented.kid = fmt.Sprintf("invented-%d", sent)
-		token := invented.token(t, nil)
-		sent++
-		strangers.Go(func() {
-			if id, err := verifier.Verify(ctx, token); err == nil {
-				t.Errorf("an invented key is believed: %+v", id)
-			}
-		})
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for idp.answered() < 3 { // the fetches that may follow each other at once are used up, and none is under way
-		<-tick.C
-		stranger()
-	}
-	idp.publish(t, first, second)
-	rotated := time.Now()
-	works := make(chan time.Duration, 1)
-	strangers.Go(func() {
-		for ctx.Err() == nil {
-			if _, err := verifier.Verify(ctx, second.token(t, nil)); err == nil {
-				works <- time.Since(rotated)
-				return
-			}
-		}
-	})
-	for deadline := time.After(patience); ; {
-		select {
-		case took := <-works:
-			t.Logf("the rotated key works after %v, with %d invented ids and %d requests in %v", took, sent, idp.requests(), time.Since(begin))
-			if took > within {
-				t.Errorf("the rotated key works after %v", took)
-			}
-			if most := 4 + int(time.Since(begin)/(3*time.Second)); idp.requests() > most {
-				t.Errorf("the provider was asked %d times, want %d at most", idp.requests(), most)
-			}
-			return
-		case <-tick.C:
-			stranger()
-		case <-deadline:
-			t.Fatal("the rotated key never works")
-		}
 	}
 }
 

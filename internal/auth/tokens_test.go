@@ -150,10 +150,8 @@ type provider struct {
 	*httptest.Server
 	mu     sync.Mutex
 	status int
-	delay  time.Duration
 	set    []byte
 	served int
-	done   int
 }
 
 func newProvider(t testing.TB, keys ...keyPair) *provider {
@@ -162,13 +160,8 @@ func newProvider(t testing.TB, keys ...keyPair) *provider {
 	p.publish(t, keys...)
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p.mu.Lock()
-		p.served++
-		delay := p.delay
-		p.mu.Unlock()
-		time.Sleep(delay) // a provider that takes its time
-		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.done++
+		p.served++
 		w.WriteHeader(p.status)
 		_, _ = w.Write(p.set)
 	}))
@@ -203,13 +196,6 @@ func (p *provider) requests() int {
 	return p.served
 }
 
-// think lets the provider take its time for each answer from now on.
-func (p *provider) think(delay time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.delay = delay
-}
-
 // patience is how long a test waits for what must happen. It only runs out when something is broken.
 const patience = 30 * time.Second
 
@@ -239,12 +225,6 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
-}
-
-func (p *provider) answered() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.done
 }
 
 // parseLine reads the one line of JSON that was logged; all its values are text.
