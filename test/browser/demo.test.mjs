@@ -11,7 +11,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await demo.stop();
+  await demo?.stop();
 });
 
 afterEach(() => stage.closeAll(browser));

@@ -13,7 +13,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await server.stop();
+  await server?.stop();
 });
 
 // read opens one of the documents and notes what a page must not do.

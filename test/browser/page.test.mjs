@@ -19,7 +19,7 @@ afterEach(() => closeAll(browser));
 
 after(async () => {
   await browser?.close();
-  await Promise.all([server.stop(), demo.stop()]);
+  await Promise.all([server?.stop(), demo?.stop()]);
 });
 
 test("who has no token is told how to get in, and pastes one only as a developer", async () => {

@@ -2,8 +2,8 @@
 // to them and reads a notice. SCREENSHOTS names a folder for pictures to look at.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
-import { ask, closeAll, connected, converse, launch, open, say, show, startDemo } from "./lib/stage.mjs";
+import { after, before, test } from "node:test";
+import { ask, connected, converse, launch, open, say, show, startDemo } from "./lib/stage.mjs";
 import { assertAccessible, assertFits } from "./lib/fit.mjs";
 
 const sizes = {
@@ -33,10 +33,8 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await demo.stop();
+  await demo?.stop();
 });
-
-afterEach(() => closeAll(browser));
 
 const adminToken = () => demo.links.get("admin").split("#token=")[1];
 
@@ -44,53 +42,60 @@ async function shot(page, name) {
   if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`) });
 }
 
-for (const [size, device] of Object.entries(sizes)) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const [role, { user, finds, home }] of Object.entries(roles)) {
-      test(`${role}, ${size}, ${colorScheme}`, async () => {
-        const touch = device.hasTouch === true;
-        const name = `${size}-${colorScheme}-${role}`;
-        const { page, problems } = await open(browser, demo.links.get(role), { ...device, colorScheme });
-        const look = async (view) => {
-          await shot(page, `${name}-${view}`);
-          await assertFits(page, `${name}: ${view}`, { touch });
-        };
-        await connected(page);
-        await page.locator(home).waitFor();
-        if (home === "#map") await page.locator("#drivers-list li").first().waitFor({ state: "attached" });
-        await look("home");
-
-        await show(page, "chat");
-        await look("people");
-        await converse(page, finds);
-        await say(page, `Hello from a ${size} by ${colorScheme}`);
-        await look("thread");
-        if (examined.has(role)) await assertAccessible(page, `${name}: thread`);
-
-        const title = `For ${name}`;
-        await ask(demo.url, adminToken(), "POST", "/notices", {
-          title, body: "The ring road is closed until noon.", severity: "warning", audience: { users: [user] }, requireAck: true,
-        });
-        await page.locator("#toasts .toast, #notices-list .notice:visible").filter({ hasText: title }).waitFor();
-        await look("toast");
-        await show(page, "notices");
-        assert.equal(await page.locator("#toasts .toast").count(), 0, "what the inbox shows needs no toast");
-        const notice = page.locator("#notices-list .notice").filter({ hasText: title });
-        await notice.waitFor();
-        await look("notices");
-        if (examined.has(role)) await assertAccessible(page, `${name}: notices`);
-        await notice.getByRole("button", { name: "Acknowledge" }).click();
-        await notice.getByText("Acknowledged").waitFor();
-
-        if (home === "#map") {
-          await show(page, "drivers");
-          await look("drivers");
-          await page.locator("#drivers-list button").first().click();
-          await page.locator("#card").waitFor();
-          await look("card");
-        }
-        assert.deepEqual(problems, [], "nothing in the console");
-      });
+test("everybody at every size", { concurrency: 2 }, async (t) => {
+  const days = [];
+  for (const [size, device] of Object.entries(sizes)) {
+    for (const colorScheme of ["light", "dark"]) {
+      for (const role of Object.keys(roles)) {
+        days.push(t.test(`${role}, ${size}, ${colorScheme}`, () => spendADay(role, size, { ...device, colorScheme })));
+      }
     }
   }
+  await Promise.all(days);
+});
+
+async function spendADay(role, size, device) {
+  const { user, finds, home } = roles[role];
+  const name = `${size}-${device.colorScheme}-${role}`;
+  const { page, problems } = await open(browser, demo.links.get(role), device);
+  const look = async (view) => {
+    await shot(page, `${name}-${view}`);
+    await assertFits(page, `${name}: ${view}`, { touch: device.hasTouch === true });
+  };
+  await connected(page);
+  await page.locator(home).waitFor();
+  if (home === "#map") await page.locator("#drivers-list li").first().waitFor({ state: "attached" });
+  await look("home");
+
+  await show(page, "chat");
+  await look("people");
+  await converse(page, finds);
+  await say(page, `Hello from ${name}`);
+  await look("thread");
+  if (examined.has(role)) await assertAccessible(page, `${name}: thread`);
+
+  const title = `For ${name}`;
+  await ask(demo.url, adminToken(), "POST", "/notices", {
+    title, body: "The ring road is closed until noon.", severity: "warning", audience: { users: [user] }, requireAck: true,
+  });
+  await page.locator("#toasts .toast, #notices-list .notice:visible").filter({ hasText: title }).waitFor();
+  await look("toast");
+  await show(page, "notices");
+  assert.equal(await page.locator("#toasts .toast").count(), 0, "what the inbox shows needs no toast");
+  const notice = page.locator("#notices-list .notice").filter({ hasText: title });
+  await notice.waitFor();
+  await look("notices");
+  if (examined.has(role)) await assertAccessible(page, `${name}: notices`);
+  await notice.getByRole("button", { name: "Acknowledge" }).click();
+  await notice.getByText("Acknowledged").waitFor();
+
+  if (home === "#map") {
+    await show(page, "drivers");
+    await look("drivers");
+    await page.locator("#drivers-list button").first().click();
+    await page.locator("#card").waitFor();
+    await look("card");
+  }
+  assert.deepEqual(problems, [], "nothing in the console");
+  await page.context().close();
 }

@@ -40,7 +40,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await server.stop();
+  await server?.stop();
 });
 
 test("hostile names and texts", async (t) => {
