@@ -214,16 +214,26 @@ test("a search for a person never ends in a public room; one is opened on purpos
   assert.deepEqual(problems, []);
 });
 
-test("the way back of a phone leads from a conversation to the list", async () => {
+test("a phone's way back leads from a conversation to the list, whose rows stay under a finger", async () => {
   await connected((await open(browser, link(mint({ sub: "will", username: "Will Known", role: "vendor" })))).page);
-  const { page, problems } = await open(browser, link(mint({ sub: "yan", username: "Yan", role: "vendor" })), { viewport: { width: 390, height: 844 } });
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
+  const { tell } = await eavesdrop(context);
+  const { page, problems } = await openIn(context, link(mint({ sub: "yan", username: "Yan", role: "vendor" })));
   await connected(page);
-  for (const back of [() => page.goBack(), () => page.locator("#thread-back").click()]) {
-    await converse(page, "Will Known");
-    await back();
-    await page.locator("#talks-search").waitFor();
-    assert.equal(await page.locator("#thread").isVisible(), false);
-  }
+  const row = page.locator("#talks-list button").filter({ hasText: "Will Known" });
+  await row.hover();
+  await page.mouse.down();
+  tell("presence:online", { userId: "ann", username: "Ann Another" });
+  await page.locator("#talks-list button").filter({ hasText: "Ann Another" }).waitFor();
+  await row.hover();
+  await page.mouse.up();
+  await page.locator("#composer-text").waitFor();
+  await page.goBack();
+  await page.locator("#talks-search").waitFor();
+  await converse(page, "Will Known");
+  await page.locator("#thread-back").click();
+  await page.locator("#talks-search").waitFor();
+  assert.equal(await page.locator("#thread").isVisible(), false);
   assert.deepEqual(problems, []);
 });
 

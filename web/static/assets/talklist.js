@@ -1,6 +1,6 @@
 // The list of conversations and people, and the search over both.
 
-import { byId, make, showBadge, showProblem } from './dom.js';
+import { byId, make, setText, arrange, showBadge, showProblem } from './dom.js';
 import { clock, timeOf, ago } from './time.js';
 import { titleOf } from './chat.js';
 import { folded } from './people.js';
@@ -14,6 +14,7 @@ export class TalkList {
   #people;
   #onOpen;
   #onPerson;
+  #rows = new Map(); // key → list item
   #searchTimer;
   #answered = ''; // the last query that the server has answered
   #render;
@@ -37,9 +38,9 @@ export class TalkList {
     const peers = new Set(talks.map(({ peer }) => peer));
     const people = this.#people.matching(query, mostPeople).filter(({ userId }) => !peers.has(userId));
     const rows = [...talks.map((talk) => this.#talkRow(talk)), ...people.map((person) => this.#personRow(person))];
-    const focused = document.activeElement?.closest?.('#talks-list li')?.dataset.key;
-    byId('talks-list').replaceChildren(...rows);
-    if (focused) rows.find(({ dataset }) => dataset.key === focused)?.firstChild.focus();
+    const shown = new Set(rows);
+    for (const [key, item] of this.#rows) if (!shown.has(item)) this.#rows.delete(key);
+    arrange(byId('talks-list'), rows);
     showProblem(byId('talks-none'), rows.length === 0 && this.#explainEmpty(query));
   }
 
@@ -69,21 +70,32 @@ export class TalkList {
     const last = talk.messages.at(-1);
     const draft = talk === this.#chat.active ? '' : this.#chat.draftOf(talk);
     const said = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${last.text.slice(0, 120)}` : 'No message yet';
-    const count = make('span', { class: 'badge' });
-    showBadge(count, talk.unread);
-    const item = row(peer ? title : '#', title, draft ? `Draft: ${draft.slice(0, 120)}` : said, {
-      'aria-current': talk === this.#chat.active && 'true',
-      onclick: () => this.#onOpen(talk.id),
-    }, make('span', { class: 'aside' }, make('small', { class: 'muted' }, last ? clock(last.timestamp) : ''), count), this.#people.get(peer)?.online);
-    item.dataset.key = talk.id;
-    return item;
+    return this.#row(talk.id, () => this.#onOpen(talk.id), {
+      sign: peer ? title : '#', title, about: draft ? `Draft: ${draft.slice(0, 120)}` : said,
+      time: last ? clock(last.timestamp) : '', unread: talk.unread, online: this.#people.get(peer)?.online, current: talk === this.#chat.active,
+    });
   }
 
   #personRow({ userId, username, role, companyId, online, lastSeen }) {
     const seen = online ? 'online' : timeOf(lastSeen) > 0 && `seen ${ago(lastSeen)}`;
     const about = [role, companyId, seen, username === userId ? '' : userId].filter(Boolean).join(' · ');
-    const item = row(username, username, about, { onclick: () => this.#onPerson(userId) }, null, online);
-    item.dataset.key = userId;
+    return this.#row(`person ${userId}`, () => this.#onPerson(userId), { sign: username, title: username, about, online });
+  }
+
+  // A row stays the same node whatever changes in it: a finger that is down on it must find it there when it is lifted.
+  #row(key, onclick, { sign, title, about, time = '', unread = 0, online = false, current = false }) {
+    if (!this.#rows.has(key)) this.#rows.set(key, emptyRow(key, onclick));
+    const item = this.#rows.get(key);
+    const button = item.firstChild;
+    const [circle, names, aside] = button.children;
+    setText(circle.firstChild, [...sign.trim()][0]?.toUpperCase() ?? '?');
+    circle.toggleAttribute('data-online', Boolean(online));
+    setText(names.firstChild, title);
+    setText(names.lastChild, about);
+    setText(aside.firstChild, time);
+    showBadge(aside.lastChild, unread);
+    if (current) button.setAttribute('aria-current', 'true');
+    else button.removeAttribute('aria-current');
     return item;
   }
 }
@@ -91,9 +103,11 @@ export class TalkList {
 const lastTime = (talk) => timeOf(talk.messages.at(-1)?.timestamp) || 0;
 
 /** A row of the list: a round sign made from a name, two lines of text, and what stands at the end. */
-function row(name, title, about, attributes, aside = null, online = false) {
-  const letter = [...name.trim()][0]?.toUpperCase() ?? '?';
-  const sign = make('span', { class: 'sign', 'aria-hidden': 'true', 'data-online': Boolean(online) }, make('span', {}, letter));
-  return make('li', {}, make('button', { type: 'button', class: 'row', ...attributes }, sign,
-    make('span', { class: 'grow' }, make('strong', { dir: 'auto' }, title), make('small', { class: 'muted', dir: 'auto' }, about)), aside));
+function emptyRow(key, onclick) {
+  const item = make('li', {}, make('button', { type: 'button', class: 'row', onclick },
+    make('span', { class: 'sign', 'aria-hidden': 'true' }, make('span', {})),
+    make('span', { class: 'grow' }, make('strong', { dir: 'auto' }), make('small', { class: 'muted', dir: 'auto' })),
+    make('span', { class: 'aside' }, make('small', { class: 'muted' }), make('span', { class: 'badge' }))));
+  item.dataset.key = key;
+  return item;
 }
