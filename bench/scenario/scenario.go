@@ -43,7 +43,7 @@ type Scenario struct {
 
 // All lists the scenarios in the order in which they run.
 func All() []Scenario {
-	return []Scenario{fanout(), idle(), fleet(), ingest(), connect(), slow()}
+	return []Scenario{fanout(), idle(), fleet(), ingest(), connect(), company(), slow()}
 }
 
 // result is what one server has shown.
@@ -90,29 +90,38 @@ func (s Scenario) Run(ctx context.Context, b *Bench, servers []target.Name) (rep
 }
 
 func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outcome result, err error) {
+	err = b.withServer(ctx, name, s.workers, func(r *rig) (err error) {
+		outcome, err = s.run(ctx, b, r)
+		return err
+	})
+	return outcome, err
+}
+
+// withServer calls do with a new server, and workers to load it.
+func (b *Bench) withServer(ctx context.Context, name target.Name, workers int, do func(r *rig) error) (err error) {
 	server, err := b.Workshop.Start(ctx, name)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	defer func() {
 		if stopping := server.Stop(); err == nil {
 			err = stopping
 		}
 	}()
-	crew, err := load.Start(ctx, s.workers, b.WorkerArguments...)
+	crew, err := load.Start(ctx, workers, b.WorkerArguments...)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	defer func() {
 		if stopping := crew.Stop(); err == nil {
 			err = stopping
 		}
 	}()
-	outcome, err = s.run(ctx, b, &rig{server: server, crew: crew})
+	err = do(&rig{server: server, crew: crew})
 	if died := server.Alive(); died != nil {
 		err = died
 	}
-	return outcome, err
+	return err
 }
 
 // rig is a running server and the workers that load it.
