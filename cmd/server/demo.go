@@ -30,6 +30,9 @@ func serveDemo(ctx context.Context, c config.Config, log *slog.Logger, out io.Wr
 		return err
 	}
 	now := time.Now()
+	if err := program.Introduce(ctx, demo.People(now)); err != nil {
+		return errors.Join(err, program.Close())
+	}
 	if err := demo.PrintLinks(out, program.URL(), program.OtherURLs(), program.Secret(), now); err != nil {
 		return errors.Join(err, program.Close())
 	}

@@ -167,6 +167,13 @@ func TestDemo(t *testing.T) {
 			t.Errorf("no link for a %s", role)
 		}
 	}
+	// Whoever looks for somebody of the demo finds them, also before they have signed in.
+	if found := fetch(t, url+"/api/v1/users?q=carl", tokens["vendor"]); !strings.Contains(found, `"userId":"carl"`) {
+		t.Errorf("Carl is not found: %s", found)
+	}
+	if everybody := fetch(t, url+"/api/v1/users?limit=500", tokens["admin"]); strings.Count(everybody, `"role"`) < 6 {
+		t.Errorf("the people of the demo: %s", everybody)
+	}
 	await(t, "three cars on the road", func() bool {
 		body := fetch(t, url+"/api/v1/drivers", tokens["admin"])
 		return strings.Count(body, `"position"`) == 3

@@ -121,6 +121,11 @@ func (p *Program) Close() error {
 // Secret is the HS256 key tokens are checked with, nil with an identity provider.
 func (p *Program) Secret() []byte { return p.secret }
 
+// Introduce has the directory know people who have not been here yet, so that others find them.
+func (p *Program) Introduce(ctx context.Context, newcomers []auth.Identity) error {
+	return p.people.Introduce(ctx, newcomers)
+}
+
 // Routes is the REST surface, for tests that hold it against the permission table.
 func (p *Program) Routes() []rest.Route { return p.api.Routes() }
 

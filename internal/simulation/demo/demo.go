@@ -20,8 +20,8 @@ const validity = 12 * time.Hour
 // Companies are the two tenants.
 func Companies() []string { return []string{"acme", "globex"} }
 
-// people returns someone of every role, in the order in which they are printed.
-func people(now time.Time) []auth.Identity {
+// People returns someone of every role, in the order in which they are printed.
+func People(now time.Time) []auth.Identity {
 	person := func(id, name string, role roles.Role, company string) auth.Identity {
 		return auth.Identity{UserID: id, Username: name, Role: role, CompanyID: company, ExpiresAt: now.Add(validity)}
 	}
@@ -55,7 +55,7 @@ func PrintLinks(out io.Writer, url string, others []string, secret []byte, now t
 	if err != nil {
 		return fmt.Errorf("print links: %w", err)
 	}
-	for _, person := range people(now) {
+	for _, person := range People(now) {
 		token, err := auth.Mint(secret, person)
 		if err != nil {
 			return err

@@ -28,13 +28,13 @@ func Door(secret []byte) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /demo/people.json", func(w http.ResponseWriter, _ *http.Request) {
 		guests := []guest{}
-		for _, who := range people(time.Now()) {
+		for _, who := range People(time.Now()) {
 			guests = append(guests, guest{who.UserID, who.Username, who.Role, who.CompanyID})
 		}
 		answer(w, guests)
 	})
 	mux.HandleFunc("POST /demo/people/{id}/token", func(w http.ResponseWriter, r *http.Request) {
-		for _, who := range people(time.Now()) {
+		for _, who := range People(time.Now()) {
 			if who.UserID != r.PathValue("id") {
 				continue
 			}
