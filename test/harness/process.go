@@ -41,15 +41,22 @@ func Build(t testing.TB) string {
 	return binary
 }
 
-// Launch starts the binary on an address and a data folder and waits until it serves.
+// Launch starts the binary on an address and a data folder, with rates that nobody meets, and waits until it serves.
 func Launch(t testing.TB, binary, addr, dataDir string) *Process {
+	t.Helper()
+	settings := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off"}
+	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED"} {
+		settings = append(settings, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
+	}
+	return LaunchWith(t, binary, addr, dataDir, settings...)
+}
+
+// LaunchWith is Launch with settings of the test's own, as variables of the environment.
+func LaunchWith(t testing.TB, binary, addr, dataDir string, settings ...string) *Process {
 	t.Helper()
 	p := &Process{t: t}
 	p.command = exec.CommandContext(context.Background(), binary, "-addr", addr, "-data-dir", dataDir, "-log-format", "json")
-	p.command.Env = append(os.Environ(), "ROLECALL_JWT_SECRET="+Secret, "ROLECALL_HANDSHAKES_PER_IP=off")
-	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED"} {
-		p.command.Env = append(p.command.Env, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
-	}
+	p.command.Env = append(os.Environ(), settings...)
 	logs, err := p.command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +94,9 @@ func (p *Process) follow(logs io.Reader, serving chan<- string) {
 		}
 	}
 }
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.command.Process.Pid }
 
 // Kill ends the process at once, as a power cut would.
 func (p *Process) Kill() {

@@ -1,0 +1,92 @@
+package hostile_test
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"time"
+
+	"rolecall/test/harness"
+)
+
+// growth is how much more memory an attack may make the server take.
+const growth = 128 << 20
+
+// slower is how much slower others may be served, and slow what is always allowed.
+const (
+	slower = 3
+	slow   = 50 * time.Millisecond
+)
+
+// TestOneClientCannotMakeAllOthersPay tries every attack on a server of its own.
+func TestOneClientCannotMakeAllOthersPay(t *testing.T) {
+	size := wanted()
+	binary, seeded := harness.Build(t), seed(t, size)
+	for name, attack := range attacks() {
+		t.Run(name, func(t *testing.T) {
+			if !soaking() {
+				t.Parallel() // nothing here is measured by the clock
+			}
+			try(t, serve(t, binary, seeded, attack.settings), attack, size)
+		})
+	}
+}
+
+// try has an attack run while others go about their business, and stops the server at the height of it.
+func try(t *testing.T, s *server, attack attack, size sizes) {
+	others := begin(t, s.URL)
+	calm(t, size.calm)
+	before, memory := others.take(), s.resident()
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	a := &arena{t: t, url: s.URL, size: size, ctx: ctx, limits: make(map[string]int)}
+	a.together.Go(func() { attack.run(a) })
+	most := memory
+	for end := time.Now().Add(size.attack); time.Now().Before(end); {
+		calm(t, 50*time.Millisecond)
+		most = max(most, s.resident())
+	}
+	during := others.take()
+	a.mu.Lock()
+	limits := maps.Clone(a.limits)
+	a.mu.Unlock()
+	others.end()
+	stopped := s.stop()
+	cancel()
+	a.leave()
+
+	grown := most - memory
+	t.Logf("p99 of acks %s, then %s; of positions %s, then %s (%d and %d); memory %d MB + %d MB; stopped in %s; %d answers; limits: %v",
+		before.Acks, during.Acks, before.Positions, during.Positions, before.Count, during.Count,
+		memory>>20, grown>>20, stopped.Round(time.Millisecond), a.answers.Load(), limits)
+	if grown > growth {
+		t.Errorf("memory has grown by %d MB", grown>>20)
+	}
+	if len(limits) == 0 && !attack.harmless {
+		t.Error("the attacker has met with no limit")
+	}
+	if during.Count == 0 {
+		t.Error("the others were not served at all")
+	}
+	if soaking() {
+		quick(t, "acks", before.Acks, during.Acks)
+		quick(t, "positions", before.Positions, during.Positions)
+	}
+}
+
+// quick fails the test where others were served much slower than before.
+func quick(t *testing.T, what string, before, during time.Duration) {
+	t.Helper()
+	if during > max(before*slower, slow) {
+		t.Errorf("p99 of %s has gone from %s to %s", what, before, during)
+	}
+}
+
+// calm lets some time pass: what is measured or tried goes on meanwhile.
+func calm(t *testing.T, length time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	<-ctx.Done()
+}
