@@ -8,7 +8,7 @@ VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
 
-.PHONY: help run test test-go test-node lint vuln bench fuzz soak soak-realtime soak-crash build clean
+.PHONY: help run test test-go test-node lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
 
-soak: soak-realtime soak-crash ## the hard tests in their whole size, half an hour
+soak: soak-realtime soak-crash soak-hostile ## the hard tests in their whole size, half an hour
 
 soak-realtime: ## those of the realtime layer, some minutes
 	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/native/soak
+
+soak-hostile: ## attacks on a server with much in it, beside the measured business of others, ten minutes
+	SOAK=1 go test -v -count=1 -timeout 60m ./test/hostile
 
 soak-crash: ## a thousand kills of a server under load
 	SOAK=1 go test -count=1 -timeout 60m -v -run TestNothingAcknowledgedIsLostToKills ./test/e2e

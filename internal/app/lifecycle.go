@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // part is one piece of the program, by the name that errors call it.
@@ -68,7 +69,12 @@ func (l *lifecycle) start(ctx context.Context) (failed <-chan error) {
 	return failures
 }
 
-// end drains all parts, the last one first, and then closes them in the same order, whatever fails on the way.
+// closeGrace is how much longer than the stop may last what is left to be closed may take. What takes longer is left to
+// the end of the process.
+const closeGrace = time.Second
+
+// end drains all parts, the last one first, and then closes them in the same order, whatever fails on the way. It returns
+// soon after ctx has ended, whatever goes on.
 func (l *lifecycle) end(ctx context.Context) error {
 	parts := l.parts
 	l.parts = nil
@@ -80,13 +86,46 @@ func (l *lifecycle) end(ctx context.Context) error {
 		}
 		if part.stop != nil {
 			part.stop()
-			<-part.stopped
+			failed = errors.Join(failed, named(part.name, inTime(ctx, part.stopped)))
 		}
 	}
 	for _, part := range parts {
 		if part.close != nil {
-			failed = errors.Join(failed, named(part.name, part.close()))
+			failed = errors.Join(failed, named(part.name, closeInTime(ctx, part.close)))
 		}
+	}
+	return failed
+}
+
+// errStillBusy says that a part has not ended in the time that there is for a stop.
+var errStillBusy = errors.New("still busy")
+
+// inTime waits for the end of something.
+func inTime(ctx context.Context, ended <-chan struct{}) error {
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(closeGrace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-grace.C:
+		return errStillBusy
+	}
+}
+
+func closeInTime(ctx context.Context, closePart func() error) error {
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = closePart()
+	}()
+	if err := inTime(ctx, ended); err != nil {
+		return err
 	}
 	return failed
 }

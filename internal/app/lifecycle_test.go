@@ -102,3 +102,38 @@ func TestFailuresOfPartsAreAllTold(t *testing.T) {
 		t.Errorf("the end's error is %v", err)
 	}
 }
+
+// TestNothingHoldsUpAStop: what does not end in time is told, and left.
+func TestNothingHoldsUpAStop(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	defer close(stuck)
+	var l lifecycle
+	closed := false
+	err := l.open(t.Context(), []part{
+		{"closes", func(context.Context) (life, error) {
+			return life{close: func() error { closed = true; return nil }}, nil
+		}},
+		{"is stuck closing", func(context.Context) (life, error) {
+			return life{close: func() error { <-stuck; return nil }}, nil
+		}},
+		{"is stuck running", func(context.Context) (life, error) {
+			return life{run: func(context.Context) error { <-stuck; return nil }}, nil
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.start(t.Context())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = l.end(ctx)
+	for _, name := range []string{"is stuck closing", "is stuck running"} {
+		if !errors.Is(err, errStillBusy) || !strings.Contains(err.Error(), name+": still busy") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !closed {
+		t.Error("what can be closed is not")
+	}
+}

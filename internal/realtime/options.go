@@ -25,16 +25,16 @@ type Options struct {
 	// sockets has been let in, a client may send no more than 64 KiB.
 	MaxPayload int64
 	// MaxIncoming is how many bytes of messages beyond 128 KiB may be coming in at a time, over all clients, while they are
-	// not whole; beyond it a message may have 128 KiB. Default 32 MiB.
+	// not whole; beyond it a message may have 128 KiB. Default 16 MiB.
 	MaxIncoming int64
-	// Packets is how fast one connection may send packets of any kind, 4 KiB counting as one more and an HTTP request as
+	// Packets is how fast one connection may send packets of any kind, 1 KiB counting as one more and an HTTP request as
 	// five; SharedPackets how fast those may together that Socket.ShareRate has brought together. From who sends faster
 	// nothing more is read for a while. Default 1000/1s:10000 and 3000/1s:30000.
 	Packets, SharedPackets limit.Rate
 
 	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 1 MiB
 	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 64 KiB;
-	// default 64 MiB.
+	// default 32 MiB.
 	MaxQueuedTotal int64
 	// CompressFrom is the size in bytes from which messages are compressed for WebSocket clients that offer
 	// permessage-deflate; default 0, which compresses nothing.
@@ -66,8 +66,8 @@ func (o Options) WithDefaults() Options {
 	setDefault(&o.MaxConnects, 50)
 	setDefault(&o.MaxPayload, 128<<10)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
-	setDefault(&o.MaxQueuedTotal, 64<<20)
-	setDefault(&o.MaxIncoming, 32<<20)
+	setDefault(&o.MaxQueuedTotal, 32<<20)
+	setDefault(&o.MaxIncoming, 16<<20)
 	setDefault(&o.Packets, limit.Rate{Requests: 1000, Period: time.Second, Burst: 10_000})
 	setDefault(&o.SharedPackets, limit.Rate{Requests: 3000, Period: time.Second, Burst: 30_000})
 	if o.Logger == nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 
 	"rolecall/internal/auth"
@@ -44,6 +46,13 @@ func (a *arena) limited(by string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.limits[by]++
+}
+
+// met returns what the attackers have met with.
+func (a *arena) met() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.limits)
 }
 
 // over says whether the attack is.
@@ -89,8 +98,8 @@ type raw struct {
 const stuck = 700 * time.Millisecond
 
 // open opens a WebSocket; nil where that is refused.
-func (a *arena) open(headers http.Header) *raw {
-	dialer := ws.Dialer{Timeout: harness.Deadline, Header: ws.HandshakeHeaderHTTP(headers)}
+func (a *arena) open(offers ...httphead.Option) *raw {
+	dialer := ws.Dialer{Timeout: harness.Deadline, Extensions: offers}
 	conn, early, _, err := dialer.Dial(a.ctx, "ws"+strings.TrimPrefix(a.url, "http")+"/socket.io/?EIO=4&transport=websocket")
 	if err != nil {
 		if !a.over() {
@@ -109,7 +118,7 @@ func (a *arena) open(headers http.Header) *raw {
 
 // enter opens a WebSocket and connects a namespace; nil where either is refused.
 func (a *arena) enter(who auth.Identity, namespace string) *raw {
-	c := a.open(nil)
+	c := a.open()
 	if c == nil || !c.connect(harness.Token(a.t, who), namespace) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsflate"
 
 	"rolecall/internal/roles"
 	"rolecall/test/harness"
@@ -70,7 +71,7 @@ func cycleNamespaces(a *arena) {
 	token := harness.Token(a.t, person(0, roles.Company))
 	a.many(perUser, func(int) {
 		for !a.over() {
-			c := a.open(nil)
+			c := a.open()
 			for c != nil && !a.over() && c.connect(token, "") && c.send("41") {
 			}
 		}
@@ -83,7 +84,7 @@ func badTokens(a *arena) {
 	token = token[:len(token)-4] + "AAAA"
 	a.many(perUser, func(int) {
 		for !a.over() {
-			c := a.open(nil)
+			c := a.open()
 			for range 10 {
 				if c == nil || a.over() || c.connect(token, "") {
 					break
@@ -121,7 +122,7 @@ func missingAttachments(a *arena) {
 	})
 }
 
-// unreadPages: 15 people ask for pages of long messages and read nothing.
+// unreadPages: 15 people ask for pages of long messages and read nothing for half of the time.
 func unreadPages(a *arena) {
 	people := 15
 	if !soaking() {
@@ -132,7 +133,9 @@ func unreadPages(a *arena) {
 		if c == nil {
 			return
 		}
-		ask := frames(ws.OpText, event(1, "chat:history", map[string]any{"roomId": longRoom, "limit": 200}), 1)
+		reading := time.AfterFunc(a.size.attack/2, c.listen)
+		defer reading.Stop()
+		ask := frames(ws.OpText, event(1, "chat:history", map[string]any{"roomId": longRoom, "limit": 200}), 5)
 		for !a.over() && c.write(ask) {
 			select {
 			case <-a.ctx.Done():
@@ -148,7 +151,7 @@ func flooding(op ws.OpCode, text string) func(a *arena) {
 		who := person(0, roles.Vendor)
 		token := harness.Token(a.t, who)
 		data := frames(op, text, 1000)
-		a.many(perUser, func(int) {
+		a.many(perUser/2, func(int) { // with two sockets on each connection
 			c := a.enter(who, "")
 			if c == nil {
 				return
@@ -315,7 +318,7 @@ func bombs(a *arena) {
 	for range 10 {
 		_ = ws.WriteFrame(&data, ws.MaskFrame(frame))
 	}
-	offer := http.Header{"Sec-WebSocket-Extensions": {"permessage-deflate; client_no_context_takeover"}}
+	offer := wsflate.DefaultParameters.Option()
 	a.many(5*perUser, func(i int) {
 		for !a.over() {
 			c := a.open(offer)

@@ -116,6 +116,13 @@ type quickness struct {
 	Count           int
 }
 
+// served says whether the drivers have been answered and watched since the last take.
+func (h *healthy) served() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.acks) > 0 && len(h.seen) > 0
+}
+
 // take returns how quick it was since the last time.
 func (h *healthy) take() quickness {
 	h.mu.Lock()

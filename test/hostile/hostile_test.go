@@ -2,7 +2,6 @@ package hostile_test
 
 import (
 	"context"
-	"maps"
 	"testing"
 	"time"
 
@@ -36,6 +35,7 @@ func TestOneClientCannotMakeAllOthersPay(t *testing.T) {
 func try(t *testing.T, s *server, attack attack, size sizes) {
 	others := begin(t, s.URL)
 	calm(t, size.calm)
+	harness.Eventually(t, "the others are served", others.served)
 	before, memory := others.take(), s.resident()
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -47,10 +47,12 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 		calm(t, 50*time.Millisecond)
 		most = max(most, s.resident())
 	}
+	harness.Eventually(t, "the others are served during the attack", others.served)
 	during := others.take()
-	a.mu.Lock()
-	limits := maps.Clone(a.limits)
-	a.mu.Unlock()
+	if !attack.harmless {
+		harness.Eventually(t, "the attacker meets with a limit", func() bool { return len(a.met()) > 0 })
+	}
+	limits := a.met()
 	others.end()
 	stopped := s.stop()
 	cancel()
@@ -62,12 +64,6 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 		memory>>20, grown>>20, stopped.Round(time.Millisecond), a.answers.Load(), limits)
 	if grown > growth {
 		t.Errorf("memory has grown by %d MB", grown>>20)
-	}
-	if len(limits) == 0 && !attack.harmless {
-		t.Error("the attacker has met with no limit")
-	}
-	if during.Count == 0 {
-		t.Error("the others were not served at all")
 	}
 	if soaking() {
 		quick(t, "acks", before.Acks, during.Acks)

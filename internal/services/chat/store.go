@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"rolecall/internal/instant"
+	"rolecall/internal/page"
 	"rolecall/internal/roles"
 )
 
@@ -50,6 +51,10 @@ type Head struct {
 // FromStart as a Page's After asks for the first messages of a room.
 const FromStart int64 = -1
 
+// EnoughText is how many bytes of texts make a page, whatever more was asked for: with the message that passes it there are
+// more than a page holds.
+const EnoughText = page.MaxBytes
+
 // Page asks for a part of a room's history. Before and After are exclusive bounds on seq, zero for none.
 type Page struct {
 	Before, After int64
@@ -68,7 +73,7 @@ type Store interface {
 	// Apply makes changes in one transaction, in order, and gives each the next revision of its room, messages the next
 	// seq as well. The result has one entry a change.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
-	// History returns messages in the order of seq: the last Limit before Before, or, where After is set, the first
+	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy is filled in.
 	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
 	// Head returns how far a room has come; the zero Head for a room that is not there.

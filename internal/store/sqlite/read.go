@@ -22,6 +22,19 @@ func ReadAll[T any](
 	return items, err
 }
 
+// ReadUntil is ReadAll up to and with the first row that is enough.
+func ReadUntil[T any](
+	ctx context.Context, db *DB, query *sql.Stmt, scan func(Scanner) (T, error), enough func(T) bool, args ...any,
+) ([]T, error) {
+	ctx, done, err := db.beginRead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rows, err := query.QueryContext(ctx, args...)
+	return collectUntil(rows, err, scan, enough)
+}
+
 // ReadOne runs a prepared query on a reading connection and returns its first row. It fails with sql.ErrNoRows where
 // there is none.
 func ReadOne[T any](
@@ -60,6 +73,12 @@ type Scanner interface {
 
 // Collect reads all rows. The result is never nil, unless there is an error.
 func Collect[T any](rows *sql.Rows, failed error, scan func(Scanner) (T, error)) (items []T, err error) {
+	return collectUntil(rows, failed, scan, func(T) bool { return false })
+}
+
+func collectUntil[T any](
+	rows *sql.Rows, failed error, scan func(Scanner) (T, error), enough func(T) bool,
+) (items []T, err error) {
 	if failed != nil {
 		return nil, failed
 	}
@@ -70,7 +89,9 @@ func Collect[T any](rows *sql.Rows, failed error, scan func(Scanner) (T, error))
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, item)
+		if items = append(items, item); enough(item) {
+			return items, nil
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -22,8 +22,9 @@ func TestLongMessagesShareABudget(t *testing.T) {
 		client, _ := f.connect(t)
 		client.Send(`421["long","` + long + `"]`)
 		client.Expect(`431[["` + long + `"]]`)
-		client.Cut()
 		f.root.expectEvent(t, "long", `"`+long+`"`)
+		expectAlive(t, client) // and so has read on
+		client.Cut()
 	}
 	refused := func(t *testing.T) {
 		t.Helper()

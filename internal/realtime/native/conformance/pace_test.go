@@ -77,10 +77,10 @@ func TestRequestsAreCounted(t *testing.T) {
 // A client that sends too fast is there: that its pong waits behind what it has sent does not end it.
 func TestWhoSendsTooFastIsAlive(t *testing.T) {
 	t.Parallel()
-	const timeout = 100 * time.Millisecond
-	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: timeout, Packets: limit.Rate{Requests: 50, Period: time.Second, Burst: 20}})
+	const timeout = 500 * time.Millisecond
+	f := start(t, realtime.Options{PingInterval: quick, PingTimeout: timeout, Packets: limit.Rate{Requests: 25, Period: time.Second, Burst: 20}})
 	client, _ := f.connect(t)
-	for range 70 { // which are read for a second
+	for range 70 { // which are read for two seconds
 		client.Send("6")
 	}
 	client.Send(`421["x"]`)

@@ -107,16 +107,36 @@ func (m *messageReader) readHeader(state ws.State) (ws.Header, error) {
 func (m *messageReader) finish(data []byte, binary, compressed bool) ([]byte, bool, error) {
 	if compressed {
 		var err error
+		came := len(data)
 		if data, err = m.compression.inflate(data, m.limit.Load()); errors.Is(err, errTooLong) {
 			return nil, false, errMessageTooBig()
 		} else if err != nil {
 			return nil, false, err
+		}
+		if m.arrived != nil {
+			m.arrived(0, int64(len(data)-came))
 		}
 	}
 	if !binary && !utf8.Valid(data) {
 		return nil, false, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid UTF-8"}
 	}
 	return data, binary, nil
+}
+
+// discard reads frames without keeping what is in them, until the peer's Close frame.
+func (m *messageReader) discard() error {
+	for {
+		header, err := ws.ReadHeaderBuffer(m.r, m.header[:])
+		if err != nil {
+			return headerError(err)
+		}
+		if header.OpCode == ws.OpClose {
+			return errPeerClosed
+		}
+		if _, err := io.CopyN(io.Discard, m.r, header.Length); err != nil {
+			return err
+		}
+	}
 }
 
 func errMessageTooBig() error {

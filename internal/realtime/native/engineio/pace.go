@@ -12,7 +12,7 @@ import (
 
 const (
 	// bytesPerPacket is how many bytes of a packet count as one packet more.
-	bytesPerPacket = 4 << 10
+	bytesPerPacket = 1 << 10
 	// packetsPerRequest is how many packets an HTTP request counts for, beside those in it.
 	packetsPerRequest = 5
 	// longestDelay is how long a request may have to wait; who asks for more at once is sent away.
@@ -56,7 +56,7 @@ func (s *Session) count(packets int, bytes int64) time.Duration {
 
 // arrived counts what the client has sent, and returns when more may be read.
 func (s *Session) arrived(packets int, bytes int64) {
-	if wait := s.count(packets, bytes); wait > 0 && s.IsOpen() {
+	if wait := s.count(packets, bytes); wait > 0 {
 		time.Sleep(wait) // a few seconds at the most: one message counts for no more
 	}
 }

@@ -12,8 +12,8 @@ import (
 func (s *Session) readLoop(c *connection) {
 	defer s.gone()
 	defer c.cut()
-	defer c.reader.account.Hold(0)
 	err := s.readMessages(c)
+	c.reader.account.Hold(0)
 	refused := (*closeError)(nil)
 	switch {
 	case errors.As(err, &refused):
@@ -39,9 +39,15 @@ func refusalReason(refused *closeError) Reason {
 	return ReasonParseError
 }
 
-// readMessages hands each message on. It always returns an error.
+// readMessages hands each message on, until the session has ended: then it waits for the client to hear of that. It
+// always returns an error.
 func (s *Session) readMessages(c *connection) error {
 	for {
+		if !s.IsOpen() {
+			s.awaitLastWord(c)
+			c.awaitClose()
+			return errPeerClosed
+		}
 		data, binary, err := c.reader.next()
 		if err != nil {
 			return err
@@ -122,15 +128,10 @@ const farewellBytes = 1 << 20
 // reads would turn the end of the connection into a reset, which can overtake the
 // Close frame. The session's alarm ends this at the latest.
 func (c *connection) awaitClose() {
+	c.reader.account.Hold(0) // nothing is kept from now on
 	c.reader.r = io.LimitReader(c.reader.r, farewellBytes)
-	for {
-		_, _, err := c.reader.next()
-		if refused := (*closeError)(nil); errors.As(err, &refused) {
-			_, _ = io.Copy(io.Discard, c.conn) // where frames begin is anybody's guess now
-			return
-		}
-		if err != nil {
-			return
-		}
+	refused := (*closeError)(nil)
+	if errors.As(c.reader.discard(), &refused) {
+		_, _ = io.Copy(io.Discard, c.reader.r) // where frames begin is anybody's guess now
 	}
 }

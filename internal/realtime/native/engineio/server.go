@@ -37,7 +37,7 @@ type Config struct {
 	Incoming       *Budget       // bytes of long messages that are coming in
 	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB
 
-	// PacketsPerSecond is how many packets a client may send, and PacketsAtOnce how many at once; 4 KiB count as a packet
+	// PacketsPerSecond is how many packets a client may send, and PacketsAtOnce how many at once; 1 KiB counts as a packet
 	// more, a request as five. Beyond it reading waits. 0 bounds neither.
 	PacketsPerSecond float64
 	PacketsAtOnce    int

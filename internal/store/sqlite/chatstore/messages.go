@@ -29,7 +29,11 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 		statement = s.sql.selectLatest
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
-	messages, err := sqlite.ReadAll(ctx, s.db, statement, messagesOf(room), room.String(), page.After, before, max(page.Limit, 0))
+	bytes := 0
+	messages, err := sqlite.ReadUntil(ctx, s.db, statement, messagesOf(room), func(m chat.Message) bool {
+		bytes += len(m.Text)
+		return bytes > chat.EnoughText
+	}, room.String(), page.After, before, max(page.Limit, 0))
 	if err != nil || len(messages) == 0 {
 		return messages, err
 	}
