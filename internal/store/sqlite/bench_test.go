@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -104,6 +106,51 @@ func BenchmarkInbox(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkReadNotice reads one notice, and all, of 50,000 that somebody has unread.
+func BenchmarkReadNotice(b *testing.B) {
+	const unread = 50_000
+	store := open(b, file(b))
+	reader := notices.Reader{UserID: "u1", Rooms: roles.Standing("u1", roles.Driver, "acme")}
+	changes := make([]notices.Change, 1000)
+	for range unread / len(changes) {
+		for i := range changes {
+			changes[i] = notices.Change{Create: &notices.Addressed{
+				Notice: notices.Notice{ID: uuid.NewString(), Title: "Road closed"}, Rooms: reader.Rooms[:1+i%4],
+			}}
+		}
+		if _, err := store.Notices.Apply(b.Context(), changes); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for name, asked := range map[string]notices.Marking{
+		"one": {IDs: []string{changes[500].Create.ID}}, "all": {UpTo: unread},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for i := 0; b.Loop(); i++ {
+				asked.Reader = notices.Reader{UserID: fmt.Sprint(name, i), Rooms: reader.Rooms}
+				if _, _, err := store.Notices.MarkNoticesRead(b.Context(), asked); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("count", func(b *testing.B) {
+		for b.Loop() {
+			if n, err := store.Notices.Unread(b.Context(), reader, math.MaxInt64, 0); err != nil || n != unread {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("history", func(b *testing.B) {
+		for b.Loop() {
+			page := notices.HistoryPage{Reader: reader, State: notices.All, Before: unread / 2, Limit: 51}
+			if found, err := store.Notices.Received(b.Context(), page); err != nil || len(found) != 51 {
+				b.Fatal(len(found), err)
+			}
+		}
+	})
 }
 
 // BenchmarkUsers lists the people of a company, as everybody who connects has it done.

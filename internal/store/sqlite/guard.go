@@ -106,8 +106,9 @@ func (g *guard) here() ([3]os.FileInfo, *trouble) {
 func (g *guard) inspect(ctx context.Context) error {
 	files, lost := g.here()
 	if lost == nil && (stampOf(files[0]) != g.main || stampOf(files[1]) != g.wal) {
-		lost = g.suspect(ctx)
-		g.settle(files)
+		if lost = g.suspect(ctx); ctx.Err() == nil {
+			g.settle(files)
+		}
 	}
 	return g.note(ctx, lost)
 }
@@ -134,11 +135,15 @@ func (g *guard) suspect(ctx context.Context) *trouble {
 	if err == nil {
 		err = g.verify(ctx)
 	}
-	if err != nil {
-		if what, known := troubleOf(err); known && what.kind.passes() {
-			return what
-		}
+	switch what, known := troubleOf(err); {
+	case errors.Is(err, errNotWhole) || errors.Is(err, errLogDamaged):
 		return &trouble{damaged, err}
+	case known:
+		return what
+	case err != nil && ctx.Err() != nil:
+		return nil // nobody writes any more
+	case err != nil:
+		return &trouble{failing, err}
 	}
 	g.trusting = g.now().Add(trustFactor * g.now().Sub(begun))
 	g.log.WarnContext(ctx, "another program writes to the database file, which is whole", "path", g.path)

@@ -114,8 +114,12 @@ func (db *DB) checkContent(ctx context.Context) time.Duration {
 // quickCheck reads the whole content on a connection of its own, which has nothing in memory yet
 // (https://www.sqlite.org/pragma.html#pragma_quick_check). It fails with errNotWhole.
 func (db *DB) quickCheck(ctx context.Context) (err error) {
-	if info, err := os.Stat(db.path); err != nil || info.Size() == 0 { // whoever opens an empty file drops its log
-		return errors.Join(err, fmt.Errorf("%w: the file is empty", errNotWhole))
+	info, err := os.Stat(db.path)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 { // whoever opens an empty file drops its log
+		return fmt.Errorf("%w: the file is empty", errNotWhole)
 	}
 	reader, err := sql.Open("sqlite", dataSource(db.path, url.Values{
 		"mode": {"ro"}, "_pragma": {busyTimeout, "query_only(ON)", "cache_size(-2048)"},
