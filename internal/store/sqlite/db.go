@@ -45,7 +45,7 @@ type DB struct {
 	guard      *guard
 	watching   sync.WaitGroup
 	stopWatch  context.CancelFunc
-	firstCheck time.Duration // when the content is checked first
+	firstCheck time.Duration // how long ago the content counts as checked when the watch begins
 	lookedAt   logIndex      // the log when its checksums were compared last
 
 	closeOnce func() error

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,9 @@ type guard struct {
 	wal      stamp
 	index    logIndex
 	trusting time.Time // until when changes of others are not checked
+
+	// checkpoints counts those that the program has made.
+	checkpoints atomic.Int64
 
 	mu   sync.Mutex
 	what *trouble
@@ -119,6 +123,8 @@ func (g *guard) wrote(ctx context.Context) error {
 	if lost == nil && stampOf(files[0]) != g.main {
 		if index, err := readLogIndex(g.path); err == nil && index.backfilled == g.index.backfilled {
 			lost = g.suspect(ctx) // no checkpoint was made
+		} else {
+			g.checkpoints.Add(1)
 		}
 	}
 	g.settle(files)

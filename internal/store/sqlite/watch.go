@@ -13,10 +13,11 @@ import (
 const (
 	// watchInterval is how often the file is looked at, besides each write that looks by itself.
 	watchInterval = time.Second
-	// contentInterval is the least time between two checks of the whole content. One that takes longer than a hundredth of
-	// it comes less often, so that checks take no more than a hundredth of the time, however large the file.
+	// contentInterval is how often the whole content is checked where nothing asks for it. After a checkpoint, in whose moment
+	// harm leaves no trace, it is checked with the next look at the file. However large the file is and whatever is written,
+	// checks take no more than a fiftieth of the time.
 	contentInterval = time.Minute
-	contentShare    = 100
+	contentShare    = 50
 	// maxLogCheck bounds the log that is read once a second, in frames.
 	maxLogCheck = 4000
 	// largeFile is the size in bytes beyond which a file is checked while the program runs already.
@@ -27,21 +28,47 @@ var errNotWhole = errors.New("the content is not whole")
 
 // watch looks at the file once a second, and at its whole content now and then, until ctx ends.
 func (db *DB) watch(ctx context.Context) {
-	db.watching.Go(func() { db.each(ctx, func() time.Duration { db.lookAtFile(ctx); return watchInterval }, watchInterval) })
-	db.watching.Go(func() { db.each(ctx, func() time.Duration { return db.checkContent(ctx) }, db.firstCheck) })
+	db.watching.Go(func() { everySecond(ctx, func() { db.lookAtFile(ctx) }) })
+	db.watching.Go(func() {
+		content := contentWatch{last: time.Now().Add(-db.firstCheck)}
+		everySecond(ctx, func() {
+			content.look(time.Now(), db.guard.checkpoints.Load(), func() { db.checkContent(ctx) })
+		})
+	})
 }
 
-func (db *DB) each(ctx context.Context, do func() time.Duration, first time.Duration) {
-	timer := time.NewTimer(first)
-	defer timer.Stop()
+func everySecond(ctx context.Context, do func()) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
-			timer.Reset(do())
+		case <-ticker.C:
+			do()
 		}
 	}
+}
+
+// contentWatch says when the content is to be checked.
+type contentWatch struct {
+	last        time.Time     // when it was checked last
+	took        time.Duration // by the last check
+	checkpoints int64         // made until then
+}
+
+// look has the content checked if it is time.
+func (w *contentWatch) look(now time.Time, checkpoints int64, check func()) {
+	wait := contentInterval
+	if checkpoints != w.checkpoints {
+		wait = 0
+	}
+	if now.Sub(w.last) < max(wait, contentShare*w.took) {
+		return
+	}
+	begun := time.Now()
+	check()
+	*w = contentWatch{last: now, took: time.Since(begun), checkpoints: checkpoints}
 }
 
 // lookAtFile does what a write does before it begins, and finds out whether trouble has passed.
@@ -100,15 +127,13 @@ func (db *DB) tryAgain(ctx context.Context, conn *sql.Conn, kind troubleKind) {
 	}
 }
 
-// checkContent reads the whole file, and returns when to do so again.
-func (db *DB) checkContent(ctx context.Context) time.Duration {
-	begun := time.Now()
+// checkContent reads the whole file.
+func (db *DB) checkContent(ctx context.Context) {
 	if err := db.quickCheck(ctx); errors.Is(err, errNotWhole) {
 		_ = db.guard.note(ctx, &trouble{damaged, err}) // nothing is being written
 	} else if ctx.Err() == nil {
 		db.guard.noteError(ctx, err)
 	}
-	return max(contentInterval, contentShare*time.Since(begun))
 }
 
 // quickCheck reads the whole content on a connection of its own, which has nothing in memory yet
@@ -141,7 +166,6 @@ func (db *DB) quickCheck(ctx context.Context) (err error) {
 // checkAtStart reads the whole content of a file that was not closed in order, unless it is so large that this is better
 // done while the program runs.
 func (db *DB) checkAtStart(ctx context.Context) error {
-	db.firstCheck = contentInterval
 	info, err := os.Stat(db.path)
 	if err != nil {
 		return err
@@ -153,7 +177,7 @@ func (db *DB) checkAtStart(ctx context.Context) error {
 		return fmt.Errorf("%w: the file is empty, and the log beside it is not", errNotWhole)
 	}
 	if info.Size() > largeFile {
-		db.firstCheck = 0
+		db.firstCheck = contentInterval
 		return nil
 	}
 	return db.quickCheck(ctx)
