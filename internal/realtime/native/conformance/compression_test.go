@@ -3,7 +3,9 @@ package conformance_test
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/hex"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -112,6 +114,51 @@ func TestCompressedMessages(t *testing.T) {
 	s.expectFrame(ws.OpText, `432[[]]`)
 	s.write(compressedFrame(ws.OpText, true, compressed(t, `423["short"]`)))
 	s.expectFrame(ws.OpText, `433[[]]`)
+}
+
+// TestWhatMessagesMayBecome: an event of the size that events may have passes however well it was compressed. A short message
+// that becomes far longer ends its connection before it has, though plain messages may be as long.
+func TestWhatMessagesMayBecome(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		content string
+		taken   bool
+	}{
+		"an event of spaces":             {strings.Repeat(" ", 100_000), true},
+		"as long as the engine takes":    {strings.Repeat(" ", 900_000), false},
+		"as long, and hardly compressed": {hardly(900_000), true},
+		"as long, as well as lists are":  {list(900_000), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, s := compressing(t, realtime.Options{CompressFrom: 100, MaxPayload: 1_000_000})
+			packet := compressed(t, `42["e","`+tc.content+`"]`)
+			s.write(compressedFrame(ws.OpText, true, packet))
+			if !tc.taken {
+				s.expectClose(1009)
+				return
+			}
+			f.root.expectEvent(t, "e", `"`+tc.content+`"`)
+		})
+	}
+}
+
+// hardly is text of so many bytes that becomes half as long.
+func hardly(size int) string {
+	random := make([]byte, size/2)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random) // never fails
+	return hex.EncodeToString(random)
+}
+
+// list is text of so many bytes that is alike from entry to entry but for a number, and becomes a twentieth as long.
+func list(size int) string {
+	text := make([]byte, 0, size)
+	numbers := hardly(size)
+	for n := 0; len(text) < size-100; n += 6 {
+		text = append(text, "lat and lng and heading and speed and accuracy and altitude and battery of number "...)
+		text = append(text, numbers[n:n+6]...)
+	}
+	return string(text)
 }
 
 func TestBrokenCompression(t *testing.T) {

@@ -106,8 +106,19 @@ func (c *compression) deflate(m *Message) []byte {
 	return append(frame, compressed...)
 }
 
-// inflate restores a message of at most limit bytes.
-func (c *compression) inflate(data []byte, limit int64) ([]byte, error) {
+const (
+	// freelyInflated is what any message may become, however short it came: more than an event may have.
+	freelyInflated = 128 << 10
+	// inflatedBy is how much longer the rest of a message may become. JSON and text become 20 times as long at the very
+	// most; what becomes 1,000 times as long, as deflate allows, was made to.
+	inflatedBy = 32
+)
+
+// inflatable is what a message of so many bytes may become.
+func inflatable(size int) int64 { return freelyInflated + inflatedBy*int64(size) }
+
+// inflate restores a message of at most limit bytes. hold is asked before more memory is taken than it was told of last.
+func (c *compression) inflate(data []byte, limit int64, hold func(bytes int64) bool) ([]byte, error) {
 	source := io.MultiReader(bytes.NewReader(data), bytes.NewReader([]byte(deflateTail)))
 	reader, _ := c.readers.Get().(io.ReadCloser)
 	if reader == nil {
@@ -116,12 +127,25 @@ func (c *compression) inflate(data []byte, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer c.readers.Put(reader)
-	plain, err := io.ReadAll(io.LimitReader(reader, limit+1))
-	if err != nil {
-		return nil, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid compressed data"}
+	most := int(min(limit, inflatable(len(data)))) + 1 // a byte more shows that it is too long
+	var plain []byte
+	for {
+		if len(plain) == cap(plain) {
+			size := min(most, max(2*cap(plain), 4*len(data), bytes.MinRead))
+			if len(plain) == most || !hold(int64(len(data)+size)) {
+				return nil, errTooLong
+			}
+			plain = append(make([]byte, 0, size), plain...)
+		}
+		n, err := reader.Read(plain[len(plain):cap(plain)])
+		plain = plain[:len(plain)+n]
+		switch {
+		case errors.Is(err, io.EOF) && len(plain) < most:
+			return plain, nil
+		case errors.Is(err, io.EOF):
+			return nil, errTooLong
+		case err != nil:
+			return nil, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid compressed data"}
+		}
 	}
-	if int64(len(plain)) > limit {
-		return nil, errTooLong
-	}
-	return plain, nil
 }

@@ -106,16 +106,16 @@ func (m *messageReader) readHeader(state ws.State) (ws.Header, error) {
 // finish makes a message of what its frames have brought.
 func (m *messageReader) finish(data []byte, binary, compressed bool) ([]byte, bool, error) {
 	if compressed {
-		var err error
-		came := len(data)
-		if data, err = m.compression.inflate(data, m.limit.Load()); errors.Is(err, errTooLong) {
+		plain, err := m.compression.inflate(data, m.limit.Load(), m.account.Hold)
+		switch {
+		case errors.Is(err, errTooLong):
 			return nil, false, errMessageTooBig()
-		} else if err != nil {
+		case err != nil:
 			return nil, false, err
+		case m.arrived != nil:
+			m.arrived(0, int64(len(plain)-len(data))) // it costs what it has become
 		}
-		if m.arrived != nil {
-			m.arrived(0, int64(len(data)-came))
-		}
+		data = plain
 	}
 	if !binary && !utf8.Valid(data) {
 		return nil, false, &closeError{code: ws.StatusInvalidFramePayloadData, text: "invalid UTF-8"}

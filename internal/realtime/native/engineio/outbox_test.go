@@ -117,7 +117,7 @@ func TestCompressedFramesAreShared(t *testing.T) {
 	if first[1] == 126 {
 		header = 4
 	}
-	plain, err := c.inflate(first[header:], 1<<20)
+	plain, err := c.inflate(first[header:], 1<<20, func(int64) bool { return true })
 	if err != nil || string(plain) != "4"+string(text) {
 		t.Errorf("inflated to %d bytes, %v", len(plain), err)
 	}
