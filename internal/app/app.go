@@ -38,14 +38,14 @@ type Program struct {
 	ready     atomic.Bool
 
 	// What the parts have opened, in the order of the list.
-	listener  net.Listener
-	http      *http.Server
-	newcomers newcomers
-	secret    []byte
-	verifier  *auth.Verifier
-	store     *store.Store
-	buckets   *limit.Buckets
-	origins   *origin.Guard
+	listener net.Listener
+	http     *http.Server
+	waiting  *waiting
+	secret   []byte
+	verifier *auth.Verifier
+	store    *store.Store
+	buckets  *limit.Buckets
+	origins  *origin.Guard
 	// handshakes is nil where they are not limited.
 	handshakes *admission.Handshakes
 	engine     realtime.Engine

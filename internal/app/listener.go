@@ -28,11 +28,12 @@ func (p *Program) openListener(ctx context.Context) (life, error) {
 		return life{}, listenError(p.config.Addr, err)
 	}
 	p.listener = listener
+	p.waiting = newWaiting(maxUnasked, maxIdle)
 	p.http = &http.Server{
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnState:         p.newcomers.track,
+		ConnState:         p.waiting.track,
 		ErrorLog:          log.New(serverLog{p.log}, "", 0),
 	}
 	return life{run: p.serve, drain: p.stopServing, close: p.closeListener}, nil
@@ -50,7 +51,7 @@ func (p *Program) serve(context.Context) error {
 func (p *Program) stopServing(ctx context.Context) error {
 	patience, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
-	cut := time.AfterFunc(newcomerPatience, p.newcomers.cut)
+	cut := time.AfterFunc(newcomerPatience, p.waiting.unasked.cut)
 	defer cut.Stop()
 	err := p.http.Shutdown(patience)
 	if errors.Is(err, context.DeadlineExceeded) {
