@@ -39,6 +39,10 @@ type Socket interface {
 	// Emit sends an event, encoded like those of an Emitter. It never waits for the client. It fails with
 	// ErrNotConnected.
 	Emit(event string, payload any) error
+	// Gather has one kind of event reach the client gathered: the payloads of those that come within a time are sent as the
+	// one payload of another event, a list, in their order. Whatever else is sent to the socket, acks and goodbyes among
+	// it, comes behind what was sent before it. It fails for what is no event's name. The last call counts.
+	Gather(what Gathering) error
 	// AwaitRoom waits for a client that has much to read before more is sent to it, such as the next part of something
 	// long. It fails when ctx ends first, and with ErrNotConnected when the socket does.
 	AwaitRoom(ctx context.Context) error
@@ -60,6 +64,22 @@ type Socket interface {
 	// nothing.
 	Ping()
 }
+
+// Gathering says which events are sent together.
+type Gathering struct {
+	// Event is the event that is not sent by itself; one with attachments is.
+	Event string
+	// Into is the event that tells of several.
+	Into string
+	// Within is how long the first of several may wait.
+	Within time.Duration
+}
+
+// What one event of a Gathering tells, at most: so many payloads, or, where one is not longer by itself, so many bytes.
+const (
+	MaxGathered      = 100
+	MaxGatheredBytes = 64 << 10
+)
 
 // Handler is what a namespace does with its sockets. Connected, Event and Disconnected are called one at a time for each
 // socket, in this order; a panic in any of them is logged and the socket lives on.

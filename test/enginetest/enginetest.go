@@ -50,6 +50,8 @@ func Run(t *testing.T, e Engine) {
 		{"TooManyConnects", s.testTooManyConnects},
 		{"EventArguments", s.testEventArguments},
 		{"AckExactlyOnce", s.testAckExactlyOnce},
+		{"Gather", s.testGather},
+		{"GatheredInTime", s.testGatheredInTime},
 		{"AckThatCannotBeEncoded", s.testAckThatCannotBeEncoded},
 		{"Order", s.testOrder},
 		{"PanicsAreLoggedAndSurvived", s.testPanicsAreLoggedAndSurvived},

@@ -85,6 +85,9 @@ func (c *Socket) markEnded(reason string) (first, idle bool) {
 	c.calls.abandon()
 	c.free.Broadcast()
 	c.mu.Unlock()
+	if g := c.gathers.Load(); g != nil {
+		g.timer.Stop() // without its lock, which whoever has ended the socket may hold
+	}
 	c.leaveRooms()
 	c.cancel()
 	return true, idle

@@ -28,7 +28,8 @@ type Socket struct {
 	ctx        context.Context //nolint:containedctx // it is the socket's lifetime
 	cancel     context.CancelFunc
 
-	phase atomic.Int32 // changes under mu
+	phase   atomic.Int32              // changes under mu
+	gathers atomic.Pointer[gathering] // nil where nothing is gathered
 
 	mu     sync.Mutex
 	reason string
@@ -141,8 +142,8 @@ func (c *Socket) IsOpen() bool { return c.phase.Load() == phaseOpen }
 // hasEnded says whether the socket has left its namespace, or will never be in it.
 func (c *Socket) hasEnded() bool { return c.phase.Load() >= phaseLeft }
 
-// Deliver is part of rooms.Outlet.
-func (c *Socket) Deliver(messages []*engineio.Message) bool {
+// deliver sends the messages of one packet, all or none, without waiting, in whatever phase the socket is.
+func (c *Socket) deliver(messages []*engineio.Message) bool {
 	for {
 		switch c.phase.Load() {
 		case phaseOpen:
@@ -210,6 +211,9 @@ func (c *Socket) Disconnect(closeConnection bool) {
 	}
 	if c.isConnecting() {
 		return
+	}
+	if g := c.gathers.Load(); g != nil {
+		c.flush(g)
 	}
 	if first, idle := c.markEnded(reasonServerLeft); first {
 		c.connection.putOut(c)

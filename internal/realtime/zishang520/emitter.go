@@ -35,7 +35,8 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 		if !known {
 			continue
 		}
-		if err := n.io.To(roomsOf(to)...).Except(roomsOf(except)...).Emit(event, argument); err != nil {
+		beside := append(roomsOf(except), n.gatherFor(event, argument, to, except)...)
+		if err := n.io.To(roomsOf(to)...).Except(beside...).Emit(event, argument); err != nil {
 			log.Error("an event cannot have this name", "event", event, "error", err)
 		}
 	}

@@ -32,6 +32,7 @@ func TestEngine(t *testing.T) {
 			"EventsOnTheWayWhenTheServerDisconnects": "an event that crosses with the server's DISCONNECT closes the connection",
 			"DisconnectFromInsideTheHandler":         "what is sent right before the server closes a connection is lost",
 			"PingBeforeItsTime":                      "pings are sent by the library's own clock",
+			"gathered before a goodbye":              "what is sent right before the server closes a connection is lost",
 			"Close by polling":                       "what is sent right before the server closes a connection is lost",
 			"Close by websocket":                     "what is sent right before the server closes a connection is lost",
 			"parse error":                            "the reason is lost",

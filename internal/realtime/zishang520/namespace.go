@@ -21,6 +21,8 @@ type namespace struct {
 	io      sio.Namespace
 	// sockets has also those that are being authenticated, which the library does not list.
 	sockets types.Map[sio.SocketId, *Socket]
+	// gatherers are those that gather events.
+	gatherers types.Map[sio.SocketId, *Socket]
 }
 
 // admit is the library's middleware: it runs before CONNECT is answered. In the socket's queue pongs, and the news that

@@ -24,6 +24,7 @@ type Socket struct {
 	ctx       context.Context //nolint:containedctx // it is the socket's lifetime
 	cancel    context.CancelFunc
 	calls     atomic.Int32
+	gathers   atomic.Pointer[gathering] // nil where nothing is gathered
 
 	// welcomed: the handler knows the socket. Only the socket's queue asks.
 	welcomed bool
@@ -93,6 +94,7 @@ func (s *Socket) Emit(event string, payload any) error {
 	if !s.io.Connected() {
 		return realtime.ErrNotConnected
 	}
+	s.flush()
 	return s.io.Emit(event, argument)
 }
 
@@ -117,6 +119,7 @@ func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.Ra
 		s.calls.Add(-1)
 		return nil, realtime.ErrTooManyCalls
 	}
+	s.flush()
 	answer := make(chan []json.RawMessage, 1)
 	err = s.io.Emit(event, argument, func(args []any, _ error) {
 		s.calls.Add(-1)
@@ -158,6 +161,7 @@ func (s *Socket) Disconnect(closeConnection bool) {
 		s.io.Conn().Close(false)
 		return
 	}
+	s.flush()
 	s.io.Disconnect(closeConnection)
 }
 
@@ -207,6 +211,7 @@ func (s *Socket) ack(event string, answer sio.Ack) func(any) {
 			s.namespace.engine.options.Logger.Error("cannot encode ack", "namespace", s.namespace.name, "event", event, "error", err)
 			argument = nil // a client that waits for ever is worse off
 		}
+		s.flush()
 		answer([]any{argument}, nil)
 	}
 }
@@ -230,6 +235,10 @@ func (s *Socket) leave(args ...any) {
 // gone lets go of a socket that its handler will not hear of again.
 func (s *Socket) gone() {
 	s.cancel()
+	if g := s.gathers.Load(); g != nil {
+		g.timer.Stop()
+		s.namespace.gatherers.Delete(s.io.Id())
+	}
 	s.namespace.sockets.Delete(s.io.Id())
 	s.namespace.engine.running.End()
 }

@@ -115,6 +115,14 @@ func (m *Message) isContent() bool {
 
 func (m *Message) payload() []byte { return m.frame[m.body:] }
 
+// Text is what a text message says, nil of any other. It must not be changed.
+func (m *Message) Text() []byte {
+	if m.binary || !m.isContent() {
+		return nil
+	}
+	return m.payload()[1:]
+}
+
 // Cost is what the message counts for in a session's queue, in bytes.
 func (m *Message) Cost() int64 { return int64(len(m.frame)) + messageOverhead }
 
