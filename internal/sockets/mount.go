@@ -33,6 +33,12 @@ type Domain interface {
 	Register(r *event.Router)
 }
 
+// Preparer is a Domain that makes a socket ready before it is let in, as its client asks for when it connects.
+type Preparer interface {
+	// Prepare fails with a fault where it cannot be told what the client asks for, and the socket is refused.
+	Prepare(socket realtime.Socket, handshake realtime.Handshake) error
+}
+
 // Welcomer is a Domain that has something to tell a new socket first.
 type Welcomer interface {
 	// Welcome is called once, before any event of the socket.
@@ -110,6 +116,9 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 	event.OnSocket(n.router, eventRefresh, access.RefreshToken(), m.refresh)
 	for _, domain := range domains {
 		domain.Register(n.router)
+		if preparer, ok := domain.(Preparer); ok {
+			n.preparers = append(n.preparers, preparer)
+		}
 		if welcomer, ok := domain.(Welcomer); ok {
 			n.welcomers = append(n.welcomers, welcomer)
 		}
@@ -125,6 +134,7 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 type namespace struct {
 	*Mount
 	router    *event.Router
+	preparers []Preparer
 	welcomers []Welcomer
 	farewells []Farewell
 }
@@ -142,6 +152,12 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 	socket.ShareRate(who.UserID)
 	if ok, retryAfter := n.buckets.Admit(who.UserID, limit.Connect, 1); !ok {
 		return &realtime.Refusal{Message: "Rate limit exceeded", Code: string(fault.RateLimited), RetryAfter: retryAfter}
+	}
+	for _, domain := range n.preparers {
+		if err := domain.Prepare(socket, hs); err != nil {
+			known := fault.From(err)
+			return &realtime.Refusal{Message: known.Message, Code: string(known.Code)}
+		}
 	}
 	socket.SetData(&credential{socket: socket, now: n.now, since: n.now(), who: who})
 
