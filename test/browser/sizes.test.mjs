@@ -82,6 +82,7 @@ async function spendADay(role, size, device) {
   await look("toast");
   await show(page, "notices");
   assert.equal(await page.locator("#toasts .toast").count(), 0, "what the inbox shows needs no toast");
+  assert.equal(await page.locator(".tabs-side [data-shown]").count(), 1, "one of the two tabs is the one that shows");
   const notice = page.locator("#notices-list .notice").filter({ hasText: title });
   await notice.waitFor();
   await look("notices");

@@ -21,7 +21,7 @@ export class Views {
       tab.addEventListener('click', () => this.show(tab.dataset.view));
     }
     for (const view of document.querySelectorAll('.view')) view.classList.toggle('absent', !views.includes(view.id));
-    Object.assign(document.body.dataset, { main: views[0], side: 'chat' });
+    Object.assign(document.body.dataset, { main: sideViews.includes(views[0]) ? '' : views[0], side: 'chat' });
     this.show(views[0]);
     fitToKeyboard();
   }
