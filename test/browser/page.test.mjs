@@ -214,6 +214,32 @@ test("a search for a person never ends in a public room; one is opened on purpos
   assert.deepEqual(problems, []);
 });
 
+test("who was put into a group sees who is in it, and leaves it for good", async () => {
+  const colleague = (sub, username) => mint({ sub, username, role: "company", companyId: "acme" });
+  const [gil, moe] = [colleague("gil", "Gil"), colleague("moe", "Moe")];
+  const { page, problems } = await open(browser, link(gil));
+  await connected(page);
+  // Moe is another client, without this page.
+  const { roomId } = await page.evaluate(async (token) => {
+    const { io } = await import("/socket.io/socket.io.esm.min.js");
+    window.moe = io({ auth: { token }, forceNew: true, transports: ["websocket"] });
+    return window.moe.emitWithAck("room:create", { name: "Night shift", members: ["gil"] });
+  }, moe);
+  const tell = (text) => ask(server.url, moe, "POST", `/rooms/${encodeURIComponent(roomId)}/messages`, { text });
+  await tell("Who is awake?");
+  await page.locator("#talks-list button").filter({ hasText: "Who is awake?" }).click();
+  await page.locator("#thread-title").filter({ hasText: "Moe" }).waitFor();
+  await page.getByRole("button", { name: "Leave" }).click();
+  await page.locator("#thread").waitFor({ state: "hidden" });
+  await tell("Anybody?");
+  await page.reload();
+  await connected(page);
+  await page.locator("#talks-list button").filter({ hasText: "Moe" }).waitFor();
+  assert.equal(await page.locator("#talks-list button").filter({ hasText: /Who is awake|Anybody/ }).count(), 0);
+  assert.equal(await page.locator("#toasts .toast").count(), 0, "who leaves is not told that they are out");
+  assert.deepEqual(problems, []);
+});
+
 test("a phone's way back leads from a conversation to the list, whose rows stay under a finger", async () => {
   await connected((await open(browser, link(mint({ sub: "will", username: "Will Known", role: "vendor" })))).page);
   const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
@@ -242,7 +268,6 @@ test("the page understands all that the contract lets a server say, and what it 
   const { tell } = await eavesdrop(context);
   const { page, problems } = await openIn(context, link(boss));
   await connected(page);
-  await page.locator("#drivers-list li").first().waitFor();
 
   tell("tracking:snapshot", { positions: [{ driverId: "s-1", companyId: "acme", lat: 48, lng: 11, ts: Date.now() }], statuses: [{ driverId: "s-1", status: "online", username: "Sam One", at: 1 }] });
   tell("tracking:snapshot", { positions: [], statuses: [{ driverId: "s-2", status: "off_duty", username: "Sam Two", at: 1 }] });

@@ -24,11 +24,6 @@ let demo, browser;
 
 before(async () => {
   [demo, browser] = await Promise.all([startDemo("-demo-drivers", "8"), launch()]);
-  await Promise.all([...demo.links.values()].map(async (link) => {
-    const { page } = await open(browser, link);
-    await connected(page);
-    await page.context().close();
-  }));
 });
 
 after(async () => {

@@ -6,6 +6,7 @@ import { Drafts } from './drafts.js';
 
 const historyPage = 50;
 const typingShownMs = 6000;
+const mostNamed = 3; // members of a group in its title
 
 export class Chat {
   conversations = new Map();
@@ -33,7 +34,7 @@ export class Chat {
     connection.on('room:history', ({ roomId, messages }) => this.#learn(roomId, messages));
     connection.on('chat:typing', (event) => this.#showTyping(event));
     connection.on('chat:read', ({ roomId, userId, seq }) => this.#noteRead(roomId, userId, seq));
-    connection.on('room:updated', ({ roomId, name }) => this.#rename(roomId, name));
+    connection.on('room:updated', (event) => this.#update(event));
     connection.on('room:removed', ({ roomId }) => this.#removed(roomId));
     for (const id of this.#drafts.rooms()) this.#talk(id).wanted = true;
     for (const [id, entries] of this.#drafts.unsent()) Object.assign(this.#talk(id), { wanted: true, pending: entries });
@@ -78,9 +79,18 @@ export class Chat {
     this.#changed();
   }
 
+  /** Leaves an open room, which can be entered again, or a group, for good. */
   async leave(talk) {
-    this.#drop(talk);
-    await this.#connection.call('room:leave', { roomId: talk.id }).catch(() => {});
+    talk.leaving = true;
+    try {
+      if (talk.kind === 'group') await this.#connection.call('room:remove', { roomId: talk.id, members: [this.#me.userId] });
+      else await this.#connection.call('room:leave', { roomId: talk.id });
+    } catch (error) {
+      if (talk.kind === 'group' || error.code !== 'offline') this.#onProblem(error.message);
+      talk.leaving = false;
+      if (talk.kind === 'group') return; // still a member
+    }
+    if (this.conversations.has(talk.id)) this.#drop(talk);
   }
 
   send(text) {
@@ -169,8 +179,8 @@ export class Chat {
     talk.identifying = false;
   }
 
-  #noteJoined(talk, { kind, peer, name, lastSeq, reset }) {
-    Object.assign(talk, { kind, peer, name: name ?? talk.name, joined: true });
+  #noteJoined(talk, { kind, peer, name, members, lastSeq, reset }) {
+    Object.assign(talk, { kind, peer, name: name ?? talk.name, members, joined: true });
     if (reset) { // the server has less than this page has seen: it was put back to an older state
       talk.clear();
       this.#join(talk);
@@ -276,17 +286,18 @@ export class Chat {
     }
   }
 
-  #rename(roomId, name) {
+  #update({ roomId, name, removed = [] }) {
     const talk = this.conversations.get(roomId);
-    if (!talk || name === undefined) return;
-    talk.name = name;
+    if (!talk) return;
+    talk.name = name ?? talk.name;
+    talk.members = talk.members?.filter((userId) => !removed.includes(userId));
     this.#changed();
   }
 
   #removed(roomId) {
     const talk = this.conversations.get(roomId);
     if (!talk) return;
-    this.#onProblem(`You are no longer in “${talk.name ?? talk.id}”.`);
+    if (!talk.leaving) this.#onProblem(`You are no longer in ${talk.kind === 'group' ? 'a group' : `“${talk.id}”`}.`);
     this.#drop(talk);
   }
 
@@ -307,7 +318,12 @@ export class Chat {
 
 const nextOf = (talk) => talk.pending.find(({ problem }) => !problem);
 
-/** The name of a conversation for a person: the other's name, a group's name, or an open room's id. */
+/** The name of a conversation for a person: the other's name, a group's name or its members', or an open room's id. */
 export function titleOf(talk, people) {
-  return talk.peer === undefined ? talk.name ?? talk.id : people.nameOf(talk.peer);
+  if (talk.peer !== undefined) return people.nameOf(talk.peer);
+  if (talk.name !== undefined || talk.kind !== 'group') return talk.name ?? talk.id;
+  const others = (talk.members ?? []).filter((userId) => userId !== people.me.userId);
+  const named = others.slice(0, mostNamed).map((userId) => people.nameOf(userId)).join(', ');
+  if (others.length === 0) return 'Group';
+  return others.length > mostNamed ? `${named} and ${others.length - mostNamed} more` : named;
 }

@@ -6,6 +6,7 @@ export class Conversation {
   kind; // 'direct', 'group' or 'open', as the server says when the room is joined
   peer; // the other person's id, in a direct room
   name; // of a group
+  members; // ids of those of a direct room or group
   messages = []; // by rising seq, each seq once
   pending = []; // { clientId, text, at, arrived?, problem? } in the order written
   typing = new Map(); // userId → { username, until }
