@@ -4,6 +4,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -26,6 +27,8 @@ const answerTimeout = time.Minute
 // Verifier turns a token into an identity.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
+	// Tell hears why there was no token to verify.
+	Tell(ctx context.Context, err error)
 }
 
 // Options is what a Router needs.
@@ -126,7 +129,9 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	who, err := e.authenticate(r)
 	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="rolecall"`)
+		if !errors.Is(err, auth.ErrUnavailable) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="rolecall"`)
+		}
 		e.problems.Write(w, r, auth.Refusal(err))
 		return
 	}
@@ -153,6 +158,7 @@ func (e endpoint) setDeadlines(w http.ResponseWriter, r *http.Request) {
 func (e endpoint) authenticate(r *http.Request) (auth.Identity, error) {
 	token, err := auth.Bearer(r.Header.Get("Authorization"))
 	if err != nil {
+		e.options.Verifier.Tell(r.Context(), err)
 		return auth.Identity{}, err
 	}
 	return e.options.Verifier.Verify(r.Context(), token)

@@ -5,8 +5,10 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -147,4 +149,42 @@ func TestProviderIsDown(t *testing.T) {
 	idp.keys.Store(nil)
 	isAnswered(t, url, token, http.StatusOK, "ada") // what was told is believed further
 	isAnswered(t, url, tokenOf(t, key, "another"), http.StatusServiceUnavailable, "unavailable")
+}
+
+// What holds no token where one belongs is a line in the log, too; who sends nothing at all is none.
+func TestNoTokenWhereOneBelongs(t *testing.T) {
+	t.Setenv("ROLECALL_JWT_SECRET", secret)
+	var logs, token lines
+	url := serving(t, &logs)
+	if err := run(t.Context(), []string{"token", "-user", "a", "-role", "admin"}, &token, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	signed := strings.TrimSpace(token.String())
+	for says, options := range map[string]sioclient.Options{
+		"no object with the text token": {Auth: map[string]any{"token": map[string]string{"token": signed}}},
+		"begins with the word Bearer":   {Auth: map[string]string{"token": "Bearer " + signed}},
+		"not the word Bearer":           {Header: http.Header{"Authorization": {"Token " + signed}}},
+	} {
+		before := len(refusals(t, &logs))
+		client, err := sioclient.Dial(t.Context(), url, options)
+		if err == nil {
+			client.Close()
+			t.Errorf("%s: taken", says)
+			continue
+		}
+		told := refusals(t, &logs)[before:]
+		if len(told) != 1 || told[0]["check"] != "form" || !strings.Contains(told[0]["reason"], says) || strings.Contains(logs.String(), signed) {
+			t.Errorf("logged %v, want one line that says %s", told, says)
+		}
+	}
+	before := len(refusals(t, &logs))
+	for _, nothing := range []any{nil, map[string]any{}, map[string]any{"token": ""}, map[string]any{"token": nil}} {
+		if client, err := sioclient.Dial(t.Context(), url, sioclient.Options{Auth: nothing}); err == nil {
+			client.Close()
+			t.Errorf("%v: taken", nothing)
+		}
+	}
+	if told := refusals(t, &logs)[before:]; len(told) > 0 {
+		t.Errorf("nothing is told of as %v", told)
+	}
 }

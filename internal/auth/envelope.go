@@ -34,6 +34,9 @@ func open(token string) (envelope, error) {
 	if len(token) > maxTokenBytes {
 		return envelope{}, refuse("form", "%d bytes, at most %d are taken", len(token), maxTokenBytes)
 	}
+	if len(token) > 6 && strings.EqualFold(token[:6], "Bearer") {
+		return envelope{}, refuse("form", "begins with the word Bearer, which belongs into the Authorization header alone")
+	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return envelope{}, refuse("form", "%d parts between dots, not 3", len(parts))

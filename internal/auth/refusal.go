@@ -47,6 +47,9 @@ func Refusal(err error) *fault.Error {
 	}
 }
 
+// Malformed is ErrInvalid for what holds no token where one belongs, with what is wrong.
+func Malformed(reason string) error { return refuse("form", "%s", reason) }
+
 // Bearer returns the token of an Authorization header (RFC 6750, section 2.1). It fails with ErrRequired for an empty
 // header and with ErrInvalid for one of another scheme.
 func Bearer(header string) (string, error) {
@@ -55,7 +58,7 @@ func Bearer(header string) (string, error) {
 	}
 	scheme, token, found := strings.Cut(header, " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
-		return "", ErrInvalid
+		return "", Malformed("the Authorization header is not the word Bearer and a token")
 	}
 	return strings.TrimSpace(token), nil
 }

@@ -52,6 +52,13 @@ func (l *refusalLog) tell(ctx context.Context, err error, claimed func() string)
 	}
 }
 
+// Tell logs, like a refused token, that a door has found none where one belongs. Who sent nothing at all is not told of.
+func (v *Verifier) Tell(ctx context.Context, err error) {
+	if !errors.Is(err, ErrRequired) {
+		v.log.tell(ctx, err, func() string { return nobody })
+	}
+}
+
 // count reports whether a refusal gets a line of its own.
 func (l *refusalLog) count(check string) bool {
 	l.mu.Lock()
@@ -94,7 +101,7 @@ func (v *Verifier) claimed(token string) string {
 	opened, _ := open(token) // as far as it can be taken apart
 	var claims members
 	if json.Unmarshal(opened.claims, &claims) != nil {
-		return "nobody"
+		return nobody
 	}
 	found, _ := v.mapping.User.find(claims)
 	for _, value := range found.values {
@@ -102,8 +109,11 @@ func (v *Verifier) claimed(token string) string {
 			return printable(id)
 		}
 	}
-	return "nobody"
+	return nobody
 }
+
+// nobody is whom a token claims to be of that cannot be read.
+const nobody = "nobody"
 
 // printable is text as it is where that is ASCII, with what is not escaped, and cut where it is long.
 func printable(text string) string {

@@ -62,6 +62,8 @@ type Presence interface {
 // Verifier turns a token into an identity.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
+	// Tell hears why there was no token to verify.
+	Tell(ctx context.Context, err error)
 }
 
 // Mount is what all namespaces share.
@@ -143,6 +145,7 @@ type namespace struct {
 func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
+		n.verifier.Tell(ctx, err)
 		return refuse(err)
 	}
 	who, err := n.verifier.Verify(ctx, token)
@@ -210,7 +213,7 @@ func tokenOf(hs realtime.Handshake) (string, error) {
 	}
 	if len(hs.Auth) > 0 {
 		if err := json.Unmarshal(hs.Auth, &sent); err != nil {
-			return "", auth.ErrInvalid
+			return "", auth.Malformed("the payload of CONNECT is no object with the text token")
 		}
 	}
 	if sent.Token != "" {

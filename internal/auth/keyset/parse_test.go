@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var encode = base64.RawURLEncoding.EncodeToString
+func encode(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }
 
 func newRSA(t testing.TB, bits int) *rsa.PrivateKey {
 	t.Helper()
