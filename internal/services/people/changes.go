@@ -202,10 +202,10 @@ func (s *Service) tellWatcher(ctx context.Context, changes []change) {
 	drivers := s.options.Drivers
 	for i := range changes {
 		switch c := &changes[i]; {
-		case drivers == nil || c.who.Role != roles.Driver || c.brief:
+		case drivers == nil || c.who.Role != roles.Driver:
 		case c.online:
 			drivers.CameOnline(ctx, c.who)
-		default:
+		default: // also who was here briefly: they may have reported, and count as online since
 			drivers.WentOffline(ctx, c.who)
 		}
 	}

@@ -214,3 +214,15 @@ func TestNewCompanyHearsOfConnectedDriver(t *testing.T) {
 		t.Errorf("the new company was told %d times that its driver is online", told)
 	}
 }
+
+// TestReportedWhileHereBriefly: who has reported and whose socket is gone before it was told that they had come is offline.
+func TestReportedWhileHereBriefly(t *testing.T) {
+	t.Parallel()
+	service := newService(t, &memory{}, &recorder{}, tracking.Options{})
+	dora := driver("dora", "acme")
+	submit(t, service, dora, `{"lat":1,"lng":0}`)
+	service.WentOffline(t.Context(), dora)
+	if got := statusOf(t, service, "dora"); got != tracking.Offline {
+		t.Errorf("is %s", got)
+	}
+}
