@@ -28,6 +28,13 @@ async function fleet() {
   return { companyId, driver, other, staff, admin, phone, watching, blind };
 }
 
+/** Waits until a watcher has been told that drivers are online; of a crowd that is once a second. */
+async function online(watcher, ...drivers) {
+  for (const { userId } of drivers) {
+    await nextEvent(watcher, 'tracking:status', ({ driverId, status }) => driverId === userId && status === 'online');
+  }
+}
+
 const of = (driver) => ({ positions }) => positions.some(({ driverId }) => driverId === driver.userId);
 
 /** The driver's positions of the next event that has any; admins hear of the other tests' fleets too. */
@@ -113,6 +120,22 @@ test('late positions are history only, exact doubles are kept once', async () =>
   assert.equal((await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body.position.ts, now - 5000);
 });
 
+test('positions without a time are recognised by seq when they are sent again, by either door and across a restart', async () => {
+  const { driver, staff, phone, watching: [watcher] } = await fleet();
+  const batch = [1, 2, 3].map((seq) => ({ lat: seq, lng: 0, seq }));
+  const once = await accepted(phone, 'tracking:update', batch);
+  assert.deepEqual((await nextPositions(watcher, driver)).map(({ seq }) => seq), [3]);
+  await accepted(phone, 'tracking:update', { lat: 4, lng: 0, seq: 4 });
+  assert.deepEqual((await nextPositions(watcher, driver)).map(({ seq }) => seq), [4]);
+  assert.deepEqual(await accepted(phone, 'tracking:update', batch), once, 'the same answer');
+  assert.equal((await server.rest(driver, 'POST', '/positions', batch)).status, 200);
+  await server.restart();
+  assert.equal((await server.rest(driver, 'POST', '/positions', batch)).status, 200);
+  const { body } = await track(staff, driver);
+  assert.deepEqual(body.items.map(({ seq }) => seq), [1, 2, 3, 4]);
+  assert.equal((await server.rest(staff, 'GET', `/drivers/${driver.userId}`)).body.position.seq, 4, 'and the driver is where it was');
+});
+
 test('wrong positions of an array are rejected by index, the rest is kept', async () => {
   const { driver, staff, phone, watching: [watcher] } = await fleet();
   const now = Date.now();
@@ -187,7 +210,8 @@ test('positions by REST are shown like those by socket', async () => {
 });
 
 test('a watcher sees on connection where the drivers are, of the own company only', async () => {
-  const { companyId, driver, other, staff, admin, phone } = await fleet();
+  const { companyId, driver, other, staff, admin, phone, watching } = await fleet();
+  await online(watching[0], driver, other);
   const position = { lat: 7, lng: 8, ts: Date.now() };
   await accepted(phone, 'tracking:update', position);
   const expected = [{ driverId: driver.userId, companyId, ...position }];
@@ -252,7 +276,8 @@ test('status: online with the first socket, offline with the last', async () => 
 });
 
 test('drivers are found by company, status, name and place', async () => {
-  const { companyId, driver, other, staff, admin, phone } = await fleet();
+  const { companyId, driver, other, staff, admin, phone, watching: [watcher] } = await fleet();
+  await online(watcher, driver, other);
   await accepted(phone, 'tracking:update', { lat: 52.5, lng: 179.9 });
   const found = async (who, query) => {
     const { status, body } = await server.rest(who, 'GET', `/drivers?limit=1000&${new URLSearchParams(query)}`);

@@ -18,6 +18,7 @@ func positionPromises() []promise {
 		{"floats of any kind come back bit for bit", floatsComeBack},
 		{"exact duplicates are stored once", duplicatesOnce},
 		{"fixes that differ in one field are all kept", nearDuplicatesKept},
+		{"what has no time of its own is recognised by all else", stampedRecognised},
 		{"newest moves only forward", newestForward},
 		{"drivers are remembered", driversRemembered},
 		{"a track is in the order of ts, then of arrival", trackOrder},
@@ -342,5 +343,41 @@ func largeBatch(t *testing.T, store Store) {
 	}
 	if total != size {
 		t.Fatalf("%d of %d positions stored", total, size)
+	}
+}
+
+func stampedRecognised(t *testing.T, store Store) {
+	const day = int64(24 * 60 * 60 * 1000)
+	stamped := func(ts, seq int64) tracking.Position {
+		p := fixAt("d1", ts)
+		p.Seq, p.Stamped = &seq, true
+		return p
+	}
+	elsewhere, foreign, timed := stamped(1500, 1), stamped(1500, 1), stamped(1500, 1)
+	elsewhere.Lat++
+	foreign.CompanyID = "foreign"
+	timed.Stamped = false
+	appendPositions(t, store, stamped(1000, 1), stamped(1000, 2), stamped(1000, 1))
+	appendPositions(t, store, stamped(2000, 1), stamped(2000, 3)) // the first sent again
+	appendPositions(t, store, elsewhere, foreign, timed)          // is something else
+	appendPositions(t, store, stamped(1000+day, 2), stamped(1000+day-1, 1))
+	other := stamped(2000, 1)
+	other.DriverID = "d2"
+	appendPositions(t, store, other)
+	var got [][2]int64
+	for _, p := range track(t, store, "d1") {
+		got = append(got, [2]int64{p.TS, *p.Seq})
+	}
+	want := [][2]int64{{1000, 1}, {1000, 2}, {1500, 1}, {1500, 1}, {1500, 1}, {2000, 3}, {1000 + day, 2}}
+	if !slices.Equal(got, want) || len(track(t, store, "d2")) != 1 {
+		t.Errorf("stored are %v, want %v", got, want)
+	}
+	unknown := stamped(9, 1)
+	unknown.Lat--
+	for _, test := range []struct{ since, want1, want2 int64 }{{0, 1000, 1000 + day}, {999, 1000, 1000 + day}, {1000, 0, 1000 + day}, {2 * day, 0, 0}} {
+		times, err := store.Tracking.SentBefore(t.Context(), "d1", []tracking.Position{stamped(9, 1), stamped(9, 2), unknown, timed}, test.since)
+		if want := []int64{test.want1, test.want2, 0, 0}; err != nil || !slices.Equal(times, want) {
+			t.Errorf("sent before, since %d: %v, %v; want %v", test.since, times, err, want)
+		}
 	}
 }

@@ -121,6 +121,10 @@ func (m *memory) Track(context.Context, tracking.TrackQuery, tracking.Place, int
 	return nil, nil
 }
 
+func (m *memory) SentBefore(_ context.Context, _ string, positions []tracking.Position, _ int64) ([]int64, error) {
+	return make([]int64, len(positions)), nil
+}
+
 func (m *memory) DeletePositionsBefore(context.Context, int64) (int, error) { return 0, nil }
 
 // gated holds AppendPositions back until the test lets it through, with the error the test chooses.

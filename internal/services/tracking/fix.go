@@ -174,7 +174,7 @@ func (f *fix) blame(field, message string) {
 
 // judge returns what is wrong with the fix by the clock, or was before.
 func (f *fix) judge(limit bounds) *fault.Error {
-	f.position.TS = limit.now.UnixMilli()
+	f.position.TS, f.position.Stamped = limit.now.UnixMilli(), !f.ts.Set && f.position.Seq != nil
 	if f.ts.Set {
 		f.position.TS = f.ts.Millis
 	}

@@ -43,9 +43,10 @@ type membership struct {
 	newest    *newest // nil before the first position
 	flushed   *newest // the newest of the last flush that had one
 	pending   bool
-	gone      bool // the driver has left for another company: it is seen no more, and goes with the next sweep
-	dismissed bool // it is one no more
-	last      mark // the last flush that had a newest of it, and its last change of status
+	gone      bool   // the driver has left for another company: it is seen no more, and goes with the next sweep
+	lastSeq   *int64 // of the position that came last of those that have one
+	dismissed bool   // it is one no more
+	last      mark   // the last flush that had a newest of it, and its last change of status
 }
 
 // advance takes in the accepted positions of an update, in order, and reports whether there is now a position to show that
@@ -58,6 +59,9 @@ func (m *membership) advance(accepted []Position, received time.Time, hooked boo
 	}
 	for i := range accepted {
 		p := &accepted[i]
+		if p.Seq != nil {
+			m.lastSeq = p.Seq
+		}
 		if front != nil && p.equal(front) {
 			continue // sent again
 		}
@@ -74,6 +78,7 @@ func (m *membership) advance(accepted []Position, received time.Time, hooked boo
 		return false, fixes
 	}
 	m.newest = &newest{Position: *front, rank: rank}
+	m.newest.Stamped = false // of interest to the store alone
 	return true, fixes
 }
 

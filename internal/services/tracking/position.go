@@ -1,7 +1,11 @@
 // Package tracking keeps where the drivers are and tells those who may know.
 package tracking
 
-import "rolecall/internal/fault"
+import (
+	"time"
+
+	"rolecall/internal/fault"
+)
 
 // Position is one fix of one driver, as stored and as sent to watchers.
 type Position struct {
@@ -23,7 +27,14 @@ type Position struct {
 	Battery *float64 `json:"battery,omitempty"`
 	// Seq is the sender's own counter, stored as given.
 	Seq *int64 `json:"seq,omitempty"`
+	// Stamped: it came without a time, which is the server's, and has a Seq. The same sent again is recognised by that and
+	// all else but the time. It is for who stores the position, and not told.
+	Stamped bool `json:"-"`
 }
+
+// RecognisedFor is how long a position without a time of its own is recognised when it is sent again: longer than a phone
+// is without connection, and not for ever, as a counter may begin anew where the last one began.
+const RecognisedFor = 24 * time.Hour
 
 // MaxBatch is the greatest number of positions in one update: a phone's offline buffer.
 const MaxBatch = 500

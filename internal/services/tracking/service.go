@@ -120,6 +120,7 @@ func (s *Service) load(stored *Driver) {
 	m := s.directory.membership(f, *stored, now)
 	if p := stored.Newest; p != nil && p.CompanyID == stored.CompanyID { // else a former company's, not the present one's to see
 		m.newest = &newest{Position: *p, rank: rankOf(p, now.UnixMilli())}
+		m.lastSeq = p.Seq
 		m.report.At = m.newest.rank // nothing is known of what was later
 	}
 }
@@ -144,6 +145,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	if len(accepted) == 0 {
 		return p, nil
 	}
+	s.recognise(ctx, who, accepted)
 	s.show(ctx, who, accepted) // watchers see where a driver is even while the disk takes nothing
 	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
 	if err != nil {

@@ -143,6 +143,13 @@ func insertPositionsSQL(rows int) string {
 		ON CONFLICT (driver, ts, digest) DO NOTHING`
 }
 
+// insertStampedSQL inserts a position without a time of its own, unless it has been sent before.
+const insertStampedSQL = `INSERT INTO positions
+	(driver, company_id, ts, lat, lng, heading, speed, accuracy, altitude, battery, seq, digest, stamped)
+	SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1 WHERE NOT EXISTS (
+		SELECT 1 FROM positions WHERE driver = ?1 AND digest = ?12 AND stamped = 1 AND ts > ?13)
+	ON CONFLICT (driver, ts, digest) DO NOTHING`
+
 func (s *Store) insertPositions(
 	ctx context.Context, tx *sql.Tx, positions []tracking.Position, numbers map[string]int64,
 ) error {
@@ -150,7 +157,10 @@ func (s *Store) insertPositions(
 	args := make([]any, 0, positionsPerInsert*positionColumns)
 	for len(positions) > 0 {
 		statement, rows := one, 1
-		if len(positions) >= positionsPerInsert {
+		switch untilStamped := positionsUntilStamped(positions); {
+		case untilStamped == 0:
+			statement = tx.StmtContext(ctx, s.sql.insertStamped)
+		case untilStamped == positionsPerInsert:
 			statement, rows = many, positionsPerInsert
 		}
 		args = args[:0]
@@ -159,12 +169,52 @@ func (s *Store) insertPositions(
 			args = append(args, numbers[p.DriverID], p.CompanyID, p.TS, p.Lat, p.Lng, p.Heading, p.Speed, p.Accuracy,
 				p.Altitude, p.Battery, p.Seq, digest(p))
 		}
+		if positions[0].Stamped {
+			args = append(args, positions[0].TS-tracking.RecognisedFor.Milliseconds())
+		}
 		if _, err := statement.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("insert positions: %w", err)
 		}
 		positions = positions[rows:]
 	}
 	return nil
+}
+
+// positionsUntilStamped counts the positions before the first without a time of its own, as far as one statement goes.
+func positionsUntilStamped(positions []tracking.Position) int {
+	next := positions[:min(len(positions), positionsPerInsert)]
+	if at := slices.IndexFunc(next, func(p tracking.Position) bool { return p.Stamped }); at >= 0 {
+		return at
+	}
+	return len(next)
+}
+
+// SentBefore implements tracking.Store.
+func (s *Store) SentBefore(ctx context.Context, driverID string, positions []tracking.Position, since int64) ([]int64, error) {
+	digests := make([]int64, len(positions))
+	for i := range positions {
+		digests[i] = digest(&positions[i])
+	}
+	wanted, err := sqlite.List(digests)
+	if err != nil {
+		return nil, err
+	}
+	type stored struct{ digest, ts int64 }
+	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectStamped, func(row sqlite.Scanner) (one stored, err error) {
+		return one, row.Scan(&one.digest, &one.ts)
+	}, wanted, driverID, since)
+	if err != nil {
+		return nil, fmt.Errorf("find positions sent before: %w", err)
+	}
+	times := make([]int64, len(positions))
+	for i := range positions {
+		for _, one := range found {
+			if positions[i].Stamped && one.digest == digests[i] {
+				times[i] = max(times[i], one.ts)
+			}
+		}
+	}
+	return times, nil
 }
 
 // digest hashes everything in which two positions of one driver and one ts can differ. It is kept on disk: a change

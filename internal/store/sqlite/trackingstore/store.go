@@ -31,10 +31,10 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 // statements holds what is prepared once.
 type statements struct {
 	// Writes, and the reads that belong to a write.
-	selectDriversByID, upsertDriver, insertPosition, insertPositions, deletePositions *sql.Stmt
+	selectDriversByID, upsertDriver, insertPosition, insertPositions, insertStamped, deletePositions *sql.Stmt
 
 	// Reads.
-	selectDrivers, selectTrack *sql.Stmt
+	selectDrivers, selectTrack, selectStamped *sql.Stmt
 }
 
 func (s *statements) writes() sqlite.Statements {
@@ -46,6 +46,7 @@ func (s *statements) writes() sqlite.Statements {
 			RETURNING number`,
 		&s.insertPosition:  insertPositionsSQL(1),
 		&s.insertPositions: insertPositionsSQL(positionsPerInsert),
+		&s.insertStamped:   insertStampedSQL,
 		// CROSS JOIN keeps the order: a seek for each driver, and no index on ts alone to keep up.
 		&s.deletePositions: `DELETE FROM positions WHERE number IN (
 			SELECT p.number FROM drivers d CROSS JOIN positions p ON p.driver = d.number AND p.ts < ? LIMIT ?)`,
@@ -64,5 +65,7 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE d.driver_id = ?1 AND p.ts >= ?2 AND p.ts <= ?3 AND (?4 = '' OR p.company_id = ?4)
 				AND (p.ts > ?5 OR p.number > ?6)
 			ORDER BY p.ts, p.number LIMIT ?7`,
+		&s.selectStamped: `SELECT p.digest, p.ts FROM json_each(?1) wanted CROSS JOIN drivers d ON d.driver_id = ?2
+			CROSS JOIN positions p ON p.driver = d.number AND p.digest = wanted.value AND p.stamped = 1 AND p.ts > ?3`,
 	}
 }
