@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -154,20 +155,81 @@ func BenchmarkReadNotice(b *testing.B) {
 }
 
 // BenchmarkUsers lists the people of a company, as everybody who connects has it done.
-func BenchmarkUsers(b *testing.B) {
+// BenchmarkSearch searches among 100,000 people: what few have, what all have, what nobody has, and somebody of a role that
+// few of those who are found have, by which most of the bounded search is spent.
+func BenchmarkSearch(b *testing.B) {
 	store := open(b, file(b))
-	for n := range 1000 {
-		user := people.User{UserID: fmt.Sprint(n), Username: "Ann", Role: roles.Driver, CompanyID: fmt.Sprint(n % 100)}
-		if err := store.People.SaveUsers(b.Context(), []people.User{user}); err != nil {
+	names := []string{"Ada", "Ben", "Carla", "Dan", "Élodie", "Farid", "Gwen", "Hugo"}
+	for chunk := range 50 {
+		users := make([]people.User, 2000)
+		for i := range users {
+			n := chunk*2000 + i
+			users[i] = people.User{UserID: fmt.Sprintf("user-%06d", n), Role: roles.Driver,
+				Username: fmt.Sprintf("%s %s%d", names[n%8], names[n/8%8], n), CompanyID: fmt.Sprint("company-", n%1000)}
+		}
+		if err := store.People.SaveUsers(b.Context(), users); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportAllocs()
-	for b.Loop() {
-		users, err := store.People.Users(b.Context(), people.UserQuery{CompanyID: "7"}, "", 501)
-		if err != nil || len(users) != 10 {
-			b.Fatalf("%d users, error %v", len(users), err)
+	for name, query := range map[string]people.UserQuery{
+		"few":       {Text: "user-0421"},
+		"all":       {Text: "user"},
+		"a letter":  {Text: "e"},
+		"nobody":    {Text: "zzz"},
+		"of a role": {Text: "user", Role: roles.Admin},
+		"of all":    {},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if query.Text == "" {
+					_, err = store.People.Users(b.Context(), query, "", 51)
+				} else {
+					_, _, err = store.People.Search(b.Context(), query, "", 50)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPeers asks for the peers of somebody whom strangers have put into 2,000 groups of 500, and of somebody who has
+// answered 500 people.
+func BenchmarkPeers(b *testing.B) {
+	store := open(b, file(b))
+	members := make([]string, 500)
+	for i := range members {
+		members[i] = fmt.Sprintf("m%03d", i)
+	}
+	members[0] = "victim"
+	for i := range 2000 {
+		g := groups.Group{Room: roles.GroupRoom(fmt.Sprint(i)), Name: "g", CreatedBy: "m001", CreatedAt: 1, Members: members}
+		if err := store.Groups.CreateGroup(b.Context(), g); err != nil {
+			b.Fatal(err)
 		}
+	}
+	for i := range 500 {
+		room := servicetest.Room(fmt.Sprintf("dm:busy:m%03d", i))
+		for _, writer := range room.People() {
+			draft := chat.Append{Message: chat.Message{
+				ID: room.String() + writer, Room: room, UserID: writer, Role: roles.Vendor, Text: "x", Timestamp: 1,
+			}}
+			if _, err := store.Chat.Apply(b.Context(), []chat.Change{draft}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for _, who := range []string{"victim", "busy"} {
+		b.Run(who, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := store.Conversations.Peers(b.Context(), []string{who}, 500); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 const (
 	// maxLooked bounds how many keys one search looks at, of people who are not asked for or have been found before.
-	maxLooked = 1000
+	maxLooked = 500
 	// minLook is how many keys are looked at together, at least.
 	minLook = 64
 	// placeSeparator stands between key and user id of a place. No user id holds it.
