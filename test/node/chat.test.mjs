@@ -1,9 +1,9 @@
-// Rooms, messages in order, history, direct messages, groups and presence.
+// Rooms, messages in order, history, direct messages.
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, nextPresence, person,
-  presencesHeard, refused, settle, startServer, test,
+  NO_LIMITS, accepted, ask, assertFailure, assertProblem, heard, nextEvent, nextEvents, person, refused, settle,
+  startServer, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -236,66 +236,6 @@ test('resync over more than one page', async () => {
   assert.deepEqual(seen, upTo(120, 11));
 });
 
-test('groups: made by one, heard by its members without joining, closed to others', async () => {
-  const [maker, member, absent, stranger] = [person('company'), person('driver'), person('driver'), person('admin')];
-  const [making, listening, outside] = await Promise.all([server.connect(maker), server.connect(member), server.connect(stranger)]);
-  assert.equal((await server.rest(absent, 'GET', '/me')).status, 200); // whoever has been here is known
-  const { roomId } = await accepted(making, 'room:create', { name: 'Night shift', members: [member.userId, absent.userId] });
-  assert.match(roomId, /^group:/);
-  const { messageId } = await accepted(making, 'chat:message', { roomId, text: 'welcome' });
-  for (const socket of [making, listening]) assert.equal((await nextEvent(socket, 'chat:message')).id, messageId);
-  const { members } = await accepted(listening, 'room:join', roomId);
-  assert.deepEqual(members, [maker.userId, member.userId, absent.userId].sort());
-  const late = await server.connect(absent);
-  await accepted(late, 'room:join', roomId);
-  assert.deepEqual((await nextEvent(late, 'room:history')).messages.map(({ text }) => text), ['welcome']);
-
-  for (const room of [roomId, 'group:00000000-0000-7000-8000-000000000000']) {
-    for (const [event, payload] of [['room:join', room], ['chat:history', { roomId: room }], ['chat:message', { roomId: room, text: 'me too' }]]) {
-      await refused(outside, 'room_forbidden', undefined, event, payload);
-    }
-    assertProblem(await server.rest(stranger, 'GET', `/rooms/${room}/messages`), 403, 'room_forbidden');
-  }
-  await settle(outside);
-  assert.deepEqual(heard(outside, 'chat:message'), []);
-
-  await refused(making, 'invalid_payload', 'members', 'room:create', { name: 'Nobody', members: [] });
-  await refused(making, 'invalid_payload', 'name', 'room:create', { members: [member.userId] });
-  await refused(making, 'invalid_payload', 'members[1]', 'room:create', { name: 'x', members: [member.userId, 'a b'] });
-  await refused(making, 'too_large', 'name', 'room:create', { name: 'x'.repeat(201), members: [member.userId] });
-});
-
-test('groups: nobody is put into one by strangers, and everybody leaves as they like', async () => {
-  const [maker, member, colleague, vendor] = [person('company'), person('driver'), person('driver'), person('vendor')];
-  const [making, leaving, staying, foreign] = await Promise.all([maker, member, colleague, vendor].map((who) => server.connect(who)));
-  const create = (socket, ...members) => [socket, 'room:create', { name: 'Crew', members: members.map(({ userId }) => userId) }];
-  await refused(foreign, 'not_found', 'members', ...create(foreign, member).slice(1));
-  await refused(foreign, 'not_found', 'members', ...create(foreign, { userId: 'never-seen' }).slice(1));
-  await accepted(foreign, 'chat:message', { to: member.userId, text: 'buy now' });
-  await refused(foreign, 'not_found', 'members', ...create(foreign, member).slice(1));
-  await accepted(leaving, 'chat:message', { to: vendor.userId, text: 'well then' });
-  await accepted(...create(foreign, member));
-
-  const { roomId } = await accepted(...create(making, member, colleague));
-  await refused(leaving, 'forbidden', undefined, 'room:remove', { roomId, members: [colleague.userId] });
-  await refused(foreign, 'room_forbidden', 'roomId', 'room:remove', { roomId, members: [vendor.userId] });
-  assert.deepEqual((await accepted(leaving, 'room:remove', { roomId, members: [member.userId] })).members, [maker.userId, colleague.userId].sort());
-  const by = { userId: member.userId, username: member.username };
-  assert.deepEqual(await nextEvent(leaving, 'room:removed'), { roomId, revision: 1, ...by });
-  for (const socket of [making, staying]) {
-    assert.deepEqual(await nextEvent(socket, 'room:updated'), { roomId, revision: 1, ...by, removed: [member.userId] });
-  }
-  assert.equal((await accepted(making, 'chat:message', { roomId, text: 'where did they go?' })).seq, 1);
-  await nextEvent(staying, 'chat:message', (message) => message.roomId === roomId && message.revision === 2);
-  await settle(leaving);
-  assert.deepEqual(heard(leaving, 'chat:message').filter((message) => message.roomId === roomId), []);
-  await refused(leaving, 'room_forbidden', 'roomId', 'room:join', roomId);
-
-  const out = await server.rest(maker, 'DELETE', `/rooms/${roomId}/members/${colleague.userId}`);
-  assert.deepEqual([out.status, out.body], [200, { members: [maker.userId] }]);
-  assert.equal((await nextEvent(staying, 'room:removed')).userId, maker.userId);
-});
-
 test('rooms of the server and rooms with impossible names are closed', async () => {
   const admin = person('admin');
   const socket = await server.connect(admin);
@@ -440,37 +380,6 @@ test('nobody writes to an id that nobody has: it may be misspelt', async () => {
   const roomId = `dm:${[ada.userId, rest.userId].sort().join(':')}`;
   assert.equal((await server.rest(rest, 'POST', `/rooms/${roomId}/messages`, { text: 'I speak by REST alone' })).status, 201);
   await accepted(socket, 'chat:message', { to: rest.userId, text: 'and are answered' });
-});
-
-test('presence: heard by colleagues, conversation partners and admins, once for all tabs', async () => {
-  const [driver, vendor] = [person('driver', { companyId: 'presence' }), person('vendor')];
-  const [colleague, partner, admin, stranger] = await Promise.all([
-    server.connect(person('company', { companyId: 'presence' })), server.connect(vendor),
-    server.connect(person('admin')), server.connect(person('company', { companyId: 'another' })),
-  ]);
-  const roomId = `dm:${[driver.userId, vendor.userId].sort().join(':')}`;
-  assert.equal((await server.rest(driver, 'POST', `/rooms/${roomId}/messages`, { text: 'may I call?' })).status, 201);
-  for (const socket of [partner, stranger]) await accepted(socket, 'chat:message', { to: driver.userId, text: 'call me' });
-  const [tab, otherTab] = [await server.connect(driver), await server.connect(driver, { namespace: '/chat' })];
-  const list = await nextEvent(tab, 'presence:list');
-  assert.ok(list.length >= 2 && list.every(({ online }) => online)); // who came a moment before is told of a moment later
-  assert.equal(list[0].userId, driver.userId, 'oneself first');
-  assert.deepEqual(new Date(list[0].lastSeen).toISOString(), list[0].lastSeen);
-  for (const socket of [colleague, partner, admin]) {
-    assert.deepEqual(await nextPresence(socket, 'online', driver.userId), { userId: driver.userId, username: driver.username });
-  }
-  const { users } = await accepted(admin, 'presence:list', { userIds: [driver.userId, 'never-seen'] });
-  assert.deepEqual(users.map(({ userId, username, role, online }) => ({ userId, username, role, online })),
-    [{ userId: driver.userId, username: driver.username, role: 'driver', online: true }]);
-  tab.disconnect();
-  await settle(otherTab);
-  otherTab.disconnect();
-  for (const socket of [colleague, partner, admin]) {
-    assert.deepEqual(await nextPresence(socket, 'offline', driver.userId), { userId: driver.userId, username: driver.username });
-    assert.equal(presencesHeard(socket, 'online', driver.userId), 1);
-  }
-  await settle(stranger);
-  for (const change of ['online', 'offline']) assert.equal(presencesHeard(stranger, change, driver.userId), 0);
 });
 
 // The last scenario takes the server away from under every other socket of this file.
