@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { mint } from "../node/lib/token.mjs";
+import { assertFits } from "./lib/fit.mjs";
 import { ask, closeAll, connected, converse, eavesdrop, launch, open, openIn, say, show, startDemo, startServer } from "./lib/stage.mjs";
 
 let server, demo, browser;
@@ -261,6 +262,25 @@ test("a phone's way back leads from a conversation to the list, whose rows stay 
   await page.locator("#talks-search").waitFor();
   assert.equal(await page.locator("#thread").isVisible(), false);
   assert.deepEqual(problems, []);
+});
+
+test("small phones, and phones on their side, have room for what matters", async () => {
+  for (const [role, vital] of [["admin", "#map-canvas"], ["driver", "#drive-switch"], ["vendor", "#talks-search"]]) {
+    const { page, problems } = await open(browser, demo.links.get(role), { hasTouch: true, isMobile: true });
+    await connected(page);
+    for (const [width, height] of [[320, 568], [667, 375], [844, 390]]) {
+      await page.setViewportSize({ width, height });
+      await assertFits(page, `${role}, ${width} × ${height}`, { touch: true });
+      const covered = await page.locator(vital).evaluate((node) => {
+        const { left, right, top, bottom } = node.getBoundingClientRect();
+        const inside = [[left + 20, top + 8], [right - 20, bottom - 8]]; // corners are round
+        return inside.some(([x, y]) => { const seen = document.elementFromPoint(x, y); return !node.contains(seen); });
+      });
+      assert.equal(covered, false, `${role}, ${width} × ${height}: ${vital} shows`);
+    }
+    assert.deepEqual(problems, []);
+    await page.context().close();
+  }
 });
 
 test("the page understands all that the contract lets a server say, and what it does not say breaks nothing", async () => {

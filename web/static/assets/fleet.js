@@ -63,7 +63,7 @@ export class Fleet {
     this.#loading = mine;
     const asked = performance.now();
     try {
-      for await (const items of listPages('/drivers')) {
+      for await (const items of listPages('/drivers?limit=1000')) {
         if (this.#loading !== mine) return;
         for (const driver of items) this.#learn(driver, asked);
         this.#arrangeSoon();
@@ -148,9 +148,9 @@ export class Fleet {
     this.#map.moveDriver(driver.driverId, position, { label: driver.username, status: driver.status });
   }
 
-  #setStatus({ driverId, status, username }) {
+  #setStatus({ driverId, status, username, companyId }) {
     const driver = this.#driver(driverId);
-    Object.assign(driver, { status, toldAt: performance.now() });
+    Object.assign(driver, { status, toldAt: performance.now(), companyId: companyId ?? driver.companyId });
     if (username) {
       Object.assign(driver, { username: shownName(username, driverId), named: true });
       this.#nameless.delete(driverId);
