@@ -80,7 +80,6 @@ func (p *Program) handler() http.Handler {
 		mux.Handle(path, rest)
 	}
 	mux.Handle(socketPath, p.socketDoor())
-	mux.Handle(strings.TrimSuffix(socketPath, "/"), p.socketDoor()) // as clients may be told to ask
 	mux.Handle(socketPath+"{file}", p.clientFiles())
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc("GET /settings.json", web.SettingsHandler(web.Settings{
@@ -91,7 +90,22 @@ func (p *Program) handler() http.Handler {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
 	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)
-	return addresses(origin.Single(withDeadlines(mux)))
+	return addresses(origin.Single(withDeadlines(withoutSlashes(mux))))
+}
+
+// withoutSlashes takes the endpoint's path with any slashes before and behind it for the endpoint. Clients add one to the
+// path that they are told, whether it ends with one or not, and go nowhere when they are redirected.
+func withoutSlashes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != socketPath && strings.Trim(r.URL.Path, "/") == strings.Trim(socketPath, "/") {
+			straight := *r.URL
+			straight.Path, straight.RawPath = socketPath, ""
+			asked := *r
+			asked.URL = &straight
+			r = &asked
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // socketDoor is the Engine.IO endpoint behind its limits.
