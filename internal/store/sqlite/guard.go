@@ -12,7 +12,10 @@ import (
 )
 
 // trustFactor is for how many times as long as a check took what others do to the file is not checked again.
-const trustFactor = 20
+const (
+	trustFactor  = 20
+	longestTrust = 10 * time.Second
+)
 
 // guard notices what becomes of the file besides what the program writes: that it is not at its path any more, or that
 // somebody else has written to it. Looks at a few numbers that the file system keeps are enough to tell, since one
@@ -33,8 +36,9 @@ type guard struct {
 	index    logIndex
 	trusting time.Time // until when changes of others are not checked
 
-	// checkpoints counts those that the program has made.
-	checkpoints atomic.Int64
+	// doubts counts what may hide harm until the content is read: the checkpoints that the program has made, and the changes
+	// of others that were not checked.
+	doubts atomic.Int64
 
 	mu   sync.Mutex
 	what *trouble
@@ -124,7 +128,7 @@ func (g *guard) wrote(ctx context.Context) error {
 		if index, err := readLogIndex(g.path); err == nil && index.backfilled == g.index.backfilled {
 			lost = g.suspect(ctx) // no checkpoint was made
 		} else {
-			g.checkpoints.Add(1)
+			g.doubts.Add(1)
 		}
 	}
 	g.settle(files)
@@ -135,6 +139,7 @@ func (g *guard) wrote(ctx context.Context) error {
 func (g *guard) suspect(ctx context.Context) *trouble {
 	begun := g.now()
 	if begun.Before(g.trusting) {
+		g.doubts.Add(1)
 		return nil
 	}
 	err := g.checkLog()
@@ -151,7 +156,7 @@ func (g *guard) suspect(ctx context.Context) *trouble {
 	case err != nil:
 		return &trouble{failing, err}
 	}
-	g.trusting = g.now().Add(trustFactor * g.now().Sub(begun))
+	g.trusting = g.now().Add(min(trustFactor*g.now().Sub(begun), longestTrust))
 	g.log.WarnContext(ctx, "another program writes to the database file, which is whole", "path", g.path)
 	return nil
 }

@@ -47,16 +47,17 @@ func openFilled(t *testing.T) (*DB, *lines) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.writer.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		t.Fatal(err)
-	}
-	held(t, db, func() { must(t, db.guard.begin()) }) // as if a write had made it
+	held(t, db, func(conn *sql.Conn) {
+		_, err := conn.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)")
+		must(t, err)
+		must(t, db.guard.begin()) // as if a write had made it
+	})
 	if err := addRows(db, 1); err != nil {
 		t.Fatal(err)
 	}
 	// The times of files are no finer than a tick of the kernel's clock: within the same tick nothing is to be seen.
 	var last time.Time
-	held(t, db, func() { last = db.guard.wal.modified })
+	held(t, db, func(*sql.Conn) { last = db.guard.wal.modified })
 	eventually(t, "the next tick", func() bool {
 		must(t, os.WriteFile(db.path+".tick", []byte("x"), 0o600))
 		info, err := os.Stat(db.path + ".tick")
@@ -78,12 +79,12 @@ func addRows(db *DB, n int) error {
 }
 
 // held does something while nobody writes.
-func held(t *testing.T, db *DB, do func()) {
+func held(t *testing.T, db *DB, do func(conn *sql.Conn)) {
 	t.Helper()
 	conn, err := db.writer.Conn(context.Background())
 	must(t, err)
 	defer func() { must(t, conn.Close()) }()
-	do()
+	do(conn)
 }
 
 func isRefusal(err error) bool {
@@ -240,7 +241,7 @@ func TestOthersMayWrite(t *testing.T) {
 func TestOwnWritesAreNoSuspicion(t *testing.T) {
 	t.Parallel()
 	db, log := openFilled(t)
-	held(t, db, func() {
+	held(t, db, func(*sql.Conn) {
 		db.guard.verify = func(context.Context) error { return errors.New("read the content") }
 	})
 	for range 6 { // which passes the size at which a checkpoint is made
@@ -304,7 +305,7 @@ func TestContentIsChecked(t *testing.T) {
 	db.checkContent(t.Context())
 	must(t, db.Ping(t.Context()))
 	garble(t, db.path)
-	held(t, db, func() { must(t, db.guard.begin()) }) // nothing to be seen from outside
+	held(t, db, func(*sql.Conn) { must(t, db.guard.begin()) }) // nothing to be seen from outside
 	db.checkContent(t.Context())
 	if err := addRows(db, 1); !isRefusal(err) {
 		t.Errorf("a write: %v", err)
@@ -347,16 +348,16 @@ func TestContentWatch(t *testing.T) {
 	watch := contentWatch{last: begin}
 	checks := 0
 	for i, step := range []struct {
-		after       time.Duration
-		checkpoints int64
-		took        time.Duration
-		checks      int
+		after  time.Duration
+		doubts int64
+		took   time.Duration
+		checks int
 	}{
 		{time.Second, 0, 0, 0}, {time.Minute, 0, 0, 1}, {time.Minute + time.Second, 0, 0, 1},
 		{time.Minute + 2*time.Second, 1, 0, 2}, {time.Minute + 3*time.Second, 1, 0, 2},
 		{2 * time.Minute, 2, time.Second, 3}, {2*time.Minute + 49*time.Second, 3, 0, 3}, {2*time.Minute + 51*time.Second, 3, 0, 4},
 	} {
-		watch.look(begin.Add(step.after), step.checkpoints, func() { checks++ })
+		watch.look(begin.Add(step.after), step.doubts, func() { checks++ })
 		if checks != step.checks {
 			t.Errorf("step %d: %d checks, want %d", i, checks, step.checks)
 		}

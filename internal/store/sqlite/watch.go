@@ -32,7 +32,7 @@ func (db *DB) watch(ctx context.Context) {
 	db.watching.Go(func() {
 		content := contentWatch{last: time.Now().Add(-db.firstCheck)}
 		everySecond(ctx, func() {
-			content.look(time.Now(), db.guard.checkpoints.Load(), func() { db.checkContent(ctx) })
+			content.look(time.Now(), db.guard.doubts.Load(), func() { db.checkContent(ctx) })
 		})
 	})
 }
@@ -52,15 +52,15 @@ func everySecond(ctx context.Context, do func()) {
 
 // contentWatch says when the content is to be checked.
 type contentWatch struct {
-	last        time.Time     // when it was checked last
-	took        time.Duration // by the last check
-	checkpoints int64         // made until then
+	last   time.Time     // when it was checked last
+	took   time.Duration // by the last check
+	doubts int64         // that there were until then
 }
 
 // look has the content checked if it is time.
-func (w *contentWatch) look(now time.Time, checkpoints int64, check func()) {
+func (w *contentWatch) look(now time.Time, doubts int64, check func()) {
 	wait := contentInterval
-	if checkpoints != w.checkpoints {
+	if doubts != w.doubts {
 		wait = 0
 	}
 	if now.Sub(w.last) < max(wait, contentShare*w.took) {
@@ -68,7 +68,7 @@ func (w *contentWatch) look(now time.Time, checkpoints int64, check func()) {
 	}
 	begun := time.Now()
 	check()
-	*w = contentWatch{last: now, took: time.Since(begun), checkpoints: checkpoints}
+	*w = contentWatch{last: now, took: time.Since(begun), doubts: doubts}
 }
 
 // lookAtFile does what a write does before it begins, and finds out whether trouble has passed.
