@@ -196,3 +196,20 @@ test('Dart: more positions than fit, spread over the arguments, are refused', ()
   assert.equal(ack.status, 'error');
   assert.match(ack.code, /^(too_large|invalid_payload)$/);
 }));
+
+test('Dart: whole numbers are doubles wherever there are any', () => asDriver(async (wire, driver) => {
+  const said = await wire.ask('["chat:message",{"roomId":"doubles","text":"a"}]');
+  assert.equal(said.status, 'ok', JSON.stringify(said));
+  for (const args of [
+    '["room:join",{"roomId":"doubles","after":0.0,"limit":5.0}]', '["room:join",{"roomId":"doubles","after":1.0}]',
+    '["chat:history",{"roomId":"doubles","before":2.0,"limit":1e1}]', '["chat:history",{"roomId":"doubles","after":0.0,"limit":20.0}]',
+    '["system:inbox",{"limit":10.0}]',
+  ]) {
+    const ack = await wire.ask(args);
+    assert.equal(ack.status, 'ok', `${args}: ${JSON.stringify(ack)}`);
+  }
+  for (const route of [`/drivers/${driver.userId}/positions?limit=10.0&from=${NOW}.0`, '/rooms/doubles/messages?limit=10.0&after=0.0', '/me/inbox?limit=5.0']) {
+    const { status, body } = await server.rest(driver, 'GET', route);
+    assert.equal(status, 200, `${route}: ${JSON.stringify(body)}`);
+  }
+}));

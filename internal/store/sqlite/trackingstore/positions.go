@@ -157,10 +157,10 @@ func (s *Store) insertPositions(
 	args := make([]any, 0, positionsPerInsert*positionColumns)
 	for len(positions) > 0 {
 		statement, rows := one, 1
-		switch untilStamped := positionsUntilStamped(positions); {
-		case untilStamped == 0:
+		switch positionsUntilStamped(positions) {
+		case 0:
 			statement = tx.StmtContext(ctx, s.sql.insertStamped)
-		case untilStamped == positionsPerInsert:
+		case positionsPerInsert:
 			statement, rows = many, positionsPerInsert
 		}
 		args = args[:0]
