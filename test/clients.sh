@@ -38,5 +38,5 @@ for engine in native zishang520; do
     ROLECALL_ENGINE=$engine node --test --test-timeout=120000 test/node/*.test.mjs
 done
 go test -count=1 -v ./test/contractlog
-node --test --test-timeout=120000 test/browser/*.test.mjs
+node --test --test-timeout=240000 test/browser/*.test.mjs
 (cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector
