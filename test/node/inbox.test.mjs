@@ -32,9 +32,9 @@ test('who was away finds the notices on connecting, oldest first, until they are
   assert.deepEqual([left.unread, left.notices.map(({ id }) => id)], [2, [first, third]]);
 
   const page = await accepted(socket, 'system:inbox', { limit: 1 });
-  assert.deepEqual([page.unread, page.notices.map(({ id }) => id)], [2, [first]]);
+  assert.deepEqual([page.unread, page.notices.map(({ id }) => id), page.hasMore], [2, [first], true]);
   const next = await accepted(socket, 'system:inbox', { limit: 1, before: first });
-  assert.deepEqual(next.notices.map(({ id }) => id), [third]);
+  assert.deepEqual([next.notices.map(({ id }) => id), next.hasMore], [[third], undefined]);
   const rest = (await server.rest(driver, 'GET', '/me/inbox?limit=1')).body;
   assert.deepEqual([rest.items.map(({ id }) => id), rest.unread], [[first], 2]);
   const restNext = (await server.rest(driver, 'GET', `/me/inbox?limit=1&cursor=${rest.nextCursor}`)).body;

@@ -24,7 +24,7 @@ type Inbox struct {
 	Unread  int      `json:"unread"`
 	Notices []Notice `json:"notices"`
 	// HasMore tells that further unread notices lie behind this page.
-	HasMore bool `json:"-"`
+	HasMore bool `json:"hasMore,omitempty"`
 }
 
 // Inbox returns a page of the caller's unread notices.
