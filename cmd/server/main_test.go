@@ -181,6 +181,12 @@ func TestDemo(t *testing.T) {
 	if streets := fetch(t, url+"/demo/streets.geojson", ""); !strings.Contains(streets, "LineString") {
 		t.Errorf("streets: %.100s", streets)
 	}
+	if settings := fetch(t, url+"/settings.json", ""); !strings.Contains(settings, `"demo":true`) {
+		t.Errorf("settings: %s", settings)
+	}
+	if people := fetch(t, url+"/demo/people.json", ""); strings.Count(people, `"userId"`) != 6 {
+		t.Errorf("people to sign in as: %s", people)
+	}
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("stop: %v\n%s", err, logs.String())
