@@ -93,9 +93,9 @@ func newMinter(ctx context.Context, dataDir string, otherwise func(dir string) (
 	if err != nil {
 		return nil, err
 	}
-	m := &minter{config: c, source: "the secret of the environment"}
-	hasKey := false
-	if m.options, hasKey = c.TokenOptions(); hasKey && len(m.options.Secret) == 0 {
+	options, hasKey := c.TokenOptions()
+	m := &minter{config: c, options: options, source: "the secret of the environment"}
+	if hasKey && len(options.Secret) == 0 {
 		return nil, errors.New("tokens come from the identity provider, whose public keys " + config.Variable("jwks-url") + " or " +
 			config.Variable("jwt-public-key-file") + " names: nobody else can sign any")
 	}

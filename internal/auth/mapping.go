@@ -49,23 +49,26 @@ func (m Mapping) identity(claims members, expiresAt time.Time) (id Identity, wit
 	if id.Role, err = m.role(claims); err != nil {
 		return Identity{}, false, err
 	}
-	found := false
-	if id.UserID, found, err = m.User.id(claims); err != nil {
+	userID, found, err := m.User.id(claims)
+	switch {
+	case err != nil:
 		return Identity{}, false, refuse("user", "%w", err)
-	}
-	if !found {
+	case !found:
 		return Identity{}, false, refuse("user", "no user id at %s", m.User)
 	}
-	if id.Role.HasTenant() {
-		if id.CompanyID, found, err = m.Company.id(claims); err != nil {
-			return Identity{}, false, refuse("company", "%w", err)
-		}
-		if !found {
-			id.CompanyID = roles.DefaultCompany
-		}
-		id.CompanyID = unique.Make(id.CompanyID).Value() // one copy for all who belong to it
-	}
+	id.UserID = userID
 	id.Username = shorten(m.name(claims, id.UserID), maxUsername)
+	if !id.Role.HasTenant() {
+		return id, false, nil
+	}
+	company, found, err := m.Company.id(claims)
+	switch {
+	case err != nil:
+		return Identity{}, false, refuse("company", "%w", err)
+	case !found:
+		company = roles.DefaultCompany
+	}
+	id.CompanyID = unique.Make(company).Value() // one copy for all who belong to it
 	return id, !found, nil
 }
 

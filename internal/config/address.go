@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"strconv"
@@ -16,7 +17,7 @@ func LocalURL(listens string) string {
 	if address, err := netip.ParseAddr(host); host == "" || err == nil && address.IsUnspecified() {
 		host = "localhost"
 	}
-	if number, err := net.LookupPort("tcp", port); err == nil {
+	if number, err := lookUp(port); err == nil {
 		port = strconv.Itoa(number)
 	}
 	return "http://" + net.JoinHostPort(host, port)
@@ -28,6 +29,11 @@ func listenAddress(text string) bool {
 	if err != nil || port == "" {
 		return false
 	}
-	_, err = net.LookupPort("tcp", port)
+	_, err = lookUp(port)
 	return err == nil
+}
+
+// lookUp is the number of a port by its number or by the name that this machine has for it; nobody else is asked.
+func lookUp(port string) (int, error) {
+	return net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
 }

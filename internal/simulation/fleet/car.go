@@ -74,23 +74,25 @@ func (c *car) drive(ctx context.Context, begin time.Time) error {
 // is there and has no time yet is another matter.
 func (c *car) find(ctx context.Context) error {
 	err := c.call(ctx)
-	var answered *sioclient.HandshakeError
-	switch {
-	case err == nil || ctx.Err() != nil:
+	if err == nil || ctx.Err() != nil || busy(err) {
 		return nil
-	case isRefusal(err):
-		return fmt.Errorf("driver %s: %w", c.id, err)
-	case errors.As(err, &answered) && (answered.Status == http.StatusTooManyRequests || answered.Status >= http.StatusInternalServerError):
-		return nil
-	default:
-		if _, refused := errors.AsType[*sioclient.ConnectError](err); refused {
-			return nil
-		}
-		if dial, failed := errors.AsType[*net.OpError](err); failed {
-			err = dial // without what was tried on the way
-		}
-		return fmt.Errorf("%w at %s: %w", ErrNoServer, c.fleet.URL, err)
 	}
+	if isRefusal(err) {
+		return fmt.Errorf("driver %s: %w", c.id, err)
+	}
+	if dial, failed := errors.AsType[*net.OpError](err); failed {
+		err = dial // without what was tried on the way
+	}
+	return fmt.Errorf("%w at %s: %w", ErrNoServer, c.fleet.URL, err)
+}
+
+// busy reports whether a server has answered that has no time at the moment.
+func busy(err error) bool {
+	if answered, byHTTP := errors.AsType[*sioclient.HandshakeError](err); byHTTP {
+		return answered.Status == http.StatusTooManyRequests || answered.Status >= http.StatusInternalServerError
+	}
+	_, refused := errors.AsType[*sioclient.ConnectError](err)
+	return refused && !isRefusal(err)
 }
 
 // deliver sends a batch until the server has judged it.
@@ -219,7 +221,7 @@ func reason(code, field string) string {
 // isRefusal reports whether the server will not have this driver, however often it knocks.
 func isRefusal(err error) bool {
 	var refused *sioclient.ConnectError
-	return errors.As(err, &refused) && refused.Code != "unavailable" && refused.Code != "too_many_connections"
+	return errors.As(err, &refused) && !slices.Contains([]string{"unavailable", "rate_limited", "too_many_connections"}, refused.Code)
 }
 
 // sleep waits; it reports false where ctx ends first.

@@ -53,7 +53,7 @@ type Config struct {
 	OnVerdict func(driverID string, index int, sent Position, code string)
 }
 
-// ErrNoServer: nothing answers at the address, or something that is no such server.
+// ErrNoServer tells that nothing answers at the address, or something that is no such server.
 var ErrNoServer = errors.New("no server found")
 
 // Summary is what a fleet has done.
