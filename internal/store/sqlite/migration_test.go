@@ -125,3 +125,38 @@ func TestEndsOfOldNotices(t *testing.T) {
 		t.Errorf("after the migration (-want +got):\n%s", diff)
 	}
 }
+
+// TestCountsOfOldMessages opens a file from before messages were counted by sender: what a clock that was put back has done
+// to a room is mended, and of the messages that one sender gave the same id in several rooms the newest keeps it.
+func TestCountsOfOldMessages(t *testing.T) {
+	path := openOld(t, 4,
+		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq, revision)
+			VALUES (1, 'lobby', 'open', '', 'u1', 1, 4, 4), (2, 'hall', 'open', '', 'u1', 1, 1, 1)`,
+		`INSERT INTO messages (message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id)
+			VALUES ('a', 1, 1, 1, 'u1', 'U', 'driver', 'x', '', 50, 'c'), ('b', 1, 2, 2, 'u2', 'U', 'driver', 'x', '', 40, 'c'),
+				('c', 1, 3, 3, 'u1', 'U', 'driver', 'x', '', 60, NULL), ('d', 1, 4, 4, 'u1', 'U', 'driver', 'x', '', 10, NULL),
+				('e', 2, 1, 1, 'u1', 'U', 'driver', 'x', '', 5, 'c')`)
+	db, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	type row struct {
+		ID             string
+		Nth, Timestamp int64
+		ClientID       string
+	}
+	rows, err := db.readers.QueryContext(t.Context(),
+		"SELECT message_id, author_nth, timestamp, coalesce(client_id, '') FROM messages ORDER BY number")
+	got, err := Collect(rows, err, func(s Scanner) (r row, err error) {
+		return r, s.Scan(&r.ID, &r.Nth, &r.Timestamp, &r.ClientID)
+	})
+	want := []row{{"a", 1, 50, ""}, {"b", 1, 50, "c"}, {"c", 2, 60, ""}, {"d", 3, 60, ""}, {"e", 1, 5, "c"}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, after the migration (-want +got):\n%s", err, diff)
+	}
+}

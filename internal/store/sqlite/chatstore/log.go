@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/store/sqlite"
 )
 
 // Apply implements chat.Store.
@@ -55,23 +56,24 @@ func (b *batch) apply(ctx context.Context, change chat.Change) (chat.Applied, er
 
 // append stores a message under the next seq of its room, or finds the one that it was sent as before.
 func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
-	if draft.ClientID != "" {
-		before, found, err := b.sent(ctx, draft)
-		if err != nil || found {
-			return before, err
-		}
-	}
 	room, err := b.roomOf(ctx, draft)
 	if err != nil {
 		return chat.Applied{}, err
+	}
+	if room == nil { // there is none, and needs be none
+		return b.sent(ctx, draft)
 	}
 	message := draft.Message
 	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
 	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
-	if _, err := b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision, message.UserID,
-		message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID); err != nil {
+	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
+		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
+	if err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
+	}
+	if inserted == 0 {
+		return b.sent(ctx, draft)
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
 	if err := b.noteWriter(ctx, room, &message); err != nil {
@@ -93,30 +95,33 @@ func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Messag
 	return nil
 }
 
-// sent finds the message that a draft was first sent as.
-func (b *batch) sent(ctx context.Context, draft *chat.Append) (before chat.Applied, found bool, err error) {
+// sent finds the message that a draft was first sent as. It fails with sql.ErrNoRows where there is none.
+func (b *batch) sent(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
 	var roomID string
-	row := b.tx.StmtContext(ctx, b.sql.selectSent).QueryRowContext(ctx, draft.UserID, draft.ClientID, draft.Room.String())
+	row := b.tx.StmtContext(ctx, b.sql.selectSent).QueryRowContext(ctx, draft.UserID, draft.ClientID)
 	message, err := scanMessage(row, &roomID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return chat.Applied{}, false, nil
-	}
 	if err == nil {
 		message.Room, err = roles.ParseChatRoom(roomID)
 	}
 	if err != nil {
-		return chat.Applied{}, false, fmt.Errorf("find message sent before: %w", err)
+		return chat.Applied{}, fmt.Errorf("find message sent before: %w", err)
 	}
-	return chat.Applied{Message: message, Replayed: true}, true, nil
+	return chat.Applied{Message: message, Replayed: true}, nil
 }
 
-// roomOf returns a draft's room, made by its first message.
+// roomOf returns a draft's room, which its first message makes; nil where there is none and the draft is a message that was
+// sent before.
 func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
 	if known, ok := b.rooms[draft.Room]; ok {
 		return known, nil
 	}
 	found, err := b.findRoom(ctx, b.tx, draft.Room)
 	if errors.Is(err, sql.ErrNoRows) {
+		if draft.ClientID != "" {
+			if _, err := b.sent(ctx, draft); !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+		}
 		found, err = b.createRoom(ctx, b.tx, groups.Group{
 			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: int64(draft.Timestamp), Members: draft.Room.People(),
 		})

@@ -85,9 +85,10 @@ func (s *statements) writes() sqlite.Statements {
 		&s.insertMessage: `INSERT INTO messages
 			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, author_nth)
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1 + coalesce(
-				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))`,
+				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))
+			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT r.room_id, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
-			WHERE m.user_id = ? AND m.client_id = ? ORDER BY r.room_id = ? DESC, m.number LIMIT 1`,
+			WHERE m.user_id = ? AND m.client_id = ?`,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
 			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp, number LIMIT ?)`,
 	}

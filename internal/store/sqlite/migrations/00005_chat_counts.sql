@@ -11,9 +11,13 @@ UPDATE messages SET author_nth = counted.nth, timestamp = counted.latest FROM (
 CREATE INDEX messages_by_author ON messages (room, user_id, seq);
 CREATE INDEX room_reads_by_seq ON room_reads (room, seq);
 
--- A client id counts for all rooms of its sender. Until now it counted for one: there may be several from then.
+-- A client id counts for all rooms of its sender. Until now it counted for one: of several from then the newest keeps it.
+UPDATE messages SET client_id = NULL FROM (
+    SELECT number, row_number() OVER (PARTITION BY user_id, client_id ORDER BY number DESC) AS place
+    FROM messages WHERE client_id IS NOT NULL) AS numbered
+    WHERE numbered.number = messages.number AND numbered.place > 1;
 DROP INDEX messages_by_client_id;
-CREATE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL;
+CREATE UNIQUE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL;
 
 -- +goose Down
 DROP INDEX messages_by_client_id;
