@@ -176,8 +176,12 @@ func (k *knock) send(text string) {
 
 func (k *knock) expectMessage(prefix string) {
 	k.t.Helper()
-	frame, err := ws.ReadFrame(k.r)
-	if err != nil || !strings.HasPrefix(string(frame.Payload), prefix) {
-		k.t.Fatalf("read %q, %v; want %s…", frame.Payload, err, prefix)
+	header, err := ws.ReadHeader(k.r)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	payload := make([]byte, header.Length)
+	if _, err := io.ReadFull(k.r, payload); err != nil || !strings.HasPrefix(string(payload), prefix) {
+		k.t.Fatalf("read %q, %v; want %s…", payload, err, prefix)
 	}
 }
