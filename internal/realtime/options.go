@@ -17,6 +17,9 @@ type Options struct {
 	UpgradeTimeout time.Duration // how long the upgrade to WebSocket may take; default 10 s
 	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
 
+	// MaxStrangers is how many clients may be in no namespace, each some 10 kB. For each beyond it the one that has been so
+	// for longest is closed; default 8192.
+	MaxStrangers int
 	// MaxConnects is how many sockets one connection may begin in 10 s before it is closed: each costs an authentication;
 	// default 50.
 	MaxConnects int
@@ -64,6 +67,7 @@ func (o Options) WithDefaults() Options {
 	setDefault(&o.UpgradeTimeout, 10*time.Second)
 	setDefault(&o.ConnectTimeout, 45*time.Second)
 	setDefault(&o.MaxConnects, 50)
+	setDefault(&o.MaxStrangers, 8192)
 	setDefault(&o.MaxPayload, 128<<10)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
 	setDefault(&o.MaxQueuedTotal, 32<<20)

@@ -52,9 +52,21 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 	return c
 }
 
-// awaitLocked gives the client, which is in no namespace, some time to connect to one.
+// awaitLocked gives the client, which is in no namespace, some time to connect to one, less where too many others are to.
 func (c *connection) awaitLocked() {
 	c.waiting = time.AfterFunc(c.server.options.ConnectTimeout, c.expire)
+	if last := c.server.strangers.add(c); last != nil {
+		c.server.workers.do(last.expire) // which takes the other's lock
+	}
+}
+
+// knownLocked ends the wait.
+func (c *connection) knownLocked() {
+	if c.waiting != nil {
+		c.waiting.Stop()
+		c.waiting = nil
+		c.server.strangers.remove(c)
+	}
 }
 
 // expire ends the connection of a client that is still in no namespace.
@@ -183,9 +195,8 @@ func (c *connection) refuse(namespace string, reason any) {
 func (c *connection) arrived(socket *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting != nil && slices.Contains(c.sockets, socket) {
-		c.waiting.Stop()
-		c.waiting = nil
+	if slices.Contains(c.sockets, socket) {
+		c.knownLocked()
 	}
 }
 
@@ -239,9 +250,7 @@ func (c *connection) Closed(reason engineio.Reason) {
 	}
 	sockets := c.sockets
 	c.sockets = nil
-	if c.waiting != nil {
-		c.waiting.Stop()
-	}
+	c.knownLocked()
 	c.mu.Unlock()
 	for _, socket := range sockets {
 		if reason == engineio.ReasonSlowReader {

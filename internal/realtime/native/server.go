@@ -30,8 +30,10 @@ type Server struct {
 	// handlers counts the sockets whose Handler has not seen the last of them.
 	handlers inflight.Counter
 	workers  *workers
-	shares   shares
-	incoming *engineio.Budget
+	// strangers are connections that are in no namespace.
+	strangers *strangers
+	shares    shares
+	incoming  *engineio.Budget
 	// decodeErrors counts packets that were not Socket.IO.
 	decodeErrors atomic.Int64
 
@@ -56,6 +58,7 @@ func New(options realtime.Options) *Server {
 		options:    options,
 		log:        options.Logger,
 		workers:    newWorkers(),
+		strangers:  newStrangers(options.MaxStrangers),
 		namespaces: make(map[string]*namespace),
 	}
 	s.engine = engineio.NewServer(engineio.Config{

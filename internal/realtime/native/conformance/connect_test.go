@@ -56,6 +56,30 @@ func TestConnect(t *testing.T) {
 	}
 }
 
+// TestStrangers: the client that has been in no namespace for longest makes room for a new one; those that are in one are not
+// concerned.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	f := start(t, realtime.Options{MaxStrangers: 2})
+	known, _ := f.connect(t)
+	left := f.dial(t)
+	left.Send("40")
+	expectPrefix(t, left, "40{")
+	strangers := []*wiretest.WebSocket{f.dial(t), f.dial(t)}
+	left.Send("41") // and is a stranger again, the newest
+	expectClose(t, strangers[0], 1000)
+	f.dial(t)
+	expectClose(t, strangers[1], 1000)
+	f.dial(t)
+	expectClose(t, left, 1000)
+	for range 5 {
+		visitor, _ := f.connect(t)
+		visitor.Cut()
+	}
+	expectAlive(t, known)
+	wiretest.Eventually(t, "one is known, one is a stranger", func() bool { return f.server.Connections() == 2 })
+}
+
 // TestSocketIDs: each socket has an id of its own, which is not the connection's, a secret.
 func TestSocketIDs(t *testing.T) {
 	t.Parallel()
