@@ -29,6 +29,9 @@ const socketPath = "/socket.io/"
 // which sends somewhat too much gets a clear answer instead of a closed connection.
 const maxPayload = 1_000_000
 
+// maxText is how long an event's text may be to be read at all, in bytes.
+const maxText = 128 << 10
+
 // The namespaces of the system domain beside "/".
 const (
 	systemNamespace        = "/system"

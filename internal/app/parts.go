@@ -102,7 +102,7 @@ func (p *Program) openLimits(context.Context) (life, error) {
 // openEngine makes the Socket.IO server, and the bus that reaches its sockets.
 func (p *Program) openEngine(context.Context) (life, error) {
 	o := realtime.Options{
-		PingInterval: p.config.PingInterval, PingTimeout: p.config.PingTimeout, MaxPayload: maxPayload,
+		PingInterval: p.config.PingInterval, PingTimeout: p.config.PingTimeout, MaxPayload: maxPayload, MaxText: maxText,
 		AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(),
 		Packets: orWithoutBound(p.config.PacketsPerConnection), SharedPackets: orWithoutBound(p.config.PacketsPerUser),
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,

@@ -4,7 +4,7 @@ import "unicode/utf8"
 
 // MaxBytes is how many bytes of JSON a page holds, unless its one item is larger. What a client is owed waits in memory
 // until the client has read it, however slowly it reads.
-const MaxBytes = 128 << 10
+const MaxBytes = 64 << 10
 
 // Fit returns how many of the first items make a page: no more than most, no more bytes than MaxBytes, and at least one
 // where there is any. bytes is about what an item takes as JSON.

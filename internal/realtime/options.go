@@ -27,6 +27,9 @@ type Options struct {
 	// MaxPayload is the size of one incoming message, event or POST body, in bytes; default 128 KiB. Until one of its
 	// sockets has been let in, a client may send no more than 64 KiB.
 	MaxPayload int64
+	// MaxText is how long the text of an event may be to be looked at, in bytes: a longer one reaches its handler without
+	// arguments. Default MaxPayload.
+	MaxText int64
 	// MaxIncoming is how many bytes of messages beyond 128 KiB may be coming in at a time, over all clients, while they are
 	// not whole; beyond it a message may have 128 KiB. Default 16 MiB.
 	MaxIncoming int64
@@ -36,7 +39,7 @@ type Options struct {
 	Packets, SharedPackets limit.Rate
 
 	MaxQueuedBytes int64 // bytes that may wait for one client to read them; default 1 MiB
-	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 64 KiB;
+	// MaxQueuedTotal is how many bytes may wait for all clients together before the bound of each falls to 128 KiB;
 	// default 32 MiB.
 	MaxQueuedTotal int64
 	// CompressFrom is the size in bytes from which messages are compressed for WebSocket clients that offer
@@ -69,6 +72,7 @@ func (o Options) WithDefaults() Options {
 	setDefault(&o.MaxConnects, 50)
 	setDefault(&o.MaxStrangers, 8192)
 	setDefault(&o.MaxPayload, 128<<10)
+	setDefault(&o.MaxText, o.MaxPayload)
 	setDefault(&o.MaxQueuedBytes, 1<<20)
 	setDefault(&o.MaxQueuedTotal, 32<<20)
 	setDefault(&o.MaxIncoming, 16<<20)

@@ -32,6 +32,8 @@ type Socket interface {
 	// ShareRate has what arrives on the socket's connection counted together with what arrives on others of the same key,
 	// for Options.SharedPackets. The first call for a connection counts.
 	ShareRate(key string)
+	// Charge counts what the client has sent as so many packets more, for Options.Packets and SharedPackets.
+	Charge(packets int)
 	// InRoom says whether the socket stands in the room.
 	InRoom(room string) bool
 	// Rooms lists the rooms the socket stands in, or stood in when it disconnected.
@@ -145,6 +147,8 @@ type Event struct {
 	Binary [][]byte
 	// TooDeep tells that the arguments were nested deeper than 64 levels and have been left out.
 	TooDeep bool
+	// TooLarge tells that they were longer than Options.MaxText and have been left out.
+	TooLarge bool
 	// TooMany tells that there were more than 500 arguments and that they have been left out.
 	TooMany bool
 	// Ack answers the event, payload being encoded as JSON. It is nil where the client wants no answer. The first call

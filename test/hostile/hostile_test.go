@@ -37,6 +37,7 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 	calm(t, size.calm)
 	harness.Eventually(t, "the others are served", others.served)
 	before, memory := others.take(), s.resident()
+	used, begun := s.used(), time.Now()
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -49,6 +50,8 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 	}
 	harness.Eventually(t, "the others are served during the attack", others.served)
 	during := others.take()
+	used = s.used() - used
+	processors := used.Seconds() / time.Since(begun).Seconds()
 	if !attack.harmless {
 		harness.Eventually(t, "the attacker meets with a limit", func() bool { return len(a.met()) > 0 })
 	}
@@ -59,9 +62,9 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 	a.leave()
 
 	grown := most - memory
-	t.Logf("p99 of acks %s, then %s; of positions %s, then %s (%d and %d); memory %d MB + %d MB; stopped in %s; %d answers; limits: %v",
+	t.Logf("p99 of acks %s, then %s; of positions %s, then %s (%d and %d); memory %d MB + %d MB; %.2f processors; stopped in %s; %d answers; limits: %v",
 		before.Acks, during.Acks, before.Positions, during.Positions, before.Count, during.Count,
-		memory>>20, grown>>20, stopped.Round(time.Millisecond), a.answers.Load(), limits)
+		memory>>20, grown>>20, processors, stopped.Round(time.Millisecond), a.answers.Load(), limits)
 	if grown > growth {
 		t.Errorf("memory has grown by %d MB", grown>>20)
 	}

@@ -46,6 +46,26 @@ func (s *server) resident() int64 {
 	return kilobytes << 10
 }
 
+// used is the processor time that the process has taken; 0 where the system does not tell.
+func (s *server) used() time.Duration {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.PID()), "stat"))
+	if err != nil {
+		return 0
+	}
+	// The name in brackets may hold anything; utime and stime are the 12th and 13th field behind it, in hundredths of a second.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	ticks := 0
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			s.t.Fatalf("processor time: %v", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
 // stop asks the process to stop, and fails the test where that is not in order and in time.
 func (s *server) stop() time.Duration {
 	s.t.Helper()

@@ -44,7 +44,7 @@ type connection struct {
 
 func newConnection(s *Server, session *engineio.Session) *connection {
 	c := &connection{
-		server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload)}, partial: s.incoming.Account(),
+		server: s, session: session, decoder: codec.Decoder{MaxSize: int(s.options.MaxPayload), MaxText: int(s.options.MaxText)}, partial: s.incoming.Account(),
 	}
 	c.mu.Lock() // the timer may be quick
 	defer c.mu.Unlock()

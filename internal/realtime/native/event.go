@@ -16,7 +16,7 @@ func (c *Socket) handle(p *codec.Packet) {
 	}
 	defer c.finish()
 	defer c.recoverFrom(p.Name)
-	ev := realtime.Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep, TooMany: p.TooMany}
+	ev := realtime.Event{Name: p.Name, Args: p.Args, Binary: p.Binary, TooDeep: p.TooDeep, TooMany: p.TooMany, TooLarge: p.TooLarge}
 	if p.ID != nil {
 		ev.Ack = c.ack(p.Name, *p.ID)
 	}

@@ -52,6 +52,9 @@ func paceOf(rate limit.Rate) *engineio.Pace {
 // ShareRate implements realtime.Socket.
 func (c *Socket) ShareRate(key string) { c.connection.shareRate(key) }
 
+// Charge implements realtime.Socket.
+func (c *Socket) Charge(packets int) { c.connection.session.Charge(packets) }
+
 // shareRate counts what arrives on the connection together with what arrives on others of the key; the first call for a
 // connection counts.
 func (c *connection) shareRate(key string) {

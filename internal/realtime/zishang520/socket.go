@@ -68,6 +68,9 @@ func (s *Socket) Leave(rooms ...string) {
 // ShareRate implements realtime.Socket. The library reads as fast as a client sends.
 func (s *Socket) ShareRate(string) {}
 
+// Charge implements realtime.Socket. Nothing is counted here.
+func (s *Socket) Charge(int) {}
+
 // InRoom implements realtime.Socket.
 func (s *Socket) InRoom(room string) bool { return s.io.Rooms().Has(sio.Room(room)) }
 

@@ -70,7 +70,7 @@ func OnSocket[In, Out any](r *Router, name string, rule access.Rule, handle func
 // accepts refuses what the handler's payload cannot be made of.
 func (h *handler) accepts(ev realtime.Event) error {
 	switch {
-	case size(ev) > h.rule.MaxBytes():
+	case ev.TooLarge || size(ev) > h.rule.MaxBytes():
 		return fault.Newf(fault.TooLarge, "This event has at most %d bytes", h.rule.MaxBytes())
 	case len(ev.Binary) > 0 && !h.attachable:
 		return fault.Invalid("", "This event takes no binary data")

@@ -196,6 +196,8 @@ type fullSocket struct {
 	awaited *int
 }
 
+func (fullSocket) Charge(int) {}
+
 func (s fullSocket) AwaitRoom(ctx context.Context) error {
 	*s.awaited++
 	if _, limited := ctx.Deadline(); !limited {

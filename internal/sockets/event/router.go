@@ -22,6 +22,10 @@ import (
 // ErrorEvent answers a failed event that carries no ack callback.
 const ErrorEvent = "error:event"
 
+// failedCost is for how many packets more a refused event counts: it costs about as much as one that is taken, and no
+// rate holds it back.
+const failedCost = 9
+
 // Caller is a socket and whom it speaks for.
 type Caller struct {
 	realtime.Socket
@@ -152,6 +156,7 @@ func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
 	if fault.Unexpected(err) {
 		r.log.ErrorContext(ctx, "event failed", "event", ev.Name, "user", caller.Who.UserID, "error", err)
 	}
+	caller.Charge(failedCost)
 	known := fault.From(err)
 	if ev.Ack != nil {
 		ev.Ack(failure(known))

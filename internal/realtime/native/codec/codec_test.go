@@ -152,6 +152,27 @@ func TestArgumentLimitIsExact(t *testing.T) {
 	}
 }
 
+// TestTextLimitIsExact: what is in an event that is too large is not looked at; other packets are not concerned.
+func TestTextLimitIsExact(t *testing.T) {
+	const most = 1000
+	for begin, end := range map[string]string{`2["a","`: `"]`, `51-/x,7["a",{"_placeholder":true,"num":0},"`: `"]`, `31["`: `"]`} {
+		for size, tooLarge := range map[int]bool{most: false, most + 1: begin[0] != '3'} {
+			decoder := &codec.Decoder{MaxSize: 100_000, MaxText: most}
+			p, err := decoder.Add([]byte(begin+strings.Repeat("x", size-len(begin)-len(end))+end), false)
+			if begin[0] == '5' && err == nil {
+				p, err = decoder.Add([]byte{1}, true)
+			}
+			if err != nil || p.TooLarge != tooLarge || tooLarge && (p.Args != nil || p.Name != "a") {
+				t.Errorf("%s… of %d bytes: %+v, %v", begin, size, p, err)
+			}
+		}
+	}
+	p, err := (&codec.Decoder{MaxSize: 100_000, MaxText: 10}).Add([]byte(`2["a", whatever`), false)
+	if err != nil || !p.TooLarge || p.Name != "a" {
+		t.Errorf("no JSON behind the name: %+v, %v", p, err)
+	}
+}
+
 func TestAttachments(t *testing.T) {
 	decoder := &codec.Decoder{MaxSize: 100}
 	header := `52-/x,7["f",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]`

@@ -12,6 +12,8 @@ import (
 type Decoder struct {
 	// MaxSize bounds the bytes of one packet, its attachments included.
 	MaxSize int
+	// MaxText is from how many bytes on an event's text is not looked at; 0 looks at any.
+	MaxText int
 
 	partial *Packet // waits for attachments
 }
@@ -28,7 +30,7 @@ func (d *Decoder) Add(data []byte, binary bool) (*Packet, error) {
 	if len(data) > d.MaxSize {
 		return nil, ErrTooLarge
 	}
-	p, err := decode(data)
+	p, err := d.decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func (d *Decoder) attach(data []byte) (*Packet, error) {
 }
 
 // decode parses <type>[<attachments>-][<namespace>,][<id>][<JSON>].
-func decode(text []byte) (*Packet, error) {
+func (d *Decoder) decode(text []byte) (*Packet, error) {
 	if len(text) == 0 {
 		return nil, ErrInvalidPacket
 	}
@@ -82,6 +84,7 @@ func decode(text []byte) (*Packet, error) {
 	if p.ID, rest, err = cutID(rest); err != nil {
 		return nil, err
 	}
+	p.TooLarge = d.MaxText > 0 && len(text) > d.MaxText && (p.Type == Event || p.Type == BinaryEvent)
 	if err := p.decodePayload(rest); err != nil {
 		return nil, err
 	}
@@ -168,10 +171,10 @@ func (p *Packet) decodePayload(text []byte) error {
 	}
 }
 
-// decodeEvent leaves the arguments out of an event that is nested too deep or has too many of them: it is the caller's to
-// answer, not a breach of the protocol.
+// decodeEvent leaves the arguments out of an event that is too large, nested too deep or has too many of them: it is the
+// caller's to answer, not a breach of the protocol.
 func (p *Packet) decodeEvent(text []byte) error {
-	if p.TooDeep = depth(text) > MaxDepth; p.TooDeep {
+	if p.TooDeep = !p.TooLarge && depth(text) > MaxDepth; p.TooDeep || p.TooLarge {
 		name, err := firstString(text)
 		if err != nil {
 			return err

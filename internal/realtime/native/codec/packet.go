@@ -61,6 +61,8 @@ type Packet struct {
 	Name string          // of Event and BinaryEvent
 	// TooDeep marks an event whose arguments are nested deeper than MaxDepth; they are left out.
 	TooDeep bool
+	// TooLarge marks an event with a text longer than Decoder.MaxText; its arguments are left out.
+	TooLarge bool
 	// TooMany marks an event with more than MaxArgs arguments; they are left out.
 	TooMany bool
 	Args    []json.RawMessage // of events without the name, and of acks

@@ -74,6 +74,24 @@ func TestRequestsAreCounted(t *testing.T) {
 	f.root.expectGone(t, "transport error")
 }
 
+// What the handler charges counts as what has arrived.
+func TestCharge(t *testing.T) {
+	t.Parallel()
+	f := start(t, realtime.Options{Packets: slowly})
+	f.root.onEvent = func(socket realtime.Socket, ev realtime.Event) {
+		socket.Charge(slowly.Burst)
+		ev.Ack("done")
+	}
+	client, _ := f.connect(t)
+	for range 2 {
+		client.Send(`421["x"]`)
+		client.Expect(`431["done"]`)
+	}
+	if f.server.Metrics().Delayed == 0 {
+		t.Error("nobody has counted it")
+	}
+}
+
 // A client that sends too fast is there: that its pong waits behind what it has sent does not end it.
 func TestWhoSendsTooFastIsAlive(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ type connection struct {
 	textOnly     bool         // the client takes bytes as base64 alone
 
 	reader messageReader // the reading goroutine's
+	source *source       // what reader reads from; the reading goroutine's
 
 	// Each safe by itself.
 	closing sync.Once
@@ -53,7 +54,8 @@ func (p *progress) finish() {
 
 func newConnection(conn net.Conn, writeTimeout time.Duration, compression *compression) *connection {
 	c := &connection{conn: conn, descriptor: newDescriptor(conn), writeTimeout: writeTimeout, compression: compression}
-	c.reader.r = &source{conn: conn, descriptor: c.descriptor}
+	c.source = &source{conn: conn, descriptor: c.descriptor}
+	c.reader.r = c.source
 	c.reader.compression = compression
 	return c
 }

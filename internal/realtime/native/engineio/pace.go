@@ -15,6 +15,8 @@ const (
 	bytesPerPacket = 1 << 10
 	// packetsPerRequest is how many packets an HTTP request counts for, beside those in it.
 	packetsPerRequest = 5
+	// step is how long a session that waits to be read may go on after its end.
+	step = 100 * time.Millisecond
 	// longestDelay is how long a request may have to wait; who asks for more at once is sent away.
 	longestDelay = 5 * time.Second
 )
@@ -54,10 +56,13 @@ func (s *Session) count(packets int, bytes int64) time.Duration {
 	return wait
 }
 
+// Charge counts packets more for what the client has sent. It does not wait; the next that arrives does.
+func (s *Session) Charge(packets int) { s.count(packets, 0) }
+
 // arrived counts what the client has sent, and returns when more may be read.
 func (s *Session) arrived(packets int, bytes int64) {
-	if wait := s.count(packets, bytes); wait > 0 {
-		time.Sleep(wait) // a few seconds at the most: one message counts for no more
+	for wait := s.count(packets, bytes); wait > 0 && s.IsOpen(); wait -= step {
+		time.Sleep(min(wait, step))
 	}
 }
 

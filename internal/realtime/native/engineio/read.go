@@ -3,6 +3,7 @@ package engineio
 import (
 	"errors"
 	"io"
+	"runtime"
 
 	"github.com/gobwas/ws"
 )
@@ -65,6 +66,9 @@ func (s *Session) readMessages(c *connection) error {
 			return &closeError{code: ws.StatusMessageTooBig, text: err.Error()}
 		} else if err != nil {
 			return &closeError{code: ws.StatusProtocolError, text: err.Error()}
+		}
+		if len(c.source.unread) > 0 || len(data) > trustedLength {
+			runtime.Gosched() // who sends without a pause is not to keep those waiting who ask for little
 		}
 	}
 }

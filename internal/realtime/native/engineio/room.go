@@ -2,8 +2,8 @@ package engineio
 
 import "context"
 
-// AwaitRoom waits until the client has read so much of what was sent to it that no more than a quarter of
-// Config.MaxQueuedBytes waits. It fails with ErrClosed, and where ctx ends first.
+// AwaitRoom waits until the client has read so much of what was sent to it that another part of something long can wait
+// for it, whatever all others leave unread. It fails with ErrClosed, and where ctx ends first.
 func (s *Session) AwaitRoom(ctx context.Context) error {
 	s.mu.Lock()
 	switch {
@@ -30,7 +30,21 @@ func (s *Session) AwaitRoom(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session) hasRoomLocked() bool { return s.outbox.cost <= s.server.config.MaxQueuedBytes/4 }
+// What an outbox may hold for there to be room; a part of a page's size beside it is within congestedLimit. Less where
+// all outboxes together hold half of what they may: very many may be sent parts at the same time.
+const (
+	roomLeft      = 48 << 10
+	roomLeftTight = 8 << 10
+)
+
+func (s *Session) hasRoomLocked() bool {
+	c := &s.server.config
+	left := int64(roomLeft)
+	if s.server.queued.Load() > c.MaxQueuedTotal/2 {
+		left = roomLeftTight
+	}
+	return s.outbox.cost <= min(left, c.MaxQueuedBytes/2)
+}
 
 // noteRoomLocked tells those who wait for room, when there is some or never will be.
 func (s *Session) noteRoomLocked() {

@@ -35,7 +35,7 @@ type Config struct {
 	MaxPayload     int64         // bytes of one incoming message or POST body
 	MaxQueuedBytes int64         // bytes that may wait for one session's client to read them
 	Incoming       *Budget       // bytes of long messages that are coming in
-	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 64 KiB
+	MaxQueuedTotal int64         // bytes that may wait in all before each session's bound falls to 128 KiB
 
 	// PacketsPerSecond is how many packets a client may send, and PacketsAtOnce how many at once; 1 KiB counts as a packet
 	// more, a request as five. Beyond it reading waits. 0 bounds neither.

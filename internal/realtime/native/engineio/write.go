@@ -11,7 +11,7 @@ import (
 
 // congestedLimit is what one outbox may hold while all of them together hold more
 // than Config.MaxQueuedTotal, in bytes.
-const congestedLimit = 64 << 10
+const congestedLimit = 128 << 10
 
 // Send hands messages to the client, all or none of them. It never waits. On
 // ErrQueueFull the caller decides what becomes of the session.
