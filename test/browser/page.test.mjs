@@ -84,8 +84,12 @@ test("before a sign-in ends the page says so, and takes a newer link or token wi
   const { page, problems } = await open(browser, link(ends(50)));
   await page.getByText("Open the link that you signed in with").waitFor();
   assert.equal(await page.locator("#renewal-token").isVisible(), false);
-  await openIn(page.context(), link(ends(3600))); // in a tab of its own
+  const newer = ends(3600);
+  await openIn(page.context(), link(newer)); // in a tab of its own
   await page.locator("#renewal").waitFor({ state: "hidden" });
+  const old = await openIn(page.context(), link(ends(120))); // an old link takes nothing from the other tabs
+  await connected(old.page);
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("rolecall:token")), newer);
   assert.equal(await page.locator("#connection").getAttribute("data-state"), "connected");
   assert.deepEqual(problems, []);
 });

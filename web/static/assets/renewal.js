@@ -2,7 +2,7 @@
 
 import { byId, setText, showProblem } from './dom.js';
 import { clock, timeOf } from './time.js';
-import { api, keepToken, signInAddress, demoPeople, demoToken } from './session.js';
+import { api, readToken, keepToken, signInAddress, demoPeople, demoToken } from './session.js';
 import { explainRefusal } from './signin.js';
 
 /**
@@ -48,7 +48,8 @@ export class Renewal {
   }
 
   async #takeFromTab({ userId, token }) {
-    if (userId === this.#me.userId) await this.#attempt(() => this.#goOnWith(token));
+    if (userId !== this.#me.userId || endOf(token) <= endOf(readToken())) return; // an old link may have been opened there
+    await this.#attempt(() => this.#goOnWith(token));
   }
 
   async #goOnWith(token) {
@@ -85,5 +86,14 @@ export class Renewal {
     if (address) byId('renewal-link').href = address;
     showProblem(byId('renewal-problem'), '');
     byId('renewal').hidden = false;
+  }
+}
+
+/** When a token ends, as it says itself: enough to tell which of two of the same person is the newer. */
+function endOf(token) {
+  try {
+    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).exp ?? 0;
+  } catch {
+    return 0;
   }
 }
