@@ -176,8 +176,8 @@ func (r *Remote) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		outage.note(ctx, err) // before those who wait hear of it
 		changed := r.finish(set, err)
-		outage.note(ctx, err)
 		if err != nil {
 			next.Reset(retry)
 			retry = min(2*retry, longestRetry)
