@@ -14,6 +14,7 @@ import (
 type due struct {
 	mu     sync.Mutex
 	fleets []*fleet
+	held   []*fleet      // whose sending is held for the flush
 	wake   chan struct{} // holds one token while there are any
 }
 
@@ -21,18 +22,30 @@ func (d *due) add(f *fleet) {
 	d.mu.Lock()
 	d.fleets = append(d.fleets, f)
 	d.mu.Unlock()
+	d.ring()
+}
+
+// addHeld adds a fleet whose sending is held.
+func (d *due) addHeld(f *fleet) {
+	d.mu.Lock()
+	d.held = append(d.held, f)
+	d.mu.Unlock()
+	d.ring()
+}
+
+func (d *due) ring() {
 	select {
 	case d.wake <- struct{}{}:
 	default: // a flush is coming already
 	}
 }
 
-func (d *due) take() []*fleet {
+func (d *due) take() (fleets, held []*fleet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	taken := d.fleets
-	d.fleets = nil
-	return taken
+	fleets, held = d.fleets, d.held
+	d.fleets, d.held = nil, nil
+	return fleets, held
 }
 
 // Run flushes positions and looks for silent drivers until ctx ends; what is pending then is still sent.
@@ -40,15 +53,19 @@ func (s *Service) Run(ctx context.Context) {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { s.sweepUntil(ctx) }) // beside the flushes, which do not wait for hooks
 	defer sweeps.Wait()
-	var late sync.WaitGroup
-	defer late.Wait()
+	var late sync.WaitGroup // waits for fleets that were held when they were due
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	wake := (<-chan struct{})(nil) // nil while a flush was sent less than Flush ago
 	for {
 		select {
 		case <-ctx.Done():
-			s.flushDue(ctx, &late)
+			late.Wait()
+			fleets, held := s.due.take()
+			for _, f := range fleets {
+				f.sending.Lock()
+			}
+			s.flush(ctx, append(held, fleets...)...)
 			return
 		case <-pause.C:
 			wake = s.due.wake
@@ -74,21 +91,21 @@ func (s *Service) sweepUntil(ctx context.Context) {
 	}
 }
 
-// flushDue flushes the fleets that are due. One of which somebody is just being told in their greeting comes by itself when
-// that is over, and holds up no other.
+// flushDue flushes the fleets that are due. One of which somebody is just being told in their greeting holds up no other: it
+// comes with the first flush after that is over, and nobody more is told of it in between.
 func (s *Service) flushDue(ctx context.Context, late *sync.WaitGroup) {
-	var free []*fleet
-	for _, f := range s.due.take() {
+	fleets, held := s.due.take()
+	for _, f := range fleets {
 		if f.sending.TryLock() {
-			free = append(free, f)
+			held = append(held, f)
 			continue
 		}
 		late.Go(func() {
 			f.sending.Lock()
-			s.flush(ctx, f)
+			s.due.addHeld(f)
 		})
 	}
-	s.flush(ctx, free...)
+	s.flush(ctx, held...)
 }
 
 // flush sends what is pending of the fleets: to each room that sees any of it, one event. The caller holds their sending,
