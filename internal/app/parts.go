@@ -142,15 +142,18 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 	return life{drain: service.Close, run: endless(service.Run)}, nil
 }
 
+// messaging is who may write to whom, and so who finds whom.
+func messaging() roles.Messaging { return roles.Messaging{} }
+
 func (p *Program) openPeople(context.Context) (life, error) {
 	p.people = people.New(p.store.People, p.store.Conversations, p.bus.Emitter("/", "/chat"), p.bus,
-		people.Options{Drivers: p.tracking, Logger: p.log})
+		people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log})
 	return life{drain: p.people.Close}, nil
 }
 
 func (p *Program) openChat(context.Context) (life, error) {
 	sockets := p.bus.Emitter("/", "/chat")
-	contacts := reach.New(roles.Messaging{}, p.people)
+	contacts := reach.New(messaging(), p.people)
 	inOrder := order.NewLocal(sockets)
 	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
 	p.chat = chat.New(chat.Parts{
