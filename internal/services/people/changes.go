@@ -109,14 +109,10 @@ func (s *Service) armLocked() {
 func (s *Service) round(ctx context.Context) {
 	s.rounds.Lock()
 	defer s.rounds.Unlock()
-	taken := s.beginRound()
+	taken, userIDs := s.beginRound()
 	defer s.endRound()
 	if len(taken) == 0 {
 		return
-	}
-	userIDs := make([]string, len(taken))
-	for i, k := range taken {
-		userIDs[i] = k.latest.UserID // of all things about the person, this one does not change
 	}
 	online, err := s.sockets.Online(ctx, userIDs...)
 	if err != nil { // asked again in the next round
@@ -134,7 +130,8 @@ func (s *Service) round(ctx context.Context) {
 	s.tellWatcher(ctx, changes)
 }
 
-func (s *Service) beginRound() []*known {
+// beginRound takes those who await the round.
+func (s *Service) beginRound() (taken []*known, userIDs []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.underway = true
@@ -144,12 +141,13 @@ func (s *Service) beginRound() []*known {
 		}
 		s.next = nil
 	}
-	taken := s.due
-	s.due = nil
-	for _, k := range taken {
+	taken, s.due = s.due, nil
+	userIDs = make([]string, len(taken))
+	for i, k := range taken {
 		k.due = false
+		userIDs[i] = k.latest.UserID
 	}
-	return taken
+	return taken, userIDs
 }
 
 func (s *Service) endRound() {
