@@ -39,7 +39,7 @@ func coalesceTimers() error {
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(timerSlack), 0, 0, 0); err != nil {
 		return fmt.Errorf("set the timer slack: %w", err)
 	}
-	if err := syscall.Exec(program, os.Args, append(os.Environ(), executedAgain+"=1")); err != nil {
+	if err := syscall.Exec(program, os.Args, append(os.Environ(), executedAgain+"=1")); err != nil { //nolint:gosec // itself
 		return fmt.Errorf("execute %s again: %w", program, err)
 	}
 	return nil

@@ -353,5 +353,3 @@ func code(err error) fault.Code { return servicetest.Code(err) }
 func differs(want, got any) string {
 	return cmp.Diff(want, got, cmpopts.EquateComparable(roles.ChatRoom{}))
 }
-
-func ptr[T any](value T) *T { return &value }

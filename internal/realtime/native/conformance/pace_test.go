@@ -13,7 +13,7 @@ import (
 )
 
 // slowly is a pace that a test meets soon, and is through with soon.
-var slowly = limit.Rate{Requests: 100, Period: time.Second, Burst: 20} //nolint:gochecknoglobals // not changed
+var slowly = limit.Rate{Requests: 100, Period: time.Second, Burst: 20}
 
 // Whatever a client sends is counted, also what nobody answers: from one that sends too fast nothing is read for a while.
 // Nothing is lost, and nobody is sent away.
