@@ -172,7 +172,7 @@ test('texts go through REST as well', async () => {
   });
 });
 
-test('names are shown as the token has them', async () => {
+test('names are shown as the token has them, as far as there is something to see', async () => {
   const admin = await server.connect(person('admin'));
   for (const [i, name] of embedded.entries()) {
     const who = person('vendor', { username: name });
@@ -180,7 +180,9 @@ test('names are shown as the token has them', async () => {
     const message = new Promise((resolve) => admin.once('chat:message', resolve));
     await accepted(admin, 'room:join', `names-${i}`);
     await accepted(socket, 'chat:message', { roomId: `names-${i}`, text: 'x' });
-    assertSame((await message).username, { from: `embedded[${i}]`, text: name }, 'username');
+    // A name loses white space at its ends; for one in which there is nothing to see people see the id.
+    const { text } = shown({ text: name });
+    assertSame((await message).username, { from: `embedded[${i}]`, text: text || who.userId }, 'username');
     socket.disconnect();
   }
 });
