@@ -26,24 +26,22 @@ func TestOneClientCannotMakeAllOthersPay(t *testing.T) {
 			if !soaking() {
 				t.Parallel() // nothing here is measured by the clock
 			}
-			try(t, serve(t, binary, seeded, attack.settings), attack, size)
+			try(t, serve(t, binary, seeded, attack.settings), name, size)
 		})
 	}
 }
 
 // try has an attack run while others go about their business, and stops the server at the height of it.
-func try(t *testing.T, s *server, attack attack, size sizes) {
+func try(t *testing.T, s *server, name string, size sizes) {
 	others := begin(t, s.URL)
 	calm(t, size.calm)
 	harness.Eventually(t, "the others are served", others.served)
 	before, memory := others.take(), s.resident()
-	used, begun := s.used(), time.Now()
 
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	a := &arena{t: t, url: s.URL, size: size, ctx: ctx, limits: make(map[string]int)}
-	a.together.Go(func() { attack.run(a) })
-	most := memory
+	a := launch(t, name, s.URL)
+	harness.Eventually(t, "the attackers have begun", func() bool { return a.told().Limits != nil })
+	others.take()
+	used, begun, most := s.used(), time.Now(), memory
 	for end := time.Now().Add(size.attack); time.Now().Before(end); {
 		calm(t, 50*time.Millisecond)
 		most = max(most, s.resident())
@@ -52,19 +50,18 @@ func try(t *testing.T, s *server, attack attack, size sizes) {
 	during := others.take()
 	used = s.used() - used
 	processors := used.Seconds() / time.Since(begun).Seconds()
-	if !attack.harmless {
-		harness.Eventually(t, "the attacker meets with a limit", func() bool { return len(a.met()) > 0 })
+	if !attacks()[name].harmless {
+		harness.Eventually(t, "the attacker meets with a limit", func() bool { return len(a.told().Limits) > 0 })
 	}
-	limits := a.met()
+	told := a.told()
 	others.end()
 	stopped := s.stop()
-	cancel()
-	a.leave()
+	a.stop(t)
 
 	grown := most - memory
 	t.Logf("p99 of acks %s, then %s; of positions %s, then %s (%d and %d); memory %d MB + %d MB; %.2f processors; stopped in %s; %d answers; limits: %v",
 		before.Acks, during.Acks, before.Positions, during.Positions, before.Count, during.Count,
-		memory>>20, grown>>20, processors, stopped.Round(time.Millisecond), a.answers.Load(), limits)
+		memory>>20, grown>>20, processors, stopped.Round(time.Millisecond), told.Answers, told.Limits)
 	if grown > growth {
 		t.Errorf("memory has grown by %d MB", grown>>20)
 	}
