@@ -178,7 +178,7 @@ func emptyPolls(a *arena) {
 	a.many(perUser, func(int) {
 		for !a.over() {
 			endpoint := a.url + "/socket.io/?EIO=4&transport=polling"
-			answer, err := client.Get(endpoint) //nolint:noctx // it is answered at once
+			answer, err := client.Get(endpoint)
 			if err != nil {
 				return
 			}
