@@ -73,8 +73,15 @@ func (c *car) drive(ctx context.Context, begin time.Time) error {
 // find connects before the fleet drives, so that an address without a server is told of and not tried for ever. A server that
 // is there and has no time yet is another matter.
 func (c *car) find(ctx context.Context) error {
-	err := c.call(ctx)
-	if err == nil || ctx.Err() != nil || busy(err) {
+	if err := c.call(ctx); ctx.Err() == nil && !busy(err) {
+		return c.unfound(err)
+	}
+	return nil
+}
+
+// unfound says why there is no server; nil is no reason.
+func (c *car) unfound(err error) error {
+	if err == nil {
 		return nil
 	}
 	if isRefusal(err) {
