@@ -70,7 +70,7 @@ func TestInboxPageSizes(t *testing.T) {
 	for i := range notices.MaxPage + 1 {
 		b.create(t, toAll(fmt.Sprint(i)), "")
 	}
-	for limit, want := range map[int]int{0: notices.DefaultPage, -1: notices.DefaultPage, notices.MaxPage: notices.MaxPage, notices.MaxPage + 1: notices.MaxPage} {
+	for limit, want := range map[int]int{0: notices.DefaultPage, -1: notices.DefaultPage, 1: 1, 100: 100} {
 		inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: limit})
 		if err != nil || len(inbox.Notices) != want || !inbox.HasMore || inbox.Unread != notices.MaxPage+1 {
 			t.Errorf("limit %d: %d notices, more %v, %d unread, %v", limit, len(inbox.Notices), inbox.HasMore, inbox.Unread, err)
@@ -78,6 +78,26 @@ func TestInboxPageSizes(t *testing.T) {
 		list, next, err := b.List(t.Context(), admin(), page.Request{Limit: limit})
 		if err != nil || len(list) != want || next == "" || list[0].Title != fmt.Sprint(notices.MaxPage) {
 			t.Errorf("list, limit %d: %d notices, cursor %q, %v", limit, len(list), next, err)
+		}
+	}
+	// The largest pages end where page.MaxBytes has them end, and the next ones go on there.
+	for _, limit := range []int{notices.MaxPage, notices.MaxPage + 1} {
+		seen, before := 0, ""
+		for more := true; more; {
+			inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: limit, Before: before})
+			if err != nil || len(inbox.Notices) <= 100 && inbox.HasMore || len(inbox.Notices) > notices.MaxPage {
+				t.Fatalf("limit %d behind %d: %d notices, more %v, %v", limit, seen, len(inbox.Notices), inbox.HasMore, err)
+			}
+			for _, n := range inbox.Notices {
+				if n.Title != fmt.Sprint(seen) {
+					t.Fatalf("limit %d: notice %s in the place of %d", limit, n.Title, seen)
+				}
+				seen++
+			}
+			before, more = inbox.Notices[len(inbox.Notices)-1].ID, inbox.HasMore
+		}
+		if seen != notices.MaxPage+1 {
+			t.Errorf("limit %d: %d notices on all pages", limit, seen)
 		}
 	}
 }
