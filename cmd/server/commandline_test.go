@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"rolecall/test/servicetest"
 )
 
 // What people get wrong before it works, and what they are told. Nothing of it leaves anything behind.
@@ -92,7 +94,7 @@ func TestCommandLineFaults(t *testing.T) {
 					t.Setenv(variable, value)
 				}
 			}
-			var out lines
+			var out servicetest.Lines
 			err := run(t.Context(), strings.Fields(test.args), &out, &out)
 			if err == nil || errors.Is(err, flag.ErrHelp) {
 				t.Fatalf("server %s = %v, printed %s", test.args, err, out.String())
@@ -128,7 +130,7 @@ func deadAddress(t *testing.T) string {
 // What is asked for in different words does the same.
 func TestOtherWords(t *testing.T) {
 	for _, args := range []string{"version", "-version", "--version", "-v", "-V"} {
-		var out lines
+		var out servicetest.Lines
 		if err := run(t.Context(), strings.Fields(args), &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), "rolecall ") {
 			t.Errorf("server %s printed %q, %v", args, out.String(), err)
 		}
@@ -136,7 +138,7 @@ func TestOtherWords(t *testing.T) {
 	for args, says := range map[string]string{
 		"help": "version", "-h": "--addr", "--help": "--addr", "help token": "--role", "token help": "--role", "token -h": "--role", "simulate --help": "--traces",
 	} {
-		var help lines
+		var help servicetest.Lines
 		if err := run(t.Context(), strings.Fields(args), io.Discard, &help); !errors.Is(err, flag.ErrHelp) || !strings.Contains(help.String(), says) {
 			t.Errorf("server %s printed %q, %v", args, help.String(), err)
 		}
@@ -146,14 +148,14 @@ func TestOtherWords(t *testing.T) {
 // Before any server has started, token makes the folder and the secret that one will take, and simulate makes none.
 func TestBeforeTheFirstStart(t *testing.T) {
 	t.Chdir(t.TempDir())
-	var token, told lines
+	var token, told servicetest.Lines
 	if err := run(t.Context(), strings.Fields("token -user ada -role admin"), &token, &told); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(told.String(), "new secret") || !strings.Contains(told.String(), "./data") {
 		t.Errorf("told %s", told.String())
 	}
-	var logs lines
+	var logs servicetest.Lines
 	url := serving(t, &logs, "-data-dir", "data")
 	if who := whoIs(t, url, strings.TrimSpace(token.String())); who.UserID != "ada" || who.Role != "admin" {
 		t.Errorf("the token speaks for %+v", who)
@@ -165,7 +167,7 @@ func TestBeforeTheFirstStart(t *testing.T) {
 	if _, err := os.Stat("other"); err == nil {
 		t.Error("simulate has made a folder")
 	}
-	var summary lines
+	var summary servicetest.Lines
 	if err := run(t.Context(), []string{"simulate", "-url", url, "-drivers", "2", "-for", "1s"}, &summary, io.Discard); err != nil || !strings.Contains(summary.String(), "drivers    2") {
 		t.Errorf("simulate: %v, %s", err, summary.String())
 	}
@@ -187,7 +189,7 @@ func TestTokenPrintsALink(t *testing.T) {
 			if test.env != "" {
 				t.Setenv("ROLECALL_ADDR", test.env)
 			}
-			var token, told lines
+			var token, told servicetest.Lines
 			args := append(strings.Fields("token -user d1 -role driver -for 30d"), strings.Fields(test.args)...)
 			if err := run(t.Context(), args, &token, &told); err != nil {
 				t.Fatal(err)
@@ -207,7 +209,7 @@ func TestTokenOfOtherSettings(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	var logs, token lines
+	var logs, token servicetest.Lines
 	url := serving(t, &logs)
 	if err := run(t.Context(), strings.Fields("token -user c -role company -company acme"), &token, io.Discard); err != nil {
 		t.Fatal(err)
@@ -220,7 +222,7 @@ func TestTokenOfOtherSettings(t *testing.T) {
 // Who listens on all addresses is told by which ones it is found, each of which can be opened.
 func TestLinksThatCanBeOpened(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0"} {
-		var logs lines
+		var logs servicetest.Lines
 		url := serving(t, &logs, "-addr", addr)
 		if !strings.HasPrefix(url, "http://localhost:") || fetch(t, url+"/healthz", "") == "" {
 			t.Errorf("%s is found at %s", addr, url)

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/test/servicetest"
+
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -196,7 +198,7 @@ func TestTokensOfTheWorld(t *testing.T) {
 	for name, tc := range issuerCases(key, time.Now()) {
 		t.Run(name, func(t *testing.T) {
 			setFromGuide(t, string(guide), name, key)
-			var logs lines
+			var logs servicetest.Lines
 			url := serving(t, &logs)
 			if got := whoIs(t, url, tc.issuer.token(t, nil)); got != tc.want {
 				t.Errorf("the token speaks for %+v, want %+v\n%s", got, tc.want, logs.String())

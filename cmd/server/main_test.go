@@ -10,7 +10,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
+	"rolecall/test/servicetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -129,30 +129,12 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// lines is what a program prints, safe to read while it runs.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // The demo prints a link for every role, serves with a fleet that moves, stops in order and leaves nothing behind.
 func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var out, logs lines
+	var out, logs servicetest.Lines
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"-demo", "-addr", "127.0.0.1:0", "-demo-drivers", "3"}, &out, &logs) }()
 

@@ -10,10 +10,11 @@ import (
 	"testing"
 
 	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/servicetest"
 )
 
 // serving runs the program, with what the environment says, until the test ends, and returns its address.
-func serving(t *testing.T, logs *lines, args ...string) string {
+func serving(t *testing.T, logs *servicetest.Lines, args ...string) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -60,7 +61,7 @@ func connects(t *testing.T, url, token string) {
 
 // isRefused checks that a token is refused and that this is one line in the log, which names the check and has nothing of
 // the token.
-func isRefused(t *testing.T, url, token string, logs *lines, check, says string) {
+func isRefused(t *testing.T, url, token string, logs *servicetest.Lines, check, says string) {
 	t.Helper()
 	before := refusals(t, logs)
 	isAnswered(t, url, token, http.StatusUnauthorized, "auth_")
@@ -94,7 +95,7 @@ func isAnswered(t *testing.T, url, token string, status int, says string) {
 }
 
 // refusals are the lines of the log about refused tokens.
-func refusals(t *testing.T, logs *lines) []map[string]string {
+func refusals(t *testing.T, logs *servicetest.Lines) []map[string]string {
 	t.Helper()
 	var all []map[string]string
 	for line := range strings.Lines(logs.String()) {

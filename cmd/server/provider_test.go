@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/servicetest"
 )
 
 // provider is an identity provider that takes its time, whose keys a test changes.
@@ -76,7 +77,7 @@ func TestRotationWhileStrangersKnock(t *testing.T) {
 	idp := newProvider(t, thinks)
 	idp.publish(t, map[string]*rsa.PrivateKey{"first": first})
 	t.Setenv("ROLECALL_JWKS_URL", idp.URL)
-	var logs lines
+	var logs servicetest.Lines
 	url := serving(t, &logs, "-handshakes-per-ip", "off")
 	if err := dial(t.Context(), url, tokenOf(t, first, "first")); err != nil {
 		t.Fatal(err)
@@ -135,7 +136,7 @@ func TestProviderIsDown(t *testing.T) {
 	key := newRSAKey(t)
 	idp := newProvider(t, 0)
 	t.Setenv("ROLECALL_JWKS_URL", idp.URL)
-	var logs lines
+	var logs servicetest.Lines
 	url := serving(t, &logs)
 	token := tokenOf(t, key, "key")
 	var refused *sioclient.ConnectError
@@ -154,7 +155,7 @@ func TestProviderIsDown(t *testing.T) {
 // What holds no token where one belongs is a line in the log, too; who sends nothing at all is none.
 func TestNoTokenWhereOneBelongs(t *testing.T) {
 	t.Setenv("ROLECALL_JWT_SECRET", secret)
-	var logs, token lines
+	var logs, token servicetest.Lines
 	url := serving(t, &logs)
 	if err := run(t.Context(), []string{"token", "-user", "a", "-role", "admin"}, &token, io.Discard); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rolecall/internal/auth"
+	"rolecall/test/servicetest"
 )
 
 func TestNewVerifierOptions(t *testing.T) {
@@ -163,7 +164,7 @@ func TestProviderComesLate(t *testing.T) {
 	pair := newKeyPair(t, "k", "ES256")
 	idp := newProvider(t, pair)
 	idp.answer(http.StatusServiceUnavailable)
-	var lines lines
+	var lines servicetest.Lines
 	verifier := newVerifier(t, auth.Options{JWKSURL: idp.URL, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	refused(t, verifier, pair.token(t, nil), auth.ErrUnavailable)
 	idp.answer(http.StatusOK)

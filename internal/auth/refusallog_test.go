@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/test/servicetest"
 )
 
 // Each refusal is one line, which names the check and whom the token claims to be of, and has nothing of the token.
@@ -41,7 +42,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		"a long claim":    {ours(t, map[string]any{"sub": strings.Repeat("x", 4000)}), "user", "the id", strings.Repeat("x", 200) + "…"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var lines lines
+			var lines servicetest.Lines
 			verifier := newVerifier(t, auth.Options{
 				Issuer: "https://a.example", Audience: "a", MaxLifetime: 24 * time.Hour, Logger: slog.New(slog.NewJSONHandler(&lines, nil)),
 			})
@@ -70,7 +71,7 @@ func ours(t *testing.T, changes map[string]any) string {
 // A flood gets a bounded number of lines and then their count, also at the end, and leaves room for other refusals.
 func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var lines lines
+		var lines servicetest.Lines
 		ctx, stop := context.WithCancel(t.Context())
 		verifier, err := auth.NewVerifier(ctx, auth.Options{Secret: []byte(secret), Now: noon, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 		if err != nil {
@@ -101,7 +102,7 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 
 // That a driver belongs to nobody is seldom meant: it is told once a user.
 func TestTokensWithoutCompanyAreToldOnce(t *testing.T) {
-	var lines lines
+	var lines servicetest.Lines
 	verifier := newVerifier(t, auth.Options{Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	for _, changes := range []map[string]any{
 		{"companyId": nil}, {"companyId": nil}, {"sub": "u2", "companyId": nil, "role": "company"}, {"sub": "u3"}, {"sub": "u4", "companyId": nil, "role": "admin"},

@@ -13,7 +13,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -207,24 +206,6 @@ func eventually(t *testing.T, holds func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-// lines is what is logged, safe to read meanwhile.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // parseLine reads the one line of JSON that was logged; all its values are text.

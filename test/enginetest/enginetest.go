@@ -3,7 +3,6 @@
 package enginetest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"rolecall/internal/realtime"
+	"rolecall/test/servicetest"
 	"rolecall/test/wiretest"
 )
 
@@ -175,29 +175,12 @@ type fixture struct {
 	server   realtime.Engine
 	http     *httptest.Server
 	endpoint string
-	log      *logBuffer
-}
-
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
+	log      *servicetest.Lines
 }
 
 func (s suite) start(t *testing.T, options realtime.Options, handlers map[string]realtime.Handler) *fixture {
 	t.Helper()
-	f := &fixture{t: t, log: &logBuffer{}}
+	f := &fixture{t: t, log: &servicetest.Lines{}}
 	options.Logger = slog.New(slog.NewTextHandler(f.log, nil))
 	f.server = s.New(options)
 	for name, h := range handlers {

@@ -8,37 +8,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"rolecall/internal/auth/keyset"
+	"rolecall/test/servicetest"
 )
 
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // newRemote returns the keys that answer serves, and their log.
-func newRemote(t *testing.T, answer http.HandlerFunc) (*keyset.Remote, *lines) {
+func newRemote(t *testing.T, answer http.HandlerFunc) (*keyset.Remote, *servicetest.Lines) {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)
-	log := new(lines)
+	log := new(servicetest.Lines)
 	remote, err := keyset.NewRemote(t.Context(), strings.Replace(server.URL, "http://", "http://name:very-secret@", 1)+"/keys?token=very-secret", slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,9 @@
 package event_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/internal/sockets/event"
+	"rolecall/test/servicetest"
 	"rolecall/test/socketstest"
 )
 
@@ -25,7 +24,7 @@ const deadline = socketstest.Deadline
 type door struct {
 	*event.Router
 	url string
-	log *logBuffer
+	log *servicetest.Lines
 	t   *testing.T
 }
 
@@ -47,30 +46,12 @@ func (d *door) Event(socket realtime.Socket, ev realtime.Event) {
 
 func (d *door) Disconnected(realtime.Socket, string) {}
 
-// logBuffer keeps the log for the test to read.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(line []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(line)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 func rates() map[limit.Kind]limit.Rate { return socketstest.Rates() }
 
 // newDoor serves a router until the test ends; register adds its events.
 func newDoor(t *testing.T, buckets *limit.Buckets, register func(r *event.Router)) *door {
 	t.Helper()
-	d := &door{log: &logBuffer{}, t: t}
+	d := &door{log: &servicetest.Lines{}, t: t}
 	log := slog.New(slog.NewTextHandler(d.log, nil))
 	d.Router = event.NewRouter(socketstest.Decoder(t), buckets, log)
 	register(d.Router)

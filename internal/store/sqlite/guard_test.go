@@ -10,27 +10,17 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"rolecall/test/servicetest"
 )
 
 // lines is a log that tests read while it is written.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
+type lines struct{ servicetest.Lines }
 
 func (l *lines) count(part string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), part)
+	return strings.Count(l.String(), part)
 }
 
 // openFilled opens a file that holds some pages of rows, in the database file and in the log.
@@ -159,7 +149,7 @@ func TestFileIsLost(t *testing.T) {
 				t.Errorf("ping: %v, want %q", err, test.sentence)
 			}
 			if n := log.count("todo="); n != 1 {
-				t.Errorf("%d lines say what to do:\n%s", n, log.text.String())
+				t.Errorf("%d lines say what to do:\n%s", n, log.String())
 			}
 		})
 	}
@@ -211,7 +201,7 @@ func TestFileComesBack(t *testing.T) {
 	eventually(t, "it is written to again", func() bool { return addRows(db, 1) == nil })
 	must(t, db.Ping(t.Context()))
 	if log.count("is written to again") != 1 {
-		t.Errorf("the log:\n%s", log.text.String())
+		t.Errorf("the log:\n%s", log.String())
 	}
 }
 
@@ -233,7 +223,7 @@ func TestOthersMayWrite(t *testing.T) {
 	}
 	must(t, db.Ping(t.Context()))
 	if log.count("another program") == 0 || log.count("todo=") != 0 {
-		t.Errorf("the log:\n%s", log.text.String())
+		t.Errorf("the log:\n%s", log.String())
 	}
 }
 
@@ -264,7 +254,7 @@ func TestOwnWritesAreNoSuspicion(t *testing.T) {
 	must(t, addRows(db, 1))
 	must(t, db.Ping(t.Context()))
 	if log.count("todo=") != 0 {
-		t.Errorf("the log:\n%s", log.text.String())
+		t.Errorf("the log:\n%s", log.String())
 	}
 }
 
@@ -291,7 +281,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("on a full disk: %v", err)
 	}
 	if db.Ping(t.Context()) == nil && log.count(full.sentence()) != 1 {
-		t.Errorf("not told of:\n%s", log.text.String())
+		t.Errorf("not told of:\n%s", log.String())
 	}
 	limit(1 << 20)
 	eventually(t, "it is written to again", func() bool { return addRows(db, 100) == nil })
