@@ -41,24 +41,30 @@ func openOld(t *testing.T, version int64, statements ...string) (path string) {
 	return path
 }
 
+// openMigrated opens the file of openOld as it is after all migrations, until the test ends.
+func openMigrated(t *testing.T, version int64, statements ...string) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), openOld(t, version, statements...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
 // TestRevisionsOfOldMessages opens a file from before there were revisions: every message was the one change that its seq
 // counts, also where the earlier ones have been deleted.
 func TestRevisionsOfOldMessages(t *testing.T) {
-	path := openOld(t, 1,
+	db := openMigrated(t, 1,
 		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq)
 			VALUES (1, 'lobby', 'open', '', 'u1', 1, 3), (2, 'dm:u1:u2', 'direct', '', 'u1', 1, 7), (3, 'group:g', 'group', 'g', 'u1', 1, 0)`,
 		`INSERT INTO messages (message_id, room, seq, user_id, username, role, text, reply_to, timestamp, client_id)
 			VALUES ('a', 1, 1, 'u1', 'U', 'driver', 'x', '', 1, NULL), ('b', 1, 2, 'u1', 'U', 'driver', 'x', 'a', 2, 'c'),
 				('c', 1, 3, 'u2', 'U', 'driver', 'x', '', 3, NULL), ('d', 2, 7, 'u2', 'U', 'driver', 'x', '', 4, NULL)`)
-	db, err := Open(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	type row struct {
 		Name          string
 		Seq, Revision int64
@@ -88,20 +94,11 @@ func TestEndsOfOldNotices(t *testing.T) {
 		return `INSERT INTO notices (notice_id, title, body, severity, audience, created_at, expires_at, require_ack, from_user_id, from_username, retracted_at, retracted_seq)
 			VALUES ('` + id + `', 't', '', 'info', '{}', 1, ` + expiresAt + `, 0, 'boss', 'Boss', ` + retracted + `, ` + retracted + `)`
 	}
-	path := openOld(t, 3,
+	db := openMigrated(t, 3,
 		notice("lasting", "0", "NULL"), notice("over", "1000", "NULL"), notice("later", "4000000000000", "NULL"),
 		notice("never", "8640000000000000", "NULL"), notice("gone", "0", "5"),
 		`INSERT INTO users (user_id, username, folded_name, role, company_id, last_seen) VALUES ('amy', 'Amy', 'amy', 'vendor', '', 1), ('bob', 'Bob', 'bob', 'vendor', '', 1)`,
 		`INSERT INTO notice_reads (user_id, up_to, ahead) VALUES ('bob', 3, '[]')`)
-	db, err := Open(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	type row struct {
 		ID           string
 		Expires, End int64
@@ -129,22 +126,13 @@ func TestEndsOfOldNotices(t *testing.T) {
 // TestCountsOfOldMessages opens a file from before messages were counted by sender: what a clock that was put back has done
 // to a room is mended, and of the messages that one sender gave the same id in several rooms the newest keeps it.
 func TestCountsOfOldMessages(t *testing.T) {
-	path := openOld(t, 4,
+	db := openMigrated(t, 4,
 		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq, revision)
 			VALUES (1, 'lobby', 'open', '', 'u1', 1, 4, 4), (2, 'hall', 'open', '', 'u1', 1, 1, 1)`,
 		`INSERT INTO messages (message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id)
 			VALUES ('a', 1, 1, 1, 'u1', 'U', 'driver', 'x', '', 50, 'c'), ('b', 1, 2, 2, 'u2', 'U', 'driver', 'x', '', 40, 'c'),
 				('c', 1, 3, 3, 'u1', 'U', 'driver', 'x', '', 60, NULL), ('d', 1, 4, 4, 'u1', 'U', 'driver', 'x', '', 10, NULL),
 				('e', 2, 1, 1, 'u1', 'U', 'driver', 'x', '', 5, 'c')`)
-	db, err := Open(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	type row struct {
 		ID             string
 		Nth, Timestamp int64
