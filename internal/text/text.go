@@ -29,5 +29,21 @@ func visible(r rune) bool {
 // Fold is the form in which texts are compared that a reader takes for the same: whichever way letters and their accents
 // are put together, in capitals or not (canonical caseless matching, The Unicode Standard, section 3.13).
 func Fold(s string) string {
-	return norm.NFC.String(cases.Fold().String(norm.NFD.String(s)))
+	return norm.NFC.String(strings.Map(foldCherokee, cases.Fold().String(norm.NFD.String(s))))
+}
+
+// foldCherokee takes the small letters of Cherokee to its capitals, which is how Unicode folds them because the capitals
+// were there first (CaseFolding.txt); cases.Fold exchanges the two.
+func foldCherokee(r rune) rune {
+	const (
+		firstSmall, lastSmall, firstCapital = '\uab70', '\uabbf', '\u13a0'
+		firstOther, lastOther, otherCapital = '\u13f8', '\u13fd', '\u13f0'
+	)
+	switch {
+	case firstSmall <= r && r <= lastSmall:
+		return r - firstSmall + firstCapital
+	case firstOther <= r && r <= lastOther:
+		return r - firstOther + otherCapital
+	}
+	return r
 }

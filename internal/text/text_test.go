@@ -2,6 +2,7 @@ package text_test
 
 import (
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -55,6 +56,15 @@ func TestFold(t *testing.T) {
 	}
 	if text.Fold("Zoe") == text.Fold("Zoë") {
 		t.Error("letters are taken for the same with and without their accents")
+	}
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		once := text.Fold(string(r))
+		if again := text.Fold(once); again != once {
+			t.Errorf("%U is folded to %q, and that to %q", r, once, again)
+		}
+		if other := unicode.SimpleFold(r); text.Fold(string(other)) != once {
+			t.Errorf("%U and %U are not the same: %q, %q", r, other, once, text.Fold(string(other)))
+		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.String().Draw(t, "s")
