@@ -17,6 +17,8 @@ import (
 type Bus interface {
 	// Emitter sends to sockets of these namespaces.
 	Emitter(namespaces ...string) Emitter
+	// LocalEmitter sends to those of them that are connected to this node, and tells no other.
+	LocalEmitter(namespaces ...string) Emitter
 	// SocketCount is the number of sockets that stand in all of the rooms, those among them that are still being let in.
 	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
 	// Online tells which of the users have a socket that has been let in and has not ended.
@@ -26,6 +28,35 @@ type Bus interface {
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
 	// Disconnect closes the connections of all sockets in the room.
 	Disconnect(ctx context.Context, room roles.Room) error
+
+	// Publish tells the other nodes that have sockets in any of the message's rooms, or all of them where it has none. It
+	// waits for nobody; what cannot be sent is missed, which the others hear of by Lost. Each node is told once, however
+	// many of the rooms it has sockets in; the node that publishes is not told.
+	Publish(ctx context.Context, message Message)
+	// Handle has messages of a kind that other nodes publish handled; the last call for a kind counts. Messages, and events
+	// of an Emitter, are handled one after the other, those of one node in the order in which it has sent them. So a handler
+	// must not wait; ctx ends with the bus.
+	Handle(kind string, handler func(ctx context.Context, message Message))
+	// Lost has f called after anything may have been missed that other nodes have told, so that whatever lasts is read
+	// again. Calls of f do not overlap, and what is missed while it runs has it called again; ctx ends with the bus.
+	Lost(f func(ctx context.Context))
+	// Listen has this node hear what others tell of the rooms, until release is called and no socket of its own stands in
+	// them. Who listens before reading what others may change, and joins a room before releasing it, misses nothing. It
+	// waits for the others no longer than ctx, and not at all while they cannot be reached: then Lost is called when they
+	// can.
+	Listen(ctx context.Context, rooms ...roles.Room) (release func())
+}
+
+// Message is what a service tells itself on other nodes.
+type Message struct {
+	// Kind says whose message it is: a short word. Those of the bus's own are refused.
+	Kind string
+	// Rooms are those whose nodes are told; all nodes where there are none.
+	Rooms []roles.Room
+	// Body is the message itself. It must not be changed once it is sent, or has come.
+	Body []byte
+	// Node is the node that it comes from: set where it is handled.
+	Node string
 }
 
 // Emitter sends events to rooms. It never waits for a client. Sockets of this process have been sent an event when it

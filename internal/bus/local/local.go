@@ -20,6 +20,9 @@ func (b *Bus) Emitter(namespaces ...string) bus.Emitter {
 	return emitter{sockets: b.engine.Emitter(namespaces...)}
 }
 
+// LocalEmitter implements bus.Bus: all sockets are this node's.
+func (b *Bus) LocalEmitter(namespaces ...string) bus.Emitter { return b.Emitter(namespaces...) }
+
 // SocketCount implements bus.Bus.
 func (b *Bus) SocketCount(_ context.Context, rooms ...roles.Room) (int, error) {
 	return b.engine.SocketCount(roles.Names(rooms)...), nil
@@ -60,6 +63,18 @@ func (b *Bus) Disconnect(_ context.Context, room roles.Room) error {
 	b.engine.DisconnectRoom(string(room))
 	return nil
 }
+
+// Publish implements bus.Bus. There is nobody to tell.
+func (b *Bus) Publish(context.Context, bus.Message) {}
+
+// Handle implements bus.Bus. Nobody else publishes.
+func (b *Bus) Handle(string, func(context.Context, bus.Message)) {}
+
+// Lost implements bus.Bus. Nothing is ever missed.
+func (b *Bus) Lost(func(context.Context)) {}
+
+// Listen implements bus.Bus. Whatever is told is heard.
+func (b *Bus) Listen(context.Context, ...roles.Room) (release func()) { return func() {} }
 
 type emitter struct{ sockets realtime.Emitter }
 

@@ -17,6 +17,8 @@ import (
 	"rolecall/test/socketstest"
 )
 
+var _ bus.Bus = (*local.Bus)(nil)
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // door lets everybody in, into the rooms that the CONNECT payload names.
@@ -87,4 +89,29 @@ func TestBus(t *testing.T) {
 		t.Error(err)
 	}
 	bob.Ended()
+}
+
+// Nobody else is there: what is told to other nodes comes to nobody, and nothing is ever missed.
+func TestAlone(t *testing.T) {
+	engine := native.New(realtime.Options{})
+	d := door{make(chan struct{}, 10)}
+	engine.Namespace("/", d)
+	nodes := local.New(engine)
+	amy, err := socketstest.Dial(t, socketstest.Serve(t, engine), sioclient.Options{Auth: map[string]any{"rooms": []string{"user:amy"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-d.connected
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nothing waits, whatever the context
+	nodes.Handle("hint", func(context.Context, bus.Message) { t.Error("the node was told what it has published") })
+	nodes.Lost(func(context.Context) { t.Error("something was missed") })
+	release := nodes.Listen(ctx, roles.UserRoom("amy"))
+	nodes.Publish(ctx, bus.Message{Kind: "hint"})
+	nodes.Publish(ctx, bus.Message{Kind: "hint", Rooms: []roles.Room{roles.UserRoom("amy")}, Body: []byte("1")})
+	nodes.LocalEmitter("/").Emit(ctx, "said", "hello", []roles.Room{roles.UserRoom("amy")})
+	if got := amy.Hears("said"); got != `"hello"` {
+		t.Errorf("amy hears %s", got)
+	}
+	release()
 }
