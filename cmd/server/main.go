@@ -29,6 +29,7 @@ import (
 func main() {
 	_ = coalesceTimers() // costs nothing but some speed where it fails
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the next signal ends the process at once, as it would any
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {

@@ -36,6 +36,8 @@ type Program struct {
 	log       *slog.Logger
 	lifecycle lifecycle
 	ready     atomic.Bool
+	// leaving: proxies have had their time to notice, and clients are sent elsewhere.
+	leaving atomic.Bool
 
 	// What the parts have opened, in the order of the list.
 	listener net.Listener
@@ -88,8 +90,8 @@ func (p *Program) parts() []part {
 	}
 }
 
-// Run serves until ctx ends, or a part fails, and then stops in order. It returns nil after an orderly stop within the
-// shutdown timeout.
+// Run serves until ctx ends, or a part fails, and then stops in order: whoever is here is sent away in waves first, where
+// that is configured. It returns nil after an orderly stop within the shutdown timeout.
 func (p *Program) Run(ctx context.Context) error {
 	failures := p.lifecycle.start(ctx)
 	p.ready.Store(true)
@@ -106,8 +108,13 @@ func (p *Program) Run(ctx context.Context) error {
 	}
 	p.ready.Store(false)
 	p.log.InfoContext(ctx, "stopping", "connections", p.engine.Connections())
-	err := p.Close()
-	p.log.InfoContext(context.WithoutCancel(ctx), "stopped")
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.config.ShutdownTimeout)
+	defer cancel()
+	if failed == nil {
+		failed = p.leave(stopping, failures)
+	}
+	err := p.lifecycle.end(stopping)
+	p.log.InfoContext(stopping, "stopped")
 	return errors.Join(failed, err)
 }
 

@@ -93,7 +93,7 @@ func (p *Program) handler() http.Handler {
 		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
 	}
 	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)
-	return addresses(origin.Single(withDeadlines(withoutSlashes(mux))))
+	return addresses(origin.Single(p.withFarewell(withDeadlines(withoutSlashes(mux)))))
 }
 
 // withoutSlashes takes the endpoint's path with any slashes before and behind it for the endpoint. Clients add one to the

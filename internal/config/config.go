@@ -97,7 +97,11 @@ type Config struct {
 	// Rates has the rate of every kind; the flags are those of rateFlags.
 	Rates map[limit.Kind]limit.Rate `kong:"-"`
 
-	ShutdownTimeout time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time for an orderly stop."`
+	// ShutdownTimeout bounds the whole of a stop. DrainDelay, from which on the server says that it is not ready and still
+	// takes clients, and DrainPeriod, over which it sends them away, are parts of it.
+	ShutdownTimeout time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time for an orderly stop, with the two below in it."`
+	DrainDelay      time.Duration `group:"Server:" default:"0s" placeholder:"TIME" help:"Time at the beginning of a stop in which proxies notice that /readyz is 503; who comes is still let in."`
+	DrainPeriod     time.Duration `group:"Server:" default:"0s" placeholder:"TIME" help:"Time after that over which clients are sent away, evenly and in random order; 0s sends all at once."`
 	LogLevel        slog.Level    `group:"Server:" default:"info" placeholder:"LEVEL" help:"Least level of log lines: debug, info, warn, error."`
 	// LogFormat is text or json.
 	LogFormat string `group:"Server:" enum:"text,json" default:"text" placeholder:"FORM" help:"Form of log lines: text or json."`
@@ -212,6 +216,12 @@ func (c *Config) check() error {
 		return bad("inbox-backlog", "must be longer than nothing")
 	case c.ShutdownTimeout <= 0:
 		return bad("shutdown-timeout", "must be longer than nothing")
+	case c.DrainDelay < 0:
+		return bad("drain-delay", "must not be negative")
+	case c.DrainPeriod < 0:
+		return bad("drain-period", "must not be negative")
+	case !c.drainFits():
+		return bad("shutdown-timeout", c.drainMisfit())
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}

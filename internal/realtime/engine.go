@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"iter"
 	"net/http"
+	"time"
 )
 
 // Engine is one Socket.IO server in one process. It is the http.Handler of its endpoint, Options.Path.
@@ -28,6 +29,10 @@ type Engine interface {
 	DisconnectRoom(room string)
 	// Connections is the number of open connections, each of which may have a socket in several namespaces.
 	Connections() int
+	// SendAway refuses new connections with 503, and closes those there are in a random order, evenly over the period: their
+	// clients come back by themselves, to whoever takes connections at the address. It returns when the last has been told,
+	// or ctx has ended. Sockets that are still here go on as before.
+	SendAway(ctx context.Context, period time.Duration)
 	// Drain refuses new connections with 503, closes all there are, and returns when every Handler.Disconnected has.
 	// It fails where the context ends before the handlers have.
 	Drain(ctx context.Context) error

@@ -65,6 +65,8 @@ func Run(t *testing.T, e Engine) {
 		{"DisconnectedSeesTheRoomsLeft", s.testDisconnectedSeesTheRoomsLeft},
 		{"DisconnectFromInsideTheHandler", s.testDisconnectFromInsideTheHandler},
 		{"SlowReaderIsCutOff", s.testSlowReaderIsCutOff},
+		{"SendAway", s.testSendAway},
+		{"SendAwayWithinThePeriod", s.testSendAwayWithinThePeriod},
 		{"DrainCutsTheSilent", s.testDrainCutsTheSilent},
 		{"DrainWaitsForDisconnected", s.testDrainWaitsForDisconnected},
 		{"Emitter", s.testEmitter},

@@ -41,17 +41,18 @@ func Build(t testing.TB) string {
 	return binary
 }
 
-// Launch starts the binary on an address and a data folder, with rates that nobody meets, and waits until it serves.
-func Launch(t testing.TB, binary, addr, dataDir string) *Process {
+// Launch starts the binary on an address and a data folder, with rates that nobody meets and settings of the test's own, as
+// variables of the environment, and waits until it serves.
+func Launch(t testing.TB, binary, addr, dataDir string, own ...string) *Process {
 	t.Helper()
 	settings := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off"}
 	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED"} {
 		settings = append(settings, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
 	}
-	return LaunchWith(t, binary, addr, dataDir, settings...)
+	return LaunchWith(t, binary, addr, dataDir, append(settings, own...)...)
 }
 
-// LaunchWith is Launch with settings of the test's own, as variables of the environment.
+// LaunchWith is Launch with the test's own settings alone.
 func LaunchWith(t testing.TB, binary, addr, dataDir string, settings ...string) *Process {
 	t.Helper()
 	p := &Process{t: t}
@@ -107,7 +108,15 @@ func (p *Process) Kill() {
 
 // Terminate asks the process to stop and returns its exit code.
 func (p *Process) Terminate() int {
-	_ = p.command.Process.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
+	return p.Wait()
+}
+
+// Signal sends the process a signal.
+func (p *Process) Signal(signal os.Signal) { _ = p.command.Process.Signal(signal) } // it may have ended
+
+// Wait waits for the end of the process and returns its exit code, -1 where a signal has ended it.
+func (p *Process) Wait() int {
 	p.logs.Wait()
 	_ = p.command.Wait()
 	return p.command.ProcessState.ExitCode()

@@ -155,6 +155,9 @@ func (s *Server) DisconnectRoom(room string) {
 	}
 }
 
+// SendAway implements realtime.Engine.
+func (s *Server) SendAway(ctx context.Context, period time.Duration) { s.engine.SendAway(ctx, period) }
+
 // Drain implements realtime.Engine. Clients that have not said goodbye when nine tenths of the context's time are over are
 // cut off.
 func (s *Server) Drain(ctx context.Context) error {

@@ -15,12 +15,14 @@ import (
 	"time"
 
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+	"github.com/zishang520/socket.io/servers/engine/v3"
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/inflight"
+	"rolecall/internal/realtime/waves"
 )
 
 // farewellPatience is how long Drain lets connections close by themselves: one by polling waits for its client's next
@@ -149,6 +151,12 @@ func (e *Engine) DisconnectRoom(room string) {
 
 // Connections implements realtime.Engine.
 func (e *Engine) Connections() int { return int(e.io.Engine().ClientsCount()) }
+
+// SendAway implements realtime.Engine.
+func (e *Engine) SendAway(ctx context.Context, period time.Duration) {
+	e.stopping.Store(true)
+	waves.Spread(ctx, e.io.Engine().Clients().Values(), period, func(connection engine.Socket) { connection.Close(false) })
+}
 
 // Drain implements realtime.Engine.
 func (e *Engine) Drain(ctx context.Context) error {

@@ -3,8 +3,11 @@ package engineio
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gobwas/ws"
+
+	"rolecall/internal/realtime/waves"
 )
 
 // statusTryAgainLater is a WebSocket close code that RFC 6455 does not have.
@@ -143,6 +146,15 @@ func (s *Session) unregister() {
 	if s.server.registry.remove(s) {
 		s.server.running.End()
 	}
+}
+
+// SendAway refuses new sessions and closes those there are, evenly over the period. It
+// returns when the last has been told, or ctx has ended.
+func (s *Server) SendAway(ctx context.Context, period time.Duration) {
+	waves.Spread(ctx, s.registry.stop(), period, func(session *Session) {
+		session.Close(ReasonStopping)
+		session.hurry()
+	})
 }
 
 // Drain refuses new sessions, closes all there are, and waits until they have
