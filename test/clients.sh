@@ -3,16 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# install makes sure that a command succeeds, by the Debian packages that it needs.
-install() {
-    eval "$1" >/dev/null 2>&1 && return
-    shift
-    echo "installing $*"
-    local as_root=
-    [ "$(id -u)" = 0 ] || as_root=sudo
-    $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
+. test/install.sh
 install "command -v node" nodejs npm
 install "command -v chromium" chromium
 export PYTHON=${PYTHON:-/usr/bin/python3} # the one that apt's packages are for

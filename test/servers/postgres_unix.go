@@ -1,0 +1,306 @@
+//go:build unix
+
+package servers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	postgresUser   = "postgres"
+	postgresOldest = 15
+	// patience is how long a server may take to come up, or go down.
+	patience = 60 * time.Second
+	// startAttempts is how often a port is chosen: somebody else may take it before the server does.
+	startAttempts = 5
+)
+
+// Database returns the URL of a new and empty database on the shared PostgreSQL server. It is dropped at the end of t.
+func Database(t testing.TB) string {
+	t.Helper()
+	return newDatabase(t, sharedPostgres(t))
+}
+
+// newDatabase makes a database on the server at a URL, until the end of t.
+func newDatabase(t testing.TB, server string) string {
+	t.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
+	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func administer(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err == nil {
+		defer func() { _ = conn.Close(ctx) }()
+		_, err = conn.Exec(ctx, statement)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+}
+
+// sharedPostgres returns the URL of the shared server, which stays until the end of t at least.
+func sharedPostgres(t testing.TB) string {
+	t.Helper()
+	shelf := shelf(t)
+	users := flock(t, filepath.Join(shelf, "postgres-users"), syscall.LOCK_SH)
+	t.Cleanup(func() { unlock(t, users) })
+	defer unlock(t, flock(t, filepath.Join(shelf, "postgres-start"), syscall.LOCK_EX))
+	address := filepath.Join(shelf, "postgres-url")
+	if known, err := os.ReadFile(address); err == nil && answers(string(known)) == nil {
+		return string(known)
+	}
+	p := newPostgres(t)
+	for range startAttempts {
+		p.choosePort(t)
+		if err := p.supervise(t, users.Name()); err == nil {
+			if err := os.WriteFile(address, []byte(p.URL), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return p.URL
+		}
+	}
+	t.Fatalf("the PostgreSQL server did not come up:\n%s", p.log())
+	return ""
+}
+
+// supervise starts the server, and a script that stops it when nobody needs it any more.
+func (p *Postgres) supervise(t testing.TB, users string) error {
+	t.Helper()
+	watched, err := os.OpenFile(users, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = watched.Close() }()                                           // the script has it
+	command := exec.Command("sh", append([]string{"-s", p.data}, p.command()...)...) //nolint:noctx // it outlives the test
+	script, err := os.Open(filepath.Join(folder(), "supervise.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = script.Close() }()
+	command.Dir, command.Stdin, command.ExtraFiles = os.TempDir(), script, []*os.File{watched}
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	as(t, postgresUser, command)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Process.Release(); err != nil {
+		t.Fatal(err)
+	}
+	return p.awaitAnswer()
+}
+
+// Postgres is a PostgreSQL server of a test's own, that can be stopped and broken.
+type Postgres struct {
+	// URL leads to the database postgres of the server, as its superuser. It stays the same when the server is started again.
+	URL string
+
+	t       testing.TB
+	bin     string
+	data    string
+	secret  string
+	port    int
+	running *exec.Cmd
+}
+
+// StartPostgres starts a server until the end of t.
+func StartPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	p := newPostgres(t)
+	t.Cleanup(func() {
+		p.Kill()
+		if err := os.RemoveAll(p.data); err != nil {
+			t.Error(err)
+		}
+	})
+	for range startAttempts {
+		p.choosePort(t)
+		if p.start() == nil {
+			return p
+		}
+		p.Kill()
+	}
+	t.Fatalf("the PostgreSQL server did not come up:\n%s", p.log())
+	return nil
+}
+
+// Database returns the URL of a new and empty database on the server.
+func (p *Postgres) Database() string {
+	p.t.Helper()
+	name := "test_" + strings.ToLower(rand.Text())
+	administer(p.t, p.URL, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
+	return strings.Replace(p.URL, "/postgres?", "/"+name+"?", 1)
+}
+
+// Start starts the server again, on the same data and address.
+func (p *Postgres) Start() {
+	p.t.Helper()
+	if err := p.start(); err != nil {
+		p.t.Fatalf("the PostgreSQL server did not come up again: %v\n%s", err, p.log())
+	}
+}
+
+func (p *Postgres) start() error {
+	p.t.Helper()
+	arguments := p.command()
+	p.running = exec.Command(arguments[0], arguments[1:]...) //nolint:noctx,gosec // it is ended by Stop or Kill, and found by binaries
+	p.running.Dir = os.TempDir()
+	as(p.t, postgresUser, p.running)
+	if err := p.running.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	return p.awaitAnswer()
+}
+
+// Stop stops the server as an operator does: it ends all connections.
+func (p *Postgres) Stop() { p.end(syscall.SIGINT) }
+
+// Kill ends the server at once, as a power cut would.
+func (p *Postgres) Kill() { p.end(syscall.SIGQUIT) }
+
+func (p *Postgres) end(signal syscall.Signal) {
+	p.t.Helper()
+	if p.running == nil {
+		return
+	}
+	_ = p.running.Process.Signal(syscall.SIGCONT)
+	_ = p.running.Process.Signal(signal) // it may have ended by itself
+	_ = p.running.Wait()
+	p.running = nil
+}
+
+// answers fails where no server answers at a URL.
+func answers(server string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+func (p *Postgres) awaitAnswer() error {
+	deadline := time.Now().Add(patience)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := answers(p.URL)
+		if err == nil || time.Now().After(deadline) || strings.Contains(p.log(), "could not create any TCP/IP sockets") {
+			return err
+		}
+		<-again.C
+	}
+}
+
+func (p *Postgres) log() string {
+	text, _ := os.ReadFile(p.logFile())
+	return string(text)
+}
+
+func (p *Postgres) logFile() string { return filepath.Join(p.data, "server.log") }
+
+// choosePort takes a port that is free now.
+func (p *Postgres) choosePort(t testing.TB) {
+	t.Helper()
+	_ = os.Remove(p.logFile())                        // of an earlier attempt
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	if err != nil {
+		t.Fatal(err)
+	}
+	if address, ok := listener.Addr().(*net.TCPAddr); ok {
+		p.port = address.Port
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.URL = fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/postgres?sslmode=disable", postgresUser, p.secret, p.port)
+}
+
+// newPostgres finds the binaries, and makes the data folder of a server.
+func newPostgres(t testing.TB) *Postgres {
+	t.Helper()
+	p := &Postgres{t: t, bin: postgresBinaries(t), secret: rand.Text()}
+	data, err := os.MkdirTemp("", "rolecall-postgres-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.data = data
+	password := filepath.Join(data, ".password")
+	if err := os.WriteFile(password, []byte(p.secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() == 0 {
+		uid, gid := idsOf(t, postgresUser)
+		for _, path := range []string{data, password} {
+			if err := os.Chown(path, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	initialise := exec.CommandContext(t.Context(), filepath.Join(p.bin, "initdb"), "-D", filepath.Join(data, "data"), //nolint:gosec // found by postgresBinaries
+		"-U", postgresUser, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	initialise.Dir = os.TempDir()
+	as(t, postgresUser, initialise)
+	if output, err := initialise.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, output)
+	}
+	return p
+}
+
+// command is how the server is started. It does not wait for the disk: what a test loses with the machine is no loss.
+func (p *Postgres) command() []string {
+	arguments := []string{filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.data, "data"), "-p", strconv.Itoa(p.port)}
+	for _, setting := range []string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "max_connections=600",
+		"shared_buffers=64MB", "logging_collector=on", "log_directory=" + p.data, "log_filename=server.log", "log_min_messages=fatal",
+	} {
+		arguments = append(arguments, "-c", setting)
+	}
+	return arguments
+}
+
+// postgresBinaries is the folder of the newest server's binaries, installed where there are none.
+func postgresBinaries(t testing.TB) string {
+	t.Helper()
+	Install(t, "ls /usr/lib/postgresql/*/bin/postgres || command -v postgres", "postgresql")
+	newest, folder := 0, ""
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well formed
+	for _, path := range found {
+		version, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+		if err == nil && version > newest {
+			newest, folder = version, filepath.Dir(path)
+		}
+	}
+	if path, err := exec.LookPath("postgres"); newest == 0 && err == nil {
+		return filepath.Dir(path)
+	}
+	if newest < postgresOldest {
+		t.Fatalf("PostgreSQL %d or newer is needed, there is %v", postgresOldest, found)
+	}
+	return folder
+}
