@@ -22,13 +22,14 @@ func roomPromises() []promise {
 		{"readers are bounded", readersBounded},
 		{"peers have both written in a direct room or a group", peers},
 		{"members leave a group, as one change of it", membersRemoved},
+		{"nothing is done for former members", formerMembers},
 		{"groups are counted, of their makers and of their members", groupsCounted},
 	}
 }
 
 func members(t tester, store Store, roomID string) []string {
 	t.Helper()
-	members, err := store.Groups.Members(t.Context(), servicetest.Room(roomID))
+	members, _, err := store.Groups.Members(t.Context(), servicetest.Room(roomID))
 	check(t, "members", err)
 	return members
 }
@@ -178,7 +179,7 @@ func peers(t *testing.T, store Store) {
 	got, err := store.Conversations.Peers(t.Context(), []string{"a"}, 1)
 	check(t, "peers", err)
 	same(t, "the first peer", map[string][]string{"a": {"b"}}, got)
-	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), []string{"e"})
+	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"e"})
 	check(t, "remove", err)
 	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
 }
@@ -209,19 +210,21 @@ func membersRemoved(t *testing.T, store Store) {
 	appendDrafts(t, store, draft("group:g", "a", 1))
 	for _, step := range []struct {
 		remove, removed []string
-		revision        int64
+		since, revision int64
 	}{
-		{[]string{"d", "nobody", "b", "b"}, []string{"b", "d"}, 2},
-		{[]string{"b"}, []string{}, 0},
-		{[]string{"c"}, []string{"c"}, 3},
+		{[]string{"d", "nobody", "b", "b"}, []string{"b", "d"}, 0, 2},
+		{[]string{"b"}, []string{}, 2, 0},
+		{[]string{"c"}, []string{"c"}, 2, 3},
 	} {
-		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.remove)
+		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.since, step.remove)
 		check(t, "remove", err)
 		same(t, "removed", step.removed, removed)
 		same(t, "revision", step.revision, revision)
 	}
 	same(t, "members", []string{"a"}, members(t, store, "group:g"))
-	if placed := appendDrafts(t, store, draft("group:g", "a", 2))[0]; placed.Revision != 4 || placed.Seq != 2 {
+	next := draft("group:g", "a", 2)
+	next.MembersSince = 3
+	if placed := appendDrafts(t, store, next)[0]; placed.Revision != 4 || placed.Seq != 2 {
 		t.Fatalf("the next message has revision %d and seq %d", placed.Revision, placed.Seq)
 	}
 	maker, err := store.Groups.Maker(t.Context(), room)
@@ -230,6 +233,54 @@ func membersRemoved(t *testing.T, store Store) {
 	maker, err = store.Groups.Maker(t.Context(), servicetest.Room("group:none"))
 	check(t, "maker", err)
 	same(t, "maker of no group", "", maker)
+}
+
+// formerMembers: who goes by members that are no longer those of the group changes and learns nothing, wherever it was
+// changed, and changes of other rooms are made all the same.
+func formerMembers(t *testing.T, store Store) {
+	room := servicetest.Room("group:g")
+	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c")))
+	appendDrafts(t, store, draft("group:g", "a", 1), draft("group:g", "b", 2))
+	_, since, err := store.Groups.Members(t.Context(), room)
+	check(t, "members", err)
+	same(t, "members since", int64(0), since)
+	_, revision, err := store.Groups.RemoveMembers(t.Context(), room, since, []string{"b"})
+	check(t, "remove", err)
+	left, since, err := store.Groups.Members(t.Context(), room)
+	check(t, "members", err)
+	same(t, "members who are left", []string{"a", "c"}, left)
+	same(t, "since", revision, since)
+	same(t, "head", chat.Head{Revision: 3, Seq: 2, MembersSince: since}, head(t, store, "group:g"))
+
+	late, current, behind, elsewhere := draft("group:g", "b", 3), draft("group:g", "a", 4), draft("group:g", "c", 5), draft("open", "b", 6)
+	current.MembersSince, behind.MembersSince = since, since
+	late.ClientID = "late"
+	outdated := chat.Applied{Outdated: true}
+	applied := appendDrafts(t, store, current, late, elsewhere, behind)
+	same(t, "among former members", []chat.Applied{outdated, outdated}, []chat.Applied{applied[1], applied[3]})
+	if applied[0].Seq != 3 || applied[0].Revision != 4 || applied[2].Seq != 1 || applied[0].Outdated || applied[2].Outdated {
+		t.Fatalf("the others have come to %+v", applied)
+	}
+	same(t, "a batch that changes nothing", []chat.Applied{outdated}, appendDrafts(t, store, late))
+	same(t, "head", chat.Head{Revision: 4, Seq: 3, MembersSince: since}, head(t, store, "group:g"))
+	for _, page := range []chat.Page{{Limit: 10}, {After: 1, Limit: 10}, {After: 9, Limit: 10}} {
+		if messages, err := store.Chat.History(t.Context(), room, page); !errors.Is(err, chat.ErrOutdated) {
+			t.Fatalf("history %+v for former members: %v, %v", page, messages, err)
+		}
+	}
+	same(t, "history", 3, len(history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})))
+	same(t, "no history", 0, len(history(t, store, "group:g", chat.Page{Limit: 10, After: 9, MembersSince: since})))
+	if unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: room, UserID: "b", Seq: 1}); !errors.Is(err, chat.ErrOutdated) {
+		t.Fatalf("a mark of a former member: %d, %v", unread, err)
+	}
+	unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: room, UserID: "c", Seq: 1, MembersSince: since})
+	check(t, "mark read", err)
+	same(t, "unread", 2, unread)
+	same(t, "readers", []string{"a", "c"}, history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})[0].ReadBy)
+	if removed, _, err := store.Groups.RemoveMembers(t.Context(), room, 0, []string{"c"}); !errors.Is(err, groups.ErrOutdated) {
+		t.Fatalf("removed %v among former members: %v", removed, err)
+	}
+	same(t, "members", []string{"a", "c"}, members(t, store, "group:g"))
 }
 
 func groupsCounted(t *testing.T, store Store) {
@@ -244,7 +295,7 @@ func groupsCounted(t *testing.T, store Store) {
 		check(t, "made", err)
 		same(t, "made", want, got)
 	}
-	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), []string{"a"})
+	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"a"})
 	check(t, "remove", err)
 	for most, want := range map[int][]string{1: {"a", "b"}, 2: {"a", "b"}, 3: {"b"}, 4: {}} {
 		full, err := store.Groups.Full(t.Context(), []string{"a", "b", "c"}, most)

@@ -15,6 +15,8 @@ type conversation struct {
 	room roles.ChatRoom
 	// members are the people of a direct room or group, in the order of user id; nil for an open room.
 	members []string
+	// since is the revision of the room by which a group's members have become these.
+	since int64
 }
 
 // conversation reads the id of a room that the caller wants to be in. It fails with forbidden, room_invalid and
@@ -40,14 +42,14 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 		}
 		return conversation{room: room, members: room.People()}, nil
 	case roles.GroupKind:
-		members, err := s.groups.Members(ctx, room)
+		members, since, err := s.groups.Members(ctx, room)
 		if err != nil {
 			return conversation{}, err
 		}
 		if _, isMember := slices.BinarySearch(members, who.UserID); !isMember {
 			return conversation{}, forbiddenRoom("Only members enter a group")
 		}
-		return conversation{room: room, members: members}, nil
+		return conversation{room: room, members: members, since: since}, nil
 	case roles.OpenKind:
 		if !s.options.OpenRooms {
 			return conversation{}, forbiddenRoom("Open rooms are turned off")
@@ -56,6 +58,25 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 	default:
 		return conversation{}, forbiddenRoom("There is no such room")
 	}
+}
+
+// maxOutdated is how often something is tried anew as a group has other members than were known.
+const maxOutdated = 5
+
+// while does something in a room in which the caller may be as the store has it: anew where that fails with ErrOutdated, as
+// another server has changed the members. It fails as mayBeIn and do do, and with unavailable.
+func (s *Service) while(ctx context.Context, who auth.Identity, room roles.ChatRoom, do func(conversation) error) error {
+	for range maxOutdated {
+		talk, err := s.mayBeIn(ctx, who, room)
+		if err != nil {
+			return err
+		}
+		if err := do(talk); !errors.Is(err, ErrOutdated) {
+			return err
+		}
+		s.groups.MembersChanged(room)
+	}
+	return fault.Busy()
 }
 
 // mayWrite holds what passes between the two people of a direct room against the policy of who may write to whom. Nobody

@@ -16,6 +16,8 @@ import (
 type Change interface {
 	// ChatRoom is the room that it changes.
 	ChatRoom() roles.ChatRoom
+	// among is the change as one for the members since a revision.
+	among(membersSince int64) Change
 	// told is the event by which people of the room hear of it, once it is on disk.
 	told(Applied) telling
 	// conflict is why the change cannot be the one that was made before under the same id, nil where it is.
@@ -32,10 +34,19 @@ type telling struct {
 // Append says something in a room. The store gives the message its seq and its revision. A second message of a sender with
 // the same ClientID is the first one sent again, whatever it says and wherever; where there is none every message is a new
 // one.
-type Append struct{ Message }
+type Append struct {
+	Message
+	// MembersSince is that of the members who hear the message, its sender among them.
+	MembersSince int64
+}
 
 // ChatRoom implements Change.
 func (a Append) ChatRoom() roles.ChatRoom { return a.Room }
+
+func (a Append) among(membersSince int64) Change {
+	a.MembersSince = membersSince
+	return a
+}
 
 func (a Append) told(applied Applied) telling {
 	if applied.ClientID == "" {
@@ -60,6 +71,9 @@ type Applied struct {
 	// Replayed is set where the change was made before. Message is what came of it then, in its room, and nothing has
 	// changed now. Who has read it is left out.
 	Replayed bool
+	// Outdated is set where nothing has changed, as the room has other members than those since MembersSince, or had for
+	// a change before this one. Message is the zero one.
+	Outdated bool
 }
 
 // Order tells of changes, each room's in the order of its revisions, and lets newcomers in between two of them.

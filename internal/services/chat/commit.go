@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/order"
 )
@@ -36,37 +37,79 @@ func (s *Service) commit(ctx context.Context, batch []submission) ([]outcome, er
 	return outcomes, nil
 }
 
-// write puts a batch on disk, notes the outcomes and returns what is to be told. Whether somebody may be in a room, and
-// who hears of it, is settled here, where the room's changes come one after the other: what was found when the change was
-// asked for may no longer hold.
+// write puts a batch on disk, notes the outcomes and returns what is to be told. What was refused as a group has other
+// members than were known is tried again. Once something is on disk, an error is the outcome of the rest alone.
 func (s *Service) write(ctx context.Context, batch []submission, outcomes []outcome) ([]order.Delivery, error) {
-	changes := make([]Change, 0, len(batch))
-	places := make([]int, 0, len(batch)) // of the changes in the batch
-	audiences := make([][]roles.Room, 0, len(batch))
-	for i, submitted := range batch {
+	places := make([]int, len(batch))
+	for i := range places {
+		places[i] = i
+	}
+	var deliveries []order.Delivery
+	for try := 0; ; try++ {
+		told, outdated, err := s.writeOnce(ctx, batch, places, outcomes)
+		deliveries = append(deliveries, told...)
+		switch {
+		case err != nil && try == 0:
+			return nil, err
+		case err != nil:
+			s.log.ErrorContext(ctx, "changes not stored", "changes", len(places), "error", err)
+			refuse(outcomes, places, fault.Down(err))
+			return deliveries, nil
+		case len(outdated) == 0:
+			return deliveries, nil
+		case try == maxOutdated:
+			refuse(outcomes, outdated, fault.Busy())
+			return deliveries, nil
+		}
+		places = outdated
+	}
+}
+
+func refuse(outcomes []outcome, places []int, why error) {
+	for _, place := range places {
+		outcomes[place] = outcome{refused: why}
+	}
+}
+
+// writeOnce puts those changes of a batch on disk that are at the given places, and returns the places of those that are
+// outdated. Whether somebody may be in a room, and who hears of it, is settled here, where the room's changes come one after
+// the other: what was found when the change was asked for may no longer hold.
+func (s *Service) writeOnce(
+	ctx context.Context, batch []submission, places []int, outcomes []outcome,
+) (told []order.Delivery, outdated []int, err error) {
+	changes := make([]Change, 0, len(places))
+	asked := make([]int, 0, len(places)) // the places of the changes
+	audiences := make([][]roles.Room, 0, len(places))
+	for _, place := range places {
+		submitted := batch[place]
 		talk, err := s.mayBeIn(ctx, submitted.who, submitted.change.ChatRoom())
 		if err != nil {
-			outcomes[i].refused = err
+			outcomes[place].refused = err
 			continue
 		}
-		changes = append(changes, submitted.change)
-		places = append(places, i)
+		changes = append(changes, submitted.change.among(talk.since))
+		asked = append(asked, place)
 		audiences = append(audiences, talk.audience(submitted.who.UserID))
 	}
 	applied, err := s.store.Apply(ctx, changes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	deliveries := make([]order.Delivery, 0, len(applied))
+	told = make([]order.Delivery, 0, len(applied))
 	for i, made := range applied {
-		outcomes[places[i]].applied = made
-		if made.Replayed {
-			outcomes[places[i]].refused = changes[i].conflict(made)
-			continue
+		place := asked[i]
+		switch {
+		case made.Outdated:
+			s.groups.MembersChanged(changes[i].ChatRoom())
+			outdated = append(outdated, place)
+		case made.Replayed:
+			outcomes[place] = outcome{applied: made, refused: changes[i].conflict(made)}
+		default:
+			outcomes[place].applied = made
+			told = append(told, deliveriesOf(changes[i], made, audiences[i], batch[place].who)...)
 		}
-		deliveries = append(deliveries, deliveriesOf(changes[i], made, audiences[i], batch[places[i]].who)...)
 	}
-	return deliveries, nil
+	return told, outdated, nil
 }
 
 // deliveriesOf are how an audience is told of a change: each socket once, those of whoever has caused it perhaps otherwise

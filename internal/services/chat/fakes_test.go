@@ -296,11 +296,13 @@ type membership struct {
 	failure error
 }
 
-func (m *membership) Members(context.Context, roles.ChatRoom) ([]string, error) {
+func (m *membership) Members(context.Context, roles.ChatRoom) ([]string, int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.members, m.failure
+	return m.members, 0, m.failure
 }
+
+func (m *membership) MembersChanged(roles.ChatRoom) {}
 
 func (m *membership) change(failure error, members ...string) {
 	m.mu.Lock()

@@ -104,10 +104,19 @@ type HistoryQuery struct {
 // History returns a page of a room's messages. It fails with room_invalid, room_forbidden, and not_found for a message
 // that is not in the room.
 func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQuery) (History, error) {
-	talk, err := s.conversation(ctx, who, query.RoomID)
+	room, err := parseRoom(query.RoomID)
 	if err != nil {
 		return History{}, err
 	}
+	var history History
+	err = s.while(ctx, who, room, func(talk conversation) (err error) {
+		history, err = s.historyOf(ctx, who, talk, query)
+		return err
+	})
+	return history, err
+}
+
+func (s *Service) historyOf(ctx context.Context, who auth.Identity, talk conversation, query HistoryQuery) (History, error) {
 	if query.Before != nil && query.After != nil {
 		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
 	}
@@ -122,15 +131,16 @@ func (s *Service) History(ctx context.Context, who auth.Identity, query HistoryQ
 	if err != nil {
 		return History{}, err
 	}
-	return s.readHistory(ctx, who, talk.room, newPage(before, after, query.Limit))
+	return s.readHistory(ctx, who, talk, newPage(before, after, query.Limit))
 }
 
 // readHistory reads a page as somebody is told it. It asks for one message more than the page has, to see whether there
 // are more. Long messages make short pages.
-func (s *Service) readHistory(ctx context.Context, who auth.Identity, room roles.ChatRoom, asked Page) (History, error) {
+func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conversation, asked Page) (History, error) {
 	size := asked.Limit
 	asked.Limit++
-	messages, err := s.store.History(ctx, room, asked)
+	asked.MembersSince = talk.since
+	messages, err := s.store.History(ctx, talk.room, asked)
 	if err != nil {
 		return History{}, err
 	}

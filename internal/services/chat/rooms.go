@@ -82,7 +82,11 @@ func (s *Service) Join(ctx context.Context, who auth.Identity, entry Entry, sock
 	if err != nil {
 		return Entered{}, err
 	}
-	entered, err := s.enter(ctx, who, talk, entry, socket)
+	var entered Entered
+	err = s.while(ctx, who, talk.room, func(talk conversation) (err error) {
+		entered, err = s.enter(ctx, who, talk, entry, socket)
+		return err
+	})
 	if err != nil {
 		return Entered{}, err
 	}
@@ -146,6 +150,9 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 		if err != nil {
 			return 0, err
 		}
+		if head.MembersSince != talk.since {
+			return 0, ErrOutdated
+		}
 		after, err := s.seqOf(ctx, talk.room, "after", entry.After)
 		if err != nil {
 			return 0, err
@@ -155,7 +162,7 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 			entered.Reset, event.Reset, after = true, true, nil
 		}
 		if after == nil || *after < head.Seq {
-			event.History, err = s.readHistory(ctx, who, talk.room, newPage(nil, after, entry.Limit))
+			event.History, err = s.readHistory(ctx, who, talk, newPage(nil, after, entry.Limit))
 		}
 		return head.Revision, err
 	}

@@ -33,8 +33,11 @@ type Emitter interface {
 
 // Groups knows who belongs to a group.
 type Groups interface {
-	// Members returns them in the order of user id, none for an unknown group. The list must not be changed.
-	Members(ctx context.Context, room roles.ChatRoom) ([]string, error)
+	// Members returns them in the order of user id, none for an unknown group, and the revision of the room's change by
+	// which they have become these. The list must not be changed. It may be out of date where another server has changed it.
+	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
+	// MembersChanged has the members of a group looked up anew.
+	MembersChanged(room roles.ChatRoom)
 }
 
 // Reach says who may write to whom. MayWrite fails with not_found and forbidden.
@@ -167,7 +170,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
 		return nil, err
 	}
-	ticket, err := s.writer.Submit(submission{who: who, change: Append{Message{
+	ticket, err := s.writer.Submit(submission{who: who, change: Append{Message: Message{
 		ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 		Text: said, ReplyTo: out.ReplyTo, Timestamp: instant.Stamp(s.options.Now().UnixMilli()), ClientID: out.ClientID,
 	}}})

@@ -58,22 +58,30 @@ type readEvent struct {
 // MarkRead moves the caller's read mark forward and returns how many messages stay unread. Everybody in the room but the
 // socket that has read is told of the message, also where the mark lies beyond it: simple clients count message by message.
 func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo, socket Member) (unread int, err error) {
-	talk, err := s.conversation(ctx, who, read.RoomID)
+	room, err := parseRoom(read.RoomID)
 	if err != nil {
 		return 0, err
 	}
-	seq, found, err := s.store.SeqOf(ctx, talk.room, read.MessageID)
+	err = s.while(ctx, who, room, func(talk conversation) (err error) {
+		unread, err = s.markRead(ctx, who, talk, read.MessageID, socket)
+		return err
+	})
+	return unread, err
+}
+
+func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversation, messageID string, socket Member) (unread int, err error) {
+	seq, found, err := s.store.SeqOf(ctx, talk.room, messageID)
 	switch {
 	case err != nil:
 		return 0, err
 	case !found:
 		return 0, notFound("messageId", "There is no such message in this room")
 	}
-	unread, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq})
+	unread, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq, MembersSince: talk.since})
 	if err != nil {
 		return 0, err
 	}
-	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: read.MessageID, Seq: seq},
+	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: messageID, Seq: seq},
 		talk.audience(who.UserID))
 	return unread, nil
 }

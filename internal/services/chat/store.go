@@ -3,6 +3,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 
 	"rolecall/internal/instant"
 	"rolecall/internal/page"
@@ -46,7 +47,13 @@ func (m Message) toldTo(userID string) Message {
 // Head is how far a room has come: its last change, and its newest message. Both stay when messages are deleted.
 type Head struct {
 	Revision, Seq int64
+	// MembersSince is the revision of the change by which a group's members have become those they are; 0 for those with
+	// whom it was made, and for every other room.
+	MembersSince int64
 }
+
+// ErrOutdated tells that a room's members have changed since MembersSince: who asks may no longer belong to it.
+var ErrOutdated = errors.New("the room has other members by now")
 
 // FromStart as a Page's After asks for the first messages of a room.
 const FromStart int64 = -1
@@ -59,6 +66,8 @@ const EnoughText = page.MaxBytes
 type Page struct {
 	Before, After int64
 	Limit         int
+	// MembersSince is that of the members among whom the asker was found.
+	MembersSince int64
 }
 
 // ReadMark says how far a user has read a room.
@@ -66,22 +75,26 @@ type ReadMark struct {
 	Room   roles.ChatRoom
 	UserID string
 	Seq    int64
+	// MembersSince is that of the members among whom the user was found.
+	MembersSince int64
 }
 
-// Store keeps rooms, messages and read marks.
+// Store keeps rooms, messages and read marks. Several servers may share one. What each of them knows of a group's members it
+// says with whatever it does there, and nothing is done for those who were members before.
 type Store interface {
 	// Apply makes changes in one transaction, in order, and gives each the next revision of its room, messages the next
-	// seq as well. The result has one entry a change.
+	// seq as well. The result has one entry a change. Of a room whose members are not those since MembersSince none is made
+	// from the first such change on.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
-	// Limit after it. ReadBy is filled in.
+	// Limit after it. ReadBy is filled in. It fails with ErrOutdated.
 	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
 	// Head returns how far a room has come; the zero Head for a room that is not there.
 	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
 	// SeqOf returns the seq of a message; found is false where the room has none of that id.
 	SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (seq int64, found bool, err error)
 	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it. What it
-	// costs does not grow with the room.
+	// costs does not grow with the room. It fails with ErrOutdated.
 	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
 	// DeleteMessagesBefore removes messages taken before the given Unix milliseconds, a bounded number at a time, and
 	// returns how many went. No seq is given a second time.

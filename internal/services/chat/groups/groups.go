@@ -36,20 +36,27 @@ type Group struct {
 	Members   []string
 }
 
-// ErrExists tells that there is a room of this id already.
-var ErrExists = errors.New("room exists")
+// Failures of a Store.
+var (
+	// ErrExists tells that there is a room of this id already.
+	ErrExists = errors.New("room exists")
+	// ErrOutdated tells that a group has other members by now than those that were read.
+	ErrOutdated = errors.New("the group has other members by now")
+)
 
 // Store keeps groups and their members.
 type Store interface {
 	// CreateGroup stores a group and its members. It fails with ErrExists where there is a room of that id already.
 	CreateGroup(ctx context.Context, group Group) error
-	// Members returns who belongs to a group, in the order of user id; empty for an unknown one.
-	Members(ctx context.Context, room roles.ChatRoom) ([]string, error)
+	// Members returns who belongs to a group, in the order of user id, and the revision of the change by which they have
+	// become these, 0 where it is as it was made; empty for an unknown one.
+	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
 	// Maker returns who has made a group, "" for an unknown one.
 	Maker(ctx context.Context, room roles.ChatRoom) (string, error)
 	// RemoveMembers takes people out of a group that there is, as one change of the room. It returns those who were in it,
-	// in the order of user id, and the revision; where nobody was, nothing has changed.
-	RemoveMembers(ctx context.Context, room roles.ChatRoom, members []string) (removed []string, revision int64, err error)
+	// in the order of user id, and the revision; where nobody was, nothing has changed. It fails with ErrOutdated where its
+	// members are not those since a revision.
+	RemoveMembers(ctx context.Context, room roles.ChatRoom, since int64, members []string) (removed []string, revision int64, err error)
 	// Full returns which of the people belong to as many groups as most.
 	Full(ctx context.Context, members []string, most int) ([]string, error)
 	// MadeSince counts the groups that a person has made since a time in Unix milliseconds.
@@ -184,19 +191,20 @@ func (s *Service) checkBounds(ctx context.Context, who auth.Identity, members []
 	return tooMany
 }
 
-// Members returns who belongs to a group, in the order of user id; nobody to an unknown one. The list must not be
-// changed. It is what the store held at some moment of the call, or since the last MembersChanged.
-func (s *Service) Members(ctx context.Context, room roles.ChatRoom) ([]string, error) {
-	members, version, known := s.members.get(room)
-	if known {
-		return members, nil
+// Members returns who belongs to a group, in the order of user id, and the revision of the change by which they have become
+// these; nobody to an unknown one. The list must not be changed. It is what the store held at some moment of the call, or
+// since the last MembersChanged.
+func (s *Service) Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error) {
+	known, version, isKnown := s.members.get(room)
+	if isKnown {
+		return known.members, known.since, nil
 	}
-	members, err := s.Store.Members(ctx, room)
+	members, since, err = s.Store.Members(ctx, room)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	s.members.put(room, members, version)
-	return members, nil
+	s.members.put(room, roll{members, since}, version)
+	return members, since, nil
 }
 
 // MembersChanged forgets who belongs to a group. Whoever changes it calls this once the change is on disk, before

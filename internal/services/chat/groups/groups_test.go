@@ -85,11 +85,11 @@ func TestCreate(t *testing.T) {
 				}
 				return
 			}
-			members, err := store.Members(t.Context(), created.Room)
+			members, _, err := store.Members(t.Context(), created.Room)
 			if err != nil || len(members) != test.want || !slices.Contains(members, "amy") || created.Room.Kind() != roles.GroupKind {
 				t.Errorf("%s has %d members, want %d (%v)", created.Room, len(members), test.want, err)
 			}
-			if known, err := service.Members(t.Context(), created.Room); err != nil || !slices.Equal(known, members) {
+			if known, _, err := service.Members(t.Context(), created.Room); err != nil || !slices.Equal(known, members) {
 				t.Errorf("the service knows %v, %v", known, err)
 			}
 		})

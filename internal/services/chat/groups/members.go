@@ -15,41 +15,48 @@ const maxCachedMembers = 100_000
 // not read them anew.
 type memberCache struct {
 	mu     sync.Mutex
-	groups *simplelru.LRU[roles.ChatRoom, []string]
+	groups *simplelru.LRU[roles.ChatRoom, roll]
 	size   int // members of all groups
 	most   int // of them
 	// version counts the changes that were told of. Members read under another version may be out of date.
 	version uint64
 }
 
+// roll is who belongs to a group since a revision of it.
+type roll struct {
+	members []string
+	since   int64
+}
+
 func newMemberCache(most int) *memberCache {
 	c := &memberCache{most: most}
 	// It fails for a size that is not positive alone. A group has a member at least.
-	c.groups, _ = simplelru.NewLRU(max(most, 1), func(_ roles.ChatRoom, members []string) { c.size -= len(members) })
+	c.groups, _ = simplelru.NewLRU(max(most, 1), func(_ roles.ChatRoom, gone roll) { c.size -= len(gone.members) })
 	return c
 }
 
 // get returns the members of a group if they are known, and else the version to put them with.
-func (c *memberCache) get(room roles.ChatRoom) (members []string, version uint64, known bool) {
+func (c *memberCache) get(room roles.ChatRoom) (found roll, version uint64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	members, known = c.groups.Get(room)
-	return members, c.version, known
+	found, known = c.groups.Get(room)
+	return found, c.version, known
 }
 
 // put remembers members that were read after get had returned the version, unless any group has changed since: they may
 // be those from before.
-func (c *memberCache) put(room roles.ChatRoom, members []string, version uint64) {
+func (c *memberCache) put(room roles.ChatRoom, found roll, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if version != c.version || len(members) == 0 || len(members) > c.most || c.groups.Contains(room) {
+	size := len(found.members)
+	if version != c.version || size == 0 || size > c.most || c.groups.Contains(room) {
 		return
 	}
-	for c.size+len(members) > c.most {
+	for c.size+size > c.most {
 		c.groups.RemoveOldest()
 	}
-	c.groups.Add(room, members)
-	c.size += len(members)
+	c.groups.Add(room, found)
+	c.size += size
 }
 
 func (c *memberCache) forget(room roles.ChatRoom) {

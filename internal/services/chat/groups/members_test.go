@@ -38,7 +38,7 @@ func (m *memory) CreateGroup(_ context.Context, group groups.Group) error {
 	return nil
 }
 
-func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, error) {
+func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, int64, error) {
 	m.mu.Lock()
 	members, failure, onRead := m.members[room], m.failure, m.onRead
 	m.reads++
@@ -46,12 +46,12 @@ func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, erro
 	if onRead != nil {
 		onRead()
 	}
-	return members, failure
+	return members, 0, failure
 }
 
 func (m *memory) Maker(context.Context, roles.ChatRoom) (string, error) { return "amy", m.failure }
 
-func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, gone []string) (removed []string, revision int64, err error) {
+func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, _ int64, gone []string) (removed []string, revision int64, err error) {
 	if m.failure != nil {
 		return nil, 0, m.failure
 	}
@@ -85,7 +85,7 @@ func (m *memory) set(room roles.ChatRoom, members ...string) {
 
 func members(t *testing.T, service *groups.Service, room roles.ChatRoom) []string {
 	t.Helper()
-	found, err := service.Members(t.Context(), room)
+	found, _, err := service.Members(t.Context(), room)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestMembersAreReadOnce(t *testing.T) {
 	}
 	store.failure = errors.New("disk broken")
 	for range 2 {
-		if _, err := service.Members(t.Context(), unknown); !errors.Is(err, store.failure) {
+		if _, _, err := service.Members(t.Context(), unknown); !errors.Is(err, store.failure) {
 			t.Errorf("a failure: %v", err)
 		}
 	}
@@ -171,7 +171,7 @@ func TestNoStaleMembers(t *testing.T) {
 		together.Go(func() {
 			for told.Load() < changes {
 				before := told.Load()
-				found, err := service.Members(context.Background(), room)
+				found, _, err := service.Members(context.Background(), room)
 				if err != nil || len(found) != 1 {
 					t.Errorf("members %v, %v", found, err)
 					return
@@ -206,7 +206,7 @@ func TestMembersAreBounded(t *testing.T) {
 				store.set(room, list...)
 				service.MembersChanged(room)
 			}
-			found, err := service.Members(context.Background(), room)
+			found, _, err := service.Members(context.Background(), room)
 			if err != nil || !slices.Equal(found, store.members[room]) {
 				t.Fatalf("%s: %v, %v, stored are %v", room, found, err, store.members[room])
 			}
@@ -215,7 +215,7 @@ func TestMembersAreBounded(t *testing.T) {
 				t.Fatalf("%d members of %d groups are remembered", size, known)
 			}
 			reads := store.reads
-			if _, err := service.Members(context.Background(), room); err != nil {
+			if _, _, err := service.Members(context.Background(), room); err != nil {
 				t.Fatal(err)
 			}
 			if wanted := len(found) > 0 && len(found) <= most; wanted != (store.reads == reads) {

@@ -2,6 +2,7 @@ package groups
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"rolecall/internal/auth"
@@ -51,24 +52,32 @@ func (s *Service) Remove(ctx context.Context, who auth.Identity, removal Removal
 		return Membership{}, atRoom(fault.New(fault.RoomInvalid, "Only a group has members who leave it; its id begins with group:"))
 	}
 	err = s.Order.Commit(ctx, []roles.ChatRoom{room}, func() (told []order.Delivery, err error) {
-		left.Members, told, err = s.remove(ctx, who, room, removal.Members)
-		return told, err
+		for range maxOutdated {
+			left.Members, told, err = s.remove(ctx, who, room, removal.Members)
+			if !errors.Is(err, ErrOutdated) {
+				return told, err
+			}
+		}
+		return nil, fault.Busy()
 	})
 	return left, err
 }
 
-// remove is Remove while nothing else happens in the room.
+// maxOutdated is how often a removal is tried anew as another server has changed the group's members.
+const maxOutdated = 5
+
+// remove is Remove while nothing else happens in the room on this server.
 func (s *Service) remove(
 	ctx context.Context, who auth.Identity, room roles.ChatRoom, members []string,
 ) (left []string, told []order.Delivery, err error) {
-	before, err := s.Store.Members(ctx, room)
+	before, since, err := s.Store.Members(ctx, room)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := s.mayRemove(ctx, who, room, before, members); err != nil {
 		return nil, nil, err
 	}
-	removed, revision, err := s.Store.RemoveMembers(ctx, room, members)
+	removed, revision, err := s.Store.RemoveMembers(ctx, room, since, members)
 	if err != nil || len(removed) == 0 {
 		return before, nil, err
 	}

@@ -67,7 +67,7 @@ func TestRemove(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if known, err := service.Members(t.Context(), made.Room); err != nil || len(known) != len(step.left) {
+		if known, _, err := service.Members(t.Context(), made.Room); err != nil || len(known) != len(step.left) {
 			t.Errorf("%s: the service knows %v, %v", step.name, known, err)
 		}
 	}

@@ -32,12 +32,14 @@ func (s *Store) CreateGroup(ctx context.Context, group groups.Group) error {
 }
 
 // Members implements groups.Store.
-func (s *Store) Members(ctx context.Context, room roles.ChatRoom) ([]string, error) {
-	members, err := sqlite.ReadAll(ctx, s.db, s.sql.selectMembers, sqlite.ScanOne[string], room.String())
+func (s *Store) Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error) {
+	members, err = sqlite.ReadAll(ctx, s.db, s.sql.selectMembers, func(row sqlite.Scanner) (userID string, err error) {
+		return userID, row.Scan(&userID, &since)
+	}, room.String())
 	if err != nil {
-		return nil, fmt.Errorf("list members: %w", err)
+		return nil, 0, fmt.Errorf("list members: %w", err)
 	}
-	return members, nil
+	return members, since, nil
 }
 
 // Full implements groups.Store.
@@ -71,7 +73,9 @@ func (s *Store) Maker(ctx context.Context, room roles.ChatRoom) (string, error) 
 }
 
 // RemoveMembers implements groups.Store.
-func (s *Store) RemoveMembers(ctx context.Context, room roles.ChatRoom, members []string) (removed []string, revision int64, err error) {
+func (s *Store) RemoveMembers(
+	ctx context.Context, room roles.ChatRoom, since int64, members []string,
+) (removed []string, revision int64, err error) {
 	list, err := sqlite.List(members)
 	if err != nil {
 		return nil, 0, fmt.Errorf("remove members: %w", err)
@@ -81,12 +85,15 @@ func (s *Store) RemoveMembers(ctx context.Context, room roles.ChatRoom, members 
 		if err != nil {
 			return err
 		}
+		if found.membersSince != since {
+			return groups.ErrOutdated
+		}
 		rows, err := tx.StmtContext(ctx, s.sql.deleteMembers).QueryContext(ctx, found.number, list)
 		if removed, err = sqlite.Collect(rows, err, sqlite.ScanOne[string]); err != nil || len(removed) == 0 {
 			return err
 		}
 		revision = found.revision + 1
-		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number)
+		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number, revision)
 		return err
 	})
 	if err != nil {

@@ -63,6 +63,9 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	if room == nil { // there is none, and needs be none
 		return b.sent(ctx, draft)
 	}
+	if room.isOutdated = room.isOutdated || room.membersSince != draft.MembersSince; room.isOutdated {
+		return chat.Applied{Outdated: true}, nil
+	}
 	message := draft.Message
 	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
 	message.Timestamp = max(message.Timestamp, room.latest)
@@ -136,7 +139,7 @@ func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
 func (b *batch) saveRooms(ctx context.Context) error {
 	update := b.tx.StmtContext(ctx, b.sql.updateRoom)
 	for _, room := range b.rooms {
-		if _, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number); err != nil {
+		if _, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number, room.membersSince); err != nil {
 			return fmt.Errorf("save how far a room has come: %w", err)
 		}
 	}

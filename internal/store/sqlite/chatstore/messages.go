@@ -33,7 +33,10 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	messages, err := sqlite.ReadUntil(ctx, s.db, statement, messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
-	}, room.String(), page.After, before, max(page.Limit, 0))
+	}, room.String(), page.MembersSince, page.After, before, max(page.Limit, 0))
+	if err == nil && len(messages) == 0 {
+		err = s.checkMembers(ctx, room, page.MembersSince)
+	}
 	if err != nil || len(messages) == 0 {
 		return messages, err
 	}

@@ -22,18 +22,29 @@ func (s *Store) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error
 	return head, nil
 }
 
-func scanHead(row sqlite.Scanner) (h chat.Head, err error) { return h, row.Scan(&h.Revision, &h.Seq) }
+func scanHead(row sqlite.Scanner) (h chat.Head, err error) {
+	return h, row.Scan(&h.Revision, &h.Seq, &h.MembersSince)
+}
+
+// checkMembers fails with chat.ErrOutdated where a room has other members than those since a revision.
+func (s *Store) checkMembers(ctx context.Context, room roles.ChatRoom, since int64) error {
+	head, err := s.Head(ctx, room)
+	if err == nil && head.MembersSince != since {
+		return chat.ErrOutdated
+	}
+	return err
+}
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
 func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (unread int, err error) {
 	_, err = sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (int, error) {
-		return sqlite.Affected(tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.Room.String()))
+		return sqlite.Affected(tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.Room.String(), mark.MembersSince))
 	})
 	if err == nil {
-		unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, sqlite.ScanOne[int], mark.Room.String(), mark.UserID)
+		unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, sqlite.ScanOne[int], mark.Room.String(), mark.UserID, mark.MembersSince)
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil // there is no such room
+	if errors.Is(err, sql.ErrNoRows) { // there is no such room, or not with these members
+		unread, err = 0, s.checkMembers(ctx, mark.Room, mark.MembersSince)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("mark room read: %w", err)
@@ -47,13 +58,16 @@ type room struct {
 	lastSeq  int64
 	revision int64
 	latest   instant.Stamp // the time of its newest message, 0 where there is none
+
+	membersSince int64
+	isOutdated   bool // a change was asked for among other members
 }
 
 // findRoom fails with sql.ErrNoRows for a room that is not there.
 func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*room, error) {
 	var found room
 	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).
-		Scan(&found.number, &found.lastSeq, &found.revision, &found.latest)
+		Scan(&found.number, &found.lastSeq, &found.revision, &found.membersSince, &found.latest)
 	if err != nil {
 		return nil, fmt.Errorf("find room: %w", err)
 	}

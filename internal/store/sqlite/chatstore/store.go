@@ -58,7 +58,7 @@ const selectUnread = `WITH place AS (
 		SELECT r.number AS room, r.last_seq, max(
 			coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0),
 			coalesce((SELECT min(m.seq) FROM messages m WHERE m.room = r.number), r.last_seq + 1) - 1) AS upto
-		FROM rooms r WHERE r.room_id = ?1)
+		FROM rooms r WHERE r.room_id = ?1 AND r.members_since = ?3)
 	SELECT last_seq - upto - coalesce(
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2
 			ORDER BY own.seq DESC LIMIT 1) + 1 -
@@ -68,7 +68,7 @@ const selectUnread = `WITH place AS (
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectRoom: `SELECT number, last_seq, revision, coalesce(
+		&s.selectRoom: `SELECT number, last_seq, revision, members_since, coalesce(
 				(SELECT m.timestamp FROM messages m WHERE m.room = rooms.number ORDER BY m.seq DESC LIMIT 1), 0)
 			FROM rooms WHERE room_id = ?`,
 		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
@@ -78,9 +78,9 @@ func (s *statements) writes() sqlite.Statements {
 		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))
 			RETURNING user_id`,
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
-		&s.updateRoom:  `UPDATE rooms SET last_seq = ?1, revision = ?2 WHERE number = ?3 AND revision <> ?2`,
+		&s.updateRoom:  `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4 WHERE number = ?3 AND revision <> ?2`,
 		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
-			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0
+			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
 			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, author_nth)
@@ -96,7 +96,7 @@ func (s *statements) writes() sqlite.Statements {
 
 func (s *statements) reads() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectMembers: `SELECT m.user_id FROM rooms r JOIN room_members m ON m.room = r.number
+		&s.selectMembers: `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
 			WHERE r.room_id = ? ORDER BY m.user_id`,
 		&s.selectPeers: `SELECT asked.value, (SELECT json_group_array(user_id) FROM (
 				SELECT DISTINCT peer.user_id FROM room_members me
@@ -116,12 +116,12 @@ func (s *statements) reads() sqlite.Statements {
 			SELECT 1 FROM room_members m WHERE m.user_id = asked.value AND m.kind = 'group' LIMIT ?2))`,
 		&s.countMade:   `SELECT count(*) FROM rooms WHERE created_by = ? AND kind = 'group' AND created_at > ?`,
 		&s.selectMaker: `SELECT created_by FROM rooms WHERE room_id = ? AND kind = 'group'`,
-		&s.selectHead:  `SELECT revision, last_seq FROM rooms WHERE room_id = ?`,
+		&s.selectHead:  `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = ?`,
 		&s.countUnread: selectUnread,
 		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
+			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
 		&s.selectOldest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
+			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
 		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
 		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
