@@ -5,6 +5,7 @@ package storetest
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,8 +45,9 @@ type promise struct {
 	test func(t *testing.T, store Store)
 }
 
-// Run checks every promise. Each call of open returns a new and empty store, closed at the end of t.
-func Run(t *testing.T, open func(t *testing.T) Store) {
+// Run checks every promise, or those of some domains: of a store that keeps no others. Each call of open returns a new and
+// empty store, closed at the end of t.
+func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 	t.Helper()
 	for _, domain := range []struct {
 		name     string
@@ -59,6 +61,9 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"users", userPromises()},
 		{"concurrency", concurrencyPromises()},
 	} {
+		if len(some) > 0 && !slices.Contains(some, domain.name) {
+			continue
+		}
 		t.Run(domain.name, func(t *testing.T) {
 			for _, p := range domain.promises {
 				t.Run(p.name, func(t *testing.T) { p.test(t, open(t)) })

@@ -1,0 +1,27 @@
+//go:build unix
+
+package peoplestore_test
+
+import (
+	"testing"
+
+	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/peoplestore"
+	"rolecall/test/servers"
+	"rolecall/test/storetest"
+)
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		db, err := postgres.Open(t.Context(), servers.Database(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		store, err := peoplestore.New(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storetest.Store{People: store}
+	}, "users")
+}
