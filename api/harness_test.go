@@ -19,6 +19,7 @@ import (
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
@@ -67,6 +68,14 @@ func (silence) Online(context.Context, ...string) (map[string]bool, error) {
 
 func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { return nil, nil }
 
+func (silence) Disconnect(context.Context, roles.Room) error { return nil }
+
+func (silence) Of(string) []administration.Socket { return nil }
+
+func (silence) Count() administration.Crowd { return administration.Crowd{} }
+
+func (silence) EndRevoked(string) {}
+
 // server is the HTTP door on services and a store of its own.
 type server struct {
 	*api.API
@@ -105,6 +114,13 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	admin, err := administration.New(context.Background(), administration.Parts{
+		Store: store.Administration, Revocations: auth.NewRevocations(), Clients: silence{},
+	}, administration.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.Attach(silence{})
 	t.Cleanup(func() {
 		ctx := context.Background()
 		if err := errors.Join(rooms.Close(ctx), positions.Close(ctx), inbox.Close(ctx)); err != nil {
@@ -113,7 +129,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Groups: members, Tracking: positions, Presence: people, Notices: inbox,
+		Chat: rooms, Groups: members, Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
 		Ready: func(context.Context) error { return nil },
 	}
 	if change != nil {

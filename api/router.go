@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/call"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
@@ -36,6 +37,7 @@ type Options struct {
 	Tracking *tracking.Service
 	Notices  *notices.Service
 	Presence *people.Service
+	Admin    *administration.Service
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool
@@ -85,6 +87,11 @@ func (a *API) register(r *rest.Router) {
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)
+
+	rest.On(r, "GET /users/{id}/sockets", access.ReadSockets(), a.listSockets)
+	rest.On(r, "POST /users/{id}/disconnect", access.DisconnectUser(), a.Admin.Disconnect)
+	rest.On(r, "POST /users/{id}/revoke", access.RevokeUser(), a.Admin.Revoke)
+	rest.On(r, "GET /audit", access.ReadAudit(), a.listAudit)
 }
 
 // Routes lists the REST routes, for tests that hold them against the contract and the permission table.

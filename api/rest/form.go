@@ -37,9 +37,14 @@ type form struct {
 	query map[string]member
 	// hasBody: the other members are read from a body.
 	hasBody bool
+	// mayLackBody: a request without one is complete.
+	mayLackBody bool
 	// hasKey: the payload has the member keyMember.
 	hasKey bool
 }
+
+// Bodiless is a payload whose members of the body may all be left out, and the body with them.
+type Bodiless interface{ MayLackBody() }
 
 // member is how the text of a parameter becomes JSON.
 type member struct {
@@ -56,6 +61,7 @@ func formOf[In any](method, pattern string) form {
 		members = payload.Members(kind)
 	}
 	_, f.hasKey = members[keyMember]
+	_, f.mayLackBody = reflect.New(kind).Interface().(Bodiless)
 	for _, variable := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(pattern, -1) {
 		name := variable[1]
 		if _, known := members[name]; !known {
@@ -112,7 +118,7 @@ func (f form) payload(w http.ResponseWriter, r *http.Request, maxBody int) ([]by
 	if key := r.Header.Get(keyHeader); err == nil && f.hasKey && key != "" {
 		object, err = member{}.add(object, keyMember, key)
 	}
-	if err != nil || !f.hasBody {
+	if err != nil || !f.hasBody || f.mayLackBody && r.ContentLength == 0 {
 		return append(object, '}'), err
 	}
 	body, err := readBody(w, r, maxBody)

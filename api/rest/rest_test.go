@@ -384,3 +384,32 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("routes %+v", got)
 	}
 }
+
+type optional struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+func (optional) MayLackBody() {}
+
+// A payload that says so is complete without a body; what is sent is read all the same.
+func TestBodyMayBeLeftOut(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, func(r *rest.Router) {
+		rest.On(r, "POST /things/{id}", access.Anyone(limit.Other), func(_ context.Context, _ auth.Identity, in optional) (optional, error) {
+			return in, nil
+		})
+	})
+	for body, want := range map[string]int{"": 200, "{}": 200, `{"reason":"r"}`: 200, "x": 400, `{"id":"other"}`: 422} {
+		request := httptest.NewRequest(http.MethodPost, "/things/t1", strings.NewReader(body))
+		request.Header.Set("Authorization", "Bearer x")
+		if body != "" {
+			request.Header.Set("Content-Type", "application/json")
+		}
+		answer := httptest.NewRecorder()
+		d.ServeHTTP(answer, request)
+		if answer.Code != want || want == 200 && !strings.Contains(answer.Body.String(), `"id":"t1"`) {
+			t.Errorf("%q: %d %s, want %d", body, answer.Code, answer.Body, want)
+		}
+	}
+}

@@ -45,8 +45,8 @@ type Options struct {
 type Route struct {
 	Method, Pattern string
 	Rule            access.Rule
-	// HasBody tells that the route reads a body.
-	HasBody bool
+	// HasBody tells that the route reads a body, MayLackBody that a request without one is complete.
+	HasBody, MayLackBody bool
 	// Parameters are the names that the query may have, sorted.
 	Parameters []string
 	// Payload is the type that a request is decoded into.
@@ -82,7 +82,7 @@ func (r *Router) Mount(on chi.Router) {
 //
 // In is read from the whole of the request, as if its parts were one JSON object: the variables of the path, and the
 // parameters of the query where the method has no body or the members of the body where it has one, all by the names of
-// In's members. The header Idempotency-Key is the member clientId. A parameter that In does not know is refused.
+// In's members; see Bodiless about a body that is left out. The header Idempotency-Key is the member clientId. A parameter that In does not know is refused.
 //
 // Out is the document of a 200; see Made and Located about a 201, and call.Nothing about a 204. ctx ends with the
 // request, and when the rule's time is up. On panics where the rule is missing, the route has a
@@ -109,7 +109,7 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 		return handle(req.Context(), who, in)
 	}}
 	r.routes = append(r.routes, Route{
-		Method: method, Pattern: pattern, Rule: rule, HasBody: form.hasBody, Parameters: form.parameters(), Payload: reflect.TypeFor[In](), handler: handler,
+		Method: method, Pattern: pattern, Rule: rule, HasBody: form.hasBody, MayLackBody: form.mayLackBody, Parameters: form.parameters(), Payload: reflect.TypeFor[In](), handler: handler,
 	})
 }
 

@@ -79,3 +79,20 @@ func ReadInbox() Rule { return Needs(limit.Read, roles.ReadInbox) }
 
 // MarkNoticesRead marks some of them as read.
 func MarkNoticesRead() Rule { return Needs(limit.Read, roles.ReadInbox) }
+
+// Administration.
+
+// ReadStatistics asks how the server is doing.
+func ReadStatistics() Rule { return Needs(limit.Read, roles.ReadStatistics) }
+
+// ReadSockets asks for the sockets of somebody.
+func ReadSockets() Rule { return Needs(limit.Read, roles.ManageSessions) }
+
+// DisconnectUser closes somebody's connections.
+func DisconnectUser() Rule { return Needs(limit.Other, roles.ManageSessions) }
+
+// RevokeUser has somebody's tokens refused.
+func RevokeUser() Rule { return Needs(limit.Other, roles.ManageSessions) }
+
+// ReadAudit reads what admins have done.
+func ReadAudit() Rule { return Needs(limit.Read, roles.ReadAudit) }

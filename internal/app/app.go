@@ -22,6 +22,7 @@ import (
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
@@ -45,9 +46,11 @@ type Program struct {
 	waiting  *waiting
 	secret   []byte
 	verifier *auth.Verifier
-	store    *store.Store
-	buckets  *limit.Buckets
-	origins  *origin.Guard
+	// revocations are those that verifier asks for.
+	revocations *auth.Revocations
+	store       *store.Store
+	buckets     *limit.Buckets
+	origins     *origin.Guard
 	// handshakes is nil where they are not limited.
 	handshakes *admission.Handshakes
 	engine     realtime.Engine
@@ -57,6 +60,7 @@ type Program struct {
 	chat       *chat.Service
 	groups     *groups.Service
 	notices    *notices.Service
+	admin      *administration.Service
 	api        *api.API
 	events     map[string]map[string]access.Rule
 }
@@ -85,6 +89,7 @@ func (p *Program) parts() []part {
 		{"people", p.openPeople},
 		{"chat", p.openChat},
 		{"notices", p.openNotices},
+		{"administration", p.openAdministration},
 		{"doors", p.openDoors},
 		{"retention", p.openRetention},
 	}

@@ -47,7 +47,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	p.mountSockets(decoder)
 	p.api = api.New(api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Groups: p.groups, Tracking: p.tracking, Notices: p.notices, Presence: p.people,
+		Chat: p.chat, Groups: p.groups, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady,
 	})
 	p.http.Handler = p.handler()
@@ -59,6 +59,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 		Engine: p.engine, Verifier: p.verifier, Presence: p.people,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	})
+	p.admin.Attach(mount)
 	talk := chat.New(p.chat, p.groups, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
 	notify := system.New(p.notices, p.log)

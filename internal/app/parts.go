@@ -19,8 +19,8 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native"
 	"rolecall/internal/realtime/zishang520"
-	"rolecall/internal/retention"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
@@ -62,6 +62,8 @@ func (p *Program) openVerifier(context.Context) (life, error) {
 		o.Secret = secret
 	}
 	p.secret = o.Secret
+	p.revocations = auth.NewRevocations()
+	o.Revocations = p.revocations
 	fetching, stop := context.WithCancel(context.Background())
 	verifier, err := auth.NewVerifier(fetching, o)
 	if err != nil {
@@ -177,10 +179,25 @@ func (p *Program) openNotices(ctx context.Context) (life, error) {
 	return life{drain: service.Close}, nil
 }
 
+// openAdministration knows the revocations that stand before anybody is let in.
+func (p *Program) openAdministration(ctx context.Context) (life, error) {
+	service, err := administration.New(ctx, administration.Parts{
+		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus,
+	}, administration.Options{
+		MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Logger: p.log,
+	})
+	if err != nil {
+		return life{}, err
+	}
+	p.admin = service
+	return life{}, nil
+}
+
 // openRetention deletes what is kept no longer.
 func (p *Program) openRetention(context.Context) (life, error) {
 	var policies []func(context.Context, time.Duration)
-	for _, policy := range []retention.Policy{p.tracking.Retention(), p.chat.Retention()} {
+	all := append(p.admin.Retention(), p.tracking.Retention(), p.chat.Retention())
+	for _, policy := range all {
 		policies = append(policies, policy.Run)
 	}
 	return life{run: together(policies, retentionInterval)}, nil

@@ -31,34 +31,40 @@ type expectations struct {
 	maxLifetime      time.Duration
 }
 
-// check judges the registered claims (RFC 7519, section 4.1) and returns when the token ends. The error is ErrExpired
-// only where age is all that is wrong. What a token says of when it was issued is no reason to refuse it, for clocks differ
-// and the RFC has no rule; it counts for how long it lasts.
-func (e expectations) check(claims members, now time.Time) (expiresAt time.Time, err error) {
+// lifetime is from when to when a token is good.
+type lifetime struct {
+	issuedAt  time.Time // the zero Time where the token does not say
+	expiresAt time.Time
+}
+
+// check judges the registered claims (RFC 7519, section 4.1) and returns from when to when the token is good. The error is
+// ErrExpired only where age is all that is wrong. What a token says of when it was issued is no reason to refuse it, for
+// clocks differ and the RFC has no rule; it counts for how long it lasts, and for whether it was revoked.
+func (e expectations) check(claims members, now time.Time) (good lifetime, err error) {
 	if err := e.checkParties(claims); err != nil {
-		return time.Time{}, err
+		return lifetime{}, err
 	}
 	var dates [3]time.Time
 	var present [3]bool
 	for i, name := range []string{"exp", "nbf", "iat"} {
 		if dates[i], present[i], err = date(claims[name]); err != nil {
-			return time.Time{}, refuse(name, "%w", err)
+			return lifetime{}, refuse(name, "%w", err)
 		}
 	}
 	expiresAt, notBefore, issuedAt := dates[0], dates[1], dates[2]
 	switch {
 	case !present[0]:
-		return time.Time{}, refuse("exp", "there is none, and a token has to end")
+		return lifetime{}, refuse("exp", "there is none, and a token has to end")
 	case present[1] && notBefore.After(now.Add(e.leeway)):
-		return time.Time{}, refuse("nbf", "not valid before %s, which is %s ahead of this server's clock", stamp(notBefore), notBefore.Sub(now).Round(time.Second))
+		return lifetime{}, refuse("nbf", "not valid before %s, which is %s ahead of this server's clock", stamp(notBefore), notBefore.Sub(now).Round(time.Second))
 	case e.maxLifetime > 0 && present[2] && expiresAt.Sub(issuedAt) > e.maxLifetime:
-		return time.Time{}, refuse("lifetime", "%s from its issue, at most %s is taken", expiresAt.Sub(issuedAt), e.maxLifetime)
+		return lifetime{}, refuse("lifetime", "%s from its issue, at most %s is taken", expiresAt.Sub(issuedAt), e.maxLifetime)
 	case e.maxLifetime > 0 && expiresAt.Sub(now) > e.maxLifetime+e.leeway:
-		return time.Time{}, refuse("lifetime", "%s from now, at most %s is taken", expiresAt.Sub(now).Round(time.Second), e.maxLifetime)
+		return lifetime{}, refuse("lifetime", "%s from now, at most %s is taken", expiresAt.Sub(now).Round(time.Second), e.maxLifetime)
 	case !now.Before(expiresAt):
-		return time.Time{}, &refusal{kind: ErrExpired, check: "exp", cause: fmt.Errorf("ended %s", stamp(expiresAt))}
+		return lifetime{}, &refusal{kind: ErrExpired, check: "exp", cause: fmt.Errorf("ended %s", stamp(expiresAt))}
 	default:
-		return expiresAt, nil
+		return lifetime{issuedAt: issuedAt, expiresAt: expiresAt}, nil
 	}
 }
 

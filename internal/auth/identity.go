@@ -3,6 +3,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"rolecall/internal/roles"
@@ -17,6 +18,8 @@ type Identity struct {
 	Role     roles.Role
 	// CompanyID is the tenant; "" for a role without one.
 	CompanyID string
+	// IssuedAt is when the token was issued, the zero Time where it does not say.
+	IssuedAt time.Time
 	// ExpiresAt is when the token ends.
 	ExpiresAt time.Time
 }
@@ -31,8 +34,10 @@ func (id Identity) Can(p roles.Permission) bool { return id.Role.Can(p) }
 var (
 	// ErrRequired: no token was sent.
 	ErrRequired = errors.New("no token")
-	// ErrInvalid: the token is malformed, of a wrong algorithm or signature, or its claims are unusable.
+	// ErrInvalid: the token is malformed, of a wrong algorithm or signature, its claims are unusable, or it was revoked.
 	ErrInvalid = errors.New("invalid token")
+	// ErrRevoked, an ErrInvalid: the token was right until an admin revoked all of its user's.
+	ErrRevoked = fmt.Errorf("%w: revoked", ErrInvalid)
 	// ErrExpired: the token was right once.
 	ErrExpired = errors.New("token expired")
 	// ErrRole: the token's role is none of the five.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"fmt"
-	"time"
 	"unicode/utf8"
 	"unique"
 
@@ -44,8 +43,8 @@ func (m Mapping) withDefaults() Mapping {
 }
 
 // identity reads claims. withoutCompany tells that the company is the default one as the token has none.
-func (m Mapping) identity(claims members, expiresAt time.Time) (id Identity, withoutCompany bool, err error) {
-	id.ExpiresAt = expiresAt
+func (m Mapping) identity(claims members, good lifetime) (id Identity, withoutCompany bool, err error) {
+	id.IssuedAt, id.ExpiresAt = good.issuedAt, good.expiresAt
 	if id.Role, err = m.role(claims); err != nil {
 		return Identity{}, false, err
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"rolecall/internal/roles"
 )
 
-// Mint signs an HS256 development token for id that ends at id.ExpiresAt.
+// Mint signs an HS256 development token for id that ends at id.ExpiresAt. It is issued at id.IssuedAt, where that is zero now.
 func Mint(secret []byte, id Identity) (string, error) { return MintFor(Options{Secret: secret}, id) }
 
 // MintFor signs an HS256 development token for id, as a server with these options wants it: with its issuer and audience,
@@ -25,7 +26,11 @@ func MintFor(o Options, id Identity) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	claims := jwt.MapClaims{"exp": id.ExpiresAt.Unix()}
+	issuedAt := id.IssuedAt
+	if issuedAt.IsZero() {
+		issuedAt = time.Now()
+	}
+	claims := jwt.MapClaims{"iat": issuedAt.Unix(), "exp": id.ExpiresAt.Unix()}
 	for name, value := range map[string]string{"iss": o.Issuer, "aud": o.Audience} {
 		if value != "" {
 			claims[name] = value

@@ -27,6 +27,15 @@ func refuse(check, format string, args ...any) *refusal {
 	return &refusal{kind: ErrInvalid, check: check, cause: fmt.Errorf(format, args...)}
 }
 
+// revoked is the refusal of a token that was right once.
+func revoked(id Identity) *refusal {
+	issued := "which does not say when it was issued"
+	if !id.IssuedAt.IsZero() {
+		issued = "issued " + stamp(id.IssuedAt)
+	}
+	return &refusal{kind: ErrRevoked, check: "revoked", cause: fmt.Errorf("a token %s, all of whose user's were revoked", issued)}
+}
+
 func unknownRole(format string, args ...any) *refusal {
 	return &refusal{kind: ErrRole, check: "role", cause: fmt.Errorf(format, args...)}
 }
@@ -40,6 +49,8 @@ func Refusal(err error) *fault.Error {
 		return fault.New(fault.AuthExpired, "Token expired")
 	case errors.Is(err, ErrRole):
 		return fault.New(fault.AuthRole, "Unknown role")
+	case errors.Is(err, ErrRevoked):
+		return fault.New(fault.AuthInvalid, "Token revoked")
 	case errors.Is(err, ErrUnavailable):
 		return fault.New(fault.Unavailable, "Tokens cannot be checked at the moment")
 	default:

@@ -35,6 +35,8 @@ type Options struct {
 	Leeway time.Duration
 	// MaxLifetime bounds how long a token may last; 0 sets no bound.
 	MaxLifetime time.Duration
+	// Revocations, where set, are those that tokens are held against.
+	Revocations *Revocations
 	// Now replaces the clock in tests.
 	Now func() time.Time
 	// Logger hears of refused tokens; nil for silence.
@@ -58,6 +60,8 @@ type Verifier struct {
 	now        func() time.Time
 	log        *refusalLog
 	tenants    tenantless
+	// revocations is nil where nobody can revoke anything.
+	revocations *Revocations
 }
 
 // SymmetricAlgorithms names the algorithms of RFC 7518 that a shared secret may be used with.
@@ -96,7 +100,7 @@ func NewVerifier(ctx context.Context, o Options) (*Verifier, error) {
 	return &Verifier{
 		keys: keys, algorithms: algorithms, mapping: o.Mapping.withDefaults(), now: o.Now,
 		expected: expectations{issuer: o.Issuer, audience: o.Audience, leeway: o.Leeway, maxLifetime: o.MaxLifetime},
-		log:      newRefusalLog(ctx, o.Logger), tenants: tenantless{log: o.Logger},
+		log:      newRefusalLog(ctx, o.Logger), tenants: tenantless{log: o.Logger}, revocations: o.Revocations,
 	}, nil
 }
 
@@ -170,15 +174,26 @@ func (v *Verifier) verify(ctx context.Context, token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	expiresAt, err := v.expected.check(claims, v.now())
+	now := v.now()
+	good, err := v.expected.check(claims, now)
 	if err != nil {
 		return Identity{}, err
 	}
-	id, withoutCompany, err := v.mapping.identity(claims, expiresAt)
-	if err == nil && withoutCompany {
+	id, withoutCompany, err := v.mapping.identity(claims, good)
+	switch {
+	case err != nil:
+		return Identity{}, err
+	case v.revocations.cover(id, now.Add(v.expected.leeway)):
+		return Identity{}, revoked(id)
+	case withoutCompany:
 		v.tenants.tell(ctx, id, v.mapping.Company)
 	}
-	return id, err
+	return id, nil
+}
+
+// Revoked reports whether the token that an identity was read from has been revoked, perhaps since.
+func (v *Verifier) Revoked(id Identity) bool {
+	return v.revocations.cover(id, v.now().Add(v.expected.leeway))
 }
 
 // checkSignature looks for one key that has signed the token, with an algorithm that is allowed.

@@ -34,6 +34,9 @@ func TestIdentityOfClaims(t *testing.T) {
 	inCompany := func(company string) auth.Identity {
 		return with(func(id *auth.Identity) { id.CompanyID = company })
 	}
+	issued := func(from time.Duration) auth.Identity {
+		return with(func(id *auth.Identity) { id.IssuedAt = noon().Add(from) })
+	}
 	as := func(userID string) auth.Identity { return with(func(id *auth.Identity) { id.UserID = userID }) }
 	longest := strings.Repeat("x", 128)
 
@@ -75,8 +78,9 @@ func TestIdentityOfClaims(t *testing.T) {
 		"username blank":                {map[string]any{"username": " \u3000\u200b", "name": " Ugo "}, named("Ugo")},
 		"username an object":            {map[string]any{"username": map[string]any{}, "name": "Ugo"}, named("Ugo")},
 		"username a number":             {map[string]any{"username": 7}, named("7")},
-		"iat ahead of this clock":       {map[string]any{"iat": unix(time.Hour)}, driver},
-		"dates with a fraction":         {map[string]any{"iat": float64(unix(0)) + .123, "nbf": float64(unix(0)) + .456, "exp": float64(unix(time.Hour)) + .9}, driver},
+		"iat ahead of this clock":       {map[string]any{"iat": unix(time.Hour)}, issued(time.Hour)},
+		"iat of 1970":                   {map[string]any{"iat": 0}, issued(-time.Duration(noon().Unix()) * time.Second)},
+		"dates with a fraction":         {map[string]any{"iat": float64(unix(0)) + .123, "nbf": float64(unix(0)) + .456, "exp": float64(unix(time.Hour)) + .9}, issued(0)},
 		"nbf in the past":               {map[string]any{"nbf": unix(-time.Second)}, driver},
 		"nbf now":                       {map[string]any{"nbf": unix(0)}, driver},
 		"last second":                   {map[string]any{"exp": unix(time.Second)}, with(func(id *auth.Identity) { id.ExpiresAt = noon().Add(time.Second) })},
@@ -175,7 +179,7 @@ func TestRefusedClaims(t *testing.T) {
 
 func TestMint(t *testing.T) {
 	want := auth.Identity{
-		UserID: "u1", Username: "Uma", Role: roles.Company, CompanyID: "acme", ExpiresAt: noon().Add(time.Minute),
+		UserID: "u1", Username: "Uma", Role: roles.Company, CompanyID: "acme", IssuedAt: noon(), ExpiresAt: noon().Add(time.Minute),
 	}
 	token, err := auth.Mint([]byte(secret), want)
 	if err != nil {

@@ -93,7 +93,9 @@ type Config struct {
 	// MessageRetention is 0 where messages are kept for ever.
 	MessageRetention time.Duration `group:"Tracking and chat:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long messages are kept: a time, or kept."`
 	ChatOpenRooms    bool          `group:"Tracking and chat:" default:"true" help:"Let every user into rooms that are neither direct nor groups."`
-	InboxBacklog     time.Duration `group:"Tracking and chat:" default:"168h" placeholder:"TIME" help:"How far back notices are unread for somebody seen for the first time."`
+	// AuditRetention is 0 where what admins do is kept for ever.
+	AuditRetention time.Duration `group:"Server:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long it is kept what admins have done: a time, or kept."`
+	InboxBacklog   time.Duration `group:"Tracking and chat:" default:"168h" placeholder:"TIME" help:"How far back notices are unread for somebody seen for the first time."`
 	// Rates has the rate of every kind; the flags are those of rateFlags.
 	Rates map[limit.Kind]limit.Rate `kong:"-"`
 

@@ -260,6 +260,7 @@ func TestBadValues(t *testing.T) {
 		"ping-timeout":           {"", "0", "20", "99ms", "61m", "-1s", "off"},
 		"tracking-flush":         {"", "-1ms", "100", "soon"},
 		"position-retention":     {"", "-1h", "-1d", "30", "30 d", "30days", "1d1w", "d", "kept", "200000d"},
+		"audit-retention":        {"", "0", "-1h", "30", "forever"},
 		"message-retention":      {"", "0", "0s", "0d", "-1h", "-30d", "30", "Kept", "forever"},
 		"inbox-backlog":          {"", "0", "-1h", "week"},
 		"chat-open-rooms":        {"", "yes", "on", "2"},

@@ -116,6 +116,7 @@ func settings(t *testing.T) map[string]setting {
 		"ping-timeout":           {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},
 		"tracking-flush":         {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
 		"position-retention":     {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
+		"audit-retention":        {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.AuditRetention }, nil},
 		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
 		"inbox-backlog":          {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
 		"chat-open-rooms":        {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},

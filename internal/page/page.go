@@ -48,6 +48,7 @@ const (
 	Messages   Kind = "m"
 	Users      Kind = "u"
 	FoundUsers Kind = "f"
+	Audit      Kind = "a"
 )
 
 // Text returns the cursor of a place that is a text, not empty.

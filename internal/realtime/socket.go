@@ -62,9 +62,22 @@ type Socket interface {
 	// Silence is for how long the client has owed the answer to a ping, 0 where it owes none. One that goes on for longer
 	// than answers take has gone, most likely.
 	Silence() time.Duration
+	// Connection tells of the connection that the socket shares with the client's sockets in other namespaces.
+	Connection() Connection
 	// Ping asks the client for a sign of life before it is time to, unless it owes one already. An engine that cannot does
 	// nothing.
 	Ping()
+}
+
+// Connection is a client's connection.
+type Connection struct {
+	// ID is a secret between client and server: who has it can read and write in the client's place. No more than its
+	// beginning is for the eyes of others.
+	ID string
+	// Transport is polling or websocket, as of now.
+	Transport string
+	// RemoteAddr and UserAgent are of the request that opened the connection.
+	RemoteAddr, UserAgent string
 }
 
 // Gathering says which events are sent together.

@@ -56,12 +56,18 @@ const (
 	CreateGroup Permission = "chat:create-group"
 	// ReadDirectory: look people up by name and role.
 	ReadDirectory Permission = "directory:read"
+	// ManageSessions: see the sockets of others, disconnect them and revoke their tokens.
+	ManageSessions Permission = "session:manage"
+	// ReadStatistics: read how the server is doing.
+	ReadStatistics Permission = "server:statistics"
+	// ReadAudit: read what admins have done.
+	ReadAudit Permission = "audit:read"
 )
 
 // Permissions lists every permission.
 func Permissions() []Permission {
 	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
-		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory}
+		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory, ManageSessions, ReadStatistics, ReadAudit}
 }
 
 // Can reports whether the role holds the permission. This switch is the permission table.
@@ -69,7 +75,7 @@ func (r Role) Can(p Permission) bool {
 	switch p {
 	case PublishPosition, ReadOwnTrack:
 		return r == Driver
-	case WatchAllFleets, Broadcast:
+	case WatchAllFleets, Broadcast, ManageSessions, ReadStatistics, ReadAudit:
 		return r == Admin
 	case WatchOwnFleet:
 		return r == Company

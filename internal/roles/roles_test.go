@@ -21,6 +21,9 @@ func TestPermissionTable(t *testing.T) {
 		roles.Chat:            "admin driver company provider vendor",
 		roles.CreateGroup:     "admin driver company provider vendor",
 		roles.ReadDirectory:   "admin driver company provider vendor",
+		roles.ManageSessions:  "admin",
+		roles.ReadStatistics:  "admin",
+		roles.ReadAudit:       "admin",
 	}
 	if len(want) != len(roles.Permissions()) {
 		t.Fatalf("the table has %d permissions, the test %d", len(roles.Permissions()), len(want))

@@ -137,5 +137,6 @@ func (m *Mount) refresh(ctx context.Context, caller *event.Caller, in refresh) (
 	if err := credentialOf(caller.Socket).renew(renewed); err != nil {
 		return expiry{}, err
 	}
+	m.endIfRevoked(caller.Socket)
 	return expiry{ExpiresAt: renewed.ExpiresAt.UnixMilli()}, nil
 }

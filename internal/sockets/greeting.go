@@ -17,6 +17,9 @@ func greetingTurns() *turns.Turns { return turns.New(turns.Bounds{All: 8, Tenant
 func (n *namespace) Connected(socket realtime.Socket) {
 	credential := credentialOf(socket)
 	credential.watch() // first, since what follows may wait for others and for the store
+	if n.endIfRevoked(socket) {
+		return
+	}
 	who := credential.identity()
 	turn := &greeting{Socket: socket, turns: n.greetings, who: who}
 	if turn.take() != nil {

@@ -64,6 +64,8 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
 	// Tell hears why there was no token to verify.
 	Tell(ctx context.Context, err error)
+	// Revoked reports whether the token of an identity has been revoked since it was verified.
+	Revoked(who auth.Identity) bool
 }
 
 // Mount is what all namespaces share.

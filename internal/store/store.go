@@ -6,12 +6,15 @@ import (
 	"errors"
 	"log/slog"
 
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/adminstore"
+	"rolecall/internal/store/sqlite/auditlog"
 	"rolecall/internal/store/sqlite/chatstore"
 	"rolecall/internal/store/sqlite/noticestore"
 	"rolecall/internal/store/sqlite/peoplestore"
@@ -25,6 +28,8 @@ type Store struct {
 	Notices  notices.Store
 	People   people.Store
 	Tracking tracking.Store
+	// Administration has what was revoked, and what admins do.
+	Administration administration.Store
 
 	// Conversations is what people ask of the rooms.
 	Conversations people.Conversations
@@ -50,8 +55,8 @@ func Sentence(err error) (sentence string, known bool) {
 }
 
 // OpenSQLite opens the file at path, made where there is none, with a schema that is up to date. Close closes it.
-func OpenSQLite(ctx context.Context, path string, log *slog.Logger) (s *Store, err error) {
-	db, err := sqlite.Open(ctx, path, log)
+func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store, err error) {
+	db, err := sqlite.Open(ctx, path, logger)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,14 @@ func OpenSQLite(ctx context.Context, path string, log *slog.Logger) (s *Store, e
 		return nil, err
 	}
 	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
-	if s.Notices, err = noticestore.New(ctx, db); err != nil {
+	log, err := auditlog.New(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	if s.Notices, err = noticestore.New(ctx, db, log); err != nil {
+		return nil, err
+	}
+	if s.Administration, err = adminstore.New(ctx, db, log); err != nil {
 		return nil, err
 	}
 	if s.People, err = peoplestore.New(ctx, db); err != nil {

@@ -51,6 +51,9 @@ func TestEdgesOfEveryRoute(t *testing.T) {
 		for what, broken := range map[string]string{
 			"half of the JSON": `{"`, "two documents": "{}{}", "a form": "a=b", "no body": "", "a comment": "{/**/}", "bad UTF-8": "\xff", "NaN": "NaN",
 		} {
+			if broken == "" && route.MayLackBody {
+				continue
+			}
 			check(what, http.StatusBadRequest, "", server.REST(route.Method, path, who, broken))
 		}
 		for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/xml", "application/json; charset=utf-16"} {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"rolecall/internal/roles"
+	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
@@ -29,6 +30,8 @@ type Store struct {
 	Tracking tracking.Store
 
 	Conversations people.Conversations
+	// Administration has what was revoked, and what admins do.
+	Administration administration.Store
 }
 
 // tester is what the helpers need of *testing.T and *rapid.T.
@@ -59,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},
 		{"users", userPromises()},
+		{"administration", administrationPromises()},
 		{"concurrency", concurrencyPromises()},
 	} {
 		if len(some) > 0 && !slices.Contains(some, domain.name) {

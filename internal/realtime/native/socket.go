@@ -200,6 +200,15 @@ func (c *Socket) Close() { c.connection.session.Close(engineio.ReasonForcedClose
 // Silence implements realtime.Socket.
 func (c *Socket) Silence() time.Duration { return c.connection.session.Silence() }
 
+// Connection implements realtime.Socket.
+func (c *Socket) Connection() realtime.Connection {
+	session := c.connection.session
+	request := session.Request()
+	return realtime.Connection{
+		ID: session.ID(), Transport: session.Transport(), RemoteAddr: request.RemoteAddr, UserAgent: request.UserAgent,
+	}
+}
+
 // Ping implements realtime.Socket.
 func (c *Socket) Ping() { c.connection.session.Ping() }
 

@@ -155,6 +155,14 @@ func (s *Socket) Silence() time.Duration {
 	return 0
 }
 
+// Connection implements realtime.Socket.
+func (s *Socket) Connection() realtime.Connection {
+	conn, request := s.io.Conn(), s.io.Request().Request()
+	return realtime.Connection{
+		ID: conn.Id(), Transport: conn.Transport().Name(), RemoteAddr: request.RemoteAddr, UserAgent: request.UserAgent(),
+	}
+}
+
 // Ping implements realtime.Socket. The library sends pings by its own clock alone.
 func (s *Socket) Ping() {}
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
@@ -65,11 +66,22 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, draft Draft, ke
 	if notice.Severity == "" {
 		notice.Severity = Info
 	}
-	changed, err := s.change(ctx, Change{Create: &Addressed{Notice: notice, Rooms: notice.Audience.Rooms()}, Once: once})
+	changed, err := s.change(ctx, Change{
+		Create: &Addressed{Notice: notice, Rooms: notice.Audience.Rooms()}, Once: once,
+		Line: lineOf(who, audit.BroadcastNotice, notice.ID, notice.Title, now),
+	})
 	if err != nil {
 		return Notice{}, false, keyFault(err)
 	}
 	return changed.Notice, changed.Replayed, nil
+}
+
+// lineOf is what is written down of what somebody does to a notice.
+func lineOf(who auth.Identity, action audit.Action, noticeID, detail string, at time.Time) audit.Line {
+	return audit.Line{
+		At: instant.Stamp(at.UnixMilli()), Actor: audit.Actor{UserID: who.UserID, Username: who.Username},
+		Action: action, Target: noticeID, Detail: detail,
+	}
 }
 
 // replayExpired answers a request whose notice would have expired by now: as before if it was made before, else not.

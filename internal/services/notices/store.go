@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/roles"
 )
 
@@ -92,6 +93,8 @@ type Change struct {
 	At      int64
 	// Expire is the id of a notice whose time is over.
 	Expire string
+	// Line is written down with a change that an admin has asked for, if it is made.
+	Line audit.Line
 }
 
 // Changed is what has become of a Change.
@@ -153,7 +156,7 @@ type Marking struct {
 
 // Store keeps notices and who has read them.
 type Store interface {
-	// Apply makes changes in one transaction, in order, and returns what has become of each. Their numbers rise, also from
+	// Apply makes changes in one transaction, in order, writes down their lines in it, and returns what has become of each. Their numbers rise, also from
 	// one call to the next, and in the order of commits: who has seen a change will see none appear below it.
 	Apply(ctx context.Context, changes []Change) ([]Changed, error)
 	// LastChange returns the highest number of a change, 0 where there is none.

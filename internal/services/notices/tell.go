@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
@@ -35,7 +36,10 @@ func (s *Service) Retract(ctx context.Context, who auth.Identity, id string) err
 	if !who.Can(roles.Broadcast) {
 		return fault.New(fault.Forbidden, "Only admins retract notices")
 	}
-	_, err := s.change(ctx, Change{Retract: id, At: s.now().UnixMilli()})
+	now := s.now()
+	_, err := s.change(ctx, Change{
+		Retract: id, At: now.UnixMilli(), Line: lineOf(who, audit.RetractNotice, id, "", now),
+	})
 	if errors.Is(err, ErrNoSuchNotice) {
 		return unknownNotice()
 	}

@@ -66,8 +66,9 @@ func file(t testing.TB) string { return filepath.Join(t.TempDir(), "store.db") }
 // suite is a store as the contract suite takes it.
 func suite(s *store.Store) storetest.Store {
 	return storetest.Store{
+
 		Chat: s.Chat, Groups: s.Groups, Notices: s.Notices, People: s.People, Tracking: s.Tracking,
-		Conversations: s.Conversations,
+		Conversations: s.Conversations, Administration: s.Administration,
 	}
 }
 

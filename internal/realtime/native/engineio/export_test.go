@@ -1,8 +1,5 @@
 package engineio
 
-// ID is the session's id.
-func (s *Session) ID() string { return s.id }
-
 // Waiting says whether a poll waits for something to send.
 func (s *Session) Waiting() bool {
 	s.mu.Lock()

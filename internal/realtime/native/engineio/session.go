@@ -122,5 +122,18 @@ func keep(r *http.Request) Request {
 	}
 }
 
+// ID is the session's id, a secret between client and server.
+func (s *Session) ID() string { return s.id }
+
+// Transport is polling or websocket, as of now.
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connection == nil {
+		return "polling"
+	}
+	return "websocket"
+}
+
 // Request is the request that opened the session. It must not be changed.
 func (s *Session) Request() *Request { return &s.request }

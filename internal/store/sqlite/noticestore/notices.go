@@ -24,6 +24,9 @@ func (s *Store) Apply(ctx context.Context, changes []notices.Change) ([]notices.
 			default:
 				changed[i], err = s.retract(ctx, tx, each.Retract, each.At)
 			}
+			if err == nil && changes[i].Line.Action != "" && changed[i].Err == nil && !changed[i].Replayed {
+				_, err = s.log.Append(ctx, tx, changes[i].Line)
+			}
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 
 	"rolecall/internal/services/notices"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/auditlog"
 )
 
 var _ notices.Store = (*Store)(nil)
@@ -15,12 +16,13 @@ var _ notices.Store = (*Store)(nil)
 // Store implements notices.Store.
 type Store struct {
 	db  *sqlite.DB
+	log *auditlog.Log
 	sql statements
 }
 
 // New returns the store of an open file.
-func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
-	s := &Store{db: db}
+func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
+	s := &Store{db: db, log: log}
 	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
 		return nil, fmt.Errorf("notice store: %w", err)
 	}

@@ -1,0 +1,371 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/config"
+	"rolecall/internal/roles"
+	"rolecall/internal/simulation/sioclient"
+	"rolecall/test/harness"
+)
+
+// since is a person whose token was issued so long from now.
+func since(who auth.Identity, from time.Duration) auth.Identity {
+	who.IssuedAt = time.Now().Add(from)
+	return who
+}
+
+// revoke has an admin revoke a user's tokens and returns the moment.
+func revoke(t *testing.T, server *harness.Server, userID string, body any, headers ...string) (at time.Time) {
+	t.Helper()
+	answer := server.REST("POST", harness.Path("users", userID, "revoke"), harness.Person("root", roles.Admin, ""), body, headers...)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("revoke: %d %s", answer.Status, answer.Body)
+	}
+	return harness.Decode[struct{ RevokedAt time.Time }](t, answer.Body).RevokedAt
+}
+
+// endsWithin waits for the end of sockets and fails the test where one takes longer.
+func endsWithin(t *testing.T, most time.Duration, sockets ...*harness.Socket) {
+	t.Helper()
+	late := time.After(most)
+	for i, socket := range sockets {
+		select {
+		case <-socket.Done():
+		case <-late:
+			t.Fatalf("socket %d is still there after %s", i, most)
+		}
+	}
+}
+
+// Revoking a user ends every socket and refuses the tokens at every door, and nobody else's; also after a restart.
+func TestRevokedUserIsOut(t *testing.T) {
+	server := harness.Start(t, nil)
+	who, other := since(harness.Person("d1", roles.Driver, "acme"), -time.Minute), harness.Person("d2", roles.Driver, "acme")
+	var sockets []*harness.Socket
+	for _, namespace := range []string{"/", "/chat", "/tracking", "/system"} {
+		sockets = append(sockets, server.Dial(who, namespace))
+	}
+	bystander := server.Dial(other, "/")
+	at := revoke(t, server, "d1", map[string]any{"reason": "The phone was stolen."})
+	if age := time.Since(at); age < -time.Second || age > time.Minute {
+		t.Errorf("revoked %s ago", age)
+	}
+	endsWithin(t, time.Second, sockets...)
+
+	isOut := func() {
+		t.Helper()
+		for namespace := range server.Program().Events() {
+			_, err := server.TryDial(who, namespace)
+			if !harness.IsRefused(err, "auth_invalid") {
+				t.Errorf("%s lets a revoked token in: %v", namespace, err)
+			}
+		}
+		for _, route := range server.Program().Routes() {
+			answer := server.REST(route.Method, pathOf(route), who, nil)
+			problem := harness.Decode[struct{ Code string }](t, answer.Body)
+			if answer.Status != http.StatusUnauthorized || problem.Code != "auth_invalid" {
+				t.Errorf("%s %s takes a revoked token: %d %s", route.Method, route.Pattern, answer.Status, answer.Body)
+			}
+		}
+		if answer := server.REST("GET", "/api/v1/me", other, nil); answer.Status != http.StatusOK {
+			t.Errorf("another user is out, too: %d %s", answer.Status, answer.Body)
+		}
+	}
+	isOut()
+	bystander.Fence()
+	server.Restart()
+	isOut()
+
+	again := since(who, 2*time.Second) // a token of a later login
+	socket := server.Dial(again, "/")
+	if ack := socket.Ask("auth:refresh", map[string]any{"token": harness.Token(t, who)}); ack.Code != "auth_invalid" {
+		t.Errorf("a socket is given a revoked token: %s", ack.Raw)
+	}
+	socket.Fence()
+}
+
+// A socket is not let in by a token that was good when it was looked at: whenever the revocation comes, none stays.
+func TestNoSocketOutlivesARevocation(t *testing.T) {
+	server := harness.Start(t, func(c *config.Config) { c.MaxSocketsPerUser = 1000 })
+	for round := range 15 {
+		who := since(harness.Person(fmt.Sprint("u", round), roles.Vendor, ""), -time.Minute)
+		revoked := make(chan struct{})
+		go func() {
+			defer close(revoked)
+			revoke(t, server, who.UserID, nil)
+		}()
+		var let []*harness.Socket
+		for range 200 {
+			socket, err := server.TryDial(who, "/chat")
+			if harness.IsRefused(err, "auth_invalid") {
+				break
+			}
+			if err == nil {
+				let = append(let, socket)
+			}
+		}
+		<-revoked
+		endsWithin(t, 5*time.Second, let...)
+		if n := server.Program().SocketCount(roles.UserRoom(who.UserID)); n != 0 {
+			t.Fatalf("round %d: %d of %d sockets stay", round, n, len(let))
+		}
+	}
+}
+
+// A revocation sent again under its key does not reach what was issued since; under another it does.
+func TestRevocationSentAgain(t *testing.T) {
+	server := harness.Start(t, nil)
+	first := revoke(t, server, "v1", map[string]any{"reason": "r"}, "Idempotency-Key", "k1")
+	fresh := harness.Person("v1", roles.Vendor, "")
+	server.Eventually("the next second has come", func() bool { return time.Now().Unix() > first.Unix() })
+	fresh.IssuedAt = time.Now()
+	socket := server.Dial(fresh, "/")
+	if again := revoke(t, server, "v1", map[string]any{"reason": "r", "clientId": "k1"}); !again.Equal(first) {
+		t.Errorf("sent again: %s, at first %s", again, first)
+	}
+	socket.Fence()
+	answer := server.REST("POST", harness.Path("users", "v2", "revoke"), harness.Person("root", roles.Admin, ""), nil, "Idempotency-Key", "k1")
+	if answer.Status != http.StatusConflict {
+		t.Errorf("another user under the key: %d %s", answer.Status, answer.Body)
+	}
+	revoke(t, server, "v1", nil)
+	endsWithin(t, time.Second, socket)
+	lines := harness.Decode[struct{ Items []auditLine }](t, server.REST("GET", "/api/v1/audit?target=v1", harness.Person("root", roles.Admin, ""), nil).Body)
+	if len(lines.Items) != 2 || lines.Items[0].Detail != "" || lines.Items[1].Detail != "r" {
+		t.Errorf("written down: %+v", lines.Items)
+	}
+}
+
+// Admins can lose their tokens as well, by their own hand.
+func TestAdminRevokesThemselves(t *testing.T) {
+	server := harness.Start(t, nil)
+	root := since(harness.Person("root", roles.Admin, ""), -time.Minute)
+	if answer := server.REST("POST", "/api/v1/users/root/revoke", root, nil); answer.Status != http.StatusOK {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	if answer := server.REST("GET", "/api/v1/audit", root, nil); answer.Status != http.StatusUnauthorized {
+		t.Errorf("still in: %d", answer.Status)
+	}
+}
+
+// With a bound of how long tokens last a revocation is forgotten once none is left that it concerns.
+func TestRevocationsAreForgotten(t *testing.T) {
+	server := harness.Start(t, func(c *config.Config) { c.JWTMaxLifetime, c.JWTLeeway = time.Second, 0 })
+	root := harness.Person("root", roles.Admin, "")
+	root.ExpiresAt = time.Now().Add(time.Second)
+	answer := server.REST("POST", harness.Path("users", "d1", "revoke"), root, nil)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	at := harness.Decode[struct{ RevokedAt time.Time }](t, answer.Body).RevokedAt
+	silent := func() int { // asks with a token that does not say when it was issued, and so is refused while anything is revoked
+		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+			"sub": "d1", "role": "driver", "exp": time.Now().Add(time.Second).Unix(),
+		}).SignedString([]byte(harness.Secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return server.RESTWith("GET", "/api/v1/me", token, nil).Status
+	}
+	if status := silent(); status != http.StatusUnauthorized {
+		t.Errorf("a revoked user without iat: %d", status)
+	}
+	server.Eventually("all tokens of then have ended", func() bool { return time.Since(at) > 2*time.Second })
+	server.Restart() // which looks at once for what is kept no longer
+	server.Eventually("the revocation is forgotten", func() bool { return silent() == http.StatusOK })
+}
+
+// A disconnected user's sockets end, and their tokens stay good.
+func TestDisconnectedUserMayComeBack(t *testing.T) {
+	server := harness.Start(t, nil)
+	who := harness.Person("v1", roles.Vendor, "")
+	sockets := []*harness.Socket{server.Dial(who, "/"), server.Dial(who, "/chat")}
+	bystander := server.Dial(harness.Person("v2", roles.Vendor, ""), "/")
+	root := harness.Person("root", roles.Admin, "")
+	answer := server.REST("POST", harness.Path("users", "v1", "disconnect"), root, map[string]any{"reason": "too loud"})
+	if answer.Status != http.StatusOK {
+		t.Fatalf("%d %s", answer.Status, answer.Body)
+	}
+	endsWithin(t, time.Second, sockets...)
+	bystander.Fence()
+	server.Dial(who, "/").Fence()
+	if answer := server.REST("POST", harness.Path("users", "nobody", "disconnect"), root, nil); answer.Status != http.StatusOK {
+		t.Errorf("a user who is not there: %d %s", answer.Status, answer.Body)
+	}
+}
+
+// An admin sees the sockets of somebody, and nothing by which one could be taken over.
+func TestSocketsOfAUser(t *testing.T) {
+	server := harness.Start(t, func(c *config.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	who, root := harness.Person("v1", roles.Vendor, ""), harness.Person("root", roles.Admin, "")
+	token := harness.Token(t, who)
+	before := time.Now()
+	for _, namespace := range []string{"/", "/chat"} {
+		_, err := server.DialWith(sioclient.Options{
+			Namespace: namespace, Auth: map[string]string{"token": token},
+			Header: http.Header{
+				"X-Forwarded-For": {"203.0.113.9"}, "User-Agent": {"app/1 " + strings.Repeat("x", 300)}, "Cookie": {"secret=biscuit"},
+				"Authorization": {"Bearer " + token},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer := server.REST("GET", harness.Path("users", "v1", "sockets"), root, nil)
+	list := harness.Decode[struct {
+		Items []struct {
+			Namespace, Transport, Address, UserAgent, Session string
+			Since                                             time.Time
+			Rooms                                             int
+		}
+		Total int
+	}](t, answer.Body)
+	if len(list.Items) != 2 || list.Total != 2 {
+		t.Fatalf("%s", answer.Body)
+	}
+	for i, socket := range list.Items {
+		if socket.Namespace != []string{"/chat", "/"}[i] || socket.Transport != "websocket" || socket.Address != "203.0.113.9" ||
+			!strings.HasPrefix(socket.UserAgent, "app/1 x") || len(socket.UserAgent) > 256 || socket.Rooms != len(who.Rooms()) ||
+			len(socket.Session) == 0 || len(socket.Session) > 12 || socket.Since.Before(before.Add(-time.Second)) || socket.Since.After(time.Now().Add(time.Second)) {
+			t.Errorf("socket %d: %+v", i, socket)
+		}
+	}
+	for _, secret := range []string{"biscuit", token, token[:20]} {
+		if strings.Contains(string(answer.Body), secret) {
+			t.Errorf("shows %q: %s", secret, answer.Body)
+		}
+	}
+	empty := server.REST("GET", harness.Path("users", "nobody", "sockets"), root, nil)
+	if got := strings.TrimSpace(string(empty.Body)); got != `{"items":[],"total":0}` {
+		t.Errorf("of nobody: %s", got)
+	}
+}
+
+type auditLine struct {
+	At             time.Time
+	Actor          struct{ UserID, Username string }
+	Action, Target string
+	Detail         string
+}
+
+// What admins do by any door is written down, found by every filter, and paged.
+func TestAudit(t *testing.T) {
+	server := harness.Start(t, nil)
+	root, boss := harness.Person("root", roles.Admin, ""), harness.Person("boss", roles.Admin, "")
+	list := func(query string) []auditLine {
+		t.Helper()
+		answer := server.REST("GET", "/api/v1/audit"+query, root, nil)
+		if answer.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", query, answer.Status, answer.Body)
+		}
+		return harness.Decode[struct{ Items []auditLine }](t, answer.Body).Items
+	}
+	if lines := list(""); len(lines) != 0 {
+		t.Fatalf("before anything was done: %+v", lines)
+	}
+	note := func(title string) map[string]any {
+		return map[string]any{"title": title, "audience": map[string]any{"all": true}}
+	}
+	byREST := harness.Decode[struct{ ID string }](t, server.REST("POST", "/api/v1/notices", root, note("by REST")).Body).ID
+	bySocket := harness.Must[struct{ Notice struct{ ID string } }](server.Dial(boss, "/system"), "system:broadcast", note("by socket")).Notice.ID
+	server.REST("DELETE", harness.Path("notices", byREST), boss, nil)
+	server.REST("DELETE", harness.Path("notices", byREST), boss, nil) // there is none any longer
+	server.REST("POST", harness.Path("users", "v1", "disconnect"), root, map[string]any{"reason": " too loud "})
+	server.REST("POST", harness.Path("users", "v1", "revoke"), boss, nil)
+	server.REST("POST", harness.Path("users", "v1", "revoke"), harness.Person("v1", roles.Vendor, ""), nil) // may not, and is revoked
+
+	want := []string{
+		"boss user.revoke v1 ", "root user.disconnect v1 too loud", "boss notice.retract " + byREST + " ",
+		"boss notice.broadcast " + bySocket + " by socket", "root notice.broadcast " + byREST + " by REST",
+	}
+	is := func(what string, got []auditLine, places ...int) {
+		t.Helper()
+		if len(got) != len(places) {
+			t.Errorf("%s: %+v, want %v", what, got, places)
+			return
+		}
+		for i, place := range places {
+			line := got[i]
+			if text := fmt.Sprintf("%s %s %s %s", line.Actor.UserID, line.Action, line.Target, line.Detail); text != want[place] {
+				t.Errorf("%s: line %d is %q, want %q", what, i, text, want[place])
+			}
+			if line.Actor.Username != "name of "+line.Actor.UserID || time.Since(line.At) > time.Minute {
+				t.Errorf("%s: line %d is %+v", what, i, line)
+			}
+		}
+	}
+	is("everything", list(""), 0, 1, 2, 3, 4)
+	is("by actor", list("?actor=boss"), 0, 2, 3)
+	is("by action", list("?action=notice.broadcast"), 3, 4)
+	is("by target", list("?target=v1"), 0, 1)
+	is("by all", list("?target=v1&actor=root&action=user.disconnect"), 1)
+	is("of the future", list(fmt.Sprintf("?from=%d", time.Now().Add(time.Hour).UnixMilli())))
+	is("of the past", list(fmt.Sprintf("?to=%d", time.Now().Add(-time.Hour).UnixMilli())))
+	is("of this hour", list(fmt.Sprintf("?from=%d&to=%d", time.Now().Add(-time.Hour).UnixMilli(), time.Now().Add(time.Hour).UnixMilli())), 0, 1, 2, 3, 4)
+	is("of 1970", list("?to=1970-01-01T00:00:00Z"))
+
+	var paged []auditLine
+	for query, pages := "?limit=2", 0; query != ""; pages++ {
+		answer := server.REST("GET", "/api/v1/audit"+query, root, nil)
+		page := harness.Decode[struct {
+			Items      []auditLine
+			NextCursor string
+		}](t, answer.Body)
+		paged = append(paged, page.Items...)
+		if query = ""; page.NextCursor != "" {
+			query = "?limit=2&cursor=" + page.NextCursor
+		}
+		if pages > 5 {
+			t.Fatal("the pages do not end")
+		}
+	}
+	is("page by page", paged, 0, 1, 2, 3, 4)
+	for query, status := range map[string]int{"?actor=a:b": 422, "?limit=0": 422, "?limit=201": 422, "?cursor=x": 422, "?from=soon": 422, "?colour=red": 400} {
+		if answer := server.REST("GET", "/api/v1/audit"+query, root, nil); answer.Status != status {
+			t.Errorf("%s: %d %s, want %d", query, answer.Status, answer.Body, status)
+		}
+	}
+	server.Restart()
+	is("after a restart", list(""), 0, 1, 2, 3, 4)
+}
+
+// What cannot be understood, and what is too long, is refused, and nothing is done.
+func TestBadOrders(t *testing.T) {
+	server := harness.Start(t, nil)
+	root := harness.Person("root", roles.Admin, "")
+	for _, verb := range []string{"disconnect", "revoke"} {
+		for name, test := range map[string]struct {
+			id     string
+			body   any
+			status int
+		}{
+			"an id that is none":      {"a:b", nil, 422},
+			"an id too long":          {strings.Repeat("x", 129), nil, 422},
+			"a reason too long":       {"v1", map[string]any{"reason": strings.Repeat("é", 501)}, 413},
+			"a reason that is none":   {"v1", map[string]any{"reason": 7}, 422},
+			"a key too long":          {"v1", map[string]any{"clientId": strings.Repeat("x", 256)}, 413},
+			"half a body":             {"v1", `{"reason":`, 400},
+			"somebody else in a body": {"v1", `{"id":"v2"}`, 422},
+		} {
+			answer := server.REST("POST", harness.Path("users", test.id, verb), root, test.body)
+			if answer.Status != test.status {
+				t.Errorf("%s, %s: %d %s, want %d", verb, name, answer.Status, answer.Body, test.status)
+			}
+		}
+	}
+	if lines := string(server.REST("GET", "/api/v1/audit", root, nil).Body); strings.TrimSpace(lines) != `{"items":[]}` {
+		t.Errorf("written down: %s", lines)
+	}
+}
