@@ -70,6 +70,12 @@ func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { 
 
 func (silence) Disconnect(context.Context, roles.Room) error { return nil }
 
+func (silence) Publish(context.Context, bus.Message) {}
+
+func (silence) Handle(string, func(context.Context, bus.Message)) {}
+
+func (silence) Lost(func(context.Context)) {}
+
 func (silence) Of(string) []administration.Socket { return nil }
 
 func (silence) Count() administration.Crowd { return administration.Crowd{} }
@@ -115,7 +121,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		t.Fatal(err)
 	}
 	admin, err := administration.New(context.Background(), administration.Parts{
-		Store: store.Administration, Revocations: auth.NewRevocations(), Clients: silence{},
+		Store: store.Administration, Revocations: auth.NewRevocations(), Clients: silence{}, Nodes: silence{},
 	}, administration.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)

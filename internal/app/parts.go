@@ -182,7 +182,7 @@ func (p *Program) openNotices(ctx context.Context) (life, error) {
 // openAdministration knows the revocations that stand before anybody is let in.
 func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	service, err := administration.New(ctx, administration.Parts{
-		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus,
+		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus, Nodes: p.bus,
 	}, administration.Options{
 		MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Logger: p.log,
 	})
@@ -190,7 +190,7 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 		return life{}, err
 	}
 	p.admin = service
-	return life{}, nil
+	return life{run: endless(service.Run)}, nil
 }
 
 // openRetention deletes what is kept no longer.

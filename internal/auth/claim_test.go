@@ -125,7 +125,7 @@ func TestMapping(t *testing.T) {
 
 // A development token suits whatever the server is told to look for.
 func TestMintForAnyMapping(t *testing.T) {
-	want := auth.Identity{UserID: "u1", Username: "Uma", Role: roles.Company, CompanyID: "acme", ExpiresAt: noon().Add(3600e9)}
+	want := auth.Identity{UserID: "u1", Username: "Uma", Role: roles.Company, CompanyID: "acme", IssuedAt: noon(), ExpiresAt: noon().Add(3600e9)}
 	for name, o := range map[string]auth.Options{
 		"nothing set": {},
 		"all claims elsewhere": {Issuer: "https://id.example/", Audience: "fleet", Mapping: auth.Mapping{

@@ -25,13 +25,21 @@ type Revocations struct {
 // NewRevocations returns Revocations without any.
 func NewRevocations() *Revocations { return &Revocations{} }
 
-// Add notes revocations. Of several of a user the latest stands, in whatever order they come.
-func (r *Revocations) Add(all ...Revocation) {
+// Add notes revocations. Of several of a user the latest stands, in whatever order they come. It returns those that were not
+// known.
+func (r *Revocations) Add(all ...Revocation) (news []Revocation) {
+	if len(all) == 0 {
+		return nil
+	}
 	r.change(func(standing map[string]int64) {
 		for _, one := range all {
-			standing[one.UserID] = max(standing[one.UserID], one.At)
+			if at, known := standing[one.UserID]; !known || at < one.At {
+				standing[one.UserID] = one.At
+				news = append(news, one)
+			}
 		}
 	})
+	return news
 }
 
 // ForgetBefore forgets those that are older than so many Unix milliseconds.

@@ -89,7 +89,9 @@ func TestRevocationsNeverMoveBack(t *testing.T) {
 		t.Error("refused before its time")
 	}
 	revocations.Add(auth.Revocation{UserID: "u1", At: at(0)}, auth.Revocation{UserID: "u1", At: at(-9 * time.Second)})
-	revocations.Add(auth.Revocation{UserID: "u1", At: at(-5 * time.Second)})
+	if news := revocations.Add(auth.Revocation{UserID: "u1", At: at(-5 * time.Second)}); news != nil {
+		t.Errorf("%+v are told as news", news)
+	}
 	if !refusedNow() || revocations.Len() != 1 {
 		t.Error("an older revocation has taken the place of a newer one")
 	}

@@ -65,17 +65,10 @@ func (s *Service) Revoke(ctx context.Context, who auth.Identity, order Order) (R
 	if err != nil {
 		return Revoked{}, refused(err)
 	}
-	s.stand(auth.Revocation{UserID: order.UserID, At: int64(written.At)})
+	revocation := auth.Revocation{UserID: order.UserID, At: int64(written.At)}
+	s.stand(revocation)
+	s.tell(ctx, revocation)
 	return Revoked{UserID: order.UserID, RevokedAt: written.At}, nil
-}
-
-// stand has revocations hold in this process. They are known before sockets are looked for: one that comes meanwhile finds
-// out by itself.
-func (s *Service) stand(all ...auth.Revocation) {
-	s.Revocations.Add(all...)
-	for _, one := range all {
-		s.sockets.EndRevoked(one.UserID)
-	}
 }
 
 // line is what is written down of an order.

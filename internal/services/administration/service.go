@@ -44,6 +44,7 @@ type Parts struct {
 	Store       Store
 	Revocations *auth.Revocations
 	Clients     Clients
+	Nodes       Nodes
 }
 
 // Options shapes a Service.
@@ -53,8 +54,10 @@ type Options struct {
 	MaxLifetime, Leeway time.Duration
 	// Retention is how long lines of the audit are kept; 0 keeps them for ever.
 	Retention time.Duration
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// Look is how often the store is asked for what others have revoked, beside what they tell; 0 asks when it has to.
+	Look   time.Duration
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Service does what admins ask for.
@@ -63,6 +66,8 @@ type Service struct {
 	options Options
 	log     *slog.Logger
 	sockets Sockets
+	// stale holds a token when the store is to be read again.
+	stale chan struct{}
 }
 
 // New returns a Service that knows the revocations that stand. Attach completes it.
@@ -73,15 +78,18 @@ func New(ctx context.Context, parts Parts, options Options) (*Service, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Parts: parts, options: options, log: options.Logger}
+	s := &Service{Parts: parts, options: options, log: options.Logger, stale: make(chan struct{}, 1)}
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Attach tells the service of the sockets of this process. It must be called before anything else is.
-func (s *Service) Attach(sockets Sockets) { s.sockets = sockets }
+// Attach tells the service of the sockets of this process. It must be called once, before anything else is.
+func (s *Service) Attach(sockets Sockets) {
+	s.sockets = sockets
+	s.listen()
+}
 
 func (s *Service) load(ctx context.Context) error {
 	all, err := s.Store.Revocations(ctx, math.MinInt64)
