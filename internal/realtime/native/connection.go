@@ -14,6 +14,9 @@ import (
 // an event for a namespace that the client is not in, or a second CONNECT.
 var errInvalidState = errors.New("native: packet does not fit the state of its namespace")
 
+// refusedPatience is how long a client that was refused, and is in no namespace, may stay. Official clients leave at once.
+const refusedPatience = time.Second
+
 // errTooManyConnects ends a connection that does nothing but enter namespaces.
 var errTooManyConnects = errors.New("native: too many connects")
 
@@ -37,6 +40,7 @@ type connection struct {
 	sockets []*Socket        // at most one in each namespace
 	left    []*namespace     // those that the client has been in
 	waiting *time.Timer      // ends the connection of a client that is in no namespace; nil while it is in one
+	until   time.Time        // when it is to, unless the client is refused before
 	recent  int              // sockets begun since the time below
 	since   time.Time
 	closed  bool
@@ -54,6 +58,7 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 
 // awaitLocked gives the client, which is in no namespace, some time to connect to one, less where too many others are to.
 func (c *connection) awaitLocked() {
+	c.until = time.Now().Add(c.server.options.ConnectTimeout)
 	c.waiting = time.AfterFunc(c.server.options.ConnectTimeout, c.expire)
 	if last := c.server.strangers.add(c); last != nil {
 		c.server.workers.do(last.expire) // which takes the other's lock
@@ -162,6 +167,9 @@ func (c *connection) connect(p *codec.Packet) error {
 	}
 	socket := newSocket(n, c)
 	c.sockets = append(c.sockets, socket)
+	if c.waiting != nil {
+		c.waiting.Reset(time.Until(c.until)) // whatever has been refused before
+	}
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)
 	c.mu.Unlock()
@@ -189,6 +197,11 @@ func (c *connection) refuse(namespace string, reason any) {
 		return
 	}
 	c.send([]*engineio.Message{engineio.TextMessage(text)})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting != nil && len(c.sockets) == 0 {
+		c.waiting.Reset(min(refusedPatience, time.Until(c.until)))
+	}
 }
 
 // arrived notes that a socket has been let in, which may have left again.

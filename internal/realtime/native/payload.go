@@ -33,6 +33,16 @@ func marshal(payload any) (realtime.Payload, error) {
 }
 
 func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {
+	shared, ok := payload.(*realtime.Shared)
+	if !ok {
+		return encodeOne(n, event, payload)
+	}
+	made, err := shared.Once(n.name+","+event, func() (any, error) { return encodeOne(n, event, shared.JSON) })
+	messages, _ := made.([]*engineio.Message) // nil beside an error
+	return messages, err
+}
+
+func encodeOne(n *namespace, event string, payload any) ([]*engineio.Message, error) {
 	encoded, err := encodePayload(event, payload)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/payload"
+	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
 	"rolecall/test/servicetest"
@@ -227,7 +228,7 @@ func snapshotOf(t testing.TB, service *tracking.Service, who auth.Identity) (see
 		if event != tracking.EventSnapshot {
 			t.Errorf("%s comes before the snapshot", event)
 		}
-		seen = servicetest.Decode[snapshot](t, string(payload.(json.RawMessage)))
+		seen = servicetest.Decode[snapshot](t, string(payload.(*realtime.Shared).JSON))
 		return gone
 	}))
 	if errors.Is(err, gone) {

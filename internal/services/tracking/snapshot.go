@@ -9,6 +9,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
+	"rolecall/internal/realtime"
 )
 
 // Listener is a socket that is greeted.
@@ -63,7 +64,7 @@ type greeting struct {
 	begun   time.Time
 
 	upTo   map[*fleet]mark // of what has been sent and what is left of parts
-	parts  []json.RawMessage
+	parts  []*realtime.Shared
 	rounds int
 }
 
@@ -96,7 +97,7 @@ func (g *greeting) sendPart() error {
 			f.appendSince(&missed, g.upTo[f], g.visible.all)
 		}
 		if more := g.encodeParts(g.ctx, missed.drivers); len(more) > 1 {
-			g.parts = append([]json.RawMessage{unfinished(g.parts[0])}, more...)
+			g.parts = append([]*realtime.Shared{unfinished(g.parts[0])}, more...)
 			maps.Copy(g.upTo, missed.upTo)
 			g.rounds++
 		}
@@ -157,7 +158,7 @@ type album struct {
 // shot is a snapshot.
 type shot struct {
 	upTo  map[*fleet]mark
-	parts []json.RawMessage // payloads of tracking:snapshot; at least one
+	parts []*realtime.Shared // payloads of tracking:snapshot; at least one
 	made  time.Time
 }
 
@@ -210,7 +211,7 @@ func (a *album) tidy() {
 }
 
 // encodeParts is what the parts of tracking:snapshot tell: each about as long as a page may be, and at least one.
-func (s *Service) encodeParts(ctx context.Context, drivers []sighting) (parts []json.RawMessage) {
+func (s *Service) encodeParts(ctx context.Context, drivers []sighting) (parts []*realtime.Shared) {
 	var positions, reports []json.RawMessage
 	size := 0
 	for _, seen := range drivers {
@@ -244,17 +245,18 @@ func (s *Service) positionOf(ctx context.Context, seen sighting) (position json.
 }
 
 // encodePart is the payload of tracking:snapshot, with what stands behind its lists.
-func encodePart(positions, reports []json.RawMessage, behind string) json.RawMessage {
+func encodePart(positions, reports []json.RawMessage, behind string) *realtime.Shared {
 	const before, between = `{"positions":`, `,"statuses":`
 	part := make([]byte, 0, len(before)+sizeOf(positions)+len(between)+sizeOf(reports)+len(behind))
 	part = appendArray(append(part, before...), positions)
 	part = appendArray(append(part, between...), reports)
-	return append(part, behind...)
+	return realtime.NewShared(append(part, behind...))
 }
 
 // unfinished is the last part as one that others follow.
-func unfinished(part json.RawMessage) json.RawMessage {
-	return append(append(json.RawMessage(nil), part[:len(part)-1]...), `,"more":true}`...)
+func unfinished(part *realtime.Shared) *realtime.Shared {
+	text := part.JSON[:len(part.JSON)-len("}")]
+	return realtime.NewShared(append(text[:len(text):len(text)], `,"more":true}`...))
 }
 
 // sizeOf is the length of what appendArray appends.

@@ -353,6 +353,32 @@ func TestConnectTimeout(t *testing.T) {
 	})
 }
 
+// TestRefusedClientsLeave: who has been refused is let go soon, unless it tries again meanwhile.
+func TestRefusedClientsLeave(t *testing.T) {
+	t.Parallel()
+	f := start(t, realtime.Options{ConnectTimeout: time.Hour})
+	begun, decide := make(chan struct{}), make(chan struct{})
+	f.root.authenticate = func(_ context.Context, _ realtime.Socket, handshake realtime.Handshake) error {
+		if len(handshake.Auth) == 0 {
+			return &realtime.Refusal{Message: "no", Code: "no"}
+		}
+		close(begun)
+		<-decide
+		return nil
+	}
+	patient, other := f.dial(t), f.dial(t)
+	patient.Send("40")
+	expectPrefix(t, patient, "44{")
+	patient.Send(`40{"token":1}`)
+	<-begun
+	other.Send("40")
+	expectPrefix(t, other, "44{")
+	expectClose(t, other, 1000) // by when the first would have been, too
+	close(decide)
+	expectPrefix(t, patient, "40{")
+	expectAlive(t, patient)
+}
+
 // TestAnswerComesFirst: nothing of a namespace precedes the answer to CONNECT, and what Connected sends follows it.
 func TestAnswerComesFirst(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func (s *Session) end(how ending) {
 	}
 	lastPoll := how.flush && s.beganPolling && s.connection == nil && !s.polling.poll.waits() // one that the client has yet to send
 	if lastPoll || !s.beganPolling || s.connection != nil {
-		s.setAlarmLocked(s.server.config.CloseTimeout)
+		s.setAlarmLocked(s.goodbyeTime())
 	}
 	broken := !s.sayLastLocked(how)
 	s.noteRoomLocked()
@@ -83,6 +83,17 @@ func (s *Session) end(how ending) {
 	if accepted {
 		s.receiver.Closed(how.reason)
 	}
+}
+
+// strangersGoodbye is Config.CloseTimeout for clients that nobody knows, who could leave very many sessions in their ends.
+const strangersGoodbye = time.Second
+
+// goodbyeTime is how long the session may take to say goodbye.
+func (s *Session) goodbyeTime() time.Duration {
+	if s.isKnown() {
+		return s.server.config.CloseTimeout
+	}
+	return min(s.server.config.CloseTimeout, strangersGoodbye)
 }
 
 // sayLastLocked sends what the client is to hear at the end. It reports false when

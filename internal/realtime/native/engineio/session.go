@@ -94,8 +94,11 @@ type incoming struct {
 const strangersPayload = 64 << 10
 
 // Known lets the client send messages of Config.MaxPayload bytes. Until the layer
-// above knows who it is, it may send less, and so hold less memory.
+// above knows who it is, it may send less, and so hold less memory, and has less
+// time to say goodbye.
 func (s *Session) Known() { s.incoming.limit.Store(s.server.config.MaxPayload) }
+
+func (s *Session) isKnown() bool { return s.incoming.limit.Load() == s.server.config.MaxPayload }
 
 // IsOpen says whether the session has not ended yet.
 func (s *Session) IsOpen() bool {
