@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"rolecall/internal/store/schema"
 )
 
 // migrations is the schema, in goose's SQL format.
@@ -122,4 +124,47 @@ func up(ctx context.Context, provider *goose.Provider, log *slog.Logger) error {
 	default:
 		return fmt.Errorf("migrate: %w", err)
 	}
+}
+
+// Migrations tells which migrations the database of a URL has. It changes nothing.
+func Migrations(ctx context.Context, url string) (all []schema.Migration, err error) {
+	settings, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read the schema's version of %s: %w", describe(settings), err)
+		}
+	}()
+	conn, err := pgx.ConnectConfig(ctx, settings.ConnConfig)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	var made bool
+	if err := conn.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&made); err != nil {
+		return nil, err
+	}
+	var applied []schema.Migration
+	if made {
+		rows, err := conn.Query(ctx, `SELECT version_id, max(tstamp) FROM goose_db_version
+			WHERE is_applied AND version_id > 0 GROUP BY version_id`)
+		applied, err = Collect(rows, err, func(row Scanner) (m schema.Migration, err error) {
+			return m, row.Scan(&m.Version, &m.Applied)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	known, err := knownMigrations()
+	return schema.Merge(known, applied), err
+}
+
+func knownMigrations() ([]schema.Migration, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("open migrations: %w", err)
+	}
+	return schema.Known(files)
 }

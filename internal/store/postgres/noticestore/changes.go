@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/auditlog"
 )
 
 // Apply implements notices.Store. The servers that share the database make their changes one after the other: the number of
@@ -55,6 +56,9 @@ func (a *applying) all(ctx context.Context, changes []notices.Change) ([]notices
 		}
 		if err != nil {
 			return nil, err
+		}
+		if changes[i].Line.Action != "" && changed[i].Err == nil && !changed[i].Replayed {
+			auditlog.Queue(&a.queued, changes[i].Line)
 		}
 	}
 	if a.last > before {
