@@ -41,6 +41,8 @@ type Options struct {
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool
+	// Meter, where set, hears of every request.
+	Meter Meter
 	// Ready returns nil while the server can take traffic.
 	Ready func(ctx context.Context) error
 }
@@ -54,12 +56,16 @@ type API struct {
 
 // New returns the HTTP door.
 func New(o Options) *API {
+	var refused func(code string)
+	if o.Meter != nil {
+		refused = o.Meter.RequestRefused
+	}
 	a := &API{
 		Options: o,
 		router: rest.NewRouter(rest.Options{
-			Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger, Seen: o.Presence.Seen,
+			Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger, Seen: o.Presence.Seen, Refused: refused,
 		}),
-		problems: rest.Problems{Logger: o.Logger},
+		problems: rest.Problems{Logger: o.Logger, Refused: refused},
 	}
 	a.register(a.router)
 	return a
@@ -100,6 +106,9 @@ func (a *API) Routes() []rest.Route { return a.router.Routes() }
 // Handler returns the door: REST under Prefix, health, and the contract's documents.
 func (a *API) Handler() http.Handler {
 	r := chi.NewRouter()
+	if a.Meter != nil {
+		r.Use(a.measure)
+	}
 	r.Use(a.recoverPanics, a.cors(), middleware.GetHead)
 	r.NotFound(a.notFound)
 	r.MethodNotAllowed(a.methodNotAllowed)

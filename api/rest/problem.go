@@ -71,6 +71,8 @@ func statusOf(err error, code fault.Code) int {
 // Problems answers requests with errors.
 type Problems struct {
 	Logger *slog.Logger
+	// Refused, where set, is told the code of every such answer.
+	Refused func(code string)
 }
 
 // Write answers with an error, and logs one that is no fault of the client's.
@@ -92,6 +94,9 @@ func (p Problems) WriteStatus(w http.ResponseWriter, status int, known *fault.Er
 		document.RetryAfterMs = known.RetryAfter.Milliseconds() + 1
 		seconds := (known.RetryAfter + time.Second - 1) / time.Second
 		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
+	}
+	if p.Refused != nil {
+		p.Refused(string(known.Code))
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

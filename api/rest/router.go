@@ -39,6 +39,8 @@ type Options struct {
 	Logger   *slog.Logger
 	// Seen, where set, hears of everybody who has called a route that they may call.
 	Seen func(ctx context.Context, who auth.Identity)
+	// Refused, where set, is told the code of every request that is refused.
+	Refused func(code string)
 }
 
 // Route is one route and who may call it.
@@ -64,7 +66,7 @@ type Router struct {
 
 // NewRouter returns a Router without routes.
 func NewRouter(options Options) *Router {
-	return &Router{options: options, problems: Problems{Logger: options.Logger}}
+	return &Router{options: options, problems: Problems{Logger: options.Logger, Refused: options.Refused}}
 }
 
 // Routes lists the routes in the order in which they were registered.

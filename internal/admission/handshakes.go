@@ -27,6 +27,7 @@ type Handshakes struct {
 	allowOrigin func(*http.Request) bool
 	credentials bool
 	log         *slog.Logger
+	tell        func() // nil where nobody counts
 
 	mu      sync.Mutex
 	refused int
@@ -44,13 +45,15 @@ type HandshakeOptions struct {
 	// Now is the clock; nil is time.Now.
 	Now    func() time.Time
 	Logger *slog.Logger
+	// OnRefusal, where set, is called for every handshake that is refused.
+	OnRefusal func()
 }
 
 // NewHandshakes returns a limit on handshakes; Run must be called for it to forget idle addresses.
 func NewHandshakes(o HandshakeOptions) *Handshakes {
 	return &Handshakes{
 		buckets:     limit.NewKeyed(func(netip.Prefix) limit.Rate { return o.Rate }, maxAddresses, o.Now),
-		allowOrigin: o.AllowOrigin, credentials: o.AllowCredentials, log: o.Logger,
+		allowOrigin: o.AllowOrigin, credentials: o.AllowCredentials, log: o.Logger, tell: o.OnRefusal,
 	}
 }
 
@@ -60,6 +63,9 @@ func (h *Handshakes) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isHandshake(r) {
 			if ok, retryAfter := h.Take(clientip.FromRequest(r)); !ok {
+				if h.tell != nil {
+					h.tell()
+				}
 				h.refuse(w, r, retryAfter)
 				return
 			}

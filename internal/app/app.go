@@ -19,6 +19,7 @@ import (
 	"rolecall/internal/config"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
+	"rolecall/internal/metrics"
 	"rolecall/internal/origin"
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
@@ -40,8 +41,12 @@ type Program struct {
 	// leaving: proxies have had their time to notice, and clients are sent elsewhere.
 	leaving atomic.Bool
 
+	// metrics is nil where nobody can ask for them.
+	metrics *metrics.Metrics
+
 	// What the parts have opened, in the order of the list.
 	listener net.Listener
+	lookInto net.Listener // the admin listener, nil where there is none
 	http     *http.Server
 	waiting  *waiting
 	secret   []byte
@@ -68,6 +73,9 @@ type Program struct {
 // New opens all parts. The caller must call Run, which also closes what New has opened, or Close.
 func New(ctx context.Context, c config.Config, log *slog.Logger) (*Program, error) {
 	p := &Program{config: c, log: log}
+	if c.AdminAddr != "" {
+		p.metrics = metrics.New()
+	}
 	if err := p.lifecycle.open(ctx, p.parts()); err != nil {
 		return p, errors.Join(err, p.Close())
 	}
@@ -80,6 +88,7 @@ func New(ctx context.Context, c config.Config, log *slog.Logger) (*Program, erro
 func (p *Program) parts() []part {
 	return []part{
 		{"listen", p.openListener},
+		{"admin listener", p.openAdmin},
 		{"data folder", p.openFolder},
 		{"token verification", p.openVerifier},
 		{"store", p.openStore},
@@ -92,6 +101,7 @@ func (p *Program) parts() []part {
 		{"administration", p.openAdministration},
 		{"doors", p.openDoors},
 		{"retention", p.openRetention},
+		{"metrics", p.openMetrics},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/chat"
+	"rolecall/internal/sockets/event"
 	"rolecall/internal/sockets/system"
 	"rolecall/internal/sockets/tracking"
 	"rolecall/web"
@@ -45,20 +46,29 @@ func (p *Program) openDoors(context.Context) (life, error) {
 		return life{}, err
 	}
 	p.mountSockets(decoder)
-	p.api = api.New(api.Options{
+	o := api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
 		Chat: p.chat, Groups: p.groups, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady,
-	})
+	}
+	if p.metrics != nil {
+		o.Meter = p.metrics
+	}
+	p.api = api.New(o)
 	p.http.Handler = p.handler()
 	return life{}, nil
 }
 
 func (p *Program) mountSockets(decoder *payload.Decoder) {
-	mount := sockets.New(sockets.Options{
+	o := sockets.Options{
 		Engine: p.engine, Verifier: p.verifier, Presence: p.people,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
-	})
+	}
+	if p.metrics != nil {
+		o.Meters = func(namespace string) sockets.Meter { return p.metrics.Namespace(namespace) }
+		o.Events = func(name string) event.Meter { return p.metrics.Event(name) }
+	}
+	mount := sockets.New(o)
 	p.admin.Attach(mount)
 	talk := chat.New(p.chat, p.groups, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
@@ -83,15 +93,15 @@ func (p *Program) handler() http.Handler {
 	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs", "/docs/"} {
 		mux.Handle(path, rest)
 	}
-	mux.Handle(socketPath, p.socketDoor())
-	mux.Handle(socketPath+"{file}", p.clientFiles())
-	mux.Handle("/", web.Handler())
-	mux.HandleFunc("GET /settings.json", web.SettingsHandler(web.Settings{
+	mux.Handle(socketPath, p.measuredSocket(p.socketDoor()))
+	mux.Handle(socketPath+"{file}", p.measured(p.clientFiles()))
+	mux.Handle("/", p.measured(web.Handler()))
+	mux.Handle("GET /settings.json", p.measured(web.SettingsHandler(web.Settings{
 		Demo: p.config.Demo, OpenRooms: p.config.ChatOpenRooms, SignInURL: p.config.SignInURL,
-	}))
+	})))
 	if p.config.Demo {
-		mux.Handle("/demo/", demo.Door(p.secret))
-		mux.HandleFunc("GET /demo/streets.geojson", serveStreets)
+		mux.Handle("/demo/", p.measured(demo.Door(p.secret)))
+		mux.Handle("GET /demo/streets.geojson", p.measured(http.HandlerFunc(serveStreets)))
 	}
 	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)
 	return addresses(origin.Single(p.withFarewell(withDeadlines(withoutSlashes(mux)))))

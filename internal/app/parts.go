@@ -79,6 +79,9 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 	if err != nil {
 		return life{}, err
 	}
+	if p.metrics != nil {
+		opened.Measure(func(name string) store.Meter { return p.metrics.Commits(name) })
+	}
 	p.store = opened
 	return life{close: opened.Close}, nil
 }
@@ -86,6 +89,11 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 // openLimits makes what holds back callers and client addresses, which forgets those that have fallen quiet.
 func (p *Program) openLimits(context.Context) (life, error) {
 	p.buckets = limit.NewBuckets(p.config.Rates, nil)
+	var handshakeRefused func()
+	if p.metrics != nil {
+		p.buckets.OnRefusal(p.metrics.LimitHit)
+		handshakeRefused = p.metrics.HandshakeLimited
+	}
 	allowed := p.config.AllowedOrigins
 	if p.config.Demo { // which is tried out from a development server
 		allowed = append(slices.Clone(allowed), origin.Local)
@@ -95,6 +103,7 @@ func (p *Program) openLimits(context.Context) (life, error) {
 	if p.config.HandshakesPerIP != (limit.Rate{}) {
 		p.handshakes = admission.NewHandshakes(admission.HandshakeOptions{
 			Rate: p.config.HandshakesPerIP, AllowOrigin: p.origins.Allows, AllowCredentials: p.origins.Named(), Logger: p.log,
+			OnRefusal: handshakeRefused,
 		})
 		forget = append(forget, p.handshakes.Run)
 	}
@@ -111,6 +120,9 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	}
 	if p.config.MaxConnectionsPerIP > 0 {
 		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit
+	}
+	if p.metrics != nil {
+		o = p.countRefusals(o)
 	}
 	p.engine = newEngine(p.config.Engine, o)
 	p.bus = local.New(p.engine)
@@ -198,6 +210,9 @@ func (p *Program) openRetention(context.Context) (life, error) {
 	var policies []func(context.Context, time.Duration)
 	all := append(p.admin.Retention(), p.tracking.Retention(), p.chat.Retention())
 	for _, policy := range all {
+		if p.metrics != nil {
+			policy.Swept = p.metrics.Swept
+		}
 		policies = append(policies, policy.Run)
 	}
 	return life{run: together(policies, retentionInterval)}, nil

@@ -33,6 +33,26 @@ func listenAddress(text string) bool {
 	return err == nil
 }
 
+// anyPort reports whether host:port leaves the port to the system.
+func anyPort(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	number, err := lookUp(port)
+	return err == nil && number == 0
+}
+
+// loopback reports whether nobody on another machine can reach who listens on host:port.
+func loopback(text string) bool {
+	host, _, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
 // lookUp is the number of a port by its number or by the name that this machine has for it; nobody else is asked.
 func lookUp(port string) (int, error) {
 	return net.DefaultResolver.LookupPort(context.Background(), "tcp", port)

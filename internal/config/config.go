@@ -28,6 +28,8 @@ const Prefix = "ROLECALL_"
 type Config struct {
 	// Addr is the public listener, host:port.
 	Addr string `group:"Server:" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Public listener."`
+	// AdminAddr is the listener for operators, host:port; empty for none.
+	AdminAddr string `group:"Server:" placeholder:"HOST:PORT" help:"Listener of its own for metrics and profiles, which is not for the public; none where not given."`
 	// DataDir holds the database file and the generated secret.
 	DataDir string `group:"Server:" default:"./data" placeholder:"FOLDER" help:"Folder of the database and the generated secret."`
 
@@ -200,6 +202,10 @@ func (c *Config) check() error {
 	switch {
 	case !listenAddress(c.Addr):
 		return bad("addr", fmt.Sprintf("%q is not of the form host:port, such as 127.0.0.1:8080 or 0.0.0.0:8080", c.Addr))
+	case c.AdminAddr != "" && !listenAddress(c.AdminAddr):
+		return bad("admin-addr", fmt.Sprintf("%q is not of the form host:port, such as 127.0.0.1:9090", c.AdminAddr))
+	case c.AdminAddr != "" && c.AdminAddr == c.Addr && !anyPort(c.Addr):
+		return bad("admin-addr", "must not be the public listener's address")
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
 	case c.MaxSocketsPerUser <= 0:
@@ -263,6 +269,9 @@ func (c *Config) insecure() []Warning {
 	}
 	if strings.HasPrefix(c.JWKSURL, "http://") {
 		all = append(all, "the identity provider's keys come over plain HTTP (jwks-url)")
+	}
+	if c.AdminAddr != "" && !loopback(c.AdminAddr) {
+		all = append(all, "whoever reaches the admin listener sees metrics and profiles, without a token (admin-addr)")
 	}
 	if clientip.TrustsAll(c.TrustedProxies) {
 		all = append(all, "clients can make up their address, since every peer is believed (trusted-proxies)")

@@ -62,6 +62,7 @@ func settings(t *testing.T) map[string]setting {
 	}
 	return map[string]setting{
 		"addr":       {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
+		"admin-addr": {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.AdminAddr }, nil},
 		"data-dir":   {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
 		"jwt-secret": {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
 		"jwks-url":   {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},

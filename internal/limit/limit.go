@@ -49,19 +49,35 @@ type request struct {
 }
 
 // Buckets holds the buckets of all users.
-type Buckets struct{ *Keyed[request] }
+type Buckets struct {
+	*Keyed[request]
+	refused func(Kind) // nil where nobody counts
+}
 
 // NewBuckets returns Buckets with these rates, which must name every kind in use; a nil now is the clock.
 func NewBuckets(rates map[Kind]Rate, now func() time.Time) *Buckets {
-	return &Buckets{NewKeyed(func(of request) Rate { return rates[of.kind] }, 0, now)}
+	return &Buckets{Keyed: NewKeyed(func(of request) Rate { return rates[of.kind] }, 0, now)}
 }
+
+// OnRefusal has tell called with the kind of every token that was not to be had. It is called before any is taken.
+func (b *Buckets) OnRefusal(tell func(Kind)) { b.refused = tell }
 
 // Take takes one of a user's tokens of a kind. Where none is left it returns false and how long until there is one.
 func (b *Buckets) Take(user string, kind Kind) (ok bool, retryAfter time.Duration) {
-	return b.Keyed.Take(request{user, kind})
+	ok, retryAfter = b.Keyed.Take(request{user, kind})
+	b.note(ok, kind)
+	return ok, retryAfter
 }
 
 // Admit takes so many of a user's tokens of a kind at once; see Keyed.
 func (b *Buckets) Admit(user string, kind Kind, tokens int) (ok bool, retryAfter time.Duration) {
-	return b.Keyed.Admit(request{user, kind}, tokens)
+	ok, retryAfter = b.Keyed.Admit(request{user, kind}, tokens)
+	b.note(ok, kind)
+	return ok, retryAfter
+}
+
+func (b *Buckets) note(ok bool, kind Kind) {
+	if !ok && b.refused != nil {
+		b.refused(kind)
+	}
 }

@@ -17,6 +17,8 @@ type Policy struct {
 	Delete func(ctx context.Context, before int64) (int, error)
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Swept, where set, hears of every run: how much it has deleted, and how it ended. One that was told to end is none.
+	Swept func(what string, deleted int, err error)
 }
 
 // Run deletes at once and then every so often, until ctx ends.
@@ -39,15 +41,20 @@ func (p Policy) Run(ctx context.Context, every time.Duration) {
 func (p Policy) sweep(ctx context.Context) {
 	before := p.Now().Add(-p.Keep).UnixMilli()
 	total := 0
+	var failed error
 	for {
 		gone, err := p.Delete(ctx, before)
 		total += gone
+		failed = err
 		if err != nil && ctx.Err() == nil {
 			p.Logger.ErrorContext(ctx, "retention failed", "what", p.What, "deleted", total, "error", err)
 		}
 		if err != nil || gone == 0 {
 			break
 		}
+	}
+	if p.Swept != nil && ctx.Err() == nil {
+		p.Swept(p.What, total, failed)
 	}
 	if total > 0 {
 		p.Logger.InfoContext(ctx, "retention", "what", p.What, "deleted", total)

@@ -21,6 +21,7 @@ func (n *namespace) Connected(socket realtime.Socket) {
 		return
 	}
 	who := credential.identity()
+	n.meter.Opened(who.Role) // a socket keeps its role
 	turn := &greeting{Socket: socket, turns: n.greetings, who: who}
 	if turn.take() != nil {
 		return // nobody is told that it came

@@ -4,6 +4,7 @@ package sockets
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -77,6 +78,8 @@ type Mount struct {
 	buckets  *limit.Buckets
 	log      *slog.Logger
 	now      func() time.Time
+	meters   func(namespace string) Meter
+	events   func(event string) event.Meter
 	// maxPerUser is how many sockets one user may have open, over all namespaces.
 	maxPerUser int
 
@@ -97,6 +100,9 @@ type Options struct {
 	Now      func() time.Time
 	// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces; 0 for the default.
 	MaxSocketsPerUser int
+	// Meters, where set, makes the meter of a namespace's sockets, and Events that of the events of one name.
+	Meters func(namespace string) Meter
+	Events func(event string) event.Meter
 }
 
 // New returns a Mount; Namespace fills it.
@@ -110,13 +116,19 @@ func New(o Options) *Mount {
 	return &Mount{
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
+		meters: o.Meters, events: o.Events,
 		greetings: greetingTurns(),
 	}
 }
 
 // Namespace mounts domains on a namespace and returns its router. A socket is welcomed by them in their order.
 func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
-	n := &namespace{Mount: m, router: event.NewRouter(m.decoder, m.buckets, m.log)}
+	n := &namespace{Mount: m, meter: unmetered{}, router: event.NewRouter(event.Options{
+		Decoder: m.decoder, Buckets: m.buckets, Logger: m.log, Meters: m.events,
+	})}
+	if m.meters != nil {
+		n.meter = m.meters(name)
+	}
 	event.OnSocket(n.router, eventRefresh, access.RefreshToken(), m.refresh)
 	for _, domain := range domains {
 		domain.Register(n.router)
@@ -138,6 +150,7 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 type namespace struct {
 	*Mount
 	router    *event.Router
+	meter     Meter
 	preparers []Preparer
 	welcomers []Welcomer
 	farewells []Farewell
@@ -145,6 +158,19 @@ type namespace struct {
 
 // Authenticate lets a socket in, and into the rooms of its identity, or refuses it.
 func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
+	begun := time.Now()
+	err := n.letIn(ctx, socket, hs)
+	var refused *realtime.Refusal
+	switch {
+	case err == nil:
+		n.meter.LetIn(time.Since(begun))
+	case errors.As(err, &refused) && ctx.Err() == nil:
+		n.meter.Refused(refused.Code)
+	}
+	return err
+}
+
+func (n *namespace) letIn(ctx context.Context, socket realtime.Socket, hs realtime.Handshake) error {
 	token, err := tokenOf(hs)
 	if err != nil {
 		n.verifier.Tell(ctx, err)
@@ -185,6 +211,7 @@ func (n *namespace) Disconnected(socket realtime.Socket, _ string) {
 	credential := credentialOf(socket)
 	credential.stop()
 	who := credential.identity()
+	n.meter.Closed(who.Role)
 	var chatRooms []roles.ChatRoom
 	for _, room := range roles.Rooms(socket.Rooms()) {
 		if joined, ok := roles.ChatRoomOf(room); ok {

@@ -41,6 +41,8 @@ type Store struct {
 type database interface {
 	// Ping reports whether the database can be read and written. It does not wait for other reads.
 	Ping(ctx context.Context) error
+	// Size is how many bytes the database takes.
+	Size(ctx context.Context) (int64, error)
 	// Close finishes what is being written and read. What is called afterwards fails.
 	Close() error
 }

@@ -186,8 +186,12 @@ func (s *Service) settle(taken []*known, online map[string]bool) []change {
 		case !is && !k.online && came:
 			changes = append(changes, change{who: k.latest, brief: true})
 		}
+		if k.online {
+			s.online[k.told.Role]--
+		}
 		if k.online = is; is {
 			k.told = k.latest
+			s.online[k.told.Role]++
 		}
 		if !is && !k.due {
 			delete(s.known, k.latest.UserID)

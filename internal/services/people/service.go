@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,7 @@ type Service struct {
 	last     time.Time         // when the last round ended
 	closed   bool              // every change is told at once
 	rolls    *simplelru.LRU[roles.Room, *roll]
+	online   map[roles.Role]int // how many of the known are, as others were told
 }
 
 // New returns a Service; Close stops it.
@@ -92,10 +94,17 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	}
 	s := &Service{
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
-		options: options, log: options.Logger, known: make(map[string]*known),
+		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int),
 	}
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
 	return s
+}
+
+// OnlineByRole counts the people who are online, as others were last told.
+func (s *Service) OnlineByRole() map[roles.Role]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.online)
 }
 
 // Introduce has the directory know people who have not been here yet, so that others find them. Of who has been here it

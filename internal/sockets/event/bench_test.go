@@ -28,7 +28,9 @@ func (s deskSocket) Emit(string, any) error { return nil }
 
 // BenchmarkRoute is what the router costs for a small event: limit, decode, validate, handle, answer.
 func BenchmarkRoute(b *testing.B) {
-	router := event.NewRouter(socketstest.Decoder(b), limit.NewBuckets(rates(), nil), slog.New(slog.DiscardHandler))
+	router := event.NewRouter(event.Options{
+		Decoder: socketstest.Decoder(b), Buckets: limit.NewBuckets(rates(), nil), Logger: slog.New(slog.DiscardHandler),
+	})
 	event.On(router, "e", access.Anyone(limit.Other), func(_ context.Context, _ auth.Identity, in text) (text, error) {
 		return in, nil
 	})

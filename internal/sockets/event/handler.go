@@ -23,6 +23,7 @@ type handler struct {
 	list bool
 	// awaits: the event is answered when there is room for a long answer.
 	awaits bool
+	meter  Meter // nil where nobody measures
 	run    func(ctx context.Context, caller *Caller, ev realtime.Event) (out any, err error)
 }
 
@@ -53,7 +54,7 @@ func OnSocket[In, Out any](r *Router, name string, rule access.Rule, handle func
 		panic("event: " + name + " has two handlers")
 	}
 	_, attachable := any(new(In)).(call.Attachable)
-	h := &handler{rule: rule, payload: reflect.TypeFor[In](), attachable: attachable}
+	h := &handler{rule: rule, payload: reflect.TypeFor[In](), attachable: attachable, meter: r.meter(name)}
 	for _, set := range options {
 		set(h)
 	}

@@ -36,7 +36,7 @@ func TestNothingWithoutRule(t *testing.T) {
 					t.Error("it was registered")
 				}
 			}()
-			register(event.NewRouter(socketstest.Decoder(t), limit.NewBuckets(rates(), nil), nil))
+			register(event.NewRouter(event.Options{Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(rates(), nil)}))
 		})
 	}
 }
@@ -210,7 +210,9 @@ func (s fullSocket) AwaitRoom(ctx context.Context) error {
 func TestLong(t *testing.T) {
 	t.Parallel()
 	log := &strings.Builder{}
-	router := event.NewRouter(socketstest.Decoder(t), limit.NewBuckets(rates(), nil), slog.New(slog.NewTextHandler(log, nil)))
+	router := event.NewRouter(event.Options{
+		Decoder: socketstest.Decoder(t), Buckets: limit.NewBuckets(rates(), nil), Logger: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	begun := 0
 	handle := func(context.Context, auth.Identity, struct{}) (call.Nothing, error) {
 		begun++

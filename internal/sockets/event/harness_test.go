@@ -53,7 +53,7 @@ func newDoor(t *testing.T, buckets *limit.Buckets, register func(r *event.Router
 	t.Helper()
 	d := &door{log: &servicetest.Lines{}, t: t}
 	log := slog.New(slog.NewTextHandler(d.log, nil))
-	d.Router = event.NewRouter(socketstest.Decoder(t), buckets, log)
+	d.Router = event.NewRouter(event.Options{Decoder: socketstest.Decoder(t), Buckets: buckets, Logger: log})
 	register(d.Router)
 	server := native.New(realtime.Options{MaxPayload: 1_000_000, Logger: log})
 	server.Namespace("/", d)

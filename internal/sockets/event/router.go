@@ -47,12 +47,26 @@ type Router struct {
 	decoder  *payload.Decoder
 	buckets  *limit.Buckets
 	log      *slog.Logger
+	meters   func(event string) Meter
 	handlers map[string]*handler
+	// unknown is the meter of events without a handler.
+	unknown Meter
+}
+
+// Options is what a Router needs.
+type Options struct {
+	Decoder *payload.Decoder
+	Buckets *limit.Buckets
+	Logger  *slog.Logger
+	// Meters, where set, makes the meter of the events of one name that has a handler; that of "" is for all others.
+	Meters func(event string) Meter
 }
 
 // NewRouter returns a Router without handlers.
-func NewRouter(decoder *payload.Decoder, buckets *limit.Buckets, log *slog.Logger) *Router {
-	return &Router{decoder: decoder, buckets: buckets, log: log, handlers: make(map[string]*handler)}
+func NewRouter(o Options) *Router {
+	r := &Router{decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, meters: o.Meters, handlers: make(map[string]*handler)}
+	r.unknown = r.meter("")
+	return r
 }
 
 // Rules returns the rule of every event that has a handler.
@@ -76,10 +90,11 @@ func (r *Router) Payloads() map[string]reflect.Type {
 // Route runs the handler of an event and answers it; a panic is answered like an outage. What the handler begins is
 // begun in the order of the calls; an outcome that comes later is answered then.
 func (r *Router) Route(caller *Caller, ev realtime.Event) {
-	defer r.answerPanic(caller, ev)
-	h, err := r.handlerOf(caller, ev)
-	if err != nil {
-		r.fail(caller, ev, err)
+	h := r.handlers[ev.Name]
+	watch := r.watch(h)
+	defer r.answerPanic(caller, ev, watch)
+	if err := r.admit(caller, ev, h); err != nil {
+		r.fail(caller, ev, watch, err)
 		return
 	}
 	ctx := withTimeout(caller.Context(), h.rule.Timeout())
@@ -90,67 +105,67 @@ func (r *Router) Route(caller *Caller, ev realtime.Event) {
 		}
 	}()
 	if h.awaits && caller.AwaitRoom(ctx) != nil {
-		r.fail(caller, ev, fault.Busy()) // the client's doing: no line in the log
+		r.fail(caller, ev, watch, fault.Busy()) // the client's doing: no line in the log
 		return
 	}
 	out, err := h.run(ctx, caller, ev)
 	if err != nil {
-		r.fail(caller, ev, err)
+		r.fail(caller, ev, watch, err)
 		return
 	}
 	pending, later := out.(call.Pending)
 	if !later {
-		r.succeed(caller, ev, out)
+		r.succeed(caller, ev, watch, out)
 		return
 	}
 	goesOn = true
 	pending.Deliver(func(out any, err error) {
-		defer r.answerPanic(caller, ev)
+		defer r.answerPanic(caller, ev, watch)
 		defer ctx.end()
 		if err != nil {
-			r.fail(caller, ev, err)
+			r.fail(caller, ev, watch, err)
 			return
 		}
-		r.succeed(caller, ev, out)
+		r.succeed(caller, ev, watch, out)
 	})
 }
 
 // answerPanic is deferred, so that a defect in one handler costs its caller no more than a failed event.
-func (r *Router) answerPanic(caller *Caller, ev realtime.Event) {
+func (r *Router) answerPanic(caller *Caller, ev realtime.Event, watch watch) {
 	if cause := recover(); cause != nil {
-		r.fail(caller, ev, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
+		r.fail(caller, ev, watch, fmt.Errorf("handler panicked: %v\n%s", cause, debug.Stack()))
 	}
 }
 
-// handlerOf finds the handler of an event that its caller may send.
-func (r *Router) handlerOf(caller *Caller, ev realtime.Event) (*handler, error) {
-	h, known := r.handlers[ev.Name]
-	if !known { // a failure however many come: no bucket but that of failures is asked
-		return nil, fault.New(fault.NotFound, "There is no such event in this namespace")
+// admit refuses an event that its caller may not send, or for which there is no handler.
+func (r *Router) admit(caller *Caller, ev realtime.Event, h *handler) error {
+	if h == nil { // a failure however many come: no bucket but that of failures is asked
+		return fault.New(fault.NotFound, "There is no such event in this namespace")
 	}
 	if err := h.rule.Check(r.buckets, caller.Who); err != nil {
-		return nil, err
+		return err
 	}
-	return h, h.accepts(ev)
+	return h.accepts(ev)
 }
 
-func (r *Router) succeed(caller *Caller, ev realtime.Event, out any) {
-	if ev.Ack == nil {
-		return
+func (r *Router) succeed(caller *Caller, ev realtime.Event, watch watch, out any) {
+	if ev.Ack != nil {
+		answer, err := success(out)
+		if err != nil {
+			r.fail(caller, ev, watch, fault.Down(err))
+			return
+		}
+		ev.Ack(answer)
 	}
-	answer, err := success(out)
-	if err != nil {
-		r.fail(caller, ev, fault.Down(err))
-		return
-	}
-	ev.Ack(answer)
+	watch.answered()
 }
 
 // fail answers with a fault. Who fails on and on is told so and disconnected; who only sends too much at once, as official
 // clients do that were away, is not before that goes far beyond what they can have gathered.
-func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
+func (r *Router) fail(caller *Caller, ev realtime.Event, watch watch, err error) {
 	ctx := caller.Context()
 	if ctx.Err() != nil {
+		watch.abandoned()
 		return // the socket is gone, and with it whoever would read the answer
 	}
 	if fault.Unexpected(err) {
@@ -163,6 +178,7 @@ func (r *Router) fail(caller *Caller, ev realtime.Event, err error) {
 	} else {
 		r.emit(ctx, caller, errorEvent(ev.Name, known))
 	}
+	watch.refused(known.Code)
 	if known.Code == fault.Unavailable {
 		return // the server's failure, not the caller's
 	}
