@@ -6,10 +6,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The words that stand for what has a name of the client's choice.
+// unknownEvent stands for all events without a handler, whose names are of the clients' choice.
 const unknownEvent = "unknown"
 
-// The outcome of an event that is answered as it should be; others have the code of what the client is told.
+// outcomeOK is the outcome of an event that is answered as it should be; others have the code that the client was told.
 const outcomeOK = "ok"
 
 type events struct {
