@@ -1,0 +1,333 @@
+package chatstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rolecall/internal/instant"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/store/postgres"
+)
+
+// maxRaces is how often a batch is begun anew, as another server has made its rooms, or stored one of its drafts, meanwhile.
+const maxRaces = 10
+
+// errRaced tells that another server was faster, and nothing was stored.
+var errRaced = errors.New("another server has stored a message with the same client id")
+
+// Apply implements chat.Store. However many changes there are, it takes four round trips: to begin, to lock the rooms and look
+// at them, to write, and to commit; and one transaction before, where rooms are to be made.
+func (s *Store) Apply(ctx context.Context, changes []chat.Change) ([]chat.Applied, error) {
+	applied, err := s.apply(ctx, changes)
+	if err != nil {
+		return nil, fmt.Errorf("change rooms: %w", err)
+	}
+	return applied, nil
+}
+
+func (s *Store) apply(ctx context.Context, changes []chat.Change) ([]chat.Applied, error) {
+	drafts := make([]chat.Append, len(changes))
+	for i, change := range changes {
+		draft, known := change.(chat.Append)
+		if !known {
+			return nil, fmt.Errorf("%T is no change that this store knows", change)
+		}
+		drafts[i] = draft
+	}
+	if len(drafts) == 0 {
+		return []chat.Applied{}, nil
+	}
+	for attempt := 1; ; attempt++ {
+		var b *batch
+		err := s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			b = newBatch(drafts)
+			return b.run(ctx, tx)
+		})
+		var missing *missingRooms
+		switch {
+		case err == nil:
+			return b.applied, nil
+		case attempt == maxRaces:
+			return nil, err
+		case errors.As(err, &missing):
+			err = s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error { return missing.create(ctx, tx) })
+		}
+		if err != nil && !errors.Is(err, errRaced) {
+			return nil, err
+		}
+	}
+}
+
+// missingRooms is why a batch cannot be stored yet. Rooms are made in a transaction before that of the batch, which then
+// locks all its rooms in order: to make some while others are held could have two batches wait for each other.
+type missingRooms struct{ rooms []groups.Group }
+
+// Error implements error.
+func (m *missingRooms) Error() string { return "there are no such rooms yet" }
+
+// create makes them, with the members that their ids name; a group that nobody has made has none.
+func (m *missingRooms) create(ctx context.Context, tx *postgres.Tx) error {
+	if _, err := createRooms(ctx, tx, m.rooms); err != nil {
+		return err
+	}
+	return addMembers(ctx, tx, m.rooms)
+}
+
+// room is what changing a room takes to know of it.
+type room struct {
+	number, lastSeq, revision, membersSince int64
+
+	latest     instant.Stamp // the time of its newest message, 0 where there is none
+	isOutdated bool          // a change was asked for among other members
+	changed    bool
+}
+
+// lockedRooms are the rooms that lockRooms has found, by id.
+func lockedRooms(rows pgx.Rows, failed error) (map[string]*room, error) {
+	rooms := make(map[string]*room)
+	_, err := postgres.Collect(rows, failed, func(row postgres.Scanner) (none struct{}, err error) {
+		var found room
+		var id string
+		err = row.Scan(&found.number, &id, &found.lastSeq, &found.revision, &found.membersSince)
+		rooms[id] = &found
+		return none, err
+	})
+	return rooms, err
+}
+
+// author is somebody in a room.
+type author struct{ roomID, userID string }
+
+// sending is what a sender calls a message.
+type sending struct{ userID, clientID string }
+
+// batch is the transaction of a batch of drafts.
+type batch struct {
+	drafts  []chat.Append
+	applied []chat.Applied
+
+	rooms map[string]*room
+	nths  map[author]int64 // how many messages an author has written in a room
+	sent  map[sending]chat.Message
+	added []added
+	wrote []author // who writes in a room with members for the first time
+}
+
+// added is a message to insert.
+type added struct {
+	*chat.Message
+	room, authorNth int64
+}
+
+func newBatch(drafts []chat.Append) *batch {
+	return &batch{
+		drafts: drafts, applied: make([]chat.Applied, 0, len(drafts)),
+		nths: make(map[author]int64), sent: make(map[sending]chat.Message),
+	}
+}
+
+func (b *batch) run(ctx context.Context, tx *postgres.Tx) error {
+	if err := b.read(ctx, tx); err != nil {
+		return err
+	}
+	if missing := b.missing(); len(missing) > 0 {
+		return &missingRooms{missing}
+	}
+	for i := range b.drafts {
+		b.append(&b.drafts[i])
+	}
+	return b.write(ctx, tx)
+}
+
+// read locks the rooms of the batch, and then looks at what is in them.
+func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
+	var roomIDs, authorRooms, authorIDs, senders []string
+	var clientIDs []postgres.Text
+	seen := make(map[author]bool)
+	for i := range b.drafts {
+		draft := &b.drafts[i]
+		who := author{draft.Room.String(), draft.UserID}
+		if !seen[who] {
+			seen[who] = true
+			roomIDs = append(roomIDs, who.roomID)
+			authorRooms, authorIDs = append(authorRooms, who.roomID), append(authorIDs, who.userID)
+		}
+		if draft.ClientID != "" {
+			senders, clientIDs = append(senders, draft.UserID), append(clientIDs, postgres.Text(draft.ClientID))
+		}
+	}
+	slices.Sort(roomIDs)
+	roomIDs = slices.Compact(roomIDs)
+	asked := &pgx.Batch{}
+	asked.Queue(lockRooms, roomIDs).Query(func(rows pgx.Rows) (err error) {
+		b.rooms, err = lockedRooms(rows, nil)
+		return err
+	})
+	asked.Queue(selectLatest, roomIDs).Query(b.readLatest)
+	asked.Queue(selectAuthors, authorRooms, authorIDs).Query(b.readAuthors)
+	if len(senders) > 0 {
+		asked.Queue(selectSent, senders, clientIDs).Query(b.readSent)
+	}
+	if err := tx.SendBatch(ctx, asked).Close(); err != nil {
+		return fmt.Errorf("lock and read rooms: %w", err)
+	}
+	return nil
+}
+
+func (b *batch) readLatest(rows pgx.Rows) error {
+	var id string
+	var latest instant.Stamp
+	_, err := pgx.ForEachRow(rows, []any{&id, &latest}, func() error {
+		if found, locked := b.rooms[id]; locked { // and not made a moment ago
+			found.latest = latest
+		}
+		return nil
+	})
+	return err
+}
+
+func (b *batch) readAuthors(rows pgx.Rows) error {
+	var who author
+	var nth int64
+	_, err := pgx.ForEachRow(rows, []any{&who.roomID, &who.userID, &nth}, func() error {
+		b.nths[who] = nth
+		return nil
+	})
+	return err
+}
+
+func (b *batch) readSent(rows pgx.Rows) error {
+	_, err := postgres.Collect(rows, nil, func(row postgres.Scanner) (none struct{}, err error) {
+		var roomID string
+		message, err := scanMessage(row, &roomID)
+		if err == nil {
+			message.Room, err = roles.ParseChatRoom(roomID)
+		}
+		b.sent[sending{message.UserID, message.ClientID}] = message
+		return none, err
+	})
+	return err
+}
+
+// missing are the rooms to be made by their first message.
+func (b *batch) missing() (missing []groups.Group) {
+	for i := range b.drafts {
+		draft := &b.drafts[i]
+		_, isReplay := b.sent[sending{draft.UserID, draft.ClientID}]
+		isKnown := slices.ContainsFunc(missing, func(g groups.Group) bool { return g.Room == draft.Room })
+		if _, there := b.rooms[draft.Room.String()]; there || isReplay || isKnown {
+			continue
+		}
+		missing = append(missing, groups.Group{
+			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: int64(draft.Timestamp), Members: draft.Room.People(),
+		})
+	}
+	return missing
+}
+
+// append gives a message the next seq of its room, or finds the one that it was sent as before.
+func (b *batch) append(draft *chat.Append) {
+	roomID := draft.Room.String()
+	room := b.rooms[roomID] // nil where there is none and the draft was sent before
+	if room != nil {
+		if room.isOutdated = room.isOutdated || room.membersSince != draft.MembersSince; room.isOutdated {
+			b.applied = append(b.applied, chat.Applied{Outdated: true})
+			return
+		}
+	}
+	sent := sending{draft.UserID, draft.ClientID}
+	if before, isReplay := b.sent[sent]; isReplay {
+		b.applied = append(b.applied, chat.Applied{Message: before, Replayed: true})
+		return
+	}
+	room.lastSeq++
+	room.revision++
+	room.latest = max(room.latest, draft.Timestamp)
+	room.changed = true
+	message := draft.Message
+	message.Seq, message.Revision, message.Timestamp, message.ReadBy = room.lastSeq, room.revision, room.latest, []string{message.UserID}
+	who := author{roomID, message.UserID}
+	b.nths[who]++
+	if b.nths[who] == 1 && message.Room.Kind() != roles.OpenKind {
+		b.wrote = append(b.wrote, who)
+	}
+	if message.ClientID != "" {
+		b.sent[sent] = message
+	}
+	b.added = append(b.added, added{&message, room.number, b.nths[who]})
+	b.applied = append(b.applied, chat.Applied{Message: message})
+}
+
+// write stores what was added. Messages go in the order of what their senders call them: where two batches have the same, in
+// different rooms, one waits for the other and never both.
+func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
+	if len(b.added) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(b.added, func(one, other added) int {
+		if one.UserID != other.UserID {
+			return strings.Compare(one.UserID, other.UserID)
+		}
+		return strings.Compare(one.ClientID, other.ClientID)
+	})
+	wanted := &pgx.Batch{}
+	inserted := int64(0)
+	insert := wanted.Queue(insertMessages, b.columns()...)
+	insert.Exec(func(tag pgconn.CommandTag) error {
+		inserted = tag.RowsAffected()
+		return nil
+	})
+	b.queueRooms(wanted)
+	if err := tx.SendBatch(ctx, wanted).Close(); err != nil {
+		return fmt.Errorf("insert messages: %w", err)
+	}
+	if inserted != int64(len(b.added)) {
+		return errRaced
+	}
+	return nil
+}
+
+// columns are the parameters of insertMessages.
+func (b *batch) columns() []any {
+	var (
+		rooms, seqs, revisions, nths, times []int64
+		ids, userIDs, roleNames, replies    []string
+		usernames, texts, clientIDs         []postgres.Text
+	)
+	for _, m := range b.added {
+		rooms, seqs, revisions = append(rooms, m.room), append(seqs, m.Seq), append(revisions, m.Revision)
+		nths, times = append(nths, m.authorNth), append(times, int64(m.Timestamp))
+		ids, userIDs = append(ids, m.ID), append(userIDs, m.UserID)
+		roleNames, replies = append(roleNames, string(m.Role)), append(replies, m.ReplyTo)
+		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(m.Text))
+		clientIDs = append(clientIDs, postgres.Text(m.ClientID))
+	}
+	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs}
+}
+
+// queueRooms adds how far the rooms have come, and who has written in one that has members: those who have share the
+// conversation.
+func (b *batch) queueRooms(wanted *pgx.Batch) {
+	var numbers, seqs, revisions, wroteIn []int64
+	var wrote []string
+	for _, room := range b.rooms {
+		if room.changed {
+			numbers, seqs, revisions = append(numbers, room.number), append(seqs, room.lastSeq), append(revisions, room.revision)
+		}
+	}
+	wanted.Queue(updateRooms, numbers, seqs, revisions)
+	for _, who := range b.wrote {
+		wroteIn, wrote = append(wroteIn, b.rooms[who.roomID].number), append(wrote, who.userID)
+	}
+	if len(wrote) > 0 {
+		wanted.Queue(updateWrote, wroteIn, wrote)
+	}
+}

@@ -1,0 +1,119 @@
+package chatstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/postgres"
+)
+
+// History implements chat.Store.
+func (s *Store) History(ctx context.Context, room roles.ChatRoom, page chat.Page) ([]chat.Message, error) {
+	messages, err := s.history(ctx, room, page)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return messages, nil
+}
+
+func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page) ([]chat.Message, error) {
+	query := selectOldest
+	if page.After == 0 {
+		query = selectNewest
+	}
+	before := cmp.Or(page.Before, math.MaxInt64)
+	messages, err := postgres.ReadAll(ctx, s.db, query, messagesOf(room),
+		room.String(), page.MembersSince, page.After, before, max(page.Limit, 0), chat.EnoughText)
+	if err == nil && len(messages) == 0 {
+		err = s.checkMembers(ctx, room, page.MembersSince)
+	}
+	if err != nil || len(messages) == 0 {
+		return messages, err
+	}
+	return messages, s.fillReaders(ctx, messages)
+}
+
+// SeqOf implements chat.Store.
+func (s *Store) SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (int64, bool, error) {
+	seq, err := postgres.ReadOne(ctx, s.db, selectSeq, postgres.ScanOne[int64], room.String(), messageID)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("find message: %w", err)
+	}
+	return seq, true, nil
+}
+
+// DeleteMessagesBefore implements chat.Store.
+func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error) {
+	gone, err := s.db.DeleteChunk(ctx, deleteMessages, timestamp)
+	if err != nil {
+		return 0, fmt.Errorf("delete messages: %w", err)
+	}
+	return gone, nil
+}
+
+// messagesOf scans messages of a room.
+func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error) {
+	return func(row postgres.Scanner) (chat.Message, error) {
+		message, err := scanMessage(row)
+		message.Room = room
+		return message, err
+	}
+}
+
+// scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
+func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
+	var m chat.Message
+	err := row.Scan(append(before, &m.ID, &m.Seq, &m.Revision, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
+		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID))...)
+	m.ReadBy = []string{m.UserID}
+	return m, err
+}
+
+// reader is how far somebody has read a room.
+type reader struct {
+	userID string
+	seq    int64
+}
+
+func scanReader(row postgres.Scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
+
+// fillReaders adds the readers to messages of one room, which are in the order of seq. However many there are, those who
+// have read furthest are looked up, once for all messages: one more than a message names, as one may be its sender.
+func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
+	readers, err := postgres.ReadAll(ctx, s.db, selectReaders, scanReader,
+		messages[0].Room.String(), messages[0].Seq, chat.MaxReaders+1)
+	if err != nil {
+		return fmt.Errorf("read marks: %w", err)
+	}
+	addReaders(messages, readers)
+	return nil
+}
+
+// addReaders takes the readers with the furthest first.
+func addReaders(messages []chat.Message, readers []reader) {
+	var spare string // who is one too many where the sender is not among them
+	if len(readers) > chat.MaxReaders {
+		spare = readers[chat.MaxReaders].userID
+	}
+	slices.SortFunc(readers, func(a, b reader) int { return cmp.Compare(a.userID, b.userID) })
+	for i := range messages {
+		m := &messages[i]
+		isFull := spare != "" && !slices.ContainsFunc(readers, func(r reader) bool { return r.userID == m.UserID })
+		for _, r := range readers {
+			if r.seq >= m.Seq && r.userID != m.UserID && (!isFull || r.userID != spare) {
+				m.ReadBy = append(m.ReadBy, r.userID)
+			}
+		}
+	}
+}

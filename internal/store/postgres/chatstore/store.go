@@ -1,0 +1,150 @@
+// Package chatstore keeps rooms, messages and read marks in a PostgreSQL database. Several servers may write to it at once:
+// whoever changes a room holds its row.
+package chatstore
+
+import (
+	"context"
+	"fmt"
+
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/people"
+	"rolecall/internal/store/postgres"
+)
+
+var (
+	_ chat.Store           = (*Store)(nil)
+	_ groups.Store         = (*Store)(nil)
+	_ people.Conversations = (*Store)(nil)
+)
+
+// Store implements the stores of chat and of its groups.
+type Store struct {
+	db *postgres.DB
+}
+
+// New returns the store of an open database. It fails where its statements do not fit the schema.
+func New(ctx context.Context, db *postgres.DB) (*Store, error) {
+	if err := db.Check(ctx, statements()...); err != nil {
+		return nil, fmt.Errorf("chat store: %w", err)
+	}
+	return &Store{db: db}, nil
+}
+
+// statements are all that the store runs.
+func statements() []string {
+	return []string{
+		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
+		deleteMembers, updateMembersSince, upsertRoomRead, deleteMessages,
+		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
+		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
+	}
+}
+
+// Statements of writes, and the reads that belong to a write.
+const (
+	// lockRooms locks in the order of the rows that come out: two batches that want the same rooms never wait for each other.
+	lockRooms = `SELECT number, room_id, last_seq, revision, members_since FROM rooms WHERE room_id = ANY($1::text[])
+		ORDER BY room_id FOR NO KEY UPDATE`
+	// selectLatest and those behind it are run once the rooms are locked, so that they see what was committed before.
+	selectLatest = `SELECT r.room_id, coalesce(
+			(SELECT m.timestamp FROM messages m WHERE m.room = r.number ORDER BY m.seq DESC LIMIT 1), 0)
+		FROM rooms r WHERE r.room_id = ANY($1::text[])`
+	selectAuthors = `SELECT r.room_id, a.user_id, m.author_nth
+		FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r ON r.room_id = a.room_id
+		CROSS JOIN LATERAL (SELECT author_nth FROM messages WHERE room = r.number AND user_id = a.user_id
+			ORDER BY seq DESC LIMIT 1) m`
+	selectSent = `SELECT r.room_id, ` + messageColumns + `
+		FROM unnest($1::text[], $2::bytea[]) a (user_id, client_id)
+		JOIN messages m ON m.user_id = a.user_id AND m.client_id = a.client_id JOIN rooms r ON r.number = m.room`
+
+	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
+		ON CONFLICT (room_id) DO NOTHING`
+	insertMembers = `INSERT INTO room_members (room, user_id, kind)
+		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
+		ON CONFLICT DO NOTHING`
+	insertMessages = `INSERT INTO messages
+		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
+		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, '')
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
+			$9::text[], $10::bytea[], $11::text[], $12::bytea[])
+			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
+		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
+	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) a (number, last_seq, revision) WHERE r.number = a.number`
+	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
+		WHERE m.room = a.room AND m.user_id = a.user_id AND NOT m.wrote`
+
+	deleteMembers      = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[]) RETURNING user_id`
+	updateMembersSince = `UPDATE rooms SET revision = $2, members_since = $2 WHERE number = $1`
+	upsertRoomRead     = `INSERT INTO room_reads (room, user_id, seq)
+		SELECT number, $1, least($2, last_seq) FROM rooms WHERE room_id = $3 AND least($2, last_seq) > 0 AND members_since = $4
+		ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`
+	// deleteMessages deletes the beginnings of rooms, in which times do not fall.
+	deleteMessages = `DELETE FROM messages m USING (
+			SELECT room, seq FROM messages WHERE timestamp < $1 ORDER BY timestamp, room, seq LIMIT $2) gone
+		WHERE m.room = gone.room AND m.seq = gone.seq`
+)
+
+const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
+	coalesce(m.client_id, '')`
+
+// Statements of reads.
+const (
+	selectMembers = `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
+		WHERE r.room_id = $1 ORDER BY m.user_id`
+	selectPeers = `SELECT asked.user_id, peers.user_ids FROM unnest($1::text[]) asked (user_id)
+		CROSS JOIN LATERAL (SELECT array_agg(user_id) AS user_ids FROM (
+			SELECT DISTINCT peer.user_id FROM room_members me
+			JOIN room_members peer ON peer.room = me.room AND peer.wrote AND peer.user_id <> me.user_id
+			WHERE me.user_id = asked.user_id AND me.kind IN ('direct', 'group') AND me.wrote
+			ORDER BY peer.user_id LIMIT $2) found) peers
+		WHERE peers.user_ids IS NOT NULL`
+	selectDirectAmong = `SELECT peer.user_id FROM rooms r
+		JOIN room_members me ON me.room = r.number AND me.user_id = $1 AND me.wrote
+		JOIN room_members peer ON peer.room = r.number AND peer.wrote AND peer.user_id <> $1
+		WHERE r.room_id = ANY($2::text[])`
+	selectGroupPeers = `SELECT peer.user_id FROM room_members me
+		JOIN room_members peer ON peer.room = me.room AND peer.wrote AND peer.user_id <> me.user_id
+		WHERE me.user_id = $1 AND me.kind = 'group' AND me.wrote LIMIT $2`
+	selectFull = `SELECT asked.user_id FROM unnest($1::text[]) asked (user_id) WHERE $2::bigint <= (SELECT count(*) FROM (
+		SELECT 1 FROM room_members m WHERE m.user_id = asked.user_id AND m.kind = 'group' LIMIT $2) belonging)`
+	countMade   = `SELECT count(*) FROM rooms WHERE created_by = $1 AND kind = 'group' AND created_at > $2`
+	selectMaker = `SELECT created_by FROM rooms WHERE room_id = $1 AND kind = 'group'`
+	selectHead  = `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = $1`
+	// countUnread counts the messages of others beyond a mark without looking at them. The room has lost none but its first;
+	// the reader's own among the rest are numbered one after the other.
+	countUnread = `WITH place AS MATERIALIZED (
+			SELECT r.number AS room, r.last_seq, greatest(
+				coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = $2), 0),
+				coalesce((SELECT m.seq FROM messages m WHERE m.room = r.number ORDER BY m.seq LIMIT 1), r.last_seq + 1) - 1) AS upto
+			FROM rooms r WHERE r.room_id = $1 AND r.members_since = $3)
+		SELECT last_seq - upto - coalesce(
+			(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2
+				ORDER BY own.seq DESC LIMIT 1) + 1 -
+			(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2 AND own.seq > upto
+				ORDER BY own.seq LIMIT 1), 0)
+		FROM place`
+	selectSeq = `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room WHERE r.room_id = $1 AND m.message_id = $2`
+
+	selectReaders = `SELECT read.user_id, read.seq FROM room_reads read
+		WHERE read.room = (SELECT number FROM rooms WHERE room_id = $1) AND read.seq >= $2
+		ORDER BY read.seq DESC, read.user_id DESC LIMIT $3`
+)
+
+// Pages of a room: so many messages ($5) between two places, of a room that has the members since a revision, and of them those
+// up to the first with which there is enough text ($6). The room is found first, as a value: its messages then come in the
+// order of their index, and no more of them than are asked for.
+const (
+	selectNewest = selectPage + `DESC` + ofPage + `DESC` + endOfPage
+	selectOldest = selectPage + `ASC` + ofPage + `ASC` + endOfPage
+
+	selectPage = `SELECT ` + messageColumns + ` FROM (
+			SELECT page.*, sum(octet_length(page.text)) OVER (ORDER BY page.seq `
+	ofPage = `) - octet_length(page.text) AS before
+			FROM (SELECT * FROM messages WHERE room = (SELECT number FROM rooms WHERE room_id = $1 AND members_since = $2)
+				AND seq > $3 AND seq < $4 ORDER BY seq `
+	endOfPage = ` LIMIT $5) page) m
+		WHERE m.before <= $6 ORDER BY m.seq`
+)
