@@ -13,10 +13,13 @@ type Delivery struct {
 	Room roles.ChatRoom
 	// Revision is the room's since the change, one more than before.
 	Revision int64
-	Event    string
-	Payload  any
+	// Event is "" where nothing is told but that the room has come to this revision: whoever was told of it, if anybody was.
+	Event   string
+	Payload any
 	// To are the rooms whose sockets are told, but for those in one of Except.
 	To, Except []roles.Room
+	// MembersChanged is set where the room has other members since the change.
+	MembersChanged bool
 }
 
 // Emitter sends an event to every socket in any of the rooms, once each, but for sockets in one of the except rooms.
@@ -46,6 +49,9 @@ func (l *Local) Commit(ctx context.Context, rooms []roles.ChatRoom, write func()
 		return err
 	}
 	for i := range deliveries {
+		if deliveries[i].Event == "" { // it was told when it was made
+			continue
+		}
 		l.emit.Emit(ctx, deliveries[i].Event, deliveries[i].Payload, deliveries[i].To, deliveries[i].Except...)
 	}
 	return nil
