@@ -18,7 +18,7 @@ type Options struct {
 	ConnectTimeout time.Duration // how long a client may be in no namespace; default 45 s
 
 	// MaxStrangers is how many clients may be in no namespace, each some 10 kB. For each beyond it the one that has been so
-	// for longest is closed; default 8192.
+	// for longest is closed; default 8192. One in eight of them may have been refused and not have gone.
 	MaxStrangers int
 	// MaxConnects is how many sockets one connection may begin in 10 s before it is closed: each costs an authentication;
 	// default 50.

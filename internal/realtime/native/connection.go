@@ -60,8 +60,13 @@ func newConnection(s *Server, session *engineio.Session) *connection {
 func (c *connection) awaitLocked() {
 	c.until = time.Now().Add(c.server.options.ConnectTimeout)
 	c.waiting = time.AfterFunc(c.server.options.ConnectTimeout, c.expire)
-	if last := c.server.strangers.add(c); last != nil {
-		c.server.workers.do(last.expire) // which takes the other's lock
+	c.makeRoom(c.server.strangers.add(c), (*connection).expire)
+}
+
+// makeRoom ends the connection of another stranger, if any, on a goroutine of its own, as that takes its lock.
+func (c *connection) makeRoom(last *connection, end func(*connection)) {
+	if last != nil {
+		c.server.workers.do(func() { end(last) })
 	}
 }
 
@@ -81,6 +86,16 @@ func (c *connection) expire() {
 	c.mu.Unlock()
 	if !arrived {
 		c.session.Close(engineio.ReasonForcedClose)
+	}
+}
+
+// dismiss does the same at once, unless the client tries again: it has been told that it is refused.
+func (c *connection) dismiss() {
+	c.mu.Lock()
+	stays := c.waiting == nil || len(c.sockets) > 0
+	c.mu.Unlock()
+	if !stays {
+		c.session.Abort(engineio.ReasonForcedClose)
 	}
 }
 
@@ -169,6 +184,7 @@ func (c *connection) connect(p *codec.Packet) error {
 	c.sockets = append(c.sockets, socket)
 	if c.waiting != nil {
 		c.waiting.Reset(time.Until(c.until)) // whatever has been refused before
+		c.makeRoom(c.server.strangers.hope(c), (*connection).expire)
 	}
 	c.server.handlers.Begin()
 	n.counters.sockets.Add(1)
@@ -201,6 +217,7 @@ func (c *connection) refuse(namespace string, reason any) {
 	defer c.mu.Unlock()
 	if c.waiting != nil && len(c.sockets) == 0 {
 		c.waiting.Reset(min(refusedPatience, time.Until(c.until)))
+		c.makeRoom(c.server.strangers.refuse(c), (*connection).dismiss)
 	}
 }
 
