@@ -126,7 +126,13 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin.Attach(silence{})
+	admin.Attach(silence{}, administration.Sources{
+		Connections: func() int { return 0 }, Drivers: func() map[string]int { return map[string]int{} },
+		Counts:     func() administration.Counts { return administration.Counts{} },
+		Store:      func(context.Context) administration.PartState { return administration.PartState{} },
+		Bus:        func(context.Context) administration.PartState { return administration.PartState{} },
+		Forwarding: func() administration.Forwarding { return administration.Forwarding{} },
+	})
 	t.Cleanup(func() {
 		ctx := context.Background()
 		if err := errors.Join(rooms.Close(ctx), positions.Close(ctx), inbox.Close(ctx)); err != nil {

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
+	"rolecall/internal/clientip"
 	"rolecall/internal/config"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
@@ -66,6 +67,7 @@ type Program struct {
 	groups     *groups.Service
 	notices    *notices.Service
 	admin      *administration.Service
+	forwarding clientip.Tally
 	api        *api.API
 	events     map[string]map[string]access.Rule
 }

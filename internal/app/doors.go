@@ -69,7 +69,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 		o.Events = func(name string) event.Meter { return p.metrics.Event(name) }
 	}
 	mount := sockets.New(o)
-	p.admin.Attach(mount)
+	p.admin.Attach(mount, p.sources())
 	talk := chat.New(p.chat, p.groups, p.people, p.log)
 	track := tracking.New(p.tracking, p.log)
 	notify := system.New(p.notices, p.log)
@@ -103,7 +103,7 @@ func (p *Program) handler() http.Handler {
 		mux.Handle("/demo/", p.measured(demo.Door(p.secret)))
 		mux.Handle("GET /demo/streets.geojson", p.measured(http.HandlerFunc(serveStreets)))
 	}
-	addresses := clientip.Middleware(p.config.TrustedProxies, p.log)
+	addresses := clientip.Counting(p.config.TrustedProxies, p.log, &p.forwarding)
 	return addresses(origin.Single(p.withFarewell(withDeadlines(withoutSlashes(mux)))))
 }
 

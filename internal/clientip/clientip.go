@@ -34,6 +34,11 @@ const groupBits = 64
 // Middleware gives handlers, in place of the peer's address in RemoteAddr, the address of the client, as it is told by
 // the headers of these proxies; see ParseProxies. The port is then 0.
 func Middleware(trusted []netip.Prefix, log *slog.Logger) func(http.Handler) http.Handler {
+	return Counting(trusted, log, &Tally{})
+}
+
+// Counting is Middleware that counts in tally what it finds.
+func Counting(trusted []netip.Prefix, log *slog.Logger, tally *Tally) func(http.Handler) http.Handler {
 	find := middleware.ClientIPFromRemoteAddr
 	if len(trusted) > 0 {
 		networks := make([]string, len(trusted))
@@ -49,10 +54,13 @@ func Middleware(trusted []netip.Prefix, log *slog.Logger) func(http.Handler) htt
 			switch {
 			case len(r.Header[headerForwardedFor]) == 0 || !peer.IsValid():
 			case !client.IsValid():
+				tally.unreadable.Add(1)
 				tell.unreadable(r)
 			case client == peer:
+				tally.ignore(peer)
 				tell.ignored(r, peer)
 			default: // the request is a copy, made to carry the client
+				tally.believed.Add(1)
 				r.RemoteAddr = netip.AddrPortFrom(client, 0).String()
 			}
 			next.ServeHTTP(w, r)

@@ -33,6 +33,9 @@ type Engine interface {
 	// clients come back by themselves, to whoever takes connections at the address. It returns when the last has been told,
 	// or ctx has ended. Sockets that are still here go on as before.
 	SendAway(ctx context.Context, period time.Duration)
+	// Delivered is how many events emitters have handed to sockets, each socket counted. It only grows; of an engine that
+	// cannot tell it is 0.
+	Delivered() int64
 	// Drain refuses new connections with 503, closes all there are, and returns when every Handler.Disconnected has.
 	// It fails where the context ends before the handlers have.
 	Drain(ctx context.Context) error

@@ -369,3 +369,57 @@ func TestBadOrders(t *testing.T) {
 		t.Errorf("written down: %s", lines)
 	}
 }
+
+// The figures are those of what is there, by namespace, role and status.
+func TestStats(t *testing.T) {
+	server := harness.Start(t, func(c *config.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	root := harness.Person("root", roles.Admin, "")
+	type stats struct {
+		Version                  string
+		StartedAt                time.Time
+		UptimeMs                 int64
+		Connections, UsersOnline int
+		Sockets                  map[string]map[string]int
+		Drivers                  map[string]int
+		PerSecond                struct{ Deliveries, Messages, Positions float64 }
+		Store, Bus               struct {
+			Kind string
+			OK   bool
+		}
+		Forwarding  struct{ Believed, Ignored, Unreadable int64 }
+		Revocations int
+	}
+	read := func() stats {
+		t.Helper()
+		answer := server.REST("GET", "/api/v1/stats", root, nil)
+		if answer.Status != http.StatusOK {
+			t.Fatalf("%d %s", answer.Status, answer.Body)
+		}
+		return harness.Decode[stats](t, answer.Body)
+	}
+	empty := read()
+	if empty.Version == "" || empty.UptimeMs < 0 || time.Since(empty.StartedAt) > time.Minute || empty.Connections != 0 || len(empty.Sockets) != 0 ||
+		empty.UsersOnline != 0 || empty.Drivers["offline"] != 0 || !empty.Store.OK || empty.Store.Kind != "sqlite" || !empty.Bus.OK || empty.Bus.Kind != "local" {
+		t.Errorf("of an empty server: %+v", empty)
+	}
+	driver := server.Dial(harness.Person("d1", roles.Driver, "acme"), "/tracking")
+	server.Dial(harness.Person("v1", roles.Vendor, ""), "/chat")
+	chatting := server.Dial(harness.Person("v1", roles.Vendor, ""), "/chat")
+	server.Dial(harness.Person("c1", roles.Company, "acme"), "/")
+	harness.Must[struct{}](driver, "tracking:update", map[string]any{"lat": 1, "lng": 2})
+	harness.Must[struct{}](chatting, "chat:message", map[string]any{"roomId": "lobby", "text": "hello"})
+	server.REST("GET", "/api/v1/me", root, nil, "X-Forwarded-For", "203.0.113.9")
+	revoke(t, server, "gone", nil)
+	var full stats
+	server.Eventually("a second later all is counted", func() bool {
+		full = read()
+		return full.Connections == 4 && full.UsersOnline == 3 && full.Drivers["online"] == 1 && full.PerSecond.Positions > 0
+	})
+	want := map[string]map[string]int{"/tracking": {"driver": 1}, "/chat": {"vendor": 2}, "/": {"company": 1}}
+	if fmt.Sprint(full.Sockets) != fmt.Sprint(want) || full.PerSecond.Messages <= 0 || full.Forwarding.Believed < 1 || full.Revocations != 1 {
+		t.Errorf("%+v", full)
+	}
+	if harness.Engine() == "native" && full.PerSecond.Deliveries <= 0 {
+		t.Errorf("nothing was delivered: %+v", full)
+	}
+}

@@ -145,6 +145,14 @@ func (s *Server) socketsIn(room string) iter.Seq[*Socket] {
 	}
 }
 
+// Delivered implements realtime.Engine.
+func (s *Server) Delivered() (events int64) {
+	for _, n := range s.allNamespaces() {
+		events += n.counters.deliveries.Load()
+	}
+	return events
+}
+
 // Connections implements realtime.Engine.
 func (s *Server) Connections() int { return s.engine.Len() }
 

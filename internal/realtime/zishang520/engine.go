@@ -149,6 +149,9 @@ func (e *Engine) DisconnectRoom(room string) {
 	}
 }
 
+// Delivered implements realtime.Engine. The library does not tell to how many sockets an event goes.
+func (e *Engine) Delivered() int64 { return 0 }
+
 // Connections implements realtime.Engine.
 func (e *Engine) Connections() int { return int(e.io.Engine().ClientsCount()) }
 

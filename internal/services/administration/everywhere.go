@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"rolecall/internal/auth"
@@ -84,9 +85,17 @@ func (s *Service) rereadSoon() {
 	}
 }
 
-// Run reads what other nodes have revoked, until ctx ends: once at the start, for what they told before anybody listened,
-// whenever something of theirs was not understood, and every Options.Look.
+// Run counts, and keeps up with the other nodes, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.measure(ctx) })
+	s.keepUp(ctx)
+	both.Wait()
+}
+
+// keepUp reads what other nodes have revoked: once at the start, for what they told before anybody listened,
+// whenever something of theirs was not understood, and every Options.Look.
+func (s *Service) keepUp(ctx context.Context) {
 	var look <-chan time.Time
 	if s.options.Look > 0 {
 		tick := time.NewTicker(s.options.Look)

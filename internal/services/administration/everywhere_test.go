@@ -145,7 +145,7 @@ func cluster(t *testing.T, store *shared, size int, options administration.Optio
 		net.nodes = append(net.nodes, n)
 	}
 	for _, n := range net.nodes {
-		n.service.Attach(n)
+		n.service.Attach(n, administration.Sources{Counts: func() administration.Counts { return administration.Counts{} }})
 	}
 	return net.nodes
 }

@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// DefaultPage is how many lines of the audit a page has where no number is asked for, MaxPage the most that it has.
-	DefaultPage, MaxPage = 50, 200
+	// DefaultPage is how many lines of the audit a page has where no number is asked for.
+	DefaultPage = 50
+	// MaxPage is the most lines of the audit that a page has.
+	MaxPage = 200
 	// idempotencyWindow is how long the key of a request is remembered.
 	idempotencyWindow = 24 * time.Hour
 )
@@ -66,6 +68,10 @@ type Service struct {
 	options Options
 	log     *slog.Logger
 	sockets Sockets
+	sources Sources
+	started time.Time
+	census  census
+	meter   meter
 	// stale holds a token when the store is to be read again.
 	stale chan struct{}
 }
@@ -78,16 +84,17 @@ func New(ctx context.Context, parts Parts, options Options) (*Service, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{Parts: parts, options: options, log: options.Logger, stale: make(chan struct{}, 1)}
+	s := &Service{Parts: parts, options: options, log: options.Logger, stale: make(chan struct{}, 1), started: options.Now()}
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Attach tells the service of the sockets of this process. It must be called once, before anything else is.
-func (s *Service) Attach(sockets Sockets) {
-	s.sockets = sockets
+// Attach tells the service of the sockets of this process, and of where figures come from. It must be called once, before
+// anything else is.
+func (s *Service) Attach(sockets Sockets, sources Sources) {
+	s.sockets, s.sources = sockets, sources
 	s.listen()
 }
 

@@ -106,6 +106,9 @@ func (s *Service) writeOnce(
 			outcomes[place] = outcome{applied: made, refused: changes[i].conflict(made)}
 		default:
 			outcomes[place].applied = made
+			if _, isMessage := changes[i].(Append); isMessage {
+				s.said.Add(1)
+			}
 			told = append(told, deliveriesOf(changes[i], made, audiences[i], batch[place].who)...)
 		}
 	}

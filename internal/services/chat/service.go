@@ -95,6 +95,7 @@ type Service struct {
 	log     *slog.Logger
 	writer  *groupcommit.Writer[submission, outcome]
 
+	said   atomic.Int64  // messages, in all
 	asides atomic.Uint64 // how many rooms of emitBeside there have been
 
 	// comings holds a room while somebody comes or goes, so that who leaves and comes back at once is not told of in the
@@ -118,6 +119,9 @@ func New(parts Parts, options Options) *Service {
 
 // Close stores and delivers what is pending.
 func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
+
+// Said is how many messages have been stored since the start.
+func (s *Service) Said() int64 { return s.said.Load() }
 
 // Outgoing is a message as its sender asks for it: to a room, or to a user.
 type Outgoing struct {

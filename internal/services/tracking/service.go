@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"rolecall/internal/auth"
@@ -67,6 +68,7 @@ type Service struct {
 
 	patience  patience
 	directory directory
+	accepted  atomic.Int64 // positions, in all
 	// everywhere is the snapshot for who watches all fleets.
 	everywhere album
 	// turns holds a token for each greeting that is worked on.
@@ -145,6 +147,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	if len(accepted) == 0 {
 		return p, nil
 	}
+	s.accepted.Add(int64(len(accepted)))
 	s.recognise(ctx, who, accepted)
 	s.show(ctx, who, accepted) // watchers see where a driver is even while the disk takes nothing
 	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"runtime/debug"
+
+	"rolecall/internal/services/administration"
+	"rolecall/internal/store"
+)
+
+// Version is the version of the module, as the go command has stamped it.
+func Version() string {
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "" {
+		return build.Main.Version
+	}
+	return "unknown"
+}
+
+// sources are where the figures of the statistics come from.
+func (p *Program) sources() administration.Sources {
+	return administration.Sources{
+		Version: Version(), Connections: p.engine.Connections, Drivers: p.tracking.CountDrivers,
+		Counts: func() administration.Counts {
+			return administration.Counts{
+				Deliveries: p.engine.Delivered(), Messages: p.chat.Said(), Positions: p.tracking.Accepted(),
+			}
+		},
+		Store: p.storeState,
+		// A bus of one process has nothing that could fail.
+		Bus: func(context.Context) administration.PartState {
+			return administration.PartState{Kind: "local", OK: true}
+		},
+		Forwarding: p.forwardingState,
+	}
+}
+
+func (p *Program) storeState(ctx context.Context) administration.PartState {
+	state := administration.PartState{Kind: "sqlite", OK: true}
+	if err := p.store.Ping(ctx); err != nil {
+		state.OK, state.Detail = false, "The database does not answer"
+		if sentence, known := store.Sentence(err); known {
+			state.Detail = sentence
+		}
+	}
+	return state
+}
+
+func (p *Program) forwardingState() administration.Forwarding {
+	state := administration.Forwarding{
+		Believed: p.forwarding.Believed(), Ignored: p.forwarding.Ignored(), Unreadable: p.forwarding.Unreadable(),
+	}
+	if from := p.forwarding.IgnoredFrom(); from.IsValid() {
+		state.IgnoredFrom = from.String()
+	}
+	return state
+}
