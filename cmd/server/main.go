@@ -4,6 +4,7 @@
 //	server -demo      serve throw-away data with people of every role and a simulated fleet
 //	server token      print a development token
 //	server simulate   drive a fleet against any running server
+//	server doctor     look for what keeps the server from running well
 //	server version    print the version
 //	server help       tell of these
 package main
@@ -45,6 +46,7 @@ type commands struct {
 	Serve    serve    `cmd:"" help:"Serve; this is the command where none is named."`
 	Token    token    `cmd:"" help:"Print a development token."`
 	Simulate simulate `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
+	Doctor   examine  `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
 	Version  version  `cmd:"" help:"Print the version."`
 }
 
@@ -56,6 +58,9 @@ func run(ctx context.Context, args []string, out, logs io.Writer) error {
 	chosen, err := config.ParseCommand(&commands{}, named(args), config.Environ(), logs, kong.Name("server"),
 		kong.Description("Rolecall: role-based notification and live tracking over Socket.IO and REST."),
 		kong.Vars{"roles": strings.Join(roleNames(), ","), "company": roles.DefaultCompany})
+	if err != nil && config.IsRefused(err) && len(args) > 0 && args[0] == "doctor" {
+		return diagnose(err, args, output{out, logs})
+	}
 	if err != nil {
 		return explain(err, args)
 	}
@@ -98,7 +103,7 @@ func explain(err error, args []string) error {
 	case strings.HasPrefix(text, "unexpected argument") && len(args) > 0 && strings.EqualFold(args[0], "demo"):
 		return fmt.Errorf("%s, did you mean --demo?", text)
 	case strings.HasPrefix(text, "unexpected argument") && !strings.Contains(text, "did you mean"):
-		return fmt.Errorf("%s; the commands are serve, token, simulate, version and help, and all else is flags", text)
+		return fmt.Errorf("%s; the commands are serve, token, simulate, doctor, version and help, and all else is flags", text)
 	default:
 		return err
 	}

@@ -74,8 +74,11 @@ func (p *Program) openVerifier(context.Context) (life, error) {
 	return life{close: func() error { stop(); return nil }}, nil
 }
 
+// DatabasePath is where a server with these settings has its SQLite file.
+func DatabasePath(c config.Config) string { return filepath.Join(c.DataDir, databaseFile) }
+
 func (p *Program) openStore(ctx context.Context) (life, error) {
-	opened, err := store.OpenSQLite(ctx, filepath.Join(p.config.DataDir, databaseFile), p.log)
+	opened, err := store.OpenSQLite(ctx, DatabasePath(p.config), p.log)
 	if err != nil {
 		return life{}, err
 	}

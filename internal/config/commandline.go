@@ -175,3 +175,6 @@ func (r *refusal) Error() string {
 	}
 	return fmt.Sprintf("%s (--%s): %s", r.variable, r.flag, r.reason)
 }
+
+// IsRefused reports whether an error of ParseCommand is about a value that a setting cannot have.
+func IsRefused(err error) bool { return errors.As(err, new(*refusal)) }
