@@ -27,7 +27,7 @@ func TestCommandLineFaults(t *testing.T) {
 		env  string // NAME=value, each ended by a semicolon but the last
 		says []string
 	}{
-		"no such command":              {args: "start", says: []string{"start", "serve, token, simulate, doctor, version and help"}},
+		"no such command":              {args: "start", says: []string{"start", "serve, token, simulate, backup, restore, doctor, version and help"}},
 		"a misspelt command":           {args: "tokn -user a", says: []string{`tokn, did you mean "token"?`}},
 		"help for a misspelt one":      {args: "help simulat", says: []string{`did you mean "simulate"?`}},
 		"the demo as a command":        {args: "demo", says: []string{"did you mean --demo?"}},

@@ -4,6 +4,8 @@
 //	server -demo      serve throw-away data with people of every role and a simulated fleet
 //	server token      print a development token
 //	server simulate   drive a fleet against any running server
+//	server backup     copy the database while a server uses it
+//	server restore    put a backup in the database's place
 //	server doctor     look for what keeps the server from running well
 //	server version    print the version
 //	server help       tell of these
@@ -46,6 +48,8 @@ type commands struct {
 	Serve    serve    `cmd:"" help:"Serve; this is the command where none is named."`
 	Token    token    `cmd:"" help:"Print a development token."`
 	Simulate simulate `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
+	Backup   backup   `cmd:"" help:"Copy the database to a file, also while a server uses it."`
+	Restore  restore  `cmd:"" help:"Put a backup in the place of the database, which is kept aside."`
 	Doctor   examine  `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
 	Version  version  `cmd:"" help:"Print the version."`
 }
@@ -103,7 +107,7 @@ func explain(err error, args []string) error {
 	case strings.HasPrefix(text, "unexpected argument") && len(args) > 0 && strings.EqualFold(args[0], "demo"):
 		return fmt.Errorf("%s, did you mean --demo?", text)
 	case strings.HasPrefix(text, "unexpected argument") && !strings.Contains(text, "did you mean"):
-		return fmt.Errorf("%s; the commands are serve, token, simulate, doctor, version and help, and all else is flags", text)
+		return fmt.Errorf("%s; the commands are serve, token, simulate, backup, restore, doctor, version and help, and all else is flags", text)
 	default:
 		return err
 	}

@@ -47,6 +47,8 @@ type DB struct {
 	stopWatch  context.CancelFunc
 	firstCheck time.Duration // how long ago the content counts as checked when the watch begins
 	lookedAt   logIndex      // the log when its checksums were compared last
+	pageSize   int64         // in bytes
+	reclaims   bool          // free pages can be given back
 
 	closeOnce func() error
 }
@@ -93,13 +95,16 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 	if db.writer, err = sql.Open("sqlite", dataSource(path, url.Values{
 		"mode":    {"rw"}, // a file that was taken away is not made anew
 		"_txlock": {"immediate"},
-		"_pragma": {busyTimeout, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
+		"_pragma": {busyTimeout, "auto_vacuum(INCREMENTAL)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 			"journal_size_limit(67108864)", "cache_size(-16384)", "temp_store(MEMORY)"},
 	})); err != nil {
 		return err
 	}
 	db.writer.SetMaxOpenConns(1)
 	if err := migrate(ctx, db.writer, db.log); err != nil {
+		return err
+	}
+	if err := db.prepareReclaim(ctx); err != nil {
 		return err
 	}
 	if db.readers, err = sql.Open("sqlite", dataSource(path, url.Values{

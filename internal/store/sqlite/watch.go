@@ -29,6 +29,9 @@ var errNotWhole = errors.New("the content is not whole")
 // watch looks at the file once a second, and at its whole content now and then, until ctx ends.
 func (db *DB) watch(ctx context.Context) {
 	db.watching.Go(func() { everySecond(ctx, func() { db.lookAtFile(ctx) }) })
+	if db.reclaims {
+		db.watching.Go(func() { db.reclaimNowAndThen(ctx) })
+	}
 	db.watching.Go(func() {
 		content := contentWatch{last: time.Now().Add(-db.firstCheck)}
 		everySecond(ctx, func() {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"rolecall/internal/app"
+	"rolecall/internal/config"
+)
+
+// backup is the command that copies the database while a server may be using it.
+type backup struct {
+	File    string `arg:"" help:"File to make."`
+	Replace bool   `help:"Replace a file of that name."`
+	DataDir string `placeholder:"FOLDER" help:"The server's data folder; where the server has it unless given."`
+}
+
+// Run makes the copy, checks it, and says how large it is.
+func (b *backup) Run(ctx context.Context, to output) error {
+	folder, err := dataFolder(b.DataDir)
+	if err != nil {
+		return err
+	}
+	size, err := app.Backup(ctx, folder, b.File, b.Replace)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%w; choose another name, or --replace", err)
+	case err != nil:
+		return fmt.Errorf("nothing is backed up: %w", err)
+	}
+	_, err = fmt.Fprintf(to.out, "The database of %s is in %s, %d bytes, checked and whole.\n", folder, b.File, size)
+	return err
+}
+
+// restore is the command that puts a backup in the place of the database.
+type restore struct {
+	File    string `arg:"" help:"File that server backup has made."`
+	DataDir string `placeholder:"FOLDER" help:"The server's data folder; where the server has it unless given."`
+}
+
+// Run checks the backup, puts it in place, and says where what was there is now.
+func (r *restore) Run(ctx context.Context, to output) error {
+	folder, err := dataFolder(r.DataDir)
+	if err != nil {
+		return err
+	}
+	aside, err := app.Restore(ctx, folder, r.File)
+	if err != nil {
+		return fmt.Errorf("nothing is restored: %w", err)
+	}
+	if _, err := fmt.Fprintf(to.out, "The database of %s is that of %s.\n", folder, r.File); err != nil || aside == "" {
+		return err
+	}
+	_, err = fmt.Fprintf(to.out, "The one that was there is now %s.\n", aside)
+	return err
+}
+
+// dataFolder is the one given, or else that of a server with the same environment.
+func dataFolder(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	c, _, err := config.Parse(nil, config.Environ(), io.Discard)
+	return c.DataDir, err
+}
