@@ -121,6 +121,9 @@ func (p *Program) openEngine(context.Context) (life, error) {
 		Packets: orWithoutBound(p.config.PacketsPerConnection), SharedPackets: orWithoutBound(p.config.PacketsPerUser),
 		CompressFrom: p.config.CompressFrom, SlowReader: event.SlowReader, Logger: p.log,
 	}
+	if p.config.NodeName != "" {
+		o.IDPrefix = p.config.NodeName + "."
+	}
 	if p.config.MaxConnectionsPerIP > 0 {
 		o.Admit = admission.NewSessions(p.config.MaxConnectionsPerIP).Admit
 	}

@@ -30,6 +30,8 @@ type Config struct {
 	Addr string `group:"Server:" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Public listener."`
 	// AdminAddr is the listener for operators, host:port; empty for none.
 	AdminAddr string `group:"Server:" placeholder:"HOST:PORT" help:"Listener of its own for metrics and profiles, which is not for the public; none where not given."`
+	// NodeName tells this server from others behind the same proxy; empty where there are none.
+	NodeName string `group:"Server:" placeholder:"NAME" help:"Name of this node, with which the ids of its sessions begin, so that a proxy finds it again: letters, digits and dashes."`
 	// DataDir holds the database file and the generated secret.
 	DataDir string `group:"Server:" default:"./data" placeholder:"FOLDER" help:"Folder of the database and the generated secret."`
 
@@ -206,6 +208,8 @@ func (c *Config) check() error {
 		return bad("admin-addr", fmt.Sprintf("%q is not of the form host:port, such as 127.0.0.1:9090", c.AdminAddr))
 	case c.AdminAddr != "" && c.AdminAddr == c.Addr && !anyPort(c.Addr):
 		return bad("admin-addr", "must not be the public listener's address")
+	case !isNodeName(c.NodeName):
+		return bad("node-name", fmt.Sprintf("%q is not up to 32 letters, digits and dashes", c.NodeName))
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
 	case c.MaxSocketsPerUser <= 0:

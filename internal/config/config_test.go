@@ -240,6 +240,7 @@ func TestBadValues(t *testing.T) {
 	for name, values := range map[string][]string{
 		"addr":                   {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
 		"data-dir":               {""},
+		"node-name":              {"a b", "a.b", "one/", "ü", strings.Repeat("x", 33)},
 		"jwt-secret":             {"hunter2", secret[:31]},
 		"sign-in-url":            {"id.example", "javascript:alert(1)", "https://", "data:text/html,x", "file:///etc/passwd"},
 		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},

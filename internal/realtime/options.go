@@ -11,7 +11,9 @@ import (
 
 // Options is what an Engine is made of. Zero values mean the defaults.
 type Options struct {
-	Path           string        // of the endpoint; default "/socket.io/"
+	Path string // of the endpoint; default "/socket.io/"
+	// IDPrefix begins the id of each Engine.IO session, by which a proxy may tell the server that has it.
+	IDPrefix       string
 	PingInterval   time.Duration // from a pong to the next ping; default 25 s
 	PingTimeout    time.Duration // how long a pong may take; default 20 s
 	UpgradeTimeout time.Duration // how long the upgrade to WebSocket may take; default 10 s

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rolecall/internal/config"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
@@ -167,6 +168,19 @@ func (l *leaving) check(begin time.Time, seconds int) {
 	if len(l.gone) != l.count || most > l.count*13/10/seconds {
 		l.t.Errorf("%d of %d went, up to %d in a second", len(l.gone), l.count, most)
 	}
+}
+
+// TestNodeName: the ids of a node's sessions begin with its name, however they are opened.
+func TestNodeName(t *testing.T) {
+	if harness.Engine() == "zishang520" {
+		t.Skip("this engine makes its ids itself, and says so in the log")
+	}
+	server := harness.Start(t, func(c *config.Config) { c.NodeName = "one-1" })
+	if id := poll(t, server, ""); !strings.HasPrefix(id, "one-1.") || len(id) != len("one-1.")+22 {
+		t.Errorf("a session is called %q", id)
+	}
+	socket := server.Dial(harness.Person("amy", roles.Vendor, ""), "/chat")
+	socket.Fence()
 }
 
 // TestSecondSignal ends the server at once, whatever the first has begun.

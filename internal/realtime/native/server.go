@@ -62,6 +62,7 @@ func New(options realtime.Options) *Server {
 		namespaces: make(map[string]*namespace),
 	}
 	s.engine = engineio.NewServer(engineio.Config{
+		IDPrefix:         options.IDPrefix,
 		PingInterval:     options.PingInterval,
 		PingTimeout:      options.PingTimeout,
 		UpgradeTimeout:   options.UpgradeTimeout,

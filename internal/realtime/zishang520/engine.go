@@ -49,6 +49,9 @@ func New(options realtime.Options) *Engine {
 	if options.CompressFrom > 0 {
 		options.Logger.Warn("messages are not compressed: this engine would take more from compressed ones than it may")
 	}
+	if options.IDPrefix != "" {
+		options.Logger.Warn("ids of sessions do not begin with the node's name: this engine makes them itself")
+	}
 	if options.AllowOrigin == nil {
 		options.AllowOrigin = origin.Policy{}.Allows // the server's own
 	}

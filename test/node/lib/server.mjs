@@ -131,6 +131,15 @@ class Server {
     await this.start();
   }
 
+  /** Ends the server at once and for good. A second call does nothing. */
+  async kill() {
+    this.#child.kill('SIGKILL');
+    await within(LIFECYCLE_DEADLINE, 'the server to die', this.#exit);
+    process.off('exit', this.#killWithTests);
+    for (const socket of this.#sockets) socket.disconnect();
+    rmSync(this.#dataDir, { recursive: true, force: true });
+  }
+
   /** Freezes the process and lets it go on. */
   pause() { this.#child.kill('SIGSTOP'); }
   resume() { this.#child.kill('SIGCONT'); }

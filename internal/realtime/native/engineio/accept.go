@@ -94,7 +94,7 @@ func (s *Session) acceptOn(w http.ResponseWriter, r *http.Request, opening *Mess
 // newSession makes a session and the packet that opens it. The upgrades are a JSON
 // array.
 func (s *Server) newSession(r *http.Request, upgrades string) (*Session, *Message) {
-	session := &Session{server: s, id: NewID(), request: keep(r), outbox: outbox{total: &s.queued}}
+	session := &Session{server: s, id: s.config.IDPrefix + NewID(), request: keep(r), outbox: outbox{total: &s.queued}}
 	session.textOnly = r.URL.Query().Get("b64") != ""
 	session.incoming.pace = NewPace(s.config.PacketsPerSecond, s.config.PacketsAtOnce)
 	session.incoming.limit.Store(min(s.config.MaxPayload, strangersPayload))

@@ -23,9 +23,10 @@ const (
 	transportWebSocket = "websocket"
 )
 
-// Config is what a Server is made of. Every field must be set but Incoming,
-// PacketsPerSecond, PacketsAtOnce, CompressFrom, AllowOrigin and AllowSession.
+// Config is what a Server is made of. Every field must be set but IDPrefix,
+// Incoming, PacketsPerSecond, PacketsAtOnce, CompressFrom, AllowOrigin and AllowSession.
 type Config struct {
+	IDPrefix       string        // begins the id of each session
 	PingInterval   time.Duration // from one pong to the next ping
 	PingTimeout    time.Duration // how long a pong may take
 	UpgradeTimeout time.Duration // how long an upgrade may take
