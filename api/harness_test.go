@@ -142,7 +142,8 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
 		Chat: rooms, Groups: members, Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
-		Ready: func(context.Context) error { return nil },
+		Ready:    func(context.Context) error { return nil },
+		Degraded: func() []string { return nil },
 	}
 	if change != nil {
 		change(&options)

@@ -258,11 +258,20 @@ func TestMethods(t *testing.T) {
 func TestHealthAndPanic(t *testing.T) {
 	t.Parallel()
 	var down error
-	s := newServer(t, func(o *api.Options) { o.Ready = func(context.Context) error { return down } })
+	var details []string
+	s := newServer(t, func(o *api.Options) {
+		o.Ready = func(context.Context) error { return down }
+		o.Degraded = func() []string { return details }
+	})
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/openapi.yaml": 200, "/asyncapi.yaml": 200, "/docs": 200} {
 		if got := s.call("GET", path, "", ""); got.Code != want {
 			t.Errorf("%s: %d", path, got.Code)
 		}
+	}
+	details = []string{"The disk is nearly full"}
+	if got := s.call("GET", "/readyz", "", ""); got.Code != http.StatusOK ||
+		strings.TrimSpace(got.Body.String()) != `{"status":"degraded","details":["The disk is nearly full"]}` {
+		t.Errorf("degraded: %d %s", got.Code, got.Body)
 	}
 	down = errors.New("a secret detail")
 	got := s.call("GET", "/readyz", "", "")

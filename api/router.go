@@ -45,6 +45,8 @@ type Options struct {
 	Meter Meter
 	// Ready returns nil while the server can take traffic.
 	Ready func(ctx context.Context) error
+	// Degraded lists, in sentences for people, what is wrong although everything works; nil for nothing.
+	Degraded func() []string
 }
 
 // API is the HTTP door.

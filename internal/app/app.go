@@ -55,6 +55,7 @@ type Program struct {
 	// revocations are those that verifier asks for.
 	revocations *auth.Revocations
 	store       *store.Store
+	disk        *diskWatch
 	buckets     *limit.Buckets
 	origins     *origin.Guard
 	// handshakes is nil where they are not limited.

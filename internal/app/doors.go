@@ -49,7 +49,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	o := api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
 		Chat: p.chat, Groups: p.groups, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
-		AllowOrigin: p.origins.Allows, Ready: p.isReady,
+		AllowOrigin: p.origins.Allows, Ready: p.isReady, Degraded: p.degraded,
 	}
 	if p.metrics != nil {
 		o.Meter = p.metrics

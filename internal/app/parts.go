@@ -86,7 +86,8 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 		opened.Measure(func(name string) store.Meter { return p.metrics.Commits(name) })
 	}
 	p.store = opened
-	return life{close: opened.Close}, nil
+	p.disk = &diskWatch{folder: p.config.DataDir, least: p.config.MinFreeDisk, log: p.log}
+	return life{run: endless(p.disk.run), close: opened.Close}, nil
 }
 
 // openLimits makes what holds back callers and client addresses, which forgets those that have fallen quiet.

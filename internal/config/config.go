@@ -35,6 +35,9 @@ type Config struct {
 	// DataDir holds the database file and the generated secret.
 	DataDir string `group:"Server:" default:"./data" placeholder:"FOLDER" help:"Folder of the database and the generated secret."`
 
+	// MinFreeDisk is how many bytes should be free on the disk of DataDir; 0 where nobody minds.
+	MinFreeDisk int64 `group:"Server:" type:"sizeOrOff" default:"512MiB" placeholder:"SIZE" help:"Free space of the data folder's disk below which /readyz says degraded, such as 2GiB, or off."`
+
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
 	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
 	// JWTSecretFile is where a secret is read from, into FileSecret.

@@ -125,7 +125,7 @@ func withoutSetting(all map[string]setting, got, defaults config.Config, name st
 // The defaults that operators are promised, written out a second time.
 func TestDefaults(t *testing.T) {
 	want := config.Config{
-		Addr: "127.0.0.1:8080", DataDir: "./data",
+		Addr: "127.0.0.1:8080", DataDir: "./data", MinFreeDisk: 512 << 20,
 		JWTClaimUser: auth.Claim{{"sub"}, {"userId"}}, JWTClaimName: auth.Claim{{"username"}, {"preferred_username"}, {"name"}},
 		JWTClaimRole: auth.Claim{{"role"}}, JWTClaimCompany: auth.Claim{{"companyId"}}, JWTLeeway: 30 * time.Second,
 		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
@@ -240,6 +240,7 @@ func TestBadValues(t *testing.T) {
 	for name, values := range map[string][]string{
 		"addr":                   {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
 		"data-dir":               {""},
+		"min-free-disk":          {"", "0", "-1GiB", "much", "1XiB", "99999999999TiB"},
 		"node-name":              {"a b", "a.b", "one/", "ü", strings.Repeat("x", 33)},
 		"jwt-secret":             {"hunter2", secret[:31]},
 		"sign-in-url":            {"id.example", "javascript:alert(1)", "https://", "data:text/html,x", "file:///etc/passwd"},

@@ -132,6 +132,7 @@ func settings(t *testing.T) map[string]setting {
 		"rate-failure":           rate(limit.Failure),
 		"rate-shed":              rate(limit.Shed),
 		"shutdown-timeout":       {"1s", "1m", time.Second, time.Minute, func(c config.Config) any { return c.ShutdownTimeout }, nil},
+		"min-free-disk":          {"off", "2GiB", int64(0), int64(2 << 30), func(c config.Config) any { return c.MinFreeDisk }, nil},
 		"node-name":              {"one", "Pod-2", "one", "Pod-2", func(c config.Config) any { return c.NodeName }, nil},
 		"drain-delay":            {"0s", "5s", time.Duration(0), 5 * time.Second, func(c config.Config) any { return c.DrainDelay }, nil},
 		"drain-period":           {"15s", "5s", 15 * time.Second, 5 * time.Second, func(c config.Config) any { return c.DrainPeriod }, nil},

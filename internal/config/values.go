@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
@@ -43,6 +45,7 @@ func mappers() []kong.Option {
 		kong.NamedMapper("timeOrOff", decoder(timeOr(off))),
 		kong.NamedMapper("rateOrOff", decoder(parseRateOrOff)),
 		kong.NamedMapper("countOrOff", decoder(parseCountOrOff)),
+		kong.NamedMapper("sizeOrOff", decoder(parseSizeOrOff)),
 		kong.NamedMapper("timeOrKept", decoder(timeOr("kept"))),
 	}
 }
@@ -146,6 +149,18 @@ func parseCountOrOff(text string) (int, error) {
 		return 0, fmt.Errorf("%q is not a number from 1, nor off", text)
 	}
 	return count, nil
+}
+
+// parseSizeOrOff reads a number of bytes, with a unit or without.
+func parseSizeOrOff(text string) (int64, error) {
+	if text == off {
+		return 0, nil
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 || size > math.MaxInt64 || strings.HasPrefix(text, "-") {
+		return 0, fmt.Errorf("%q is not a size such as 512MiB or 2GiB, nor off", text)
+	}
+	return int64(size), nil
 }
 
 // timeOr reads a time longer than nothing, or the word for none.

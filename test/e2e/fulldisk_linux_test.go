@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"rolecall/internal/auth"
+	"rolecall/internal/config"
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
@@ -105,6 +107,38 @@ func TestFullDisk(t *testing.T) {
 	if code := process.Terminate(); code != 0 {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
+}
+
+// TestNearlyFullDisk: while there is less room than should be the server says so, and goes on.
+func TestNearlyFullDisk(t *testing.T) {
+	folder := smallDisk(t, 12<<20)
+	server := harness.Start(t, func(c *config.Config) { c.DataDir, c.MinFreeDisk = folder, 6<<20 })
+	readyz := func() string {
+		answer := server.REST("GET", "/readyz", auth.Identity{}, nil)
+		if answer.Status != http.StatusOK {
+			t.Errorf("/readyz: %d %s", answer.Status, answer.Body)
+		}
+		return string(answer.Body)
+	}
+	if said := readyz(); !strings.Contains(said, `"ready"`) {
+		t.Errorf("with room: %s", said)
+	}
+	ballast := filepath.Join(folder, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 6<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server.Eventually("/readyz says so", func() bool {
+		said := readyz()
+		return strings.Contains(said, `"degraded"`) && strings.Contains(said, "nearly full")
+	})
+	socket := server.Dial(harness.Person("amy", roles.Vendor, ""), "/chat")
+	if ack := socket.Ask("chat:message", map[string]any{"roomId": "lobby", "text": "still stored"}); ack.Status != "ok" {
+		t.Errorf("refused though there is room: %s", ack.Raw)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	server.Eventually("/readyz is well again", func() bool { return strings.Contains(readyz(), `"ready"`) })
 }
 
 // sendText says something in the room of the crash tests and reports whether it was acknowledged; else it must have been
