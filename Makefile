@@ -8,7 +8,7 @@ VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
 
-.PHONY: help run test test-go test-node lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile build clean
+.PHONY: help run test test-go test-node test-deploy release lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ run: ## serve the demo
 build: ## build bin/server
 	go build -trimpath -o bin/server ./cmd/server
 
-test: lint test-go test-clients vuln ## everything CI runs; installs what it needs
+test: lint test-go test-clients test-deploy vuln ## everything CI runs; installs what it needs
 
 test-go: ## vet and Go tests, with the race detector; the whole program on both engines
 	go vet ./...
@@ -29,6 +29,12 @@ test-go: ## vet and Go tests, with the race detector; the whole program on both 
 
 test-clients: ## the official Socket.IO client, one in Python, and a browser against the real program
 	./test/clients.sh
+
+test-deploy: ## what is in deploy/, with real proxies, systemd's checks, Helm, and the steps of the Dockerfile
+	./test/deploy/run.sh
+
+release: ## archives, lists of what is in them, and checksums of VERSION, into dist
+	./deploy/release.sh $(VERSION)
 
 lint: $(LINT) ## golangci-lint
 	$(LINT) run ./...
