@@ -26,6 +26,11 @@ type Bus interface {
 	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them, in no
 	// particular order.
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
+	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that is another
+	// thing now, the caller alone is to tell of it, and calls done when it has.
+	Settle(ctx context.Context, people ...Settling) (settled []Settled, done func(), err error)
+	// Gone has f called with users who were online on a node that has died, and may be so elsewhere. One node is called.
+	Gone(f func(ctx context.Context, userIDs []string))
 	// Disconnect closes the connections of all sockets in the room.
 	Disconnect(ctx context.Context, room roles.Room) error
 
@@ -57,6 +62,26 @@ type Message struct {
 	Body []byte
 	// Node is the node that it comes from: set where it is handled.
 	Node string
+}
+
+// Settling is somebody of whom there may be something to tell.
+type Settling struct {
+	UserID string
+	// As is whom they are told to be where they are online: a text that means something to the caller, without which they
+	// stay whom they were.
+	As string
+}
+
+// Settled is what is true of somebody, and what was told last.
+type Settled struct {
+	// Online anywhere; Here: on this node.
+	Online, Here bool
+	// Shared says that Was is what was told last, by whichever node: empty where the user was told to be offline. Without it
+	// the caller knows best itself.
+	Shared bool
+	Was    string
+	// Busy: another node is telling of them. Ask again in a while.
+	Busy bool
 }
 
 // Emitter sends events to rooms. It never waits for a client. Sockets of this process have been sent an event when it

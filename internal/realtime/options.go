@@ -52,6 +52,10 @@ type Options struct {
 	// It may be the last thing that the client hears of the connection. Nil sends none.
 	SlowReader func() (event string, payload any)
 
+	// RoomChanged, if set, is told of a room that has got its first socket in a namespace or lost its last, once Engine tells
+	// so as well. It may be told of others too, and is called under locks: it must return at once and ask the Engine nothing.
+	RoomChanged func(room string)
+
 	// Admit, if set, decides on each request for a new connection before there is one. The release that it returns is
 	// called once, when the connection has ended.
 	Admit func(r *http.Request) (release func(), ok bool)

@@ -98,3 +98,6 @@ func Standing(userID string, role Role, companyID string) []Room {
 	}
 	return rooms
 }
+
+// IsLocal says that a room is of no meaning to other nodes.
+func (r Room) IsLocal() bool { return strings.HasPrefix(string(r), asidePrefix) }

@@ -46,6 +46,36 @@ func (s suite) testOpenSockets(t *testing.T) {
 	}
 }
 
+// Of each room that gets its first socket or loses its last it is told, when that is true.
+func (s suite) testRoomChanged(t *testing.T) {
+	h := newStub(t)
+	h.authenticate = joins("a", "b")
+	told := make(chan string, 1000)
+	f := s.start(t, realtime.Options{RoomChanged: func(room string) { told <- room }}, map[string]realtime.Handler{"/": h})
+	await := func(count int, rooms ...string) {
+		t.Helper()
+		for len(rooms) > 0 {
+			room := wiretest.Receive(t, "a room", told)
+			at := slices.Index(rooms, room)
+			if at < 0 {
+				continue
+			}
+			if got := f.server.SocketCount(room); got != count {
+				t.Errorf("%d sockets in %s when it was told, want %d", got, room, count)
+			}
+			rooms = slices.Delete(rooms, at, at+1)
+		}
+	}
+	client, socket := f.connect(h)
+	await(1, "a", "b")
+	socket.Join("c")
+	await(1, "c")
+	socket.Leave("b")
+	await(0, "b")
+	client.Cut()
+	await(0, "a", "c")
+}
+
 func (s suite) testDisconnectedSeesTheRoomsLeft(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("a", "b")

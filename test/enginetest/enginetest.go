@@ -62,6 +62,7 @@ func Run(t *testing.T, e Engine) {
 		{"CloseWhileAuthenticating", s.testCloseWhileAuthenticating},
 		{"Silent", s.testSilent},
 		{"PingBeforeItsTime", s.testPingBeforeItsTime},
+		{"RoomChanged", s.testRoomChanged},
 		{"DisconnectedSeesTheRoomsLeft", s.testDisconnectedSeesTheRoomsLeft},
 		{"DisconnectFromInsideTheHandler", s.testDisconnectFromInsideTheHandler},
 		{"SlowReaderIsCutOff", s.testSlowReaderIsCutOff},

@@ -40,6 +40,19 @@ func (b *Bus) Online(_ context.Context, userIDs ...string) (map[string]bool, err
 	return online, nil
 }
 
+// Settle implements bus.Bus. Whoever asks has told all that was told.
+func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error) {
+	settled = make([]bus.Settled, len(people))
+	for i := range people {
+		is, _ := b.Online(ctx, people[i].UserID) // it never fails
+		settled[i] = bus.Settled{Online: is[people[i].UserID], Here: is[people[i].UserID]}
+	}
+	return settled, func() {}, nil
+}
+
+// Gone implements bus.Bus. There is no other node.
+func (b *Bus) Gone(func(context.Context, []string)) {}
+
 // UsersIn implements bus.Bus.
 func (b *Bus) UsersIn(_ context.Context, limit int, rooms ...roles.Room) ([]string, error) {
 	users := []string{}

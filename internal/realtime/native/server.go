@@ -88,7 +88,9 @@ func New(options realtime.Options) *Server {
 func (s *Server) Namespace(name string, h realtime.Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.namespaces[name] = &namespace{server: s, name: name, handler: h}
+	n := &namespace{server: s, name: name, handler: h}
+	n.rooms.Changed = s.options.RoomChanged
+	s.namespaces[name] = n
 }
 
 // namespace finds a namespace that has a handler; nil if there is none.

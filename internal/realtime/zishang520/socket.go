@@ -56,13 +56,26 @@ func (s *Socket) SetData(value any) { s.io.SetData(value) }
 func (s *Socket) Data() any { return s.io.Data() }
 
 // Join implements realtime.Socket.
-func (s *Socket) Join(rooms ...string) { s.io.Join(roomsOf(rooms)...) }
+func (s *Socket) Join(rooms ...string) {
+	s.io.Join(roomsOf(rooms)...)
+	s.changed(rooms)
+}
+
+// changed tells of rooms that the socket has come into or left.
+func (s *Socket) changed(rooms []string) {
+	if tell := s.namespace.engine.options.RoomChanged; tell != nil {
+		for _, room := range rooms {
+			tell(room)
+		}
+	}
+}
 
 // Leave implements realtime.Socket.
 func (s *Socket) Leave(rooms ...string) {
 	for _, room := range rooms {
 		s.io.Leave(sio.Room(room))
 	}
+	s.changed(rooms)
 }
 
 // ShareRate implements realtime.Socket. The library reads as fast as a client sends.
@@ -194,6 +207,7 @@ func (s *Socket) welcome() {
 func (s *Socket) settle() {
 	if !s.welcomed {
 		connectionOf(s.io).entering.Unlock()
+		s.changed(s.Rooms())
 		s.gone()
 	}
 }
@@ -236,6 +250,7 @@ func (s *Socket) leave(args ...any) {
 		s.cancel()
 		s.io.Enqueue(func() {
 			<-s.hasLeft
+			s.changed(rooms)
 			defer s.gone()
 			defer s.namespace.recoverFrom("disconnect")
 			s.namespace.handler.Disconnected(s, fmt.Sprint(args[0]))

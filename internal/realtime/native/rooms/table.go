@@ -35,6 +35,10 @@ type room struct {
 // disagree and a room cannot vanish while somebody enters it. The zero value is
 // an empty table.
 type Table struct {
+	// Changed, if set, is told of a room that has got its first member or lost its last, under the table's lock. It is set
+	// before anybody joins.
+	Changed func(name string)
+
 	mu        sync.Mutex
 	rooms     map[string]*room
 	selection uint64 // the number of the last one
@@ -58,6 +62,7 @@ func (t *Table) Join(m *Member, names ...string) {
 		if r == nil {
 			r = &room{name: name}
 			t.rooms[name] = r
+			t.changed(name)
 		}
 		m.memberships = append(m.memberships, membership{r, len(r.members)})
 		r.members = append(r.members, m)
@@ -108,8 +113,15 @@ func (t *Table) leaveLocked(m *Member, in membership) {
 	switch {
 	case last == 0:
 		delete(t.rooms, r.name)
+		t.changed(r.name)
 	case cap(r.members) > 64 && last < cap(r.members)/4:
 		r.members = slices.Clone(r.members) // a room that was once full does not keep the space
+	}
+}
+
+func (t *Table) changed(name string) {
+	if t.Changed != nil {
+		t.Changed(name)
 	}
 }
 

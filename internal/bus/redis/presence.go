@@ -1,0 +1,309 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
+)
+
+// presence is who is online, of the users of a lane. In Redis stand
+//
+//	nodes            a sorted set: sessions of nodes, by when their leases end, Unix milliseconds of Redis' clock
+//	on:<session>     a set: users who are online on a node
+//	told             a hash: what was told of each user last, see settleScript
+//	claim:<session>  who tells that the users of a node that has died are gone
+//
+// A session is a node's from when it reaches Redis until its lease ends. One that comes back later begins another, so that
+// nobody takes what it says for what was true before.
+type presence struct {
+	lane *lane
+
+	mu      sync.Mutex
+	session string   // empty while there is none
+	retired []string // this node's former sessions, which are to be told to have ended
+	number  int      // of sessions so far
+	others  []string // sessions of other nodes with a lease
+}
+
+func newPresence(l *lane) *presence { return &presence{lane: l} }
+
+// beatScript renews the lease of a session, unless it has ended, and tells of others.
+// KEYS: nodes. ARGV: session, lease in milliseconds, 1 to begin it.
+var beatScript = rueidis.NewLuaScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local ends = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0')
+local mine = 0
+if ends > now or ARGV[3] == '1' then
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+  mine = 1
+end
+return {mine, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)}
+`)
+
+// settleScript finds out who of some users is online, and has one node alone tell of a change. What was told last of a user
+// is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
+// or until it is done, the node that tells of it is the only one that may change it.
+// KEYS: nodes, told. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
+// here, and as whom. Returned are of each user whether they are online, as whom they were told, and whether another node is
+// just telling of them.
+var settleScript = rueidis.NewLuaScript(`
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
+local all = {}
+for i = 5, #ARGV, 3 do
+  local user, here, as = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2]
+  redis.call(here and 'SADD' or 'SREM', ARGV[1] .. 'on:' .. ARGV[2], user)
+  local on = here
+  for _, session in ipairs(live) do
+    if on then break end
+    on = session ~= ARGV[2] and redis.call('SISMEMBER', ARGV[1] .. 'on:' .. session, user) == 1
+  end
+  local busy, by, was = string.match(redis.call('HGET', KEYS[2], user) or '0;;', '^(%d+);([^;]*);(.*)$')
+  local taken = tonumber(busy) > now and by ~= ARGV[3]
+  if not taken then
+    local becomes = ''
+    if on then becomes = as ~= '' and as or was end
+    if becomes ~= was then
+      redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
+    elseif becomes == '' then
+      redis.call('HDEL', KEYS[2], user)
+    end
+  end
+  all[#all + 1] = {on and 1 or 0, was, taken and 1 or 0}
+end
+return all
+`)
+
+// doneScript lets others tell of users again. KEYS: told. ARGV: node, users.
+var doneScript = rueidis.NewLuaScript(`
+for i = 2, #ARGV do
+  local busy, by, as = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '0;;', '^(%d+);([^;]*);(.*)$')
+  if by == ARGV[1] then
+    if as == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], '0;;' .. as) end
+  end
+end
+return 0
+`)
+
+const (
+	// maxScript is how many users one script looks at: it holds up the server meanwhile.
+	maxScript = 200
+	// tellingTime is how long a node may take to tell of a change before others may, and to tell of a dead node's users.
+	tellingTime = 15 * time.Second
+)
+
+func (p *presence) key(name string) string { return p.lane.base + name }
+
+// current is the session of this node, and those of others.
+func (p *presence) current() (own string, others []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.session, p.others
+}
+
+// beat renews the lease; where that has ended a new session begins. Users of nodes whose leases have ended are told of.
+func (p *presence) beat(ctx context.Context, client rueidis.Client) error {
+	session, _ := p.current()
+	if session != "" {
+		mine, dead, err := p.renew(ctx, client, session, false)
+		if err != nil {
+			return err
+		}
+		if mine {
+			return p.bury(ctx, client, dead)
+		}
+		p.retire()
+	}
+	p.mu.Lock()
+	p.number++
+	fresh := p.lane.bus.node + "." + strconv.Itoa(p.number)
+	p.mu.Unlock()
+	if err := p.enrol(ctx, client, fresh); err != nil {
+		return err
+	}
+	_, dead, err := p.renew(ctx, client, fresh, true)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.session = fresh
+	retired := p.retired
+	p.mu.Unlock()
+	if len(retired) == 0 {
+		return p.bury(ctx, client, dead)
+	}
+	p.lane.bus.miss() // others may have told that everybody here is gone
+	for _, former := range retired {
+		end := client.B().Zadd().Key(p.key("nodes")).ScoreMember().ScoreMember(0, former).Build()
+		if err := client.Do(ctx, end).Error(); err != nil {
+			return fmt.Errorf("end a former session: %w", err)
+		}
+	}
+	p.mu.Lock()
+	p.retired = nil
+	p.mu.Unlock()
+	return p.bury(ctx, client, dead)
+}
+
+// retire ends the session: what it says may be untrue by now. The next beat begins another.
+func (p *presence) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.session != "" {
+		p.retired = append(p.retired, p.session)
+		p.session = ""
+	}
+}
+
+func (p *presence) renew(ctx context.Context, client rueidis.Client, session string, begin bool) (mine bool, dead []string, err error) {
+	flag := "0"
+	if begin {
+		flag = "1"
+	}
+	lease := strconv.FormatInt(p.lane.bus.options.Lease.Milliseconds(), 10)
+	answer, err := beatScript.Exec(ctx, client, []string{p.key("nodes")}, []string{session, lease, flag}).ToArray()
+	if err != nil {
+		return false, nil, fmt.Errorf("renew lease: %w", err)
+	}
+	if len(answer) != 3 {
+		return false, nil, errAnswer
+	}
+	is, err := answer[0].AsInt64()
+	live, errLive := answer[1].AsStrSlice()
+	dead, errDead := answer[2].AsStrSlice()
+	if err := errors.Join(err, errLive, errDead); err != nil {
+		return false, nil, fmt.Errorf("renew lease: %w", err)
+	}
+	own := p.lane.bus.node + "."
+	others := slices.DeleteFunc(live, func(other string) bool { return strings.HasPrefix(other, own) })
+	p.mu.Lock()
+	p.others = others
+	p.mu.Unlock()
+	return is == 1, dead, nil
+}
+
+var errAnswer = errors.New("redis has answered something else than was asked")
+
+// enrol writes down who is online here, under a session that is about to begin.
+func (p *presence) enrol(ctx context.Context, client rueidis.Client, session string) error {
+	var users []string
+	for _, room := range p.lane.topics.names() {
+		if user, is := roles.UserAmong([]string{room}); is {
+			users = append(users, user)
+		}
+	}
+	online, err := p.lane.bus.here.Online(ctx, users...)
+	if err != nil {
+		return err
+	}
+	users = slices.DeleteFunc(users, func(user string) bool { return !online[user] })
+	for part := range slices.Chunk(users, maxSubscribe) {
+		command := client.B().Sadd().Key(p.key("on:" + session)).Member(part...).Build()
+		if err := client.Do(ctx, command).Error(); err != nil {
+			return fmt.Errorf("write down who is online: %w", err)
+		}
+	}
+	return nil
+}
+
+// bury tells that the users of dead nodes are gone, but for those that are online elsewhere. One node does so.
+func (p *presence) bury(ctx context.Context, client rueidis.Client, dead []string) error {
+	for _, session := range dead {
+		claim := client.B().Set().Key(p.key("claim:" + session)).Value(p.lane.bus.node).Nx().Px(tellingTime).Build()
+		if err := client.Do(ctx, claim).Error(); rueidis.IsRedisNil(err) {
+			continue // somebody else has
+		} else if err != nil {
+			return fmt.Errorf("claim a dead node: %w", err)
+		}
+		users, err := client.Do(ctx, client.B().Smembers().Key(p.key("on:"+session)).Build()).AsStrSlice()
+		if err != nil {
+			return fmt.Errorf("users of a dead node: %w", err)
+		}
+		p.lane.bus.log.InfoContext(ctx, "a node has gone", "node", session, "users", len(users))
+		if gone := p.lane.bus.gone.Load(); gone != nil && len(users) > 0 {
+			p.lane.bus.guard("gone", func() { (*gone)(ctx, users) })
+		}
+		for _, result := range client.DoMulti(ctx,
+			client.B().Del().Key(p.key("on:"+session)).Build(),
+			client.B().Zrem().Key(p.key("nodes")).Member(session).Build(),
+		) {
+			if err := result.Error(); err != nil {
+				return fmt.Errorf("forget a dead node: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// leave ends the session in order: who is still online here is gone.
+func (p *presence) leave(ctx context.Context, client rueidis.Client) error {
+	p.mu.Lock()
+	session := p.session
+	p.session = ""
+	p.mu.Unlock()
+	if session == "" {
+		return nil
+	}
+	return client.Do(ctx, client.B().Zadd().Key(p.key("nodes")).ScoreMember().ScoreMember(0, session).Build()).Error()
+}
+
+// settle asks of users of this lane.
+func (p *presence) settle(ctx context.Context, client rueidis.Client, session string, people []bus.Settling, here map[string]bool) ([]bus.Settled, error) {
+	settled := make([]bus.Settled, 0, len(people))
+	telling := strconv.FormatInt(tellingTime.Milliseconds(), 10)
+	for part := range slices.Chunk(people, maxScript) {
+		arguments := []string{p.lane.base, session, p.lane.bus.node, telling}
+		for i := range part {
+			is := "0"
+			if here[part[i].UserID] {
+				is = "1"
+			}
+			arguments = append(arguments, part[i].UserID, is, part[i].As)
+		}
+		answers, err := settleScript.Exec(ctx, client, []string{p.key("nodes"), p.key("told")}, arguments).ToArray()
+		if err != nil {
+			return nil, fmt.Errorf("settle who is online: %w", err)
+		}
+		if len(answers) != len(part) {
+			return nil, errAnswer
+		}
+		for i := range answers {
+			one, err := settledOf(&answers[i])
+			if err != nil {
+				return nil, err
+			}
+			one.Here = here[part[i].UserID]
+			settled = append(settled, one)
+		}
+	}
+	return settled, nil
+}
+
+func settledOf(answer *rueidis.RedisMessage) (bus.Settled, error) {
+	parts, err := answer.ToArray()
+	if err != nil || len(parts) != 3 {
+		return bus.Settled{}, errors.Join(errAnswer, err)
+	}
+	online, err := parts[0].AsInt64()
+	was, errWas := parts[1].ToString()
+	busy, errBusy := parts[2].AsInt64()
+	if err := errors.Join(err, errWas, errBusy); err != nil {
+		return bus.Settled{}, errors.Join(errAnswer, err)
+	}
+	return bus.Settled{Online: online == 1, Shared: true, Was: was, Busy: busy == 1}, nil
+}
+
+// cutSession is the node of a session, and its number.
+func cutSession(session string) (node, number string, ok bool) { return strings.Cut(session, ".") }

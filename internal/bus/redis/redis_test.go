@@ -1,0 +1,263 @@
+package redis_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
+	"rolecall/test/servers"
+	"rolecall/test/socketstest"
+)
+
+func TestEventsReachEveryNode(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
+	amy, bob, cy := a.dial("user:amy", "company:acme"), b.dial("user:bob", "company:acme", "role:vendor"), b.dial("user:cy", "role:vendor")
+
+	a.say("to all", roles.CompanyRoom("acme"), roles.RoleRoom(roles.Vendor))
+	for _, client := range []*socketstest.Client{amy, bob, cy} {
+		if got := client.Hears("said"); got != `"to all"` {
+			t.Errorf("heard %s", got)
+		}
+	}
+	// Whoever stands in two of the rooms heard it once: the next they hear is the next that is said. The markup stays as it is.
+	a.Emitter("/").Emit(t.Context(), "said", map[string]string{"a": "<b>"}, []roles.Room{roles.CompanyRoom("acme")}, roles.UserRoom("bob"))
+	a.say("again", roles.CompanyRoom("acme"))
+	if got := bob.Hears("said"); got != `"again"` {
+		t.Errorf("bob heard %s", got)
+	}
+	for _, want := range []string{`{"a":"<b>"}`, `"again"`} {
+		if got := amy.Hears("said"); got != want {
+			t.Errorf("amy heard %s, want %s", got, want)
+		}
+	}
+
+	b.Emitter("/").EmitNewest(t.Context(), "newest", bus.Newest{
+		Fields: json.RawMessage(`{"at":5}`), Member: "list", Values: []bus.Value{{Key: "a", JSON: json.RawMessage("1")}},
+	}, roles.CompanyRoom("acme"))
+	if got := amy.Hears("newest"); got != `{"at":5,"list":[1]}` {
+		t.Errorf("amy heard %s", got)
+	}
+
+	b.LocalEmitter("/").Emit(t.Context(), "said", "here", []roles.Room{roles.CompanyRoom("acme")})
+	b.say("everywhere", roles.CompanyRoom("acme"))
+	if got := amy.Hears("said"); got != `"everywhere"` {
+		t.Errorf("amy heard %s", got)
+	}
+
+	if err := a.Disconnect(t.Context(), roles.UserRoom("bob")); err != nil {
+		t.Error(err)
+	}
+	bob.Ended()
+}
+
+func TestMessagesOfServices(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b, c := start(t, quick(server.URL)), start(t, quick(server.URL)), start(t, quick(server.URL))
+	b.dial("user:bob", "role:vendor")
+	c.dial("user:cy")
+	heard := make(chan string, 10)
+	for name, n := range map[string]*node{"a": a, "b": b, "c": c} {
+		n.Handle("hint", func(_ context.Context, m bus.Message) {
+			heard <- fmt.Sprintf("%s %s %t", name, m.Body, m.Node == a.Node())
+		})
+	}
+	a.Publish(t.Context(), bus.Message{Kind: "hint", Rooms: []roles.Room{roles.UserRoom("bob"), roles.RoleRoom(roles.Vendor)}, Body: []byte("1")})
+	if got := <-heard; got != "b 1 true" {
+		t.Errorf("heard %q", got)
+	}
+	a.Publish(t.Context(), bus.Message{Kind: "hint", Body: []byte("2")})
+	got := []string{<-heard, <-heard}
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"b 2 true", "c 2 true"}) {
+		t.Errorf("heard %q", got)
+	}
+	a.Publish(t.Context(), bus.Message{Kind: "disconnect", Rooms: []roles.Room{roles.UserRoom("bob")}})
+	if !strings.Contains(a.log.String(), "one of the bus's own") {
+		t.Error("a service disconnected somebody by a message of its own")
+	}
+}
+
+// Whoever has listened before hears all that is said from then on, whichever node says it: many come to rooms of which
+// none was heard, and are told at once.
+func TestNothingIsLostToWhoeverHasJustCome(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
+	b.dial("user:other")
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			room := roles.UserRoom(fmt.Sprint("u", i))
+			client := b.dial(string(room))
+			a.say(i, room)
+			if got := client.Hears("said"); got != fmt.Sprint(i) {
+				t.Errorf("%s heard %s", room, got)
+			}
+		})
+	}
+	all.Wait()
+	if s := b.Stats(); s.Subscribes > 150 {
+		t.Errorf("%d commands to hear 200 rooms", s.Subscribes)
+	}
+	select {
+	case <-a.lost:
+		t.Error("something was missed")
+	case <-b.lost:
+		t.Error("something was missed")
+	default:
+	}
+}
+
+// A room that nobody stands in any more is not heard, and heard again when somebody comes.
+func TestRoomsAreLeft(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
+	amy, bob := b.dial("user:amy", "company:acme"), b.dial("user:bob", "company:acme")
+	numsub := func(room string) string { return server.Ask("PUBLISH rolecall:{0}:room:" + room + " x") }
+	if got := numsub("company:acme"); got != ":1" {
+		t.Errorf("%s nodes hear of acme, want 1", got)
+	}
+	amy.Close()
+	eventually(t, "amy's room is left", func() bool { return numsub("user:amy") == ":0" })
+	if got := numsub("company:acme"); got != ":1" {
+		t.Errorf("%s nodes hear of acme, want 1", got)
+	}
+	bob.Close()
+	eventually(t, "the company's room is left", func() bool { return numsub("company:acme") == ":0" })
+	eventually(t, "no room is known", func() bool { return b.Stats().Topics == 0 })
+	again := b.dial("user:amy")
+	a.say("back", roles.UserRoom("amy"))
+	if got := again.Hears("said"); got != `"back"` {
+		t.Errorf("heard %s", got)
+	}
+}
+
+func TestWhoIsOnlineAnywhere(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b, c := start(t, quick(server.URL)), start(t, quick(server.URL)), start(t, quick(server.URL))
+	a.dial("user:amy", "company:acme")
+	b.dial("user:amy", "company:acme")
+	b.dial("user:bob", "company:acme", "role:vendor")
+	c.dial("user:cy", "role:vendor")
+	ctx := t.Context()
+	for _, n := range []*node{a, b, c} {
+		if _, done, err := n.Settle(ctx, bus.Settling{UserID: "amy", As: "amy"}, bus.Settling{UserID: "bob", As: "bob"}, bus.Settling{UserID: "cy", As: "cy"}); err != nil {
+			t.Fatal(err)
+		} else {
+			done()
+		}
+	}
+	online, err := a.Online(ctx, "amy", "bob", "cy", "dan")
+	if err != nil || !online["amy"] || !online["bob"] || !online["cy"] || online["dan"] {
+		t.Errorf("online: %v, %v", online, err)
+	}
+	if n, err := a.SocketCount(ctx, roles.CompanyRoom("acme")); n != 3 || err != nil {
+		t.Errorf("%d sockets in acme, %v; want 3", n, err)
+	}
+	if n, err := c.SocketCount(ctx, roles.UserRoom("amy"), roles.CompanyRoom("acme")); n != 2 || err != nil {
+		t.Errorf("%d sockets of amy in acme, %v; want 2", n, err)
+	}
+	for _, tc := range []struct {
+		limit int
+		rooms []roles.Room
+		want  []string
+	}{
+		{10, []roles.Room{roles.CompanyRoom("acme")}, []string{"amy", "bob"}},
+		{10, []roles.Room{roles.CompanyRoom("acme"), roles.RoleRoom(roles.Vendor)}, []string{"amy", "bob", "cy"}},
+		{10, []roles.Room{roles.RoleRoom(roles.Vendor)}, []string{"bob", "cy"}},
+		{10, []roles.Room{roles.RoleRoom(roles.Driver)}, nil},
+	} {
+		users, err := a.UsersIn(ctx, tc.limit, tc.rooms...)
+		slices.Sort(users)
+		if !slices.Equal(users, tc.want) || err != nil {
+			t.Errorf("in %v: %v, %v; want %v", tc.rooms, users, err, tc.want)
+		}
+	}
+	if users, err := a.UsersIn(ctx, 2, roles.Everyone()...); len(users) > 2 || err != nil {
+		t.Errorf("at most 2: %v, %v", users, err)
+	}
+}
+
+// Who was told to be online by one node is not told again by another, and is told to be offline once, when they are gone
+// everywhere.
+func TestOneNodeTells(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
+	settle := func(n *node, as string) bus.Settled {
+		t.Helper()
+		settled, done, err := n.Settle(t.Context(), bus.Settling{UserID: "amy", As: as})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		return settled[0]
+	}
+	here, there := a.dial("user:amy"), b.dial("user:amy")
+	if got := settle(a, "amy of acme"); !got.Online || got.Was != "" || !got.Here || !got.Shared || got.Busy {
+		t.Errorf("came: %+v", got)
+	}
+	eventually(t, "another node may tell", func() bool { return !settle(b, "").Busy })
+	if got := settle(b, ""); !got.Online || got.Was != "amy of acme" {
+		t.Errorf("came to another node: %+v", got)
+	}
+	here.Close()
+	eventually(t, "amy has left", func() bool { return !settle(a, "").Here })
+	if got := settle(a, ""); !got.Online || got.Was != "amy of acme" {
+		t.Errorf("left one of two nodes: %+v", got)
+	}
+	there.Close()
+	eventually(t, "amy has left", func() bool { n, _ := b.SocketCount(t.Context(), roles.UserRoom("amy")); return n == 0 })
+	if got := settle(b, ""); got.Online || got.Was != "amy of acme" {
+		t.Errorf("left: %+v", got)
+	}
+	eventually(t, "another node may tell", func() bool { return !settle(a, "").Busy })
+	if got := settle(a, ""); got.Online || got.Was != "" {
+		t.Errorf("has been told to be gone: %+v", got)
+	}
+}
+
+// The users of a node that has died are told of by one of the others, within a lease and a beat or two.
+func TestDeadNode(t *testing.T) {
+	server := servers.StartRedis(t)
+	proxy := servers.StartProxy(t, server.Address)
+	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
+	c := start(t, quick("redis://"+proxy.Address))
+	gone := make(chan string, 10)
+	for _, n := range []*node{a, b} {
+		n.Gone(func(_ context.Context, users []string) { gone <- strings.Join(users, " ") })
+	}
+	c.dial("user:cy")
+	if _, done, err := c.Settle(t.Context(), bus.Settling{UserID: "cy", As: "cy"}); err != nil {
+		t.Fatal(err)
+	} else {
+		done()
+	}
+	began := time.Now()
+	proxy.Freeze() // as dead as can be seen from elsewhere
+	if got := <-gone; got != "cy" {
+		t.Errorf("gone: %q", got)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	online, err := a.Online(t.Context(), "cy")
+	if online["cy"] || err != nil {
+		t.Errorf("online: %v, %v", online, err)
+	}
+	proxy.Thaw()
+	<-c.lost // it knows that others may have told anything
+	eventually(t, "cy is online again", func() bool {
+		online, err := a.Online(t.Context(), "cy")
+		return err == nil && online["cy"]
+	})
+	if len(gone) > 0 {
+		t.Errorf("gone a second time: %q", <-gone)
+	}
+}

@@ -1,0 +1,186 @@
+//go:build unix
+
+package servers
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	// redisPatience is how long the server may take to come up.
+	redisPatience = 30 * time.Second
+	// redisAttempts is how often a port is chosen: somebody else may take it before the server does.
+	redisAttempts = 5
+)
+
+// Redis is a Redis server of a test's own, that keeps nothing.
+type Redis struct {
+	// URL leads to it. It stays the same when the server is started again.
+	URL string
+	// Address is its host:port.
+	Address string
+
+	t        testing.TB
+	folder   string
+	settings []string
+	running  *exec.Cmd
+}
+
+// StartRedis starts a server until the end of t, with more settings, as in the server's command line, where a test wants any.
+func StartRedis(t testing.TB, settings ...string) *Redis {
+	t.Helper()
+	r := &Redis{t: t, folder: t.TempDir(), settings: settings}
+	t.Cleanup(r.Kill)
+	var err error
+	for range redisAttempts {
+		r.choosePort()
+		if err = r.start(); err == nil {
+			return r
+		}
+		r.Kill()
+	}
+	t.Fatalf("the Redis server did not come up: %v\n%s", err, r.log())
+	return nil
+}
+
+func (r *Redis) choosePort() {
+	r.t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.Address = listener.Addr().String()
+	r.URL = "redis://" + r.Address
+	if err := listener.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Start starts the server again, empty, on the same address.
+func (r *Redis) Start() {
+	r.t.Helper()
+	if err := r.start(); err != nil {
+		r.t.Fatalf("the Redis server did not come up again: %v\n%s", err, r.log())
+	}
+}
+
+func (r *Redis) start() error {
+	r.t.Helper()
+	_, port, err := net.SplitHostPort(r.Address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	arguments := []string{
+		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.folder,
+		"--logfile", filepath.Join(r.folder, "server.log"), "--daemonize", "no",
+	}
+	r.running = exec.Command(redisBinary(r.t), append(arguments, r.settings...)...) //nolint:noctx,gosec // it is ended by Kill
+	if err := r.running.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(redisPatience); ; <-time.After(10 * time.Millisecond) {
+		answer, err := r.ask("PING")
+		if err == nil && (strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH")) {
+			return nil
+		}
+		if time.Now().After(deadline) || strings.Contains(r.log(), "Address already in use") {
+			return fmt.Errorf("%q: %w", answer, err)
+		}
+	}
+}
+
+// Ask sends a command of words without blanks and returns the first line of the answer, or the text of a long one.
+func (r *Redis) Ask(command string) string {
+	r.t.Helper()
+	answer, err := r.ask(command)
+	if err != nil {
+		r.t.Fatalf("%s: %v", command, err)
+	}
+	return answer
+}
+
+func (r *Redis) ask(command string) (string, error) {
+	conn, err := net.DialTimeout("tcp", r.Address, redisPatience)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(redisPatience)); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err != nil {
+		return "", err
+	}
+	reader := bufio.NewReader(conn)
+	line, err := reader.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	line = strings.TrimSpace(line)
+	length, isLong := strings.CutPrefix(line, "$")
+	if !isLong {
+		return line, nil
+	}
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 0 {
+		return line, err
+	}
+	text := make([]byte, n)
+	for at := 0; at < n; {
+		read, err := reader.Read(text[at:])
+		if err != nil {
+			return "", err
+		}
+		at += read
+	}
+	return string(text), nil
+}
+
+// Kill ends the server at once; its connections end too.
+func (r *Redis) Kill() {
+	if r.running == nil {
+		return
+	}
+	_ = r.running.Process.Kill() // it may have ended by itself
+	_ = r.running.Wait()
+	r.running = nil
+}
+
+// Freeze stops the server with all connections open, until Thaw.
+func (r *Redis) Freeze() { r.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (r *Redis) Thaw() { r.signal(syscall.SIGCONT) }
+
+func (r *Redis) signal(signal syscall.Signal) {
+	r.t.Helper()
+	if err := r.running.Process.Signal(signal); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *Redis) log() string {
+	text, _ := os.ReadFile(filepath.Join(r.folder, "server.log"))
+	return string(text)
+}
+
+// redisBinary finds the server, installed where there is none.
+func redisBinary(t testing.TB) string {
+	t.Helper()
+	Install(t, "command -v redis-server", "redis-server")
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
