@@ -62,6 +62,9 @@ func (silence) EmitNewest(context.Context, string, bus.Newest, ...roles.Room) {}
 
 func (silence) SocketCount(context.Context, ...roles.Room) (int, error) { return 0, nil }
 
+func (silence) Settle(_ context.Context, people ...bus.Settling) ([]bus.Settled, func(), error) {
+	return make([]bus.Settled, len(people)), func() {}, nil
+}
 func (silence) Online(context.Context, ...string) (map[string]bool, error) {
 	return map[string]bool{}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
+	"rolecall/internal/bus/redis"
 	"rolecall/internal/clientip"
 	"rolecall/internal/config"
 	"rolecall/internal/fault"
@@ -62,6 +63,8 @@ type Program struct {
 	handshakes *admission.Handshakes
 	engine     realtime.Engine
 	bus        bus.Bus
+	// redis is the bus where there are other nodes, nil where there are none.
+	redis      *redis.Bus
 	tracking   *tracking.Service
 	people     *people.Service
 	chat       *chat.Service
@@ -96,6 +99,7 @@ func (p *Program) parts() []part {
 		{"token verification", p.openVerifier},
 		{"store", p.openStore},
 		{"limits", p.openLimits},
+		{"bus", p.openBus},
 		{"engine", p.openEngine},
 		{"tracking", p.openTracking},
 		{"people", p.openPeople},
@@ -160,6 +164,17 @@ func (p *Program) Events() map[string]map[string]access.Rule { return p.events }
 // SocketCount counts the sockets that stand in all of the rooms.
 func (p *Program) SocketCount(rooms ...roles.Room) int {
 	return p.engine.SocketCount(roles.Names(rooms)...)
+}
+
+// degraded says what wants an operator's attention although everything else works.
+func (p *Program) degraded() (sentences []string) {
+	if p.disk.low.Load() {
+		sentences = append(sentences, "The disk of the database is nearly full")
+	}
+	if p.redis != nil && p.redis.Degraded() != nil {
+		sentences = append(sentences, "Redis cannot be reached: other servers hear nothing of this one, and this one nothing of them")
+	}
+	return sentences
 }
 
 func (p *Program) isReady(ctx context.Context) error {

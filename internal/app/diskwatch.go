@@ -60,11 +60,3 @@ func (w *diskWatch) look(ctx context.Context) error {
 	}
 	return nil
 }
-
-// degraded says what wants an operator's attention although everything works.
-func (p *Program) degraded() []string {
-	if p.disk.low.Load() {
-		return []string{"The disk of the database is nearly full"}
-	}
-	return nil
-}

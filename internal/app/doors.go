@@ -61,7 +61,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 
 func (p *Program) mountSockets(decoder *payload.Decoder) {
 	o := sockets.Options{
-		Engine: p.engine, Verifier: p.verifier, Presence: p.people,
+		Engine: p.engine, Verifier: p.verifier, Presence: p.people, Nodes: p.bus,
 		Decoder: decoder, Buckets: p.buckets, Logger: p.log, MaxSocketsPerUser: p.config.MaxSocketsPerUser,
 	}
 	if p.metrics != nil {

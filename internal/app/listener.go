@@ -39,7 +39,11 @@ func (p *Program) openListener(ctx context.Context) (life, error) {
 	return life{run: p.serve, drain: p.stopServing, close: p.closeListener}, nil
 }
 
-func (p *Program) serve(context.Context) error {
+// serve answers requests. Who comes before this node hears the others waits for that, but not long.
+func (p *Program) serve(ctx context.Context) error {
+	if p.redis != nil {
+		p.redis.Await(ctx)
+	}
 	if err := p.http.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus/local"
+	"rolecall/internal/bus/redis"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
@@ -114,6 +115,20 @@ func (p *Program) openLimits(context.Context) (life, error) {
 	return life{run: together(forget, evictionInterval)}, nil
 }
 
+// openBus makes the bus over Redis, where there is to be one. It works from before the first socket comes until after the last
+// has gone. That Redis cannot be reached keeps nothing from being served.
+func (p *Program) openBus(context.Context) (life, error) {
+	if p.config.RedisURL == "" {
+		return life{}, nil
+	}
+	shared, err := redis.New(redis.Options{URL: p.config.RedisURL, Prefix: p.config.RedisPrefix, Logger: p.log})
+	if err != nil {
+		return life{}, fmt.Errorf("%s: %w", config.Variable("redis-url"), err)
+	}
+	p.redis = shared
+	return life{run: endless(shared.Run), close: func() error { shared.Close(); return nil }}, nil
+}
+
 // openEngine makes the Socket.IO server, and the bus that reaches its sockets.
 func (p *Program) openEngine(context.Context) (life, error) {
 	o := realtime.Options{
@@ -131,8 +146,15 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	if p.metrics != nil {
 		o = p.countRefusals(o)
 	}
+	if p.redis != nil {
+		o.RoomChanged = p.redis.RoomChanged
+	}
 	p.engine = newEngine(p.config.Engine, o)
 	p.bus = local.New(p.engine)
+	if p.redis != nil {
+		p.redis.Attach(p.bus)
+		p.bus = p.redis
+	}
 	return life{drain: p.engine.Drain}, nil
 }
 
@@ -169,6 +191,8 @@ func messaging() roles.Messaging { return roles.Messaging{} }
 func (p *Program) openPeople(context.Context) (life, error) {
 	p.people = people.New(p.store.People, p.store.Conversations, p.bus.Emitter("/", "/chat"), p.bus,
 		people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log})
+	p.bus.Gone(p.people.Gone)
+	p.bus.Lost(p.people.Resync)
 	return life{drain: p.people.Close}, nil
 }
 

@@ -67,9 +67,10 @@ type Message struct {
 // Settling is somebody of whom there may be something to tell.
 type Settling struct {
 	UserID string
-	// As is whom they are told to be where they are online: a text that means something to the caller, without which they
-	// stay whom they were.
-	As string
+	// As is whom they are told to be where they are online, a text that means something to the caller. Keep has them stay
+	// whom they were told to be, if they were.
+	As   string
+	Keep bool
 }
 
 // Settled is what is true of somebody, and what was told last.

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
+	"rolecall/internal/redisurl"
 	"rolecall/internal/roles"
 )
 
@@ -86,6 +87,11 @@ type Config struct {
 
 	// Engine names the implementation of realtime.Engine that serves the sockets.
 	Engine string `group:"Server:" enum:"native,zishang520" default:"native" placeholder:"NAME" help:"Socket.IO server: native, or zishang520, the library of that name."`
+
+	// RedisURL is where nodes meet that serve the same people, as package redisurl reads it; empty for one that runs alone.
+	RedisURL string `group:"Server:" name:"redis-url" placeholder:"URL" help:"Redis where several servers meet: redis://user:password@host:6379, rediss:// for TLS, with ?cluster=true or ?master_set=NAME."`
+	// RedisPrefix begins every key and channel there.
+	RedisPrefix string `group:"Server:" default:"rolecall" placeholder:"NAME" help:"Beginning of every key and channel in Redis: servers with the same one serve the same people."`
 
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
 	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
@@ -217,6 +223,8 @@ func (c *Config) check() error {
 		return bad("data-dir", "must name a folder")
 	case c.MaxSocketsPerUser <= 0:
 		return bad("max-sockets-per-user", "must be at least 1")
+	case !prefix(c.RedisPrefix):
+		return bad("redis-prefix", "must be from 1 to 64 letters, digits, dots, dashes, underscores or colons")
 	case c.CompressFrom < 0:
 		return bad("compress-from", "must not be negative")
 	case !heartbeat(c.PingInterval):
@@ -240,12 +248,23 @@ func (c *Config) check() error {
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
+	if c.RedisURL != "" {
+		if _, _, err := redisurl.Parse(c.RedisURL); err != nil {
+			return bad("redis-url", err.Error())
+		}
+	}
 	for _, name := range c.AllowedOrigins {
 		if err := origin.Check(name); err != nil {
 			return bad("allowed-origins", fmt.Sprintf("%q %s", name, err))
 		}
 	}
 	return c.checkTokens()
+}
+
+// prefix says whether a text may begin names in Redis: none of what has a meaning there may stand in it.
+func prefix(text string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:"
+	return text != "" && len(text) <= 64 && strings.Trim(text, allowed) == ""
 }
 
 func bad(flagName, reason string) error {

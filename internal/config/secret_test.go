@@ -24,6 +24,8 @@ func TestSecretIsNeverEchoed(t *testing.T) {
 		"its flag is misspelt":     {[]string{"-jwt-secrets=" + secret + short}, nil},
 		"its variable is misspelt": {[]string{"-demo-drivers=-1"}, []string{"ROLECALL_JWTSECRET=" + secret + short}},
 		"a bad variable beside it": {nil, []string{"ROLECALL_JWT_SECRET=" + secret + short, "ROLECALL_DEMO=maybe"}},
+		"in a URL of Redis":        {nil, []string{"ROLECALL_REDIS_URL=redis://:" + short + "@a:1?x=y"}},
+		"in one of no form":        {[]string{"-redis-url=redis://:" + short + "%zz@a"}, nil},
 		"blanks around the =":      {[]string{"-jwt-secret", "=", secret + short}, nil},
 		"cut off by a blank":       {[]string{"-jwt-secret", secret, short}, nil},
 		"behind the end of flags":  {[]string{"-jwt-secret", secret, "--", short}, nil},

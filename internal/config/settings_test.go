@@ -112,6 +112,8 @@ func settings(t *testing.T) map[string]setting {
 		},
 		"max-connections-per-ip": {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxConnectionsPerIP }, nil},
 		"max-sockets-per-user":   {"1", "5000", 1, 5000, func(c config.Config) any { return c.MaxSocketsPerUser }, nil},
+		"redis-url":              {"redis://a:1", "rediss://u:p@a?cluster=true", "redis://a:1", "rediss://u:p@a?cluster=true", func(c config.Config) any { return c.RedisURL }, nil},
+		"redis-prefix":           {"a", "a:b", "a", "a:b", func(c config.Config) any { return c.RedisPrefix }, nil},
 		"compress-from":          {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
 		"ping-interval":          {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingInterval }, nil},
 		"ping-timeout":           {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},

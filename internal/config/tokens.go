@@ -149,6 +149,9 @@ func exposed(command *kong.Context) []Warning {
 		if given.Flag != nil && given.Flag.Name == secretFlag && !given.Resolved {
 			return []Warning{Warning("others on this machine can see a secret on the command line (" + secretFlag + "): use " + Variable("jwt-secret-file"))}
 		}
+		if given.Flag != nil && given.Flag.Name == "redis-url" && !given.Resolved {
+			return []Warning{Warning("others on this machine can see a password on the command line (redis-url): use " + Variable("redis-url"))}
+		}
 	}
 	return nil
 }

@@ -60,6 +60,12 @@ type Presence interface {
 	Went(ctx context.Context, who auth.Identity)
 }
 
+// Nodes has what other nodes tell rooms heard here.
+type Nodes interface {
+	// Listen returns when it is, and it stays so until release is called and no socket stands in the rooms.
+	Listen(ctx context.Context, rooms ...roles.Room) (release func())
+}
+
 // Verifier turns a token into an identity.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
@@ -74,6 +80,7 @@ type Mount struct {
 	engine   realtime.Engine
 	verifier Verifier
 	presence Presence
+	nodes    Nodes // nil where there are no others
 	decoder  *payload.Decoder
 	buckets  *limit.Buckets
 	log      *slog.Logger
@@ -94,10 +101,12 @@ type Options struct {
 	Engine   realtime.Engine
 	Verifier Verifier
 	Presence Presence
-	Decoder  *payload.Decoder
-	Buckets  *limit.Buckets
-	Logger   *slog.Logger
-	Now      func() time.Time
+	// Nodes is nil where there are no others.
+	Nodes   Nodes
+	Decoder *payload.Decoder
+	Buckets *limit.Buckets
+	Logger  *slog.Logger
+	Now     func() time.Time
 	// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces; 0 for the default.
 	MaxSocketsPerUser int
 	// Meters, where set, makes the meter of a namespace's sockets, and Events that of the events of one name.
@@ -114,7 +123,7 @@ func New(o Options) *Mount {
 		o.MaxSocketsPerUser = DefaultMaxSocketsPerUser
 	}
 	return &Mount{
-		engine: o.Engine, verifier: o.Verifier, presence: o.Presence,
+		engine: o.Engine, verifier: o.Verifier, presence: o.Presence, nodes: o.Nodes,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
 		meters: o.Meters, events: o.Events,
 		greetings: greetingTurns(),
@@ -192,6 +201,7 @@ func (n *namespace) letIn(ctx context.Context, socket realtime.Socket, hs realti
 	}
 	socket.SetData(&credential{socket: socket, now: n.now, since: n.now(), who: who})
 
+	defer n.listen(ctx, who.Rooms())() // before the socket is in them: whatever is told from now on reaches it
 	defer n.counting.Lock(who.UserID)()
 	if n.isFull(who.UserID) && !n.makeRoom(ctx, who.UserID) {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
@@ -199,6 +209,14 @@ func (n *namespace) letIn(ctx context.Context, socket realtime.Socket, hs realti
 	n.presence.Seen(ctx, who)
 	socket.Join(roles.Names(who.Rooms())...)
 	return nil
+}
+
+// listen has what other nodes tell rooms heard, until release is called and no socket stands in them.
+func (m *Mount) listen(ctx context.Context, rooms []roles.Room) (release func()) {
+	if m.nodes == nil {
+		return func() {}
+	}
+	return m.nodes.Listen(ctx, rooms...)
 }
 
 // Event routes an event.

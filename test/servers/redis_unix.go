@@ -49,7 +49,7 @@ func StartRedis(t testing.TB, settings ...string) *Redis {
 		}
 		r.Kill()
 	}
-	t.Fatalf("the Redis server did not come up: %v\n%s", err, r.log())
+	t.Fatalf("the Redis server did not come up: %v\n%s", err, r.Log())
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (r *Redis) choosePort() {
 func (r *Redis) Start() {
 	r.t.Helper()
 	if err := r.start(); err != nil {
-		r.t.Fatalf("the Redis server did not come up again: %v\n%s", err, r.log())
+		r.t.Fatalf("the Redis server did not come up again: %v\n%s", err, r.Log())
 	}
 }
 
@@ -93,7 +93,7 @@ func (r *Redis) start() error {
 		if err == nil && (strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH")) {
 			return nil
 		}
-		if time.Now().After(deadline) || strings.Contains(r.log(), "Address already in use") {
+		if time.Now().After(deadline) || strings.Contains(r.Log(), "Address already in use") {
 			return fmt.Errorf("%q: %w", answer, err)
 		}
 	}
@@ -169,7 +169,8 @@ func (r *Redis) signal(signal syscall.Signal) {
 	}
 }
 
-func (r *Redis) log() string {
+// Log is what the server has logged.
+func (r *Redis) Log() string {
 	text, _ := os.ReadFile(filepath.Join(r.folder, "server.log"))
 	return string(text)
 }

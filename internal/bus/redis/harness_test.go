@@ -71,7 +71,12 @@ func start(t testing.TB, o redis.Options) *node {
 	engine := native.New(realtime.Options{RoomChanged: bus.RoomChanged})
 	bus.Attach(local.New(engine))
 	n := &node{Bus: bus, t: t, engine: engine, log: log, lost: make(chan struct{}, 100)}
-	bus.Lost(func(context.Context) { n.lost <- struct{}{} })
+	bus.Lost(func(context.Context) {
+		select {
+		case n.lost <- struct{}{}:
+		default:
+		}
+	})
 	engine.Namespace("/", door{bus, make(chan struct{}, 10_000)})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -99,6 +104,7 @@ func (n *node) dial(rooms ...string) *socketstest.Client {
 
 // say sends an event to rooms from this node.
 func (n *node) say(what any, to ...roles.Room) {
+	n.t.Helper()
 	n.Emitter("/").Emit(n.t.Context(), "said", what, to)
 }
 
@@ -111,6 +117,18 @@ func eventually(t testing.TB, what string, is func() bool) {
 			t.Fatalf("not in time: %s", what)
 		}
 		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// receive takes what comes next.
+func receive[T any](t testing.TB, from <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-time.After(socketstest.Deadline):
+		t.Fatal("nothing came in time")
+		panic("unreachable")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,9 @@ type lane struct {
 	outbox   *outbox
 	presence *presence
 
-	beacons atomic.Uint64 // sent
+	early   chan struct{} // holds a token while there is reason to beat before it is time to
+	telling sync.Mutex    // held while a beacon is numbered and queued
+	beacons uint64        // sent
 	echo    atomic.Int64  // when a beacon of this node's own came back last, Unix nanoseconds
 	up      atomic.Bool   // it listens to all that it is to
 }
@@ -38,7 +41,7 @@ func newLanes(b *Bus) []*lane {
 	}
 	lanes := make([]*lane, number)
 	for i := range lanes {
-		l := &lane{bus: b, index: i, base: b.options.Prefix + ":{" + strconv.Itoa(i) + "}:"}
+		l := &lane{bus: b, index: i, early: make(chan struct{}, 1), base: b.options.Prefix + ":{" + strconv.Itoa(i) + "}:"}
 		l.topics = newTopics(l)
 		l.outbox = newOutbox(l)
 		l.presence = newPresence(l)
@@ -87,7 +90,10 @@ func (l *lane) unsubscribing(client rueidis.DedicatedClient, channels []string) 
 // sendBeacon tells all nodes that this one is here. It comes back to this one as well, which shows that what is published is
 // delivered.
 func (l *lane) sendBeacon() {
-	envelope := wire.Envelope{Kind: kindBeacon, Body: beacon{lane: l.index, count: l.beacons.Add(1)}.encode()}
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.beacons++
+	envelope := wire.Envelope{Kind: kindBeacon, Body: beacon{lane: l.index, count: l.beacons}.encode()}
 	message := l.bus.seal(&envelope, 0, nil)
 	l.outbox.put(outgoing{message: message, channel: l.everyone()})
 }

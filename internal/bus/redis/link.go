@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -22,13 +23,11 @@ type link struct {
 	cluster bool
 	conns   conns
 
-	mu       sync.Mutex
-	commands rueidis.Client // nil until Redis has been reached for the first time
-	closed   bool
-}
+	made atomic.Pointer[rueidis.Client] // nil until Redis has been reached for the first time
 
-// errNoRedis is returned while Redis has not been reached yet.
-var errNoRedis = errors.New("redis has not been reached")
+	mu     sync.Mutex // held while Redis is reached for
+	closed bool
+}
 
 // errMode says that a server is a cluster and the URL says otherwise.
 var errMode = errors.New("the URL has cluster=true just where the server is a cluster")
@@ -75,7 +74,7 @@ func (l *link) client() (rueidis.Client, error) {
 	if l.closed {
 		return nil, rueidis.ErrClosing
 	}
-	if l.commands == nil {
+	if l.made.Load() == nil {
 		made, err := rueidis.NewClient(l.options)
 		if err != nil {
 			return nil, fmt.Errorf("reach redis: %w", err)
@@ -84,18 +83,17 @@ func (l *link) client() (rueidis.Client, error) {
 			made.Close()
 			return nil, fmt.Errorf("%w: it is %t", errMode, is)
 		}
-		l.commands = made
+		l.made.Store(&made)
 	}
-	return l.commands, nil
+	return *l.made.Load(), nil
 }
 
 // ready is what sends commands; nil while Redis has not been reached.
 func (l *link) ready() rueidis.Client {
-	if !l.mu.TryLock() {
-		return nil // it is being reached for
+	if made := l.made.Load(); made != nil {
+		return *made
 	}
-	defer l.mu.Unlock()
-	return l.commands
+	return nil
 }
 
 // cut ends all connections; they are made again by who needs them.
@@ -106,8 +104,8 @@ func (l *link) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.commands != nil {
-		l.commands.Close()
+	if client := l.ready(); client != nil {
+		client.Close()
 	}
 }
 

@@ -16,10 +16,15 @@ func (b *Bus) occupied(ctx context.Context, room string) bool {
 	return err != nil || n > 0
 }
 
-// reachable is what sends commands; nil where Redis cannot be reached now.
+// reachable is what sends commands; nil where Redis cannot be reached now, or does not know this node yet.
 func (b *Bus) reachable() rueidis.Client {
 	if !b.healthy() {
 		return nil
+	}
+	for _, l := range b.lanes {
+		if session, _ := l.presence.current(); session == "" {
+			return nil
+		}
 	}
 	return b.link.ready()
 }

@@ -55,15 +55,15 @@ return {mine, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.ca
 // is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
 // or until it is done, the node that tells of it is the only one that may change it.
 // KEYS: nodes, told. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
-// here, and as whom. Returned are of each user whether they are online, as whom they were told, and whether another node is
+// here, as whom, and 1 where they stay whom they were told to be. Returned are of each user whether they are online, as whom they were told, and whether another node is
 // just telling of them.
 var settleScript = rueidis.NewLuaScript(`
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 local all = {}
-for i = 5, #ARGV, 3 do
-  local user, here, as = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2]
+for i = 5, #ARGV, 4 do
+  local user, here, as, keep = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3] == '1'
   redis.call(here and 'SADD' or 'SREM', ARGV[1] .. 'on:' .. ARGV[2], user)
   local on = here
   for _, session in ipairs(live) do
@@ -74,7 +74,7 @@ for i = 5, #ARGV, 3 do
   local taken = tonumber(busy) > now and by ~= ARGV[3]
   if not taken then
     local becomes = ''
-    if on then becomes = as ~= '' and as or was end
+    if on then becomes = (keep and was ~= '') and was or as end
     if becomes ~= was then
       redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
     elseif becomes == '' then
@@ -168,12 +168,8 @@ func (p *presence) retire() {
 }
 
 func (p *presence) renew(ctx context.Context, client rueidis.Client, session string, begin bool) (mine bool, dead []string, err error) {
-	flag := "0"
-	if begin {
-		flag = "1"
-	}
 	lease := strconv.FormatInt(p.lane.bus.options.Lease.Milliseconds(), 10)
-	answer, err := beatScript.Exec(ctx, client, []string{p.key("nodes")}, []string{session, lease, flag}).ToArray()
+	answer, err := beatScript.Exec(ctx, client, []string{p.key("nodes")}, []string{session, lease, flag(begin)}).ToArray()
 	if err != nil {
 		return false, nil, fmt.Errorf("renew lease: %w", err)
 	}
@@ -192,6 +188,13 @@ func (p *presence) renew(ctx context.Context, client rueidis.Client, session str
 	p.others = others
 	p.mu.Unlock()
 	return is == 1, dead, nil
+}
+
+func flag(is bool) string {
+	if is {
+		return "1"
+	}
+	return "0"
 }
 
 var errAnswer = errors.New("redis has answered something else than was asked")
@@ -266,11 +269,7 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 	for part := range slices.Chunk(people, maxScript) {
 		arguments := []string{p.lane.base, session, p.lane.bus.node, telling}
 		for i := range part {
-			is := "0"
-			if here[part[i].UserID] {
-				is = "1"
-			}
-			arguments = append(arguments, part[i].UserID, is, part[i].As)
+			arguments = append(arguments, part[i].UserID, flag(here[part[i].UserID]), part[i].As, flag(part[i].Keep))
 		}
 		answers, err := settleScript.Exec(ctx, client, []string{p.key("nodes"), p.key("told")}, arguments).ToArray()
 		if err != nil {

@@ -79,7 +79,10 @@ func (l *lane) receive(text string) {
 	case e.Kind == kindBeacon:
 		b.counters.beacons.Add(1)
 		if came.first { // who has just come waits to be heard by all
-			l.sendBeacon()
+			select {
+			case l.early <- struct{}{}:
+			default:
+			}
 		}
 	default:
 		b.counters.received.Add(1)

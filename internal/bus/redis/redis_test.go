@@ -70,11 +70,11 @@ func TestMessagesOfServices(t *testing.T) {
 		})
 	}
 	a.Publish(t.Context(), bus.Message{Kind: "hint", Rooms: []roles.Room{roles.UserRoom("bob"), roles.RoleRoom(roles.Vendor)}, Body: []byte("1")})
-	if got := <-heard; got != "b 1 true" {
+	if got := receive(t, heard); got != "b 1 true" {
 		t.Errorf("heard %q", got)
 	}
 	a.Publish(t.Context(), bus.Message{Kind: "hint", Body: []byte("2")})
-	got := []string{<-heard, <-heard}
+	got := []string{receive(t, heard), receive(t, heard)}
 	slices.Sort(got)
 	if !slices.Equal(got, []string{"b 2 true", "c 2 true"}) {
 		t.Errorf("heard %q", got)
@@ -154,6 +154,10 @@ func TestWhoIsOnlineAnywhere(t *testing.T) {
 			done()
 		}
 	}
+	eventually(t, "the leases of all are known", func() bool {
+		online, err := a.Online(ctx, "amy", "bob", "cy")
+		return err == nil && len(online) == 3
+	})
 	online, err := a.Online(ctx, "amy", "bob", "cy", "dan")
 	if err != nil || !online["amy"] || !online["bob"] || !online["cy"] || online["dan"] {
 		t.Errorf("online: %v, %v", online, err)
@@ -192,7 +196,7 @@ func TestOneNodeTells(t *testing.T) {
 	a, b := start(t, quick(server.URL)), start(t, quick(server.URL))
 	settle := func(n *node, as string) bus.Settled {
 		t.Helper()
-		settled, done, err := n.Settle(t.Context(), bus.Settling{UserID: "amy", As: as})
+		settled, done, err := n.Settle(t.Context(), bus.Settling{UserID: "amy", As: as, Keep: as == ""})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +245,7 @@ func TestDeadNode(t *testing.T) {
 	}
 	began := time.Now()
 	proxy.Freeze() // as dead as can be seen from elsewhere
-	if got := <-gone; got != "cy" {
+	if got := receive(t, gone); got != "cy" {
 		t.Errorf("gone: %q", got)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -252,7 +256,7 @@ func TestDeadNode(t *testing.T) {
 		t.Errorf("online: %v, %v", online, err)
 	}
 	proxy.Thaw()
-	<-c.lost // it knows that others may have told anything
+	receive(t, c.lost) // it knows that others may have told anything
 	eventually(t, "cy is online again", func() bool {
 		online, err := a.Online(t.Context(), "cy")
 		return err == nil && online["cy"]

@@ -63,7 +63,7 @@ func (b *Bus) healthy() bool {
 }
 
 // errDegraded says what works and what does not.
-var errDegraded = errors.New("redis cannot be reached: other nodes hear nothing of this one, and this one nothing of them")
+var errDegraded = errors.New("redis delivers nothing: other nodes hear nothing of this one, and this one nothing of them")
 
 // Degraded returns an error while Redis delivers nothing. Everything else works on.
 func (b *Bus) Degraded() error {
@@ -160,6 +160,7 @@ func (l *lane) beats(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-l.early:
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
-	"rolecall/internal/roles"
+	"rolecall/internal/bus"
 )
 
 // DefaultEvery is Options.Every where nothing else is said.
@@ -20,9 +20,11 @@ type known struct {
 	latest auth.Identity // whose socket has come last
 	seen   int64         // when a socket last came or went, Unix milliseconds
 	online bool          // as was told
-	told   auth.Identity // as whom; those who heard of the coming are those who hear of the going
-	due    bool          // awaits the next round
-	came   bool          // since the last round
+	// watched is as whom the watcher was told that they are connected to this node; nil where they are not.
+	watched *auth.Identity
+	told    auth.Identity // as whom; those who heard of the coming are those who hear of the going
+	due     bool          // awaits the next round
+	came    bool          // since the last round
 }
 
 // change is that somebody has come or gone, as others are told of it.
@@ -109,29 +111,29 @@ func (s *Service) armLocked() {
 func (s *Service) round(ctx context.Context) {
 	s.rounds.Lock()
 	defer s.rounds.Unlock()
-	taken, userIDs := s.beginRound()
+	taken, asked := s.beginRound()
 	defer s.endRound()
 	if len(taken) == 0 {
 		return
 	}
-	online, err := s.sockets.Online(ctx, userIDs...)
+	settled, done, err := s.sockets.Settle(ctx, asked...)
 	if err != nil { // asked again in the next round
 		s.log.ErrorContext(ctx, "presence not known", "people", len(taken), "error", err)
 		s.putBack(taken)
 		return
 	}
-	changes := s.settle(taken, online)
-	if len(changes) == 0 {
-		return
+	defer done()
+	changes, moves := s.settle(taken, settled)
+	if len(changes) > 0 {
+		s.forgetRolls(changes)
+		s.told.Add(1)
+		s.tell(ctx, changes)
 	}
-	s.forgetRolls(changes)
-	s.told.Add(1)
-	s.tell(ctx, changes)
-	s.tellWatcher(ctx, changes)
+	s.tellWatcher(ctx, moves)
 }
 
 // beginRound takes those who await the round.
-func (s *Service) beginRound() (taken []*known, userIDs []string) {
+func (s *Service) beginRound() (taken []*known, asked []bus.Settling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.underway = true
@@ -142,12 +144,12 @@ func (s *Service) beginRound() (taken []*known, userIDs []string) {
 		s.next = nil
 	}
 	taken, s.due = s.due, nil
-	userIDs = make([]string, len(taken))
+	asked = make([]bus.Settling, len(taken))
 	for i, k := range taken {
 		k.due = false
-		userIDs[i] = k.latest.UserID
+		asked[i] = bus.Settling{UserID: k.latest.UserID, As: toldAs(k.latest), Keep: !k.came}
 	}
-	return taken, userIDs
+	return taken, asked
 }
 
 func (s *Service) endRound() {
@@ -161,56 +163,66 @@ func (s *Service) putBack(taken []*known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range taken {
-		if !k.due {
-			k.due = true
-			s.due = append(s.due, k)
-		}
+		s.againLocked(k)
 	}
 }
 
-// settle returns what is to be told of people, in the order in which they came and went, and forgets who is not there.
-func (s *Service) settle(taken []*known, online map[string]bool) []change {
-	changes := make([]change, 0, len(taken))
+// settle returns what is to be told of people, in the order in which they came and went, and what the watcher is, and forgets
+// who is not here.
+func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []change, moves []move) {
+	changes = make([]change, 0, len(taken))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range taken {
-		is, came := online[k.latest.UserID], k.came
+	for i, k := range taken {
+		is, came := &settled[i], k.came
+		if is.Busy { // who tells of them now may be telling something else
+			s.againLocked(k)
+			continue
+		}
 		k.came = k.due && k.came // else it counts for this round
-		another := k.latest.Role != k.told.Role || k.latest.CompanyID != k.told.CompanyID
-		if k.online && (!is || another) {
-			changes = append(changes, change{who: k.told})
-		}
-		switch {
-		case is && (!k.online || another):
-			changes = append(changes, change{who: k.latest, online: true})
-		case !is && !k.online && came:
-			changes = append(changes, change{who: k.latest, brief: true})
-		}
-		if k.online {
-			s.online[k.told.Role]--
-		}
-		if k.online = is; is {
-			k.told = k.latest
-			s.online[k.told.Role]++
-		}
-		if !is && !k.due {
+		changes = k.settle(changes, is, came)
+		s.countOut(k)
+		moves = k.move(moves, is, came)
+		s.countIn(k)
+		if (!is.Online || is.Shared && !is.Here) && !k.due {
 			delete(s.known, k.latest.UserID)
 		}
 	}
-	return changes
+	return changes, moves
 }
 
-func (s *Service) tellWatcher(ctx context.Context, changes []change) {
-	drivers := s.options.Drivers
-	for i := range changes {
-		switch c := &changes[i]; {
-		case drivers == nil || c.who.Role != roles.Driver:
-		case c.online:
-			drivers.CameOnline(ctx, c.who)
-		default: // also who was here briefly: they may have reported, and count as online since
-			drivers.WentOffline(ctx, c.who)
-		}
+func (s *Service) againLocked(k *known) {
+	if !k.due {
+		k.due = true
+		s.due = append(s.due, k)
 	}
+}
+
+// settle appends what is to be told of somebody, and notes it as told.
+func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
+	if is.Shared {
+		k.told, k.online = wasTold(k.latest.UserID, is.Was), is.Was != ""
+	}
+	becomes := k.latest
+	if is.Shared && k.online && !came {
+		becomes = k.told
+	}
+	another := becomes.Role != k.told.Role || becomes.CompanyID != k.told.CompanyID
+	if k.online && (!is.Online || another) {
+		changes = append(changes, change{who: k.told})
+	}
+	switch {
+	case is.Online && (!k.online || another):
+		if becomes.Role != "" { // else nobody here knows them
+			changes = append(changes, change{who: becomes, online: true})
+		}
+	case !is.Online && !k.online && came:
+		changes = append(changes, change{who: k.latest, brief: true})
+	}
+	if k.online = is.Online; is.Online {
+		k.told = becomes
+	}
+	return changes
 }
 
 // Close tells at once what awaits the next round, while there is somebody to hear it, so that what is stored of each

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
@@ -78,6 +79,15 @@ func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return online, s.failure
+}
+
+func (s *sockets) Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error) {
+	for i := range people {
+		online, failure := s.Online(ctx, people[i].UserID)
+		err = failure
+		settled = append(settled, bus.Settled{Online: online[people[i].UserID], Here: online[people[i].UserID]})
+	}
+	return settled, func() {}, err
 }
 
 type emission servicetest.Emission

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/roles"
 )
 
@@ -31,14 +32,23 @@ type Emitter interface {
 type Sockets interface {
 	// Online tells which of the users are online.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
+	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that differs, the
+	// caller alone is to tell of it, and calls done when it has.
+	Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error)
 	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them.
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
 }
 
-// Watcher is told when a person comes online and goes offline, each time in turn.
+// Watcher is told when a person comes online and goes offline, each time in turn. Of several nodes the one where they are
+// connected tells its own.
 type Watcher interface {
 	CameOnline(ctx context.Context, who auth.Identity)
 	WentOffline(ctx context.Context, who auth.Identity)
+}
+
+// Mover is a Watcher that hears as well when somebody has no socket here any more and is still online on another node.
+type Mover interface {
+	WentElsewhere(ctx context.Context, who auth.Identity)
 }
 
 // Options shapes a Service.

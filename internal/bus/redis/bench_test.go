@@ -1,0 +1,67 @@
+package redis_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
+	"rolecall/test/servers"
+)
+
+// What a message costs the node that sends it, when another is there and has nobody in the room, and when one is alone.
+func BenchmarkEmit(b *testing.B) {
+	for _, others := range []int{0, 1} {
+		b.Run("others="+strconv.Itoa(others), func(b *testing.B) {
+			server := servers.StartRedis(b)
+			a := start(b, quick(server.URL))
+			for range others {
+				start(b, quick(server.URL))
+			}
+			eventually(b, "a knows who is there", func() bool { return a.Alone() == (others == 0) })
+			emitter := a.Emitter("/")
+			payload := json.RawMessage(`"` + strings.Repeat("x", 300) + `"`)
+			b.ReportAllocs()
+			for b.Loop() {
+				emitter.Emit(b.Context(), "said", payload, []roles.Room{roles.UserRoom("amy"), roles.UserRoom("bob")})
+				for a.Waiting() > 4<<20 { // as fast as Redis takes them, else they would be given up
+					<-a.Drained()
+				}
+			}
+		})
+	}
+}
+
+// What a message costs from one node to a client of another, most of which is waiting.
+func BenchmarkAcross(b *testing.B) {
+	server := servers.StartRedis(b)
+	a, other := start(b, quick(server.URL)), start(b, quick(server.URL))
+	client := other.dial("user:amy")
+	b.ReportAllocs()
+	for b.Loop() {
+		a.say("x", roles.UserRoom("amy"))
+		client.Hears("said")
+	}
+}
+
+// What a flush of a fleet costs the node that sends it.
+func BenchmarkEmitNewest(b *testing.B) {
+	server := servers.StartRedis(b)
+	a := start(b, quick(server.URL))
+	start(b, quick(server.URL))
+	eventually(b, "a knows who is there", func() bool { return !a.Alone() })
+	newest := bus.Newest{Fields: json.RawMessage(`{"at":1}`), Member: "positions"}
+	for i := range 100 {
+		newest.Values = append(newest.Values, bus.Value{Key: "acme/d" + strconv.Itoa(i), JSON: json.RawMessage(strings.Repeat("1", 150))})
+	}
+	emitter := a.Emitter("/", "/tracking")
+	b.ReportAllocs()
+	for b.Loop() {
+		emitter.EmitNewest(b.Context(), "tracking:positions", newest, roles.FleetRoom("acme"))
+		for a.Waiting() > 4<<20 {
+			<-a.Drained()
+		}
+	}
+}
