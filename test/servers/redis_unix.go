@@ -55,7 +55,7 @@ func StartRedis(t testing.TB, settings ...string) *Redis {
 
 func (r *Redis) choosePort() {
 	r.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func (r *Redis) start() error {
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.folder,
 		"--logfile", filepath.Join(r.folder, "server.log"), "--daemonize", "no",
 	}
-	r.running = exec.Command(redisBinary(r.t), append(arguments, r.settings...)...) //nolint:noctx,gosec // it is ended by Kill
+	r.running = exec.Command(redisBinary(r.t), append(arguments, r.settings...)...)
 	if err := r.running.Start(); err != nil {
 		r.t.Fatal(err)
 	}

@@ -74,6 +74,7 @@ type Bus struct {
 	log     *slog.Logger
 	node    string
 	link    *link
+	scripts scripts
 	// here is the bus of this node's own sockets.
 	here bus.Bus
 
@@ -86,7 +87,9 @@ type Bus struct {
 	peers    *peers
 	missed   *missed
 	asked    *asked
-	gone     atomic.Pointer[func(ctx context.Context, userIDs []string)]
+	// unsettled: somebody was settled by this node alone, of which Redis is still to be told.
+	unsettled atomic.Bool
+	gone      atomic.Pointer[func(ctx context.Context, userIDs []string)]
 
 	mu       sync.RWMutex
 	handlers map[string]func(ctx context.Context, message bus.Message)
@@ -99,7 +102,7 @@ func New(o Options) (*Bus, error) {
 	o = o.withDefaults()
 	b := &Bus{
 		options: o, log: o.Logger, node: strings.ToLower(rand.Text()[:16]),
-		handlers: make(map[string]func(context.Context, bus.Message)), asked: newAsked(),
+		handlers: make(map[string]func(context.Context, bus.Message)), asked: newAsked(), scripts: newScripts(),
 	}
 	var err error
 	if b.link, err = newLink(o); err != nil {

@@ -15,4 +15,3 @@ func (b *Bus) Waiting() int {
 
 // Drained is ready when some of it may have been.
 func (b *Bus) Drained() <-chan time.Time { return time.After(time.Millisecond) }
-

@@ -53,7 +53,7 @@ func (l *lane) listen(ctx context.Context, first bool) error {
 	l.echo.Store(time.Now().UnixNano())
 	l.up.Store(true)
 	if !first || served { // what was told until now may have been missed
-		l.bus.miss()
+		l.bus.miss("the connection is a new one")
 	}
 	l.sendBeacon()
 	return l.keepFollowing(ctx, connection, lost, moved)
@@ -117,7 +117,7 @@ func (l *lane) follow(ctx context.Context, connection rueidis.DedicatedClient) e
 			return err
 		}
 		if l.topics.heard(part) {
-			l.bus.miss()
+			l.bus.miss("somebody was let in before their rooms were heard")
 		}
 	}
 	return nil

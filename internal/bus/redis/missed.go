@@ -25,9 +25,10 @@ func (m *missed) add(f func(ctx context.Context)) {
 	m.calls = append(m.calls, f)
 }
 
-// miss notes that something may have been missed.
-func (b *Bus) miss() {
+// miss notes that something may have been missed, and why.
+func (b *Bus) miss(reason string) {
 	b.counters.lost.Add(1)
+	b.log.Info("what other nodes told may have been missed: what lasts is read again", "reason", reason)
 	select {
 	case b.missed.due <- struct{}{}:
 	default:

@@ -69,6 +69,7 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error) {
 	client := b.reachable()
 	if client == nil {
+		b.unsettled.Store(true)
 		return b.here.Settle(ctx, people...)
 	}
 	userIDs := make([]string, len(people))
@@ -117,7 +118,7 @@ func (b *Bus) doneTelling(places map[*lane][]int, userIDs []string) {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), b.options.Patience)
 			defer cancel()
-			if err := doneScript.Exec(ctx, client, []string{l.presence.key("told")}, arguments).Error(); err != nil {
+			if err := b.scripts.done.Exec(ctx, client, []string{l.presence.key("told")}, arguments).Error(); err != nil {
 				b.log.Warn("claims on what is told of users are left to end", "error", err)
 			}
 		}})

@@ -31,71 +31,12 @@ type presence struct {
 	mu      sync.Mutex
 	session string   // empty while there is none
 	retired []string // this node's former sessions, which are to be told to have ended
+	resync  bool     // the next session is to be told of
 	number  int      // of sessions so far
 	others  []string // sessions of other nodes with a lease
 }
 
 func newPresence(l *lane) *presence { return &presence{lane: l} }
-
-// beatScript renews the lease of a session, unless it has ended, and tells of others.
-// KEYS: nodes. ARGV: session, lease in milliseconds, 1 to begin it.
-var beatScript = rueidis.NewLuaScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local ends = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0')
-local mine = 0
-if ends > now or ARGV[3] == '1' then
-  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-  mine = 1
-end
-return {mine, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)}
-`)
-
-// settleScript finds out who of some users is online, and has one node alone tell of a change. What was told last of a user
-// is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
-// or until it is done, the node that tells of it is the only one that may change it.
-// KEYS: nodes, told. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
-// here, as whom, and 1 where they stay whom they were told to be. Returned are of each user whether they are online, as whom they were told, and whether another node is
-// just telling of them.
-var settleScript = rueidis.NewLuaScript(`
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
-local all = {}
-for i = 5, #ARGV, 4 do
-  local user, here, as, keep = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3] == '1'
-  redis.call(here and 'SADD' or 'SREM', ARGV[1] .. 'on:' .. ARGV[2], user)
-  local on = here
-  for _, session in ipairs(live) do
-    if on then break end
-    on = session ~= ARGV[2] and redis.call('SISMEMBER', ARGV[1] .. 'on:' .. session, user) == 1
-  end
-  local busy, by, was = string.match(redis.call('HGET', KEYS[2], user) or '0;;', '^(%d+);([^;]*);(.*)$')
-  local taken = tonumber(busy) > now and by ~= ARGV[3]
-  if not taken then
-    local becomes = ''
-    if on then becomes = (keep and was ~= '') and was or as end
-    if becomes ~= was then
-      redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
-    elseif becomes == '' then
-      redis.call('HDEL', KEYS[2], user)
-    end
-  end
-  all[#all + 1] = {on and 1 or 0, was, taken and 1 or 0}
-end
-return all
-`)
-
-// doneScript lets others tell of users again. KEYS: told. ARGV: node, users.
-var doneScript = rueidis.NewLuaScript(`
-for i = 2, #ARGV do
-  local busy, by, as = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '0;;', '^(%d+);([^;]*);(.*)$')
-  if by == ARGV[1] then
-    if as == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], '0;;' .. as) end
-  end
-end
-return 0
-`)
 
 const (
 	// maxScript is how many users one script looks at: it holds up the server meanwhile.
@@ -139,12 +80,13 @@ func (p *presence) beat(ctx context.Context, client rueidis.Client) error {
 	}
 	p.mu.Lock()
 	p.session = fresh
-	retired := p.retired
+	retired, resync := p.retired, p.resync
+	p.resync = false
 	p.mu.Unlock()
-	if len(retired) == 0 {
+	if !resync {
 		return p.bury(ctx, client, dead)
 	}
-	p.lane.bus.miss() // others may have told that everybody here is gone
+	p.lane.bus.miss("others may have told that everybody here is gone")
 	for _, former := range retired {
 		end := client.B().Zadd().Key(p.key("nodes")).ScoreMember().ScoreMember(0, former).Build()
 		if err := client.Do(ctx, end).Error(); err != nil {
@@ -163,13 +105,21 @@ func (p *presence) retire() {
 	defer p.mu.Unlock()
 	if p.session != "" {
 		p.retired = append(p.retired, p.session)
-		p.session = ""
+		p.session, p.resync = "", true
 	}
+}
+
+// renewAll ends the session, if there is one, and has everybody looked at again when the next begins.
+func (p *presence) renewAll() {
+	p.retire()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resync = true
 }
 
 func (p *presence) renew(ctx context.Context, client rueidis.Client, session string, begin bool) (mine bool, dead []string, err error) {
 	lease := strconv.FormatInt(p.lane.bus.options.Lease.Milliseconds(), 10)
-	answer, err := beatScript.Exec(ctx, client, []string{p.key("nodes")}, []string{session, lease, flag(begin)}).ToArray()
+	answer, err := p.lane.bus.scripts.beat.Exec(ctx, client, []string{p.key("nodes")}, []string{session, lease, flag(begin)}).ToArray()
 	if err != nil {
 		return false, nil, fmt.Errorf("renew lease: %w", err)
 	}
@@ -271,7 +221,7 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 		for i := range part {
 			arguments = append(arguments, part[i].UserID, flag(here[part[i].UserID]), part[i].As, flag(part[i].Keep))
 		}
-		answers, err := settleScript.Exec(ctx, client, []string{p.key("nodes"), p.key("told")}, arguments).ToArray()
+		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, []string{p.key("nodes"), p.key("told")}, arguments).ToArray()
 		if err != nil {
 			return nil, fmt.Errorf("settle who is online: %w", err)
 		}

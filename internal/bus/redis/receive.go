@@ -72,7 +72,7 @@ func (l *lane) receive(text string) {
 	}
 	came := b.peers.note(&e)
 	if came.missed {
-		b.miss()
+		b.miss("another node had to drop something, or its messages have a gap")
 	}
 	switch {
 	case came.again:
@@ -89,7 +89,7 @@ func (l *lane) receive(text string) {
 		if !b.inbox.put(&e) {
 			b.counters.overflowed.Add(1)
 			b.log.Warn("messages of other nodes came faster than they could be told", "error", errInbox)
-			b.miss()
+			b.miss("messages came faster than they could be told")
 		}
 	}
 }

@@ -171,6 +171,11 @@ func (l *lane) beat(ctx context.Context) {
 	if client == nil {
 		return
 	}
+	if l.bus.healthy() && l.bus.unsettled.CompareAndSwap(true, false) {
+		for _, each := range l.bus.lanes {
+			each.presence.renewAll()
+		}
+	}
 	limited, cancel := context.WithTimeout(ctx, l.bus.options.Patience)
 	defer cancel()
 	if err := l.presence.beat(limited, client); err != nil && ctx.Err() == nil {
