@@ -23,6 +23,7 @@ func roomPromises() []promise {
 		{"peers have both written in a direct room or a group", peers},
 		{"members leave a group, as one change of it", membersRemoved},
 		{"nothing is done for former members", formerMembers},
+		{"what has become of rooms is told again", pastKept},
 		{"groups are counted, of their makers and of their members", groupsCounted},
 	}
 }
@@ -179,7 +180,7 @@ func peers(t *testing.T, store Store) {
 	got, err := store.Conversations.Peers(t.Context(), []string{"a"}, 1)
 	check(t, "peers", err)
 	same(t, "the first peer", map[string][]string{"a": {"b"}}, got)
-	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"e"})
+	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"e"}, remover)
 	check(t, "remove", err)
 	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
 }
@@ -216,7 +217,7 @@ func membersRemoved(t *testing.T, store Store) {
 		{[]string{"b"}, []string{}, 2, 0},
 		{[]string{"c"}, []string{"c"}, 2, 3},
 	} {
-		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.since, step.remove)
+		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.since, step.remove, remover)
 		check(t, "remove", err)
 		same(t, "removed", step.removed, removed)
 		same(t, "revision", step.revision, revision)
@@ -244,7 +245,7 @@ func formerMembers(t *testing.T, store Store) {
 	_, since, err := store.Groups.Members(t.Context(), room)
 	check(t, "members", err)
 	same(t, "members since", int64(0), since)
-	_, revision, err := store.Groups.RemoveMembers(t.Context(), room, since, []string{"b"})
+	_, revision, err := store.Groups.RemoveMembers(t.Context(), room, since, []string{"b"}, remover)
 	check(t, "remove", err)
 	left, since, err := store.Groups.Members(t.Context(), room)
 	check(t, "members", err)
@@ -277,7 +278,7 @@ func formerMembers(t *testing.T, store Store) {
 	check(t, "mark read", err)
 	same(t, "unread", 2, unread)
 	same(t, "readers", []string{"a", "c"}, history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})[0].ReadBy)
-	if removed, _, err := store.Groups.RemoveMembers(t.Context(), room, 0, []string{"c"}); !errors.Is(err, groups.ErrOutdated) {
+	if removed, _, err := store.Groups.RemoveMembers(t.Context(), room, 0, []string{"c"}, remover); !errors.Is(err, groups.ErrOutdated) {
 		t.Fatalf("removed %v among former members: %v", removed, err)
 	}
 	same(t, "members", []string{"a", "c"}, members(t, store, "group:g"))
@@ -295,7 +296,7 @@ func groupsCounted(t *testing.T, store Store) {
 		check(t, "made", err)
 		same(t, "made", want, got)
 	}
-	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"a"})
+	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"a"}, remover)
 	check(t, "remove", err)
 	for most, want := range map[int][]string{1: {"a", "b"}, 2: {"a", "b"}, 3: {"b"}, 4: {}} {
 		full, err := store.Groups.Full(t.Context(), []string{"a", "b", "c"}, most)

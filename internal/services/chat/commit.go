@@ -104,6 +104,7 @@ func (s *Service) writeOnce(
 			outdated = append(outdated, place)
 		case made.Replayed:
 			outcomes[place] = outcome{applied: made, refused: changes[i].conflict(made)}
+			told = append(told, order.Delivery{Room: made.Room, Revision: made.Revision}) // if it ever was
 		default:
 			outcomes[place].applied = made
 			if _, isMessage := changes[i].(Append); isMessage {
@@ -113,6 +114,12 @@ func (s *Service) writeOnce(
 		}
 	}
 	return told, outdated, nil
+}
+
+// Deliveries are how the people of a room are told of a message: members are those of a direct room or group.
+func Deliveries(message Message, members []string) []order.Delivery {
+	talk := conversation{room: message.Room, members: members}
+	return deliveriesOf(Append{}, Applied{Message: message}, talk.audience(message.UserID), auth.Identity{UserID: message.UserID})
 }
 
 // deliveriesOf are how an audience is told of a change: each socket once, those of whoever has caused it perhaps otherwise

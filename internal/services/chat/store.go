@@ -96,6 +96,17 @@ type Store interface {
 	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it. What it
 	// costs does not grow with the room. It fails with ErrOutdated.
 	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
+	// Heads returns the revisions of rooms, without those that are not there.
+	Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.ChatRoom]int64, error)
+	// RevisionBefore returns the revision of the last change of a room, of those that are kept, that was made before a time in
+	// Unix milliseconds; 0 where there is none.
+	RevisionBefore(ctx context.Context, room roles.ChatRoom, at int64) (int64, error)
+	// MessagesSince returns the first messages of a room beyond a revision and up to another, in the order of revision and at
+	// most limit, as they were when they were taken: read by their senders alone. It does not ask who is a member.
+	MessagesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Message, error)
+	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
+	// in Unix milliseconds, in no order.
+	ChangedRooms(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error)
 	// DeleteMessagesBefore removes messages taken before the given Unix milliseconds, a bounded number at a time, and
 	// returns how many went. No seq is given a second time.
 	DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error)

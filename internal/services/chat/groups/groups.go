@@ -36,6 +36,21 @@ type Group struct {
 	Members   []string
 }
 
+// Remover is who takes people out of a group.
+type Remover struct {
+	UserID, Username string
+	// At is when, Unix milliseconds.
+	At int64
+}
+
+// Removed is a change by which people were taken out of a group.
+type Removed struct {
+	Revision int64
+	By       Remover
+	// Members are those who were taken out, in the order of user id.
+	Members []string
+}
+
 // Failures of a Store.
 var (
 	// ErrExists tells that there is a room of this id already.
@@ -54,9 +69,12 @@ type Store interface {
 	// Maker returns who has made a group, "" for an unknown one.
 	Maker(ctx context.Context, room roles.ChatRoom) (string, error)
 	// RemoveMembers takes people out of a group that there is, as one change of the room. It returns those who were in it,
-	// in the order of user id, and the revision; where nobody was, nothing has changed. It fails with ErrOutdated where its
-	// members are not those since a revision.
-	RemoveMembers(ctx context.Context, room roles.ChatRoom, since int64, members []string) (removed []string, revision int64, err error)
+	// in the order of user id, and the revision; where nobody was, nothing has changed. Whose doing it was is kept with it. It
+	// fails with ErrOutdated where its members are not those since a revision.
+	RemoveMembers(ctx context.Context, room roles.ChatRoom, since int64, members []string, by Remover) (removed []string, revision int64, err error)
+	// Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of
+	// revision.
+	Removals(ctx context.Context, room roles.ChatRoom, after int64) ([]Removed, error)
 	// Full returns which of the people belong to as many groups as most.
 	Full(ctx context.Context, members []string, most int) ([]string, error)
 	// MadeSince counts the groups that a person has made since a time in Unix milliseconds.
@@ -210,3 +228,6 @@ func (s *Service) Members(ctx context.Context, room roles.ChatRoom) (members []s
 // MembersChanged forgets who belongs to a group. Whoever changes it calls this once the change is on disk, before
 // anybody is told; what another node has changed ends here as well.
 func (s *Service) MembersChanged(room roles.ChatRoom) { s.members.forget(room) }
+
+// Forget forgets who belongs to any group, where what another node has changed may have been missed.
+func (s *Service) Forget() { s.members.forgetAll() }

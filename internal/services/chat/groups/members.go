@@ -59,6 +59,14 @@ func (c *memberCache) put(room roles.ChatRoom, found roll, version uint64) {
 	c.size += size
 }
 
+// forgetAll is forget of every group.
+func (c *memberCache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version++
+	c.groups.Purge()
+}
+
 func (c *memberCache) forget(room roles.ChatRoom) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -51,7 +51,7 @@ func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, int6
 
 func (m *memory) Maker(context.Context, roles.ChatRoom) (string, error) { return "amy", m.failure }
 
-func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, _ int64, gone []string) (removed []string, revision int64, err error) {
+func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, _ int64, gone []string, _ groups.Remover) (removed []string, revision int64, err error) {
 	if m.failure != nil {
 		return nil, 0, m.failure
 	}
@@ -68,6 +68,10 @@ func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, _ int64, 
 	m.members[room] = left
 	m.revision++
 	return removed, m.revision, nil
+}
+
+func (m *memory) Removals(context.Context, roles.ChatRoom, int64) ([]groups.Removed, error) {
+	return nil, m.failure
 }
 
 func (m *memory) Full(context.Context, []string, int) ([]string, error) { return m.full, nil }

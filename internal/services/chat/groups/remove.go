@@ -77,20 +77,29 @@ func (s *Service) remove(
 	if err := s.mayRemove(ctx, who, room, before, members); err != nil {
 		return nil, nil, err
 	}
-	removed, revision, err := s.Store.RemoveMembers(ctx, room, since, members)
+	by := Remover{UserID: who.UserID, Username: who.Username, At: s.now().UnixMilli()}
+	removed, revision, err := s.Store.RemoveMembers(ctx, room, since, members, by)
 	if err != nil || len(removed) == 0 {
 		return before, nil, err
 	}
 	s.MembersChanged(room)
 	left = slices.DeleteFunc(slices.Clone(before), func(member string) bool { return slices.Contains(removed, member) })
-	event := removedEvent{Room: room, Revision: revision, UserID: who.UserID, Username: who.Username}
-	told = []order.Delivery{{Room: room, Revision: revision, Event: EventRemoved, Payload: event, To: userRooms(removed)}}
+	return left, Deliveries(room, Removed{Revision: revision, By: by, Members: removed}, left), nil
+}
+
+// Deliveries are how those who were taken out of a group, and those who are left, are told of it.
+func Deliveries(room roles.ChatRoom, made Removed, left []string) []order.Delivery {
+	event := removedEvent{Room: room, Revision: made.Revision, UserID: made.By.UserID, Username: made.By.Username}
+	told := []order.Delivery{{
+		Room: room, Revision: made.Revision, Event: EventRemoved, Payload: event, To: userRooms(made.Members), MembersChanged: true,
+	}}
 	if len(left) > 0 {
 		told = append(told, order.Delivery{
-			Room: room, Revision: revision, Event: EventUpdated, Payload: updatedEvent{event, removed}, To: userRooms(left),
+			Room: room, Revision: made.Revision, Event: EventUpdated, Payload: updatedEvent{event, made.Members},
+			To: userRooms(left), MembersChanged: true,
 		})
 	}
-	return left, told, nil
+	return told
 }
 
 func (s *Service) mayRemove(ctx context.Context, who auth.Identity, room roles.ChatRoom, are, members []string) error {

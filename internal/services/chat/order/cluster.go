@@ -93,12 +93,12 @@ type Cluster struct {
 	log     *slog.Logger
 	started time.Time
 
-	held    keylock.Mutex // of a room: while a change of it is committed here, or somebody enters it
-	rooms   *rooms
-	turns   chan struct{} // a token for each who may read a room
-	lost    chan struct{} // holds a token after a loss
-	ctx     context.Context
-	stop    context.CancelFunc
+	held  keylock.Mutex // of a room: while a change of it is committed here, or somebody enters it
+	rooms *rooms
+	turns chan struct{} // a token for each who may read a room
+	lost  chan struct{} // holds a token after a loss
+	ctx   context.Context
+	stop  context.CancelFunc
 
 	mu      sync.Mutex // held while work begins
 	working sync.WaitGroup

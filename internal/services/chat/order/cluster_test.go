@@ -374,7 +374,7 @@ func TestClusterTogether(t *testing.T) {
 		})
 		carrying.Go(func() {
 			for {
-				came := n.take(1 + rand.IntN(4)) //nolint:gosec // no secret
+				came := n.take(1 + rand.IntN(4))
 				rand.Shuffle(len(came), func(a, b int) { came[a], came[b] = came[b], came[a] })
 				n.hear(came...)
 				n.hear(came...)

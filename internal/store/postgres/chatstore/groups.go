@@ -110,7 +110,7 @@ func (s *Store) Maker(ctx context.Context, room roles.ChatRoom) (string, error) 
 
 // RemoveMembers implements groups.Store.
 func (s *Store) RemoveMembers(
-	ctx context.Context, room roles.ChatRoom, since int64, members []string,
+	ctx context.Context, room roles.ChatRoom, since int64, members []string, by groups.Remover,
 ) (removed []string, revision int64, err error) {
 	err = s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		removed, revision = nil, 0
@@ -131,6 +131,10 @@ func (s *Store) RemoveMembers(
 			return err
 		}
 		revision = found.revision + 1
+		_, err = tx.Exec(ctx, insertRemovals, found.number, revision, removed, by.UserID, postgres.Text(by.Username), by.At)
+		if err != nil {
+			return fmt.Errorf("note who was taken out: %w", err)
+		}
 		_, err = tx.Exec(ctx, updateMembersSince, found.number, revision)
 		return err
 	})

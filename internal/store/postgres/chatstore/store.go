@@ -35,9 +35,10 @@ func New(ctx context.Context, db *postgres.DB) (*Store, error) {
 func statements() []string {
 	return []string{
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
-		deleteMembers, updateMembersSince, upsertRoomRead, deleteMessages,
+		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
 		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
+		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged,
 	}
 }
 
@@ -76,7 +77,9 @@ const (
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
 		WHERE m.room = a.room AND m.user_id = a.user_id AND NOT m.wrote`
 
-	deleteMembers      = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[]) RETURNING user_id`
+	deleteMembers  = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[]) RETURNING user_id`
+	insertRemovals = `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
+		SELECT $1, $2, unnest($3::text[]), $4, $5, $6`
 	updateMembersSince = `UPDATE rooms SET revision = $2, members_since = $2 WHERE number = $1`
 	upsertRoomRead     = `INSERT INTO room_reads (room, user_id, seq)
 		SELECT number, $1, least($2, last_seq) FROM rooms WHERE room_id = $3 AND least($2, last_seq) > 0 AND members_since = $4

@@ -74,7 +74,7 @@ func (s *Store) Maker(ctx context.Context, room roles.ChatRoom) (string, error) 
 
 // RemoveMembers implements groups.Store.
 func (s *Store) RemoveMembers(
-	ctx context.Context, room roles.ChatRoom, since int64, members []string,
+	ctx context.Context, room roles.ChatRoom, since int64, members []string, by groups.Remover,
 ) (removed []string, revision int64, err error) {
 	list, err := sqlite.List(members)
 	if err != nil {
@@ -93,6 +93,13 @@ func (s *Store) RemoveMembers(
 			return err
 		}
 		revision = found.revision + 1
+		if list, err = sqlite.List(removed); err != nil {
+			return err
+		}
+		_, err = tx.StmtContext(ctx, s.sql.insertRemovals).ExecContext(ctx, found.number, revision, by.UserID, by.Username, by.At, list)
+		if err != nil {
+			return fmt.Errorf("note who was taken out: %w", err)
+		}
 		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number, revision)
 		return err
 	})

@@ -41,12 +41,13 @@ type statements struct {
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
 
-	deleteMembers, updateWrote *sql.Stmt
+	deleteMembers, updateWrote, insertRemovals *sql.Stmt
 
 	// Reads.
 	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker *sql.Stmt
 	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
+	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
 }
 
 const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
@@ -77,6 +78,8 @@ func (s *statements) writes() sqlite.Statements {
 			ON CONFLICT DO NOTHING`,
 		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))
 			RETURNING user_id`,
+		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
+			SELECT ?1, ?2, value, ?3, ?4, ?5 FROM json_each(?6)`,
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
 		&s.updateRoom:  `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4 WHERE number = ?3 AND revision <> ?2`,
 		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
@@ -124,6 +127,32 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
 		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
+		&s.selectHeads: `SELECT room_id, revision FROM rooms WHERE room_id IN (SELECT value FROM json_each(?))`,
+		// The messages are gone through from the newest, and no further than to the first that is older.
+		&s.selectBefore: `SELECT max(
+				coalesce((SELECT m.revision FROM messages m WHERE m.room = r.number AND +m.timestamp < ?2
+					ORDER BY m.seq DESC LIMIT 1), 0),
+				coalesce((SELECT x.revision FROM room_removals x WHERE x.room = r.number AND x.removed_at < ?2
+					ORDER BY x.revision DESC LIMIT 1), 0))
+			FROM rooms r WHERE r.room_id = ?1`,
+		// A message's revision lies above its seq by as many as there were other changes of the room before it.
+		&s.selectSince: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ?1 AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 AND m.revision <= ?3
+			ORDER BY m.seq LIMIT ?4`,
+		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at
+			FROM rooms r JOIN room_removals x ON x.room = r.number
+			WHERE r.room_id = ? AND x.revision > ? ORDER BY x.revision, x.user_id`,
+		&s.selectChanged: `SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind IN ('direct', 'group')
+				CROSS JOIN rooms r ON r.number = me.room
+				CROSS JOIN messages m ON m.room = r.number AND m.seq = r.last_seq WHERE m.timestamp >= ?2
+			UNION SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind = 'group'
+				CROSS JOIN rooms r ON r.number = me.room
+				CROSS JOIN room_removals x ON x.room = r.number AND x.revision = r.members_since WHERE x.removed_at >= ?2
+			UNION SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_removals x ON x.user_id = asked.value AND x.removed_at >= ?2
+				CROSS JOIN rooms r ON r.number = x.room`,
 		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
 			WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.seq DESC, read.user_id DESC LIMIT ?`,
 	}

@@ -1,0 +1,111 @@
+// Package past tells again what was told of rooms, as the store has it.
+package past
+
+import (
+	"context"
+	"slices"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
+)
+
+var _ order.Log = (*Log)(nil)
+
+// pageSize is how many messages are read at a time.
+const pageSize = 100
+
+// Log implements order.Log.
+type Log struct {
+	messages chat.Store
+	groups   groups.Store
+}
+
+// New returns the Log of what these stores have.
+func New(messages chat.Store, members groups.Store) *Log {
+	return &Log{messages: messages, groups: members}
+}
+
+// Heads implements order.Log.
+func (l *Log) Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.ChatRoom]int64, error) {
+	return l.messages.Heads(ctx, rooms)
+}
+
+// Before implements order.Log.
+func (l *Log) Before(ctx context.Context, room roles.ChatRoom, at int64) (int64, error) {
+	return l.messages.RevisionBefore(ctx, room, at)
+}
+
+// Changed implements order.Log.
+func (l *Log) Changed(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error) {
+	return l.messages.ChangedRooms(ctx, userIDs, since)
+}
+
+// Since implements order.Log. Each change is told to those who were members when it was made.
+func (l *Log) Since(ctx context.Context, room roles.ChatRoom, after, upTo int64) (changes []order.Past, more bool, err error) {
+	belonging, err := l.belonging(ctx, room, after)
+	if err != nil {
+		return nil, false, err
+	}
+	messages, err := l.messages.MessagesSince(ctx, room, after, upTo, pageSize)
+	if err != nil {
+		return nil, false, err
+	}
+	if more = len(messages) == pageSize; more {
+		upTo = messages[len(messages)-1].Revision
+	}
+	for _, m := range messages {
+		changes = append(changes, order.Past{
+			Revision: m.Revision, At: int64(m.Timestamp), Deliveries: chat.Deliveries(m, belonging.at(m.Revision)),
+		})
+	}
+	for _, removed := range belonging.removals {
+		if removed.Revision <= upTo {
+			changes = append(changes, order.Past{
+				Revision: removed.Revision, At: removed.By.At,
+				Deliveries: groups.Deliveries(room, removed, belonging.at(removed.Revision)),
+			})
+		}
+	}
+	slices.SortFunc(changes, func(a, b order.Past) int { return int(a.Revision - b.Revision) })
+	return changes, more, nil
+}
+
+// belonging is who has belonged to a room since a revision.
+type belonging struct {
+	// members are those since a revision; nil for an open room.
+	members  []string
+	since    int64
+	removals []groups.Removed
+}
+
+// belonging reads the members before the removals: whoever was taken out before they were read is among the removals.
+func (l *Log) belonging(ctx context.Context, room roles.ChatRoom, after int64) (b belonging, err error) {
+	if room.Kind() != roles.GroupKind {
+		b.members = room.People()
+		return b, nil
+	}
+	if b.members, b.since, err = l.groups.Members(ctx, room); err != nil {
+		return b, err
+	}
+	if b.members == nil {
+		b.members = []string{}
+	}
+	b.removals, err = l.groups.Removals(ctx, room, after)
+	return b, err
+}
+
+// at is who belonged to the room once it had come to a revision.
+func (b *belonging) at(revision int64) []string {
+	members := b.members
+	for _, removed := range b.removals {
+		switch {
+		case removed.Revision > revision && removed.Revision <= b.since: // was still among them
+			members = append(slices.Clone(members), removed.Members...)
+		case removed.Revision <= revision && removed.Revision > b.since: // is no longer
+			members = slices.DeleteFunc(slices.Clone(members), func(m string) bool { return slices.Contains(removed.Members, m) })
+		}
+	}
+	return members
+}
