@@ -76,7 +76,7 @@ const [building, left] = stages(readFileSync(path.join(DEPLOY, 'Dockerfile'), 'u
 const [built, image] = [path.join(work, 'built'), path.join(work, 'image')];
 let config;
 
-test('the steps of the Dockerfile build an image', { timeout: 240_000 }, () => {
+test('the steps of the Dockerfile build an image', { timeout: 600_000 }, () => {
   for (const folder of [built, image]) mkdirSync(folder);
   build(building, built);
   config = assemble(left, built, image);

@@ -16,7 +16,7 @@ const release = (folder) => execFileSync(path.join(DEPLOY, 'release.sh'), ['v9.8
   env: { ...process.env, PLATFORMS: `linux/${arch}` }, stdio: ['ignore', 'ignore', 'pipe'],
 });
 
-test('a release is archives, what is in them, and checksums', { timeout: 240_000 }, () => {
+test('a release is archives, what is in them, and checksums', { timeout: 600_000 }, () => {
   const [first, second] = ['first', 'second'].map((folder) => path.join(work, folder));
   release(first);
   release(second);

@@ -32,4 +32,4 @@ export KUBERNETES_SCHEMAS
 mkdir -p bin
 go build -o bin/server ./cmd/server
 export ROLECALL_BINARY=$PWD/bin/server
-node --test --test-timeout=240000 test/deploy/*.test.mjs
+node --test --test-timeout=600000 test/deploy/*.test.mjs
