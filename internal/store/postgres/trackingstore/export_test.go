@@ -14,3 +14,9 @@ func NewAt(ctx context.Context, db *postgres.DB, now func() time.Time) (*Store, 
 
 // Statements are all that the store runs, but for those on partitions.
 func Statements() []string { return statements() }
+
+// Reads of which a test looks at what they cost.
+const (
+	SelectDrivers = selectDrivers
+	SelectTrack   = selectTrack
+)

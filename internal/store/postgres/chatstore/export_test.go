@@ -1,0 +1,4 @@
+package chatstore
+
+// Statements are all that the store runs.
+func Statements() []string { return statements() }
