@@ -65,3 +65,26 @@ func BenchmarkEmitNewest(b *testing.B) {
 		}
 	}
 }
+
+// What an event to fifty clients costs a node that is alone, with Redis configured and without.
+func BenchmarkFanOutAlone(b *testing.B) {
+	server := servers.StartRedis(b)
+	a := start(b, quick(server.URL))
+	clients := make([]interface{ Hears(event string) string }, 50)
+	for i := range clients {
+		clients[i] = a.dial("user:u"+strconv.Itoa(i), "company:acme")
+	}
+	eventually(b, "a knows that it is alone", a.Alone)
+	payload := json.RawMessage(`"` + strings.Repeat("x", 300) + `"`)
+	for name, emitter := range map[string]bus.Emitter{"without": a.LocalEmitter("/"), "redis": a.Emitter("/")} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				emitter.Emit(b.Context(), "said", payload, []roles.Room{roles.CompanyRoom("acme")})
+				for _, client := range clients {
+					client.Hears("said")
+				}
+			}
+		})
+	}
+}
