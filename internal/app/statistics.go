@@ -25,12 +25,7 @@ func (p *Program) sources() administration.Sources {
 				Deliveries: p.engine.Delivered(), Messages: p.chat.Said(), Positions: p.tracking.Accepted(),
 			}
 		},
-		Store: p.storeState,
-		// A bus of one process has nothing that could fail.
-		Bus: func(context.Context) administration.PartState {
-			return administration.PartState{Kind: "local", OK: true}
-		},
-		Forwarding: p.forwardingState,
+		Store: p.storeState, Bus: p.busState, Forwarding: p.forwardingState,
 	}
 }
 
@@ -43,6 +38,17 @@ func (p *Program) storeState(ctx context.Context) administration.PartState {
 		}
 	}
 	return state
+}
+
+func (p *Program) busState(context.Context) administration.PartState {
+	switch {
+	case p.redis == nil: // a bus of one process has nothing that could fail
+		return administration.PartState{Kind: "local", OK: true}
+	case p.redis.Degraded() != nil:
+		return administration.PartState{Kind: "redis", Detail: "Other servers cannot be reached"}
+	default:
+		return administration.PartState{Kind: "redis", OK: true}
+	}
 }
 
 func (p *Program) forwardingState() administration.Forwarding {

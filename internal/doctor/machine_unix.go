@@ -10,7 +10,7 @@ func room(dir string) (free, total uint64, err error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return 0, 0, err
 	}
-	size := uint64(stat.Bsize) //nolint:gosec,unconvert // of another type elsewhere, and never negative
+	size := uint64(stat.Bsize)                                         //nolint:gosec,unconvert // of another type elsewhere, and never negative
 	return uint64(stat.Bavail) * size, uint64(stat.Blocks) * size, nil //nolint:gosec,unconvert // the same
 }
 

@@ -270,6 +270,25 @@ func (c *connection) disconnect() {
 	c.session.Close(engineio.ReasonForcedClose)
 }
 
+// sendAway is disconnect for a client that is to stay away. While it polls its connection is closed a little later: a
+// client that is told both in the answer to one poll takes the connection for lost, and comes back by itself.
+func (c *connection) sendAway() {
+	c.mu.Lock()
+	sockets := slices.Clone(c.sockets)
+	c.mu.Unlock()
+	told := false
+	for _, socket := range sockets {
+		told = told || socket.IsOpen()
+		socket.Disconnect(false)
+	}
+	closeNow := func() { c.session.Close(engineio.ReasonForcedClose) }
+	if told && c.session.IsPolling() {
+		time.AfterFunc(pollGrace, closeNow) // most have closed it by then
+		return
+	}
+	closeNow()
+}
+
 // Closed is part of engineio.Receiver.
 func (c *connection) Closed(reason engineio.Reason) {
 	c.mu.Lock()

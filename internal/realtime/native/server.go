@@ -162,7 +162,7 @@ func (s *Server) Connections() int { return s.engine.Len() }
 // DisconnectRoom implements realtime.Engine.
 func (s *Server) DisconnectRoom(room string) {
 	for socket := range s.socketsIn(room) {
-		socket.Disconnect(true)
+		socket.connection.sendAway()
 	}
 }
 

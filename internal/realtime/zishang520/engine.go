@@ -148,7 +148,7 @@ func (e *Engine) socketsIn(room string) iter.Seq[*Socket] {
 // DisconnectRoom implements realtime.Engine.
 func (e *Engine) DisconnectRoom(room string) {
 	for s := range e.socketsIn(room) {
-		s.Disconnect(true)
+		s.sendAway()
 	}
 }
 

@@ -189,6 +189,18 @@ func (s *Socket) Disconnect(closeConnection bool) {
 	s.io.Disconnect(closeConnection)
 }
 
+// sendAway is Disconnect with closeConnection for a client that is to stay away. Its connection is closed a little later:
+// official clients that are told both at once take the connection for lost, and come back by themselves.
+func (s *Socket) sendAway() {
+	if !s.io.Connected() {
+		s.Disconnect(true)
+		return
+	}
+	conn := s.io.Conn()
+	s.Disconnect(false)
+	time.AfterFunc(farewellPatience, func() { conn.Close(false) }) // most have closed it by then
+}
+
 // The life of a socket: admit (of its namespace), welcome, handle, leave and settle. All of it but leave runs in the
 // socket's queue, one after the other.
 

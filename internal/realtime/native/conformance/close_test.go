@@ -272,6 +272,22 @@ func TestServerClosesTheConnection(t *testing.T) {
 	})
 }
 
+// Who is to stay away is told so by one poll, and that the connection is over by another: official clients take both at once
+// for a loss, and come back.
+func TestSentAwayWhilePolling(t *testing.T) {
+	t.Parallel()
+	f := start(t, realtime.Options{})
+	client, socket := f.connectPolling(t)
+	socket.Join("user:1")
+	pending := f.waitingPoll(t, client)
+	f.server.DisconnectRoom("user:1")
+	if got := wiretest.Receive(t, "the waiting poll", pending); got.Status != http.StatusOK || got.Body != "41" {
+		t.Errorf("the waiting poll: %+v", got)
+	}
+	client.Expect("1")
+	f.expectForgotten(t, client.Open.SID)
+}
+
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	f := start(t, realtime.Options{})

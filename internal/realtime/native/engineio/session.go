@@ -130,12 +130,17 @@ func (s *Session) ID() string { return s.id }
 
 // Transport is polling or websocket, as of now.
 func (s *Session) Transport() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.connection == nil {
+	if s.IsPolling() {
 		return "polling"
 	}
 	return "websocket"
+}
+
+// IsPolling says whether the client polls, as of now.
+func (s *Session) IsPolling() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connection == nil
 }
 
 // Request is the request that opened the session. It must not be changed.
