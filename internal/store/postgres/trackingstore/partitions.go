@@ -55,7 +55,7 @@ type partitions struct {
 	now func() time.Time
 
 	mu     sync.Mutex
-	looked time.Time // when they were made ahead last
+	looked time.Time // when they were made ahead last, or that was tried
 }
 
 // makeAhead makes those of today and of the days to come.
@@ -65,24 +65,23 @@ func (p *partitions) makeAhead(ctx context.Context) error {
 	for day := range int64(aheadDays + 1) {
 		times = append(times, now.UnixMilli()+day*dayMillis)
 	}
-	if err := p.make(ctx, times); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.looked = now
-	return nil
+	return p.make(ctx, times)
 }
 
-// keepAhead is makeAhead now and then.
-func (p *partitions) keepAhead(ctx context.Context) error {
+// keepAhead is makeAhead now and then, by one of those who append. Where it fails nobody is held up: whoever finds that a
+// partition is missing makes it, and is told why that cannot be.
+func (p *partitions) keepAhead(ctx context.Context) {
+	now := p.now()
 	p.mu.Lock()
-	since := p.now().Sub(p.looked)
-	p.mu.Unlock()
-	if since >= 0 && since < lookEvery {
-		return nil
+	since := now.Sub(p.looked)
+	due := since < 0 || since >= lookEvery
+	if due {
+		p.looked = now
 	}
-	return p.makeAhead(ctx)
+	p.mu.Unlock()
+	if due {
+		_ = p.makeAhead(ctx)
+	}
 }
 
 // makeFor makes what positions need.
@@ -221,7 +220,10 @@ func (s *Store) deleteBefore(ctx context.Context, ts int64) (int, error) {
 	slices.SortFunc(existing, func(a, b partition) int { return int(min(max(a.to-b.to, -1), 1)) })
 	for _, old := range existing {
 		if old.to <= ts {
-			return old.rows, s.partitions.drop(ctx, old)
+			if err := s.partitions.drop(ctx, old); err != nil {
+				return 0, err
+			}
+			return old.rows, nil
 		}
 	}
 	kept := s.now().Sub(time.UnixMilli(ts))

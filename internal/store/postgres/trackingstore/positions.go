@@ -41,9 +41,7 @@ func (s *Store) appendPositions(ctx context.Context, positions []tracking.Positi
 	if len(wanted) == 0 {
 		return ctx.Err()
 	}
-	if err := s.partitions.keepAhead(ctx); err != nil {
-		return err
-	}
+	s.partitions.keepAhead(ctx)
 	for attempt := 1; ; attempt++ {
 		err := s.appendOnce(ctx, positions, wanted)
 		if !lacksPartition(err) || attempt == maxPartitionMisses {
