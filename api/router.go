@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"go.opentelemetry.io/otel/trace"
 
 	"rolecall/api/docs"
 	"rolecall/api/rest"
@@ -41,6 +42,8 @@ type Options struct {
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool
+	// Tracer, where set, begins a trace with each request.
+	Tracer trace.Tracer
 	// Meter, where set, hears of every request.
 	Meter Meter
 	// Ready returns nil while the server can take traffic.
@@ -66,6 +69,7 @@ func New(o Options) *API {
 		Options: o,
 		router: rest.NewRouter(rest.Options{
 			Verifier: o.Verifier, Buckets: o.Buckets, Decoder: o.Decoder, Logger: o.Logger, Seen: o.Presence.Seen, Refused: refused,
+			Tracer: o.Tracer,
 		}),
 		problems: rest.Problems{Logger: o.Logger, Refused: refused},
 	}

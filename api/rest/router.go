@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
@@ -39,6 +40,8 @@ type Options struct {
 	Logger   *slog.Logger
 	// Seen, where set, hears of everybody who has called a route that they may call.
 	Seen func(ctx context.Context, who auth.Identity)
+	// Tracer, where set, begins a trace with each request.
+	Tracer trace.Tracer
 	// Refused, where set, is told the code of every request that is refused.
 	Refused func(code string)
 }
@@ -99,7 +102,7 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 		panic("rest: " + route + " takes binary data, which JSON has no place for")
 	}
 	form := formOf[In](method, pattern)
-	handler := endpoint{Router: r, rule: rule, form: form, run: func(w http.ResponseWriter, req *http.Request, who auth.Identity) (any, error) {
+	handler := endpoint{Router: r, route: route, rule: rule, form: form, run: func(w http.ResponseWriter, req *http.Request, who auth.Identity) (any, error) {
 		raw, err := form.payload(w, req, rule.MaxBytes())
 		if err != nil {
 			return nil, err
@@ -118,14 +121,21 @@ func On[In, Out any](r *Router, route string, rule access.Rule, handle func(ctx 
 // endpoint answers the requests of one route.
 type endpoint struct {
 	*Router
-	rule access.Rule
-	form form
-	run  func(w http.ResponseWriter, r *http.Request, who auth.Identity) (out any, err error)
+	// route is the method and the pattern.
+	route string
+	rule  access.Rule
+	form  form
+	run   func(w http.ResponseWriter, r *http.Request, who auth.Identity) (out any, err error)
 }
 
 // ServeHTTP implements http.Handler.
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.setDeadlines(w, r)
+	if e.options.Tracer != nil {
+		traced, request, end := e.trace(w, r)
+		defer end()
+		w, r = traced, request
+	}
 	ctx, end := context.WithTimeout(r.Context(), e.rule.Timeout())
 	defer end()
 	r = r.WithContext(ctx)

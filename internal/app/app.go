@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"rolecall/api"
 	"rolecall/api/rest"
 	"rolecall/internal/access"
@@ -45,6 +47,8 @@ type Program struct {
 
 	// metrics is nil where nobody can ask for them.
 	metrics *metrics.Metrics
+	// tracer is nil where nobody takes traces.
+	tracer trace.Tracer
 
 	// What the parts have opened, in the order of the list.
 	listener net.Listener
@@ -95,6 +99,7 @@ func (p *Program) parts() []part {
 	return []part{
 		{"listen", p.openListener},
 		{"admin listener", p.openAdmin},
+		{"traces", p.openTraces},
 		{"data folder", p.openFolder},
 		{"token verification", p.openVerifier},
 		{"store", p.openStore},

@@ -54,6 +54,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	if p.metrics != nil {
 		o.Meter = p.metrics
 	}
+	o.Tracer = p.tracer
 	p.api = api.New(o)
 	p.http.Handler = p.handler()
 	return life{}, nil
@@ -68,6 +69,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 		o.Meters = func(namespace string) sockets.Meter { return p.metrics.Namespace(namespace) }
 		o.Events = func(name string) event.Meter { return p.metrics.Event(name) }
 	}
+	o.Tracer = p.tracer
 	mount := sockets.New(o)
 	p.admin.Attach(mount, p.sources())
 	talk := chat.New(p.chat, p.groups, p.people, p.log)

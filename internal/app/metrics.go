@@ -8,9 +8,11 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"rolecall/internal/bus"
+	"rolecall/internal/bus/traced"
 	"rolecall/internal/disk"
 	"rolecall/internal/metrics"
 	"rolecall/internal/realtime"
+	"rolecall/internal/store"
 )
 
 // openMetrics has the parts that know figures by themselves asked for them.
@@ -26,11 +28,25 @@ func (p *Program) openMetrics(context.Context) (life, error) {
 	if engine, counts := p.engine.(realtime.Measured); counts {
 		sources.Engine = engine.Metrics
 	}
-	if b, counts := p.bus.(bus.Measured); counts {
+	told := p.bus
+	if within, ok := told.(traced.Bus); ok {
+		told = within.Bus
+	}
+	if b, counts := told.(bus.Measured); counts {
 		sources.Bus = b.Metrics
 	}
 	p.metrics.Watch(sources)
 	return life{}, nil
+}
+
+// measureStore has transactions measured and traced, where anybody looks.
+func (p *Program) measureStore(opened *store.Store) {
+	switch {
+	case p.metrics != nil:
+		opened.Measure(func(name string) store.Meter { return p.metrics.Commits(name) })
+	case p.tracer != nil:
+		opened.Measure(nil)
+	}
 }
 
 func (p *Program) driversByStatus() map[string]int {

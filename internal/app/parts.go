@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/bus/local"
 	"rolecall/internal/bus/redis"
+	"rolecall/internal/bus/traced"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
 	"rolecall/internal/origin"
@@ -83,9 +84,7 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 	if err != nil {
 		return life{}, err
 	}
-	if p.metrics != nil {
-		opened.Measure(func(name string) store.Meter { return p.metrics.Commits(name) })
-	}
+	p.measureStore(opened)
 	p.store = opened
 	p.disk = &diskWatch{folder: p.config.DataDir, least: p.config.MinFreeDisk, log: p.log}
 	return life{run: endless(p.disk.run), close: opened.Close}, nil
@@ -154,6 +153,9 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	if p.redis != nil {
 		p.redis.Attach(p.bus)
 		p.bus = p.redis
+	}
+	if p.tracer != nil {
+		p.bus = traced.Bus{Bus: p.bus}
 	}
 	return life{drain: p.engine.Drain}, nil
 }

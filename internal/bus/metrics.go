@@ -14,11 +14,11 @@ type Metrics struct {
 	Connected bool
 	// Nodes is how many there are, this one among them.
 	Nodes int
-	// Lag is how long a message took there and back when that was last tried.
+	// Lag is how long the last messages took until they were taken for the other nodes.
 	Lag time.Duration
 	// Published and Received grow: messages to other nodes, and from them.
 	Published, Received int64
-	// Lost grows: messages that are known to have been missed, or could not be sent.
+	// Lost grows: messages that were given up, and times that others may have been missed.
 	Lost int64
 	// Rejected grows: messages that were not understood, or not allowed.
 	Rejected int64

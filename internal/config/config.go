@@ -114,6 +114,13 @@ type Config struct {
 
 	// ShutdownTimeout bounds the whole of a stop. DrainDelay, from which on the server says that it is not ready and still
 	// takes clients, and DrainPeriod, over which it sends them away, are parts of it.
+	// OTLPEndpoint is where traces are sent, empty where there are none; OTLPHeaders go with them, from OTLPHeadersFile.
+	OTLPEndpoint    string            `group:"Server:" name:"otlp-endpoint" placeholder:"URL" help:"Collector that takes OpenTelemetry traces by OTLP over HTTP; none are made where not given."`
+	OTLPHeadersFile string            `group:"Server:" name:"otlp-headers-file" placeholder:"FILE" help:"File with headers for the collector, such as its key, a line each: Name: value."`
+	OTLPHeaders     map[string]string `kong:"-"`
+	// TraceRatio is which part of what clients ask for is traced, above 0 and up to 1.
+	TraceRatio float64 `group:"Server:" default:"0.01" placeholder:"NUMBER" help:"Part of events and requests that are traced, up to 1."`
+
 	ShutdownTimeout time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time for an orderly stop, with the two below in it."`
 	DrainDelay      time.Duration `group:"Server:" default:"0s" placeholder:"TIME" help:"Time at the beginning of a stop in which proxies notice that /readyz is 503; who comes is still let in."`
 	DrainPeriod     time.Duration `group:"Server:" default:"0s" placeholder:"TIME" help:"Time after that over which clients are sent away, evenly and in random order; 0s sends all at once."`
@@ -196,6 +203,9 @@ func (s *Settings) Validate() error {
 	if err := s.readKeys(); err != nil {
 		return err
 	}
+	if err := s.readHeaders(); err != nil {
+		return err
+	}
 	return s.check()
 }
 
@@ -219,6 +229,10 @@ func (c *Config) check() error {
 		return bad("admin-addr", "must not be the public listener's address")
 	case !isNodeName(c.NodeName):
 		return bad("node-name", fmt.Sprintf("%q is not up to 32 letters, digits and dashes", c.NodeName))
+	case c.OTLPEndpoint != "" && !httpURL(c.OTLPEndpoint):
+		return bad("otlp-endpoint", "must be an http or https URL")
+	case !(c.TraceRatio > 0 && c.TraceRatio <= 1): // nor is what is no number
+		return bad("trace-ratio", "must be above 0 and at most 1")
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
 	case c.MaxSocketsPerUser <= 0:

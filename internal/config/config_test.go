@@ -147,7 +147,7 @@ func TestDefaults(t *testing.T) {
 		PacketsPerConnection: limit.Rate{Requests: 1000, Period: time.Second, Burst: 10_000},
 		PacketsPerUser:       limit.Rate{Requests: 3000, Period: time.Second, Burst: 30_000}, MaxSocketsPerUser: 20,
 		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24, Engine: "native",
-		RedisPrefix: "rolecall",
+		TraceRatio: 0.01, RedisPrefix: "rolecall",
 	}
 	got, warnings, err := config.Parse(nil, nil, io.Discard)
 	if err != nil || len(warnings) != 0 {

@@ -3,6 +3,7 @@
 package groupcommit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"rolecall/internal/tracing"
 )
 
 // Failures of Submit and Wait.
@@ -27,6 +33,8 @@ type Options struct {
 	MaxBatch int
 	// MaxPending is the most items that wait; one more is refused with ErrFull.
 	MaxPending int
+	// Name is what traces call the writing of a batch. Default "commit".
+	Name string
 	// Gather is the least time from the beginning of one flush to that of the next, unless a whole batch waits. It
 	// bounds how often many small writes pay for a commit; a lone write still waits for nobody. Default 0.
 	Gather time.Duration
@@ -52,6 +60,7 @@ type Writer[T, R any] struct {
 // Ticket stands for one submitted item.
 type Ticket[T, R any] struct {
 	item   T
+	span   trace.Span // of what has submitted it, nil where that is not recorded
 	done   chan struct{}
 	result R
 	err    error
@@ -64,14 +73,17 @@ type Ticket[T, R any] struct {
 func New[T, R any](flush Flush[T, R], options Options) *Writer[T, R] {
 	ctx, cancel := context.WithCancel(context.Background())
 	options.MaxBatch = max(options.MaxBatch, 1) // empty batches would be flushed for ever
+	options.Name = cmp.Or(options.Name, "commit")
 	w := &Writer[T, R]{flush: flush, options: options, cancel: cancel, stopped: make(chan struct{}), hurry: make(chan struct{}, 1)}
 	w.ready = sync.NewCond(&w.mu)
 	go w.run(ctx)
 	return w
 }
 
-// Submit queues an item and returns at once. It fails with ErrFull or ErrClosed.
-func (w *Writer[T, R]) Submit(item T) (*Ticket[T, R], error) {
+// Submit queues an item and returns at once. It fails with ErrFull or ErrClosed. Of ctx it takes the trace that the item
+// belongs to: what becomes of the item does not end with ctx.
+func (w *Writer[T, R]) Submit(ctx context.Context, item T) (*Ticket[T, R], error) {
+	span := tracing.Recorded(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -80,7 +92,7 @@ func (w *Writer[T, R]) Submit(item T) (*Ticket[T, R], error) {
 	case len(w.pending) >= w.options.MaxPending:
 		return nil, ErrFull
 	}
-	ticket := &Ticket[T, R]{item: item, done: make(chan struct{})}
+	ticket := &Ticket[T, R]{item: item, span: span, done: make(chan struct{})}
 	w.pending = append(w.pending, ticket)
 	w.ready.Signal()
 	if len(w.pending) == w.options.MaxBatch {
@@ -202,9 +214,14 @@ func (w *Writer[T, R]) next() []*Ticket[T, R] {
 
 func (w *Writer[T, R]) write(ctx context.Context, batch []*Ticket[T, R]) {
 	items := make([]T, len(batch))
+	var asked []trace.Span
 	for i, ticket := range batch {
 		items[i] = ticket.item
+		if ticket.span != nil {
+			asked = append(asked, ticket.span)
+		}
 	}
+	ctx, span := tracing.Join(ctx, asked, w.options.Name)
 	var results []R
 	err := ctx.Err() // set where Close has run out of time
 	if err == nil {
@@ -213,6 +230,8 @@ func (w *Writer[T, R]) write(ctx context.Context, batch []*Ticket[T, R]) {
 	if err == nil && len(results) != len(items) {
 		err = fmt.Errorf("flush returned %d results for %d items", len(results), len(items))
 	}
+	span.SetAttributes(attribute.Int("rolecall.items", len(items)))
+	tracing.End(span, err)
 	for i, ticket := range batch {
 		if err != nil {
 			ticket.err = err

@@ -88,7 +88,7 @@ func submit(t *testing.T, w *groupcommit.Writer[int, int], items ...int) []*grou
 	t.Helper()
 	tickets := make([]*groupcommit.Ticket[int, int], 0, len(items))
 	for _, item := range items {
-		ticket, err := w.Submit(item)
+		ticket, err := w.Submit(context.Background(), item)
 		if err != nil {
 			t.Fatalf("Submit(%d): %v", item, err)
 		}
@@ -134,7 +134,7 @@ func TestErrFull(t *testing.T) {
 	<-l.entered // 1 is being written and waits no more
 	submit(t, w, 2, 3)
 	for range 2 {
-		if ticket, err := w.Submit(4); !errors.Is(err, groupcommit.ErrFull) || ticket != nil {
+		if ticket, err := w.Submit(context.Background(), 4); !errors.Is(err, groupcommit.ErrFull) || ticket != nil {
 			t.Fatalf("Submit = %v, %v; want ErrFull and no ticket", ticket, err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestErrFull(t *testing.T) {
 func TestSubmitAfterClose(t *testing.T) {
 	w := groupcommit.New((&log{}).flush, groupcommit.Options{MaxBatch: 1, MaxPending: 1})
 	closeWriter(t, w)
-	if ticket, err := w.Submit(1); !errors.Is(err, groupcommit.ErrClosed) || ticket != nil {
+	if ticket, err := w.Submit(context.Background(), 1); !errors.Is(err, groupcommit.ErrClosed) || ticket != nil {
 		t.Errorf("Submit = %v, %v; want ErrClosed and no ticket", ticket, err)
 	}
 	closeWriter(t, w) // closing twice does nothing

@@ -22,7 +22,7 @@ func TestManySubmitters(t *testing.T) {
 		all.Go(func() {
 			for n := range each {
 				item := who*each + n
-				ticket, err := w.Submit(item)
+				ticket, err := w.Submit(context.Background(), item)
 				if err != nil {
 					failures <- err
 					return
@@ -74,7 +74,7 @@ func TestSubmitWhileClosing(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				for item := range 20 {
-					ticket, err := w.Submit(item)
+					ticket, err := w.Submit(context.Background(), item)
 					if errors.Is(err, groupcommit.ErrClosed) {
 						return
 					}
@@ -123,7 +123,7 @@ func TestWrittenItemsAreLetGo(t *testing.T) {
 		for range 50 {
 			one := new(item)
 			held = append(held, weak.Make(one))
-			ticket, err := w.Submit(one)
+			ticket, err := w.Submit(context.Background(), one)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,7 +35,7 @@ func TestOrderAndAnswers(t *testing.T) {
 		tickets := make(map[int]*groupcommit.Ticket[int, int])
 		released := 0
 		for item := range rapid.IntRange(0, 60).Draw(t, "items") {
-			ticket, err := w.Submit(item)
+			ticket, err := w.Submit(context.Background(), item)
 			switch {
 			case err == nil:
 				taken, tickets[item] = append(taken, item), ticket

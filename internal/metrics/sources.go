@@ -70,10 +70,10 @@ func newFigures() figures {
 
 		connected: desc("bus_connected", "1 while other nodes can be reached, or there are none; else 0."),
 		nodes:     desc("bus_nodes", "Nodes that this one knows to be there, itself among them."),
-		lag:       desc("bus_lag_seconds", "Time that a message took there and back when that was last tried."),
+		lag:       desc("bus_lag_seconds", "Time until the last messages to other nodes were taken."),
 		published: desc("bus_published_total", "Messages told to other nodes."),
 		received:  desc("bus_received_total", "Messages heard from other nodes."),
-		lost:      desc("bus_lost_total", "Messages between nodes that are known to have been missed."),
+		lost:      desc("bus_lost_total", "Messages between nodes that were given up, and times that others may have been missed."),
 		rejected:  desc("bus_rejected_total", "Messages from outside that were not understood, or not allowed."),
 		resyncs:   desc("bus_resyncs_total", "How often what lasts was read again since messages may have been missed."),
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"go.opentelemetry.io/otel/trace"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
@@ -87,6 +88,7 @@ type Mount struct {
 	now      func() time.Time
 	meters   func(namespace string) Meter
 	events   func(event string) event.Meter
+	tracer   trace.Tracer
 	// maxPerUser is how many sockets one user may have open, over all namespaces.
 	maxPerUser int
 
@@ -112,6 +114,8 @@ type Options struct {
 	// Meters, where set, makes the meter of a namespace's sockets, and Events that of the events of one name.
 	Meters func(namespace string) Meter
 	Events func(event string) event.Meter
+	// Tracer, where set, begins a trace with each event.
+	Tracer trace.Tracer
 }
 
 // New returns a Mount; Namespace fills it.
@@ -125,7 +129,7 @@ func New(o Options) *Mount {
 	return &Mount{
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence, nodes: o.Nodes,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
-		meters: o.Meters, events: o.Events,
+		meters: o.Meters, events: o.Events, tracer: o.Tracer,
 		greetings: greetingTurns(),
 	}
 }
@@ -133,7 +137,7 @@ func New(o Options) *Mount {
 // Namespace mounts domains on a namespace and returns its router. A socket is welcomed by them in their order.
 func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 	n := &namespace{Mount: m, meter: unmetered{}, router: event.NewRouter(event.Options{
-		Decoder: m.decoder, Buckets: m.buckets, Logger: m.log, Meters: m.events,
+		Decoder: m.decoder, Buckets: m.buckets, Logger: m.log, Meters: m.events, Tracer: m.tracer,
 	})}
 	if m.meters != nil {
 		n.meter = m.meters(name)

@@ -113,7 +113,7 @@ func New(parts Parts, options Options) *Service {
 		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, options: options, log: options.Logger,
 	}
 	s.writer = groupcommit.New(s.commit,
-		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
+		groupcommit.Options{Name: "commit chat", MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
 	return s
 }
 
@@ -174,7 +174,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
 		return nil, err
 	}
-	ticket, err := s.writer.Submit(submission{who: who, change: Append{Message: Message{
+	ticket, err := s.writer.Submit(ctx, submission{who: who, change: Append{Message: Message{
 		ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 		Text: said, ReplyTo: out.ReplyTo, Timestamp: instant.Stamp(s.options.Now().UnixMilli()), ClientID: out.ClientID,
 	}}})

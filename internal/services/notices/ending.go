@@ -66,7 +66,7 @@ func (s *Service) endDue(ctx context.Context) time.Duration {
 func (s *Service) end(ctx context.Context, due []string) (failed error) {
 	tickets := make([]*groupcommit.Ticket[Change, Changed], 0, len(due))
 	for _, id := range due {
-		ticket, err := s.writer.Submit(Change{Expire: id})
+		ticket, err := s.writer.Submit(ctx, Change{Expire: id})
 		if err != nil {
 			failed = err
 			break

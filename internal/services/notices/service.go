@@ -110,7 +110,7 @@ func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, e
 		return nil, fmt.Errorf("load notices: %w", err)
 	}
 	s.writer = groupcommit.New(s.commit,
-		groupcommit.Options{MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
+		groupcommit.Options{Name: "commit notices", MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.working.Go(func() { s.endNotices(working) })

@@ -48,7 +48,7 @@ func (s *Service) Retract(ctx context.Context, who auth.Identity, id string) err
 
 // change has a change stored and told.
 func (s *Service) change(ctx context.Context, asked Change) (Changed, error) {
-	ticket, err := s.writer.Submit(asked)
+	ticket, err := s.writer.Submit(ctx, asked)
 	if err != nil {
 		return Changed{}, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidwall/btree"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // fleet is one company's drivers: where they are, how they stand, and what of that the next flush sends. Nothing that is
@@ -21,6 +22,7 @@ type fleet struct {
 	mu      sync.Mutex // guards what follows, and the members; held briefly, and never while anything is sent
 	members btree.Map[string, *membership]
 	pending []*membership // whose newest position awaits the next flush
+	causes  []trace.Span  // of the updates that have put them there, where they are recorded
 	// underway is set from take to sent.
 	underway bool
 	now      mark
@@ -93,15 +95,16 @@ func (f *fleet) putUp(m *membership) (first bool) {
 	return len(f.pending) == 1
 }
 
-// take begins a flush: it returns what is pending. The caller holds sending; sent, which gives it back, must follow when
+// take begins a flush: it returns what is pending, and whose traces the flush belongs to. The caller holds sending; sent, which gives it back, must follow when
 // that has been sent.
-func (f *fleet) take() []*newest {
+func (f *fleet) take() (taken []*newest, causes []trace.Span) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.underway = true
 	f.now.flushes++
 	f.now.steps++
-	taken := make([]*newest, 0, len(f.pending))
+	taken, causes = make([]*newest, 0, len(f.pending)), f.causes
+	f.causes = nil
 	for _, m := range f.pending {
 		if m.pending { // not dismissed meanwhile
 			m.pending, m.flushed, m.last.flushes = false, m.newest, f.now.flushes
@@ -111,7 +114,7 @@ func (f *fleet) take() []*newest {
 	}
 	clear(f.pending)
 	f.pending = f.pending[:0]
-	return taken
+	return taken, causes
 }
 
 // sent ends a flush.

@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"rolecall/internal/bus"
 	"rolecall/internal/roles"
+	"rolecall/internal/tracing"
 )
 
 // due are the fleets that have something for the next flush.
@@ -116,10 +119,12 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 		positions []bus.Value
 	}
 	var tellings []telling
+	var causes []trace.Span
 	index := make(map[roles.Room]int)
 	for _, f := range fleets {
-		taken := f.take()
+		taken, its := f.take()
 		defer f.sent() // when every room has heard of it
+		causes = append(causes, its...)
 		for _, position := range taken {
 			value, ok := s.encode(ctx, position)
 			if !ok {
@@ -136,6 +141,8 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 		}
 	}
 	at := s.options.Now().UnixMilli()
+	ctx, span := tracing.Join(ctx, causes, "flush positions")
+	defer span.End()
 	for _, t := range tellings {
 		s.emitPositions(ctx, at, t.positions, t.room)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/tracing"
 )
 
 // show makes the newest of the accepted positions the driver's own, if it is newer than what is shown, and has it sent with
@@ -16,6 +17,9 @@ func (s *Service) show(ctx context.Context, who auth.Identity, accepted []Positi
 	m := s.directory.membership(f, driverOf(who), now)
 	fresh, fixes := m.advance(accepted, now, len(s.options.FixHooks) > 0)
 	first := fresh && f.putUp(m)
+	if fresh {
+		f.causes = tracing.Add(ctx, f.causes)
+	}
 	reported := s.moveLocked(m, hasReported, now, fixes)
 	f.mu.Unlock()
 

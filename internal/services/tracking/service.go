@@ -108,7 +108,7 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 		s.load(&known[i])
 	}
 	s.writer = groupcommit.New(s.write, groupcommit.Options{
-		MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates, Gather: gatherUpdates,
+		Name: "commit positions", MaxBatch: maxUpdatesPerCommit, MaxPending: maxPendingUpdates, Gather: gatherUpdates,
 	})
 	return s, nil
 }
@@ -150,7 +150,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	s.accepted.Add(int64(len(accepted)))
 	s.recognise(ctx, who, accepted)
 	s.show(ctx, who, accepted) // watchers see where a driver is even while the disk takes nothing
-	ticket, err := s.writer.Submit(batch{driver: driverOf(who), positions: accepted})
+	ticket, err := s.writer.Submit(ctx, batch{driver: driverOf(who), positions: accepted})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}

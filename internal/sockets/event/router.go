@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"runtime/debug"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
 	"rolecall/internal/call"
@@ -51,6 +53,7 @@ type Router struct {
 	handlers map[string]*handler
 	// unknown is the meter of events without a handler.
 	unknown Meter
+	tracer  trace.Tracer
 }
 
 // Options is what a Router needs.
@@ -60,12 +63,14 @@ type Options struct {
 	Logger  *slog.Logger
 	// Meters, where set, makes the meter of the events of one name that has a handler; that of "" is for all others.
 	Meters func(event string) Meter
+	// Tracer, where set, begins a trace with each event that has a handler.
+	Tracer trace.Tracer
 }
 
 // NewRouter returns a Router without handlers.
 func NewRouter(o Options) *Router {
 	r := &Router{decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, meters: o.Meters, handlers: make(map[string]*handler)}
-	r.unknown = r.meter("")
+	r.unknown, r.tracer = r.meter(""), o.Tracer
 	return r
 }
 
@@ -91,13 +96,13 @@ func (r *Router) Payloads() map[string]reflect.Type {
 // begun in the order of the calls; an outcome that comes later is answered then.
 func (r *Router) Route(caller *Caller, ev realtime.Event) {
 	h := r.handlers[ev.Name]
-	watch := r.watch(h)
+	parent, watch := r.watch(caller, ev.Name, h)
 	defer r.answerPanic(caller, ev, watch)
 	if err := r.admit(caller, ev, h); err != nil {
 		r.fail(caller, ev, watch, err)
 		return
 	}
-	ctx := withTimeout(caller.Context(), h.rule.Timeout())
+	ctx := withTimeout(parent, h.rule.Timeout())
 	goesOn := false
 	defer func() {
 		if !goesOn {

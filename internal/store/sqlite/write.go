@@ -70,7 +70,7 @@ func Share[T any](ctx context.Context, db *DB, do func(ctx context.Context, tx *
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	ticket, err := db.shared.Submit(func(ctx context.Context, tx *sql.Tx) (any, error) { return do(ctx, tx) })
+	ticket, err := db.shared.Submit(ctx, func(ctx context.Context, tx *sql.Tx) (any, error) { return do(ctx, tx) })
 	if err != nil {
 		return none, err
 	}
