@@ -10,8 +10,8 @@ func room(dir string) (free, total uint64, err error) {
 	if err := unix.Statfs(dir, &stat); err != nil {
 		return 0, 0, err
 	}
-	size := uint64(stat.Bsize)                                         //nolint:gosec,unconvert // of another type elsewhere, and never negative
-	return uint64(stat.Bavail) * size, uint64(stat.Blocks) * size, nil //nolint:gosec,unconvert // the same
+	size := uint64(stat.Bsize)
+	return uint64(stat.Bavail) * size, uint64(stat.Blocks) * size, nil //nolint:unconvert // the same
 }
 
 // openFiles is how many files a process may have open: the Go runtime raises the soft limit to the hard one.
