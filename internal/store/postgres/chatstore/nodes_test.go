@@ -151,7 +151,7 @@ func TestMembersRemovedMeanwhile(t *testing.T) {
 		var both sync.WaitGroup
 		both.Go(func() {
 			<-begun
-			removed, revision, err := there.RemoveMembers(t.Context(), room, 0, []string{"b"})
+			removed, revision, err := there.RemoveMembers(t.Context(), room, 0, []string{"b"}, groups.Remover{UserID: "a", Username: "a", At: 1})
 			if err != nil || !slices.Equal(removed, []string{"b"}) {
 				t.Errorf("removed %v, %v", removed, err)
 			}
