@@ -94,6 +94,8 @@ type Mount struct {
 
 	// counting holds back other sockets of a user while one is counted and let in.
 	counting keylock.Mutex
+	// renewers are those of each namespace. It does not change once all are mounted.
+	renewers map[string][]Renewer
 	// greetings has sockets greeted a few at a time, whoever comes with how many.
 	greetings *turns.Turns
 }
@@ -130,7 +132,7 @@ func New(o Options) *Mount {
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence, nodes: o.Nodes,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
 		meters: o.Meters, events: o.Events, tracer: o.Tracer,
-		greetings: greetingTurns(),
+		greetings: greetingTurns(), renewers: make(map[string][]Renewer),
 	}
 }
 
@@ -150,6 +152,9 @@ func (m *Mount) Namespace(name string, domains ...Domain) *event.Router {
 		}
 		if welcomer, ok := domain.(Welcomer); ok {
 			n.welcomers = append(n.welcomers, welcomer)
+		}
+		if renewer, ok := domain.(Renewer); ok {
+			m.renewers[name] = append(m.renewers[name], renewer)
 		}
 		if farewell, ok := domain.(Farewell); ok {
 			n.farewells = append(n.farewells, farewell)

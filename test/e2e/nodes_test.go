@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +80,10 @@ func TestTwoNodes(t *testing.T) {
 	}
 	there.Fence()
 	server.Start()
+	// The watcher is told anew who is there: what it was told while there was no Redis may have lacked something.
+	for list := []shownPerson(nil); !slices.Contains(list, shownPerson{"d2"}); {
+		list = harness.Heard[[]shownPerson](boss, "presence:list")
+	}
 	harness.Eventually(t, "the nodes hear each other again", func() bool {
 		return readyStatus(t, a) == "ready" && readyStatus(t, b) == "ready"
 	})
