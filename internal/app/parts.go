@@ -177,9 +177,12 @@ func newEngine(name string, o realtime.Options) realtime.Engine {
 }
 
 func (p *Program) openTracking(ctx context.Context) (life, error) {
-	service, err := tracking.New(ctx, p.store.Tracking, p.bus.Emitter("/", "/tracking"), tracking.Options{
-		Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log,
-	})
+	o := tracking.Options{Flush: p.config.TrackingFlush, Retention: p.config.PositionRetention, Logger: p.log}
+	if p.redis != nil {
+		o.Nodes = p.redis
+		o.Watched = func(room roles.Room) bool { return p.engine.SocketCount(string(room)) > 0 }
+	}
+	service, err := tracking.New(ctx, p.store.Tracking, p.bus.LocalEmitter("/", "/tracking"), o)
 	if err != nil {
 		return life{}, err
 	}

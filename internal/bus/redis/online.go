@@ -125,5 +125,15 @@ func (b *Bus) doneTelling(places map[*lane][]int, userIDs []string) {
 	}
 }
 
+// Others lists the other nodes that are there, by the ids that their messages carry, and says whether that is known: it is not
+// while Redis delivers nothing, nor until those with a lease have been heard again.
+func (b *Bus) Others() (nodes []string, known bool) {
+	if b.peers.alone() {
+		return nil, true
+	}
+	nodes = b.peers.others()
+	return nodes, b.healthy() && len(nodes) > 0
+}
+
 // Gone implements bus.Bus.
 func (b *Bus) Gone(f func(ctx context.Context, userIDs []string)) { b.gone.Store(&f) }

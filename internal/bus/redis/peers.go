@@ -128,6 +128,19 @@ func (p *peers) heard() int {
 	return p.heardLocked(time.Now())
 }
 
+// others lists the nodes that have been heard lately.
+func (p *peers) others() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, others := time.Now(), make([]string, 0, len(p.known))
+	for node, sender := range p.known {
+		if now.Sub(sender.last) <= p.patience {
+			others = append(others, node)
+		}
+	}
+	return others
+}
+
 // knows says whether a node has been heard since this one began.
 func (p *peers) knows(node string) bool {
 	p.mu.Lock()

@@ -29,6 +29,7 @@ func (s *Service) recognise(ctx context.Context, who auth.Identity, positions []
 }
 
 // goesBack reports whether one of the positions without a time of its own is counted no higher than the driver's last.
+// Of who is not connected here, or has sent none to this node since, that cannot be told where there are other nodes.
 func (s *Service) goesBack(who auth.Identity, positions []Position) bool {
 	least, some := int64(math.MaxInt64), false
 	for i := range positions {
@@ -39,11 +40,12 @@ func (s *Service) goesBack(who auth.Identity, positions []Position) bool {
 	if !some {
 		return false
 	}
+	several := s.others != nil && !s.others.alone()
 	m := s.directory.find(scope{companyID: who.CompanyID}, who.UserID)
 	if m == nil {
-		return false
+		return several
 	}
 	m.fleet.mu.Lock()
 	defer m.fleet.mu.Unlock()
-	return m.lastSeq != nil && least <= *m.lastSeq
+	return several && !(m.connected && m.counted) || m.lastSeq != nil && least <= *m.lastSeq
 }

@@ -62,7 +62,7 @@ func (d *directory) within(visible scope) []*fleet {
 func (d *directory) membership(f *fleet, who Driver, at time.Time) *membership {
 	m, known := f.members.Get(who.DriverID)
 	if !known {
-		m = &membership{fleet: f, id: who.DriverID, standing: standing{status: Offline}}
+		m = &membership{fleet: f, id: who.DriverID, standing: standing{status: Offline}, shown: Offline}
 		m.report = &report{
 			DriverID: m.id, Username: who.Username, CompanyID: f.companyID, Status: Offline, At: at.UnixMilli(),
 		}

@@ -23,7 +23,7 @@ type driver struct {
 	several bool
 	// told is the status that the watchers of all fleets were told last, or are about to be.
 	told Status
-	// untold is what watchers and hooks have yet to hear, in the order in which it happened: announcement, Transition, Step.
+	// untold is what watchers and hooks have yet to hear, in the order in which it happened: dispatch, announcement, Transition, Step.
 	untold []any
 
 	telling sync.Mutex // held while they hear it
@@ -59,27 +59,37 @@ func (d *driver) arrive(m *membership, at time.Time, soon time.Duration) (isNew 
 	return true, former
 }
 
-// note keeps for the telling how the status of a membership has changed and what hooks are to hear. It reports whether
-// anything is to be told. The caller holds the fleet's lock.
-func (d *driver) note(m *membership, change Change, fixes []any) (anything bool) {
+// happenings is what is told of beside a change of the status that watchers see.
+type happenings struct {
+	here   Change // of the standing on this node, which hooks hear
+	fixes  []any
+	shared *dispatch // nil where other nodes need not be told
+}
+
+// note keeps for the telling how the status of a membership has changed and what hooks and other nodes are to hear. It reports
+// whether anything is to be told. The caller holds the fleet's lock.
+func (d *driver) note(m *membership, change Change, more happenings) (anything bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.socket == m && !m.connected {
 		d.socket = nil
+	}
+	if more.shared != nil {
+		d.untold = append(d.untold, *more.shared)
 	}
 	changed, news := change.Before != change.After, d.home == m && change.After != d.told
 	if changed || news {
 		to := statusAudiences(m.fleet.companyID, changed, news)
 		d.untold = append(d.untold, announcement{m.fleet, m.report, to})
 	}
-	if changed {
-		d.untold = append(d.untold, Transition{m.id, m.fleet.companyID, change})
+	if more.here.Before != more.here.After {
+		d.untold = append(d.untold, Transition{m.id, m.fleet.companyID, more.here})
 	}
 	if news {
 		d.told = change.After
 	}
-	d.untold = append(d.untold, fixes...)
-	return changed || news || len(fixes) > 0
+	d.untold = append(d.untold, more.fixes...)
+	return len(d.untold) > 0
 }
 
 // next takes what is to be told next.
@@ -101,7 +111,7 @@ func (d *driver) next() (happened any, anything bool) {
 func (d *driver) staysLocked(m *membership) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.home == m || d.several && m.status != Offline
+	return d.home == m || d.several && m.shown != Offline
 }
 
 // isHome reports whether a membership is the one by which the driver was heard last.

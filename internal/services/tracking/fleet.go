@@ -37,16 +37,22 @@ type mark struct{ flushes, changes, steps int64 }
 // membership is a driver in one company's fleet. A driver who reports for two companies at once is a member of two fleets,
 // and each shows what was sent with a token of its own. A fleet's lock guards its members.
 type membership struct {
-	fleet  *fleet
-	driver *driver
-	id     string
-	standing
+	fleet    *fleet
+	driver   *driver
+	id       string
+	standing // on this node
+	// elsewhere is how the driver stands on other nodes, and shown is the status that follows from all.
+	elsewhere map[string]remote
+	shown     Status
+	// version is that of the standing on this node, as other nodes were told it; 0 where they were not.
+	version   uint64
 	report    *report // who the driver is and how it stands
 	newest    *newest // nil before the first position
 	flushed   *newest // the newest of the last flush that had one
 	pending   bool
 	gone      bool   // the driver has left for another company: it is seen no more, and goes with the next sweep
 	lastSeq   *int64 // of the position that came last of those that have one
+	counted   bool   // lastSeq is of a position that came to this node
 	dismissed bool   // it is one no more
 	last      mark   // the last flush that had a newest of it, and its last change of status
 }
@@ -62,7 +68,7 @@ func (m *membership) advance(accepted []Position, received time.Time, hooked boo
 	for i := range accepted {
 		p := &accepted[i]
 		if p.Seq != nil {
-			m.lastSeq = p.Seq
+			m.lastSeq, m.counted = p.Seq, true
 		}
 		if front != nil && p.equal(front) {
 			continue // sent again
@@ -79,7 +85,7 @@ func (m *membership) advance(accepted []Position, received time.Time, hooked boo
 	if front == nil || m.newest != nil && front.equal(&m.newest.Position) {
 		return false, fixes
 	}
-	m.newest = &newest{Position: *front, rank: rank}
+	m.newest = &newest{Position: *front, rank: rank, name: m.report.Username}
 	m.newest.Stamped = false // of interest to the store alone
 	return true, fixes
 }

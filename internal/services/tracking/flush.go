@@ -56,6 +56,10 @@ func (s *Service) Run(ctx context.Context) {
 	var sweeps sync.WaitGroup
 	sweeps.Go(func() { s.sweepUntil(ctx) }) // beside the flushes, which do not wait for hooks
 	defer sweeps.Wait()
+	if s.others != nil {
+		sweeps.Go(func() { s.hear(ctx) })
+		sweeps.Go(func() { s.mirrorUntil(ctx) })
+	}
 	var late sync.WaitGroup // waits for fleets that were held when they were due
 	pause := time.NewTimer(0)
 	defer pause.Stop()
@@ -125,6 +129,9 @@ func (s *Service) flush(ctx context.Context, fleets ...*fleet) {
 		taken, its := f.take()
 		defer f.sent() // when every room has heard of it
 		causes = append(causes, its...)
+		if s.others != nil && !s.others.alone() {
+			s.publishFlush(ctx, f.companyID, taken)
+		}
 		for _, position := range taken {
 			value, ok := s.encode(ctx, position)
 			if !ok {

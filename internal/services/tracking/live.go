@@ -48,12 +48,16 @@ func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 
 // WentOffline notes that a driver's last socket is gone.
 func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
+	s.went(ctx, who, hasDisconnected)
+}
+
+func (s *Service) went(ctx context.Context, who auth.Identity, how sign) {
 	m := s.directory.find(scope{companyID: who.CompanyID}, who.UserID)
 	if m == nil {
 		return
 	}
 	m.fleet.mu.Lock()
-	left := s.moveLocked(m, hasDisconnected, s.options.Now(), nil)
+	left := s.moveLocked(m, how, s.options.Now(), nil)
 	m.fleet.mu.Unlock()
 	s.follow(ctx, left)
 }
@@ -62,19 +66,31 @@ func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
 type aftermath struct {
 	untold *driver     // of whom there is something to tell, nil where there is nothing
 	former *membership // by which the driver was heard until now, nil where that is the same
+	// arrived is the one by which it is heard now, where other nodes are to be told of that.
+	arrived *moved
 }
 
 // moveLocked moves a member's standing on. The fixes are what hooks are to hear.
 func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes []any) (left aftermath) {
-	var change Change
-	m.standing, change = m.after(happened, now, s.patience)
+	more := happenings{fixes: fixes}
+	if happened == hasMoved {
+		m.stoodLocked(toAnother, remote{status: m.shown, until: now.Add(handover)})
+	}
+	m.standing, more.here = m.after(happened, now, s.patience)
+	change := m.showAt(now)
+	if s.others != nil && (more.here.Before != more.here.After || happened == hasLeft) {
+		more.shared = s.sharedLocked(m, happened, now)
+	}
 	isNew := false
 	switch happened {
 	case hasConnected, hasReported:
 		m.gone = false
 		isNew, left.former = m.driver.arrive(m, now, s.patience.stale)
+		if s.others != nil && left.former != nil {
+			left.arrived = &moved{CompanyID: m.fleet.companyID, DriverID: m.id, Username: m.report.Username}
+		}
 	default:
-		if change.Before == change.After {
+		if change.Before == change.After && more.shared == nil {
 			return left
 		}
 	}
@@ -84,7 +100,7 @@ func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes 
 	if change.Before != change.After || isNew {
 		m.fleet.changed(m)
 	}
-	if m.driver.note(m, change, fixes) {
+	if m.driver.note(m, change, more) {
 		left.untold = m.driver
 	}
 	return left
@@ -92,6 +108,9 @@ func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes 
 
 // follow does what is left to do.
 func (s *Service) follow(ctx context.Context, a aftermath) {
+	if a.arrived != nil {
+		s.send(ctx, kindMoved, nil, a.arrived)
+	}
 	if a.former != nil {
 		s.leave(ctx, a.former)
 	}
@@ -119,6 +138,11 @@ func (s *Service) tell(ctx context.Context, d *driver) {
 	defer d.telling.Unlock()
 	for happened, anything := d.next(); anything; happened, anything = d.next() {
 		switch happened := happened.(type) {
+		case dispatch:
+			if s.others.alone() {
+				continue
+			}
+			s.publish(ctx, watchers(happened.companyID), bulletin{CompanyID: happened.companyID, Records: []record{happened.record}})
 		case announcement:
 			s.announce(ctx, happened)
 		case Transition:
@@ -148,19 +172,25 @@ const sweepInterval = time.Second
 func (s *Service) sweep(ctx context.Context) {
 	now := s.options.Now()
 	s.everywhere.tidy()
+	var there map[string]bool
+	if s.others != nil {
+		s.others.look(time.Now())
+		there = s.others.there()
+	}
 	for _, f := range s.directory.all() {
 		f.album.tidy()
-		for _, silent := range s.sweepFleet(f, now) {
+		for _, silent := range s.sweepFleet(f, now, there) {
 			s.tell(ctx, silent)
 		}
 	}
 }
 
-func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
+func (s *Service) sweepFleet(f *fleet, now time.Time, there map[string]bool) (silent []*driver) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var done []*membership
 	f.members.Scan(func(_ string, m *membership) bool {
+		m.forgetLocked(there, now)
 		if s.isDoneLocked(m, now) { // since an earlier sweep, so that a greeting under way can tell that it is offline
 			done = append(done, m)
 		} else if untold := s.moveLocked(m, timePassed, now, nil).untold; untold != nil {
@@ -182,7 +212,7 @@ func (s *Service) sweepFleet(f *fleet, now time.Time) (silent []*driver) {
 // isDoneLocked reports whether a member is no longer to be kept: it is offline, and has reported for another company since
 // or is past the retention.
 func (s *Service) isDoneLocked(m *membership, now time.Time) bool {
-	return m.status == Offline && (!m.driver.isHome(m) || s.expired(m.newest, now))
+	return m.shown == Offline && (!m.driver.isHome(m) || s.expired(m.newest, now))
 }
 
 // expired reports whether a position, if there is one, is past the retention.

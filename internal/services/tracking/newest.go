@@ -14,6 +14,9 @@ type newest struct {
 	// rank orders it among those of its driver: its ts, and no later than it was received. A phone whose clock runs ahead
 	// would otherwise hide its own next positions when its clock is put right.
 	rank int64
+	// away: it was taken in by another node, or before this one began.
+	away bool
+	name string // the driver's, then
 
 	encoding sync.Once
 	encoded  bus.Value

@@ -43,6 +43,9 @@ func (s *Service) Drivers(
 		}
 		visible = scope{companyID: query.CompanyID}
 	}
+	if err := s.lookAround(ctx, visible); err != nil {
+		return nil, "", err
+	}
 	wanted := query.filter()
 	size := page.Size(at.Limit, DefaultPage, MaxPage)
 	views = []DriverView{}
@@ -64,9 +67,12 @@ func (s *Service) Drivers(
 
 // Driver returns one driver. Who may not see the driver is told that there is none. Drivers who ask for themselves are
 // there even before they have been heard of.
-func (s *Service) Driver(_ context.Context, who auth.Identity, driverID string) (DriverView, error) {
+func (s *Service) Driver(ctx context.Context, who auth.Identity, driverID string) (DriverView, error) {
 	visible, err := trackScope(who, driverID)
 	if err != nil {
+		return DriverView{}, err
+	}
+	if err := s.lookAround(ctx, visible); err != nil {
 		return DriverView{}, err
 	}
 	switch m := s.directory.find(visible, driverID); {
@@ -121,7 +127,7 @@ func (m *membership) viewIf(wanted func(DriverView) bool) (view DriverView, ok b
 }
 
 func (m *membership) viewLocked() DriverView {
-	view := DriverView{DriverID: m.id, Username: m.report.Username, CompanyID: m.fleet.companyID, Status: m.status}
+	view := DriverView{DriverID: m.id, Username: m.report.Username, CompanyID: m.fleet.companyID, Status: m.shown}
 	if m.newest != nil {
 		position := m.newest.Position
 		view.Position = &position

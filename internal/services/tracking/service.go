@@ -23,7 +23,7 @@ const (
 	EventSnapshot  = "tracking:snapshot"
 )
 
-// Emitter sends an event to every socket in any of the rooms, once each.
+// Emitter sends an event to every socket of this node in any of the rooms, once each: every node tells its own watchers.
 type Emitter interface {
 	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 	// EmitNewest sends an event that tells newest values. A client that does not read may be sent fewer such events,
@@ -44,8 +44,12 @@ type Options struct {
 	// FixHooks and StatusHooks hear what happens to drivers, each in the order of the list.
 	FixHooks    []FixHook
 	StatusHooks []StatusHook
-	Now         func() time.Time
-	Logger      *slog.Logger
+	// Nodes are the other servers, nil where there are none.
+	Nodes Nodes
+	// Watched reports whether a socket of this node stands in a room; nil where there are no other nodes.
+	Watched func(room roles.Room) bool
+	Now     func() time.Time
+	Logger  *slog.Logger
 }
 
 const (
@@ -73,7 +77,9 @@ type Service struct {
 	everywhere album
 	// turns holds a token for each greeting that is worked on.
 	turns chan struct{}
-	due   due // unused where each position is sent at once
+	// others is nil where there are no other nodes.
+	others *neighbours
+	due    due // unused where each position is sent at once
 }
 
 // batch is one update on its way to the disk.
@@ -104,6 +110,9 @@ func New(ctx context.Context, store Store, emit Emitter, options Options) (*Serv
 		due:       due{wake: make(chan struct{}, 1)},
 		turns:     make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
+	if options.Nodes != nil {
+		s.meet(options.Nodes)
+	}
 	for i := range known {
 		s.load(&known[i])
 	}
@@ -121,7 +130,7 @@ func (s *Service) load(stored *Driver) {
 	now := s.options.Now()
 	m := s.directory.membership(f, *stored, now)
 	if p := stored.Newest; p != nil && p.CompanyID == stored.CompanyID { // else a former company's, not the present one's to see
-		m.newest = &newest{Position: *p, rank: rankOf(p, now.UnixMilli())}
+		m.newest = &newest{Position: *p, rank: rankOf(p, now.UnixMilli()), away: true, name: stored.Username}
 		m.lastSeq = p.Seq
 		m.report.At = m.newest.rank // nothing is known of what was later
 	}

@@ -40,6 +40,9 @@ func (s *Service) Greet(ctx context.Context, who auth.Identity, to Listener) err
 	if err != nil {
 		return err
 	}
+	if err := s.lookAround(ctx, visible); err != nil {
+		return err
+	}
 	g := greeting{Service: s, ctx: ctx, visible: visible, to: to, begun: time.Now()}
 	if err := g.turn(g.look); err != nil {
 		return err

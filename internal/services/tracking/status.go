@@ -53,6 +53,7 @@ const (
 	hasReported
 	hasDisconnected // the last socket is gone
 	hasLeft         // it reports for another company now
+	hasMoved        // the last socket here is gone, and it has one on another node
 )
 
 // Change is a status and the one before it.
@@ -83,7 +84,7 @@ func (s standing) after(happened sign, at time.Time, p patience) (standing, Chan
 		next.connected, next.heard = true, at
 	case hasReported:
 		next.reporting, next.heard = true, at
-	case hasDisconnected, hasLeft:
+	case hasDisconnected, hasLeft, hasMoved:
 		next.connected, next.reporting = false, false
 	}
 	next.status = next.signs.status(at, p)
