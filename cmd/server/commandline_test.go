@@ -27,7 +27,7 @@ func TestCommandLineFaults(t *testing.T) {
 		env  string // NAME=value, each ended by a semicolon but the last
 		says []string
 	}{
-		"no such command":              {args: "start", says: []string{"start", "serve, token, simulate, backup, restore, doctor, version and help"}},
+		"no such command":              {args: "start", says: []string{"start", "serve, token, simulate, backup, restore, doctor, migrate, move, version and help"}},
 		"a misspelt command":           {args: "tokn -user a", says: []string{`tokn, did you mean "token"?`}},
 		"help for a misspelt one":      {args: "help simulat", says: []string{`did you mean "simulate"?`}},
 		"the demo as a command":        {args: "demo", says: []string{"did you mean --demo?"}},
@@ -48,6 +48,15 @@ func TestCommandLineFaults(t *testing.T) {
 		"the demo on a taken port":     {args: "-demo -addr " + taken.Addr().String(), says: []string{"ROLECALL_ADDR (--addr)", "is taken"}},
 		"another machine's address":    {args: "-addr 192.0.2.77:8080", says: []string{"ROLECALL_ADDR (--addr)", "no address 192.0.2.77"}},
 		"a file for a folder":          {args: "-addr 127.0.0.1:0 -data-dir " + file, says: []string{"ROLECALL_DATA_DIR (--data-dir)", file}},
+		"another database":             {env: "ROLECALL_DATABASE_URL=mysql://h/n", says: []string{"ROLECALL_DATABASE_URL (--database-url)", "postgres://"}},
+		"a database nobody has":        {args: "-addr 127.0.0.1:0 -data-dir " + t.TempDir(), env: "ROLECALL_DATABASE_URL=postgres://u:hidden@127.0.0.1:1/n", says: []string{"ROLECALL_DATABASE_URL (--database-url)", "127.0.0.1:1"}},
+		"a migration to where?":        {args: "migrate sideways", says: []string{"sideways", "up, status"}},
+		"migrations of no file":        {args: "migrate status -data-dir /no/such", says: []string{"/no/such/rolecall.db"}},
+		"a migration in no folder":     {args: "migrate -data-dir /no/such", says: []string{"/no/such"}},
+		"a move of nothing":            {args: "move", says: []string{"--from", "--to"}},
+		"a move from elsewhere":        {args: "move -from mysql://h/n -to postgres://h/n", says: []string{"--from", "sqlite://"}},
+		"a move to elsewhere":          {args: "move -from sqlite:///no/such -to mysql://h/n", says: []string{"--to", "postgres://"}},
+		"a move of no file":            {args: "move -from sqlite:///no/such -to postgres://h/n", says: []string{"/no/such"}},
 		"a short secret":               {env: "ROLECALL_JWT_SECRET=short", says: []string{"ROLECALL_JWT_SECRET", "at least 32"}},
 		"a file with a short secret":   {args: "-jwt-secret-file " + file, says: []string{"ROLECALL_JWT_SECRET_FILE", "5 bytes, at least 32"}},
 		"no file with a secret":        {args: "-jwt-secret-file /no/such", says: []string{"ROLECALL_JWT_SECRET_FILE", "/no/such: no such file"}},

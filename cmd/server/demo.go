@@ -23,7 +23,7 @@ func serveDemo(ctx context.Context, c config.Config, log *slog.Logger, out io.Wr
 		return fmt.Errorf("demo folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	c.DataDir = folder
+	c.DataDir, c.DatabaseURL = folder, ""
 	c = c.OwnTokens() // whatever the environment says of others
 	program, err := app.New(ctx, c, log)
 	if err != nil {

@@ -7,6 +7,8 @@
 //	server backup     copy the database while a server uses it
 //	server restore    put a backup in the database's place
 //	server doctor     look for what keeps the server from running well
+//	server migrate    bring the database's schema up to date, or tell where it stands
+//	server move       carry a deployment from a SQLite file over to PostgreSQL
 //	server version    print the version
 //	server help       tell of these
 package main
@@ -51,6 +53,8 @@ type commands struct {
 	Backup   backup   `cmd:"" help:"Copy the database to a file, also while a server uses it."`
 	Restore  restore  `cmd:"" help:"Put a backup in the place of the database, which is kept aside."`
 	Doctor   examine  `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
+	Migrate  migrate  `cmd:"" help:"Bring the database's schema up to date, or tell where it stands."`
+	Move     move     `cmd:"" help:"Carry a deployment from a SQLite file over to an empty PostgreSQL database."`
 	Version  version  `cmd:"" help:"Print the version."`
 }
 
@@ -107,7 +111,7 @@ func explain(err error, args []string) error {
 	case strings.HasPrefix(text, "unexpected argument") && len(args) > 0 && strings.EqualFold(args[0], "demo"):
 		return fmt.Errorf("%s, did you mean --demo?", text)
 	case strings.HasPrefix(text, "unexpected argument") && !strings.Contains(text, "did you mean"):
-		return fmt.Errorf("%s; the commands are serve, token, simulate, backup, restore, doctor, version and help, and all else is flags", text)
+		return fmt.Errorf("%s; the commands are serve, token, simulate, backup, restore, doctor, migrate, move, version and help, and all else is flags", text)
 	default:
 		return err
 	}

@@ -17,7 +17,7 @@ type serve struct {
 
 // Help is what -help says above the flags.
 func (s *serve) Help() string {
-	return s.Settings.Help() + "\n\nOther commands are token, simulate, backup, restore, doctor and version; server help tells of all."
+	return s.Settings.Help() + "\n\nOther commands are token, simulate, backup, restore, doctor, migrate, move and version; server help tells of all."
 }
 
 // Run serves until ctx ends.

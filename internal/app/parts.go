@@ -31,7 +31,6 @@ import (
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets/event"
-	"rolecall/internal/store"
 )
 
 const (
@@ -45,11 +44,8 @@ func (p *Program) openFolder(context.Context) (life, error) {
 	if err := os.MkdirAll(p.config.DataDir, 0o750); err != nil {
 		return life{}, fmt.Errorf("%s (--data-dir): %w", config.Variable("data-dir"), err)
 	}
-	lock, err := lockFolder(p.config.DataDir)
-	if err != nil || lock == nil { // there is no lock where files cannot be locked
-		return life{}, err
-	}
-	return life{close: lock.Close}, nil
+	unlock, err := claimFolder(p.config.DataDir)
+	return life{close: unlock}, err
 }
 
 // openVerifier finds the key that tokens are checked with. An identity provider's keys are fetched again until the end.
@@ -80,7 +76,7 @@ func (p *Program) openVerifier(context.Context) (life, error) {
 func DatabasePath(c config.Config) string { return filepath.Join(c.DataDir, databaseFile) }
 
 func (p *Program) openStore(ctx context.Context) (life, error) {
-	opened, err := store.OpenSQLite(ctx, DatabasePath(p.config), p.log)
+	opened, err := openDatabase(ctx, p.config, p.log)
 	if err != nil {
 		return life{}, err
 	}

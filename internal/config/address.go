@@ -4,8 +4,28 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 )
+
+// databaseFlag is the flag of the database, whose value may have a password in it.
+const databaseFlag = "database-url"
+
+// databaseURL reports whether a text is the URL of a PostgreSQL database. What else it says is found out by who opens it.
+func databaseURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && len(u.Path) > 1
+}
+
+// hasPassword reports whether a URL has one in it.
+func hasPassword(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return true // for all that is known
+	}
+	_, has := u.User.Password()
+	return has || u.Query().Has("password")
+}
 
 // LocalURL is how somebody on the same machine writes the address of a server that listens on host:port. Who listens on
 // all addresses is found by the machine's name for itself.

@@ -38,6 +38,8 @@ type Config struct {
 
 	// MinFreeDisk is how many bytes should be free on the disk of DataDir; 0 where nobody minds.
 	MinFreeDisk int64 `group:"Server:" type:"sizeOrOff" default:"512MiB" placeholder:"SIZE" help:"Free space of the data folder's disk below which /readyz says degraded, such as 2GiB, or off."`
+	// DatabaseURL is the PostgreSQL database that several servers may share; empty for the file in DataDir.
+	DatabaseURL string `group:"Server:" name:"database-url" placeholder:"URL" help:"PostgreSQL database instead of the file: postgres://user:password@host:5432/name."`
 
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
 	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
@@ -235,6 +237,8 @@ func (c *Config) check() error {
 		return bad("trace-ratio", "must be above 0 and at most 1")
 	case c.DataDir == "":
 		return bad("data-dir", "must name a folder")
+	case c.DatabaseURL != "" && !databaseURL(c.DatabaseURL):
+		return bad(databaseFlag, "must be of the form postgres://user:password@host:5432/name")
 	case c.MaxSocketsPerUser <= 0:
 		return bad("max-sockets-per-user", "must be at least 1")
 	case !prefix(c.RedisPrefix):

@@ -64,6 +64,10 @@ func settings(t *testing.T) map[string]setting {
 		"addr":       {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
 		"admin-addr": {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.AdminAddr }, nil},
 		"data-dir":   {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
+		"database-url": {
+			"postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n", "postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n",
+			func(c config.Config) any { return c.DatabaseURL }, nil,
+		},
 		"jwt-secret": {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
 		"jwks-url":   {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
 		"jwt-algs":   {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},

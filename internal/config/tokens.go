@@ -144,14 +144,18 @@ func httpURL(text string) bool {
 }
 
 // exposed warns of a secret on the command line, which everybody on the machine can list.
-func exposed(command *kong.Context) []Warning {
+func exposed(command *kong.Context) (all []Warning) {
 	for _, given := range command.Path {
-		if given.Flag != nil && given.Flag.Name == secretFlag && !given.Resolved {
-			return []Warning{Warning("others on this machine can see a secret on the command line (" + secretFlag + "): use " + Variable("jwt-secret-file"))}
+		switch {
+		case given.Flag == nil || given.Resolved:
+		case given.Flag.Name == secretFlag:
+			all = append(all, Warning("others on this machine can see a secret on the command line ("+secretFlag+"): use "+Variable("jwt-secret-file")))
+		case given.Flag.Name == databaseFlag && hasPassword(given.Flag.Target.String()):
+			all = append(all, Warning("others on this machine can see a password on the command line ("+databaseFlag+"): use "+Variable(databaseFlag)))
 		}
 		if given.Flag != nil && given.Flag.Name == "redis-url" && !given.Resolved {
 			return []Warning{Warning("others on this machine can see a password on the command line (redis-url): use " + Variable("redis-url"))}
 		}
 	}
-	return nil
+	return all
 }

@@ -1,4 +1,5 @@
-// Package store opens what must last: a store for each domain, as its service declares it, all over one database.
+// Package store opens what must last: a store for each domain, as its service declares it, all over one database: a SQLite file
+// of one server, or a PostgreSQL database that several share.
 package store
 
 import (
@@ -12,6 +13,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/sqlite"
 	"rolecall/internal/store/sqlite/adminstore"
 	"rolecall/internal/store/sqlite/auditlog"
@@ -49,9 +51,13 @@ type database interface {
 
 // Sentence says to a person why nothing is stored, of an error that comes from a database in trouble.
 func Sentence(err error) (sentence string, known bool) {
-	var unusable *sqlite.Unusable
-	if errors.As(err, &unusable) {
-		return unusable.Sentence, true
+	var file *sqlite.Unusable
+	if errors.As(err, &file) {
+		return file.Sentence, true
+	}
+	var server *postgres.Unusable
+	if errors.As(err, &server) {
+		return server.Sentence, true
 	}
 	return "", false
 }

@@ -61,6 +61,7 @@ func harms() map[string]func(path string) error {
 // refused as unavailable from then on, whichever door they come through, /readyz says why, nothing that is acknowledged
 // afterwards is lost since nothing is, and people go on reading what the file still gives.
 func TestHarmedDatabase(t *testing.T) {
+	harness.NeedsFile(t)
 	for name, harm := range harms() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -37,6 +37,7 @@ func smallDisk(t *testing.T, bytes int) string {
 // says why, in a few lines of log; when there is room the server goes on by itself, and everything that was acknowledged
 // before and after is there, also after a kill.
 func TestFullDisk(t *testing.T) {
+	harness.NeedsFile(t)
 	folder := smallDisk(t, 12<<20)
 	ballast := filepath.Join(folder, "ballast")
 	fill := func() error { return os.WriteFile(ballast, make([]byte, 9<<20), 0o600) }

@@ -3,24 +3,19 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"rolecall/internal/config"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
-	"rolecall/internal/store"
 	"rolecall/test/harness"
 )
 
 // seedDrivers puts drivers of a company into a server's data folder, each with a position.
 func seedDrivers(t *testing.T, dataDir, company string, count int) {
 	t.Helper()
-	opened, err := store.OpenSQLite(t.Context(), filepath.Join(dataDir, "rolecall.db"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	opened := harness.OpenStore(t, dataDir)
 	positions, drivers := make([]tracking.Position, count), make([]tracking.Driver, count)
 	for i := range count {
 		id := fmt.Sprintf("%s-driver-%05d", company, i)

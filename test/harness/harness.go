@@ -56,6 +56,9 @@ func Start(t testing.TB, change func(c *config.Config)) *Server {
 	if change != nil {
 		change(&c)
 	}
+	if c.DatabaseURL == "" {
+		c.DatabaseURL = databaseURL(t, c.DataDir)
+	}
 	s := &Server{t: t, config: c, events: contracttest.NewEvents(t)}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 32}
 	s.rest = &http.Client{Transport: contracttest.NewREST(t).Transport(t, transport), Timeout: Deadline}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rolecall/internal/config"
 )
 
 // Process is the server as a process of its own, which can be killed.
@@ -58,6 +60,9 @@ func LaunchWith(t testing.TB, binary, addr, dataDir string, settings ...string) 
 	p := &Process{t: t}
 	p.command = exec.CommandContext(context.Background(), binary, "-addr", addr, "-data-dir", dataDir, "-log-format", "json")
 	p.command.Env = append(os.Environ(), settings...)
+	if url := databaseURL(t, dataDir); url != "" {
+		p.command.Env = append(p.command.Env, config.Variable("database-url")+"="+url)
+	}
 	logs, err := p.command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -66,6 +68,32 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 func describe(settings *pgxpool.Config) string {
 	c := settings.ConnConfig
 	return fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port)
+}
+
+// unreached is why there is no connection, in a line: pgx writes one for each way that it has tried.
+type unreached struct{ cause error }
+
+// Error implements error.
+func (u *unreached) Error() string {
+	var lines []string
+	for line := range strings.Lines(u.cause.Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, " ")
+}
+
+// Unwrap returns the cause.
+func (u *unreached) Unwrap() error { return u.cause }
+
+// connect makes a connection beside the pool.
+func connect(ctx context.Context, to *pgx.ConnConfig) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, to)
+	if err != nil {
+		return nil, &unreached{err}
+	}
+	return conn, nil
 }
 
 // flushCommits makes sure that a commit which is reported survives the loss of power, also where somebody has set the server

@@ -32,16 +32,16 @@ const (
 )
 
 // migrate brings the schema up to date. Of several servers that start at once one does, the others wait for it.
-func migrate(ctx context.Context, connect *pgx.ConnConfig, log *slog.Logger) error {
-	return withMigrator(ctx, connect, log, func(provider *goose.Provider) error { return up(ctx, provider, log) })
+func migrate(ctx context.Context, to *pgx.ConnConfig, log *slog.Logger) error {
+	return withMigrator(ctx, to, log, func(provider *goose.Provider) error { return up(ctx, provider, log) })
 }
 
 // withMigrator connects twice, to hold the lock and to migrate; neither connection has time-outs of statements.
-func withMigrator(ctx context.Context, connect *pgx.ConnConfig, log *slog.Logger, do func(*goose.Provider) error) (err error) {
-	connect = connect.Copy()
-	delete(connect.RuntimeParams, "statement_timeout")
-	delete(connect.RuntimeParams, "idle_in_transaction_session_timeout")
-	holder, err := pgx.ConnectConfig(ctx, connect)
+func withMigrator(ctx context.Context, to *pgx.ConnConfig, log *slog.Logger, do func(*goose.Provider) error) (err error) {
+	to = to.Copy()
+	delete(to.RuntimeParams, "statement_timeout")
+	delete(to.RuntimeParams, "idle_in_transaction_session_timeout")
+	holder, err := connect(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func withMigrator(ctx context.Context, connect *pgx.ConnConfig, log *slog.Logger
 	if err := lock(ctx, holder, log); err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*connect)
+	db := stdlib.OpenDB(*to)
 	defer func() { err = errors.Join(err, db.Close()) }()
 	provider, err := migrator(db, log)
 	if err != nil {
@@ -137,7 +137,7 @@ func Migrations(ctx context.Context, url string) (all []schema.Migration, err er
 			err = fmt.Errorf("read the schema's version of %s: %w", describe(settings), err)
 		}
 	}()
-	conn, err := pgx.ConnectConfig(ctx, settings.ConnConfig)
+	conn, err := connect(ctx, settings.ConnConfig)
 	if err != nil {
 		return nil, err
 	}

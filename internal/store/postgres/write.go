@@ -120,6 +120,27 @@ func leftNothing(err error) bool {
 	return isLost(err) && !errors.As(err, &committing)
 }
 
+// Bulk runs do once, in one transaction that may take as long as ctx lasts: none of the time-outs holds for it. It is broken
+// off, and leaves nothing, when ctx ends.
+func (db *DB) Bulk(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
+			return fmt.Errorf("take off the time-outs: %w", err)
+		}
+		return do(ctx, tx)
+	})
+}
+
+// Analyze has the planner know what the tables hold. The server does so by itself after a while.
+func (db *DB) Analyze(ctx context.Context) error {
+	return db.Bulk(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `ANALYZE`); err != nil {
+			return fmt.Errorf("analyze: %w", err)
+		}
+		return nil
+	})
+}
+
 // job is a part of a shared transaction, and returns what its caller gets. It does not look at a context: what has
 // begun is finished.
 type job func(ctx context.Context, tx *Tx) (any, error)

@@ -66,6 +66,21 @@ func (db *DB) beginRead(ctx context.Context) (begun context.Context, done func()
 	}
 }
 
+// Snapshot runs do in a transaction that reads, and sees the file as it is when it begins, whatever is written meanwhile. It is
+// broken off when ctx ends.
+func (db *DB) Snapshot(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	tx, err := db.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() {
+		if failed := tx.Rollback(); failed != nil && !errors.Is(failed, sql.ErrTxDone) {
+			err = errors.Join(err, fmt.Errorf("end reading: %w", failed))
+		}
+	}()
+	return do(ctx, tx)
+}
+
 // Scanner is what *sql.Row and *sql.Rows have in common.
 type Scanner interface {
 	Scan(into ...any) error

@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/adminstore"
+	"rolecall/internal/store/postgres/chatstore"
+	"rolecall/internal/store/postgres/noticestore"
+	"rolecall/internal/store/postgres/peoplestore"
+	"rolecall/internal/store/postgres/trackingstore"
+)
+
+// OpenPostgres opens the database of a URL (postgres://user:password@host:port/name), with a schema that is up to date. Close
+// closes it.
+func OpenPostgres(ctx context.Context, url string, log *slog.Logger) (s *Store, err error) {
+	db, err := postgres.Open(ctx, url, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	s = &Store{database: db}
+	rooms, err := chatstore.New(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
+	if s.Notices, err = noticestore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.Administration, err = adminstore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.People, err = peoplestore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	if s.Tracking, err = trackingstore.New(ctx, db); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
