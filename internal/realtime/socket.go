@@ -38,7 +38,7 @@ type Socket interface {
 	InRoom(room string) bool
 	// Rooms lists the rooms the socket stands in, or stood in when it disconnected.
 	Rooms() []string
-	// Emit sends an event, encoded like those of an Emitter; a *Shared payload is encoded once for all sockets that are sent
+	// Emit sends an event, encoded like those of an Emitter; a *shared.Payload is encoded once for all sockets that are sent
 	// it. It never waits for the client. It fails with ErrNotConnected.
 	Emit(event string, payload any) error
 	// Gather has one kind of event reach the client gathered: the payloads of those that come within a time are sent as the

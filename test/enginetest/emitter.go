@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rolecall/internal/realtime"
+	"rolecall/internal/shared"
 	"rolecall/test/wiretest"
 )
 
@@ -57,7 +58,7 @@ func (s suite) testEmitter(t *testing.T) {
 		{"nobody", []string{"/"}, 1, nil, nil, nil, ""},
 		{"nobody, with exceptions", []string{"/"}, 1, nil, []string{"red"}, nil, ""},
 		{"room without sockets", []string{"/"}, 1, []string{"black"}, nil, nil, ""},
-		{"a shared payload", []string{"/"}, realtime.NewShared([]byte(`{"a":1}`)), []string{"blue"}, nil, []string{"blue"}, `["e",{"a":1}]`},
+		{"a shared payload", []string{"/"}, shared.New([]byte(`{"a":1}`)), []string{"blue"}, nil, []string{"blue"}, `["e",{"a":1}]`},
 		{"no HTML escapes", []string{"/"}, "<&>", []string{"blue"}, nil, []string{"blue"}, `["e","<&>"]`},
 		{"raw JSON as it is", []string{"/"}, rawJSON(`{ "a":1 }`), []string{"blue"}, nil, []string{"blue"}, `["e",{ "a":1 }]`},
 		{"not JSON", []string{"/"}, func() {}, []string{"red"}, nil, nil, ""},

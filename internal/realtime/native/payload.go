@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
 	"rolecall/internal/realtime/native/engineio"
+	"rolecall/internal/shared"
 )
 
 // errEventName is for events that Socket.IO itself uses, or that have no name.
@@ -33,11 +34,11 @@ func marshal(payload any) (realtime.Payload, error) {
 }
 
 func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {
-	shared, ok := payload.(*realtime.Shared)
+	once, ok := payload.(*shared.Payload)
 	if !ok {
 		return encodeOne(n, event, payload)
 	}
-	made, err := shared.Once(n.name+","+event, func() (any, error) { return encodeOne(n, event, shared.JSON) })
+	made, err := once.Once(n.name+","+event, func() (any, error) { return encodeOne(n, event, once.JSON) })
 	messages, _ := made.([]*engineio.Message) // nil beside an error
 	return messages, err
 }

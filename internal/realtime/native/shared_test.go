@@ -6,19 +6,20 @@ import (
 	"testing"
 
 	"rolecall/internal/realtime"
+	"rolecall/internal/shared"
 )
 
 // TestSharedPayload: what is sent to many sockets one by one is encoded once a namespace and event.
 func TestSharedPayload(t *testing.T) {
 	server := New(realtime.Options{})
 	root, chat := &namespace{server: server, name: "/"}, &namespace{server: server, name: "/chat"}
-	shared := realtime.NewShared(json.RawMessage(`{"a":1}`))
+	payload := shared.New(json.RawMessage(`{"a":1}`))
 	encode := func(n *namespace, event string) string {
-		first, err := encodeEvent(n, event, shared)
+		first, err := encodeEvent(n, event, payload)
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := encodeEvent(n, event, shared)
+		second, err := encodeEvent(n, event, payload)
 		if err != nil || first[0] != second[0] {
 			t.Errorf("%s of %s is encoded a second time, %v", event, n.name, err)
 		}
@@ -32,7 +33,7 @@ func TestSharedPayload(t *testing.T) {
 			t.Errorf("%s of %s is %s, want %s", test.event, test.in.name, got, test.want)
 		}
 	}
-	if _, err := encodeEvent(root, "connect", shared); !errors.Is(err, errEventName) {
+	if _, err := encodeEvent(root, "connect", payload); !errors.Is(err, errEventName) {
 		t.Errorf("an event that is none: %v", err)
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/payload"
-	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/shared"
 	"rolecall/test/servicetest"
 	"rolecall/test/sqlitetest"
 )
@@ -228,7 +228,7 @@ func snapshotOf(t testing.TB, service *tracking.Service, who auth.Identity) (see
 		if event != tracking.EventSnapshot {
 			t.Errorf("%s comes before the snapshot", event)
 		}
-		seen = servicetest.Decode[snapshot](t, string(payload.(*realtime.Shared).JSON))
+		seen = servicetest.Decode[snapshot](t, string(payload.(*shared.Payload).JSON))
 		return gone
 	}))
 	if errors.Is(err, gone) {

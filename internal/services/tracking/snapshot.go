@@ -9,7 +9,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
-	"rolecall/internal/realtime"
+	"rolecall/internal/shared"
 )
 
 // Listener is a socket that is greeted.
@@ -67,7 +67,7 @@ type greeting struct {
 	begun   time.Time
 
 	upTo   map[*fleet]mark // of what has been sent and what is left of parts
-	parts  []*realtime.Shared
+	parts  []*shared.Payload
 	rounds int
 }
 
@@ -100,7 +100,7 @@ func (g *greeting) sendPart() error {
 			f.appendSince(&missed, g.upTo[f], g.visible.all)
 		}
 		if more := g.encodeParts(g.ctx, missed.drivers); len(more) > 1 {
-			g.parts = append([]*realtime.Shared{unfinished(g.parts[0])}, more...)
+			g.parts = append([]*shared.Payload{unfinished(g.parts[0])}, more...)
 			maps.Copy(g.upTo, missed.upTo)
 			g.rounds++
 		}
@@ -161,7 +161,7 @@ type album struct {
 // shot is a snapshot.
 type shot struct {
 	upTo  map[*fleet]mark
-	parts []*realtime.Shared // payloads of tracking:snapshot; at least one
+	parts []*shared.Payload // payloads of tracking:snapshot; at least one
 	made  time.Time
 }
 
@@ -214,7 +214,7 @@ func (a *album) tidy() {
 }
 
 // encodeParts is what the parts of tracking:snapshot tell: each about as long as a page may be, and at least one.
-func (s *Service) encodeParts(ctx context.Context, drivers []sighting) (parts []*realtime.Shared) {
+func (s *Service) encodeParts(ctx context.Context, drivers []sighting) (parts []*shared.Payload) {
 	var positions, reports []json.RawMessage
 	size := 0
 	for _, seen := range drivers {
@@ -248,18 +248,18 @@ func (s *Service) positionOf(ctx context.Context, seen sighting) (position json.
 }
 
 // encodePart is the payload of tracking:snapshot, with what stands behind its lists.
-func encodePart(positions, reports []json.RawMessage, behind string) *realtime.Shared {
+func encodePart(positions, reports []json.RawMessage, behind string) *shared.Payload {
 	const before, between = `{"positions":`, `,"statuses":`
 	part := make([]byte, 0, len(before)+sizeOf(positions)+len(between)+sizeOf(reports)+len(behind))
 	part = appendArray(append(part, before...), positions)
 	part = appendArray(append(part, between...), reports)
-	return realtime.NewShared(append(part, behind...))
+	return shared.New(append(part, behind...))
 }
 
 // unfinished is the last part as one that others follow.
-func unfinished(part *realtime.Shared) *realtime.Shared {
+func unfinished(part *shared.Payload) *shared.Payload {
 	text := part.JSON[:len(part.JSON)-len("}")]
-	return realtime.NewShared(append(text[:len(text):len(text)], `,"more":true}`...))
+	return shared.New(append(text[:len(text):len(text)], `,"more":true}`...))
 }
 
 // sizeOf is the length of what appendArray appends.
