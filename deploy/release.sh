@@ -20,7 +20,8 @@ for platform in $platforms; do
     cp LICENSE README.md "$work/$name/"
     cp -r deploy/systemd "$work/$name/"
     tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=go-w -C "$work" -c "$name" | gzip -9n > "$out/$name.tar.gz"
-    SOURCE_DATE_EPOCH=$epoch go run "$sbom" bin -json -std -noserial -version "$version" -output "$out/$name.sbom.json" "$work/$name/rolecall"
+    go run "$sbom" bin -json -std -noserial -version "$version" -output "$out/$name.sbom.json" "$work/$name/rolecall"
+    sed -i "s/\"timestamp\": \"[^\"]*\"/\"timestamp\": \"$(date -u -d "@$epoch" +%FT%TZ)\"/" "$out/$name.sbom.json" # the tool's own is of now
 done
 (cd "$out" && sha256sum "rolecall-$version"-*.tar.gz "rolecall-$version"-*.sbom.json > "rolecall-$version.sha256")
 echo "$out:"
