@@ -58,11 +58,15 @@ func (r *restore) Run(ctx context.Context, to output) error {
 	return err
 }
 
-// dataFolder is the one given, or else that of a server with the same environment.
+// dataFolder is the one given, or else that of a server with the same environment, unless that one keeps nothing there.
 func dataFolder(given string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
 	c, _, err := config.Parse(nil, config.Environ(), io.Discard)
+	if err == nil && c.DatabaseURL != "" {
+		return "", errors.New("the database is a PostgreSQL one (" + config.Variable("database-url") +
+			"): back it up with pg_dump, or name a folder with --data-dir")
+	}
 	return c.DataDir, err
 }
