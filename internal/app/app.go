@@ -30,6 +30,7 @@ import (
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -68,7 +69,9 @@ type Program struct {
 	engine     realtime.Engine
 	bus        bus.Bus
 	// redis is the bus where there are other nodes, nil where there are none.
-	redis      *redis.Bus
+	redis *redis.Bus
+	// present is who has sockets here, where the server is one of several.
+	present    *order.Present
 	tracking   *tracking.Service
 	people     *people.Service
 	chat       *chat.Service

@@ -142,7 +142,10 @@ func (p *Program) openEngine(context.Context) (life, error) {
 		o = p.countRefusals(o)
 	}
 	if p.redis != nil {
-		o.RoomChanged = p.redis.RoomChanged
+		o.RoomChanged = p.roomChanged
+	}
+	if p.isOneOfSeveral() {
+		p.present = order.NewPresent(func(room roles.Room) int { return p.engine.SocketCount(string(room)) }, nil)
 	}
 	p.engine = newEngine(p.config.Engine, o)
 	p.bus = local.New(p.engine)
@@ -200,7 +203,7 @@ func (p *Program) openPeople(context.Context) (life, error) {
 func (p *Program) openChat(context.Context) (life, error) {
 	sockets := p.bus.Emitter("/", "/chat")
 	contacts := reach.New(messaging(), p.people)
-	inOrder := order.NewLocal(sockets)
+	inOrder, end := p.orderOfRooms(sockets)
 	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
 	p.chat = chat.New(chat.Parts{
 		Store: p.store.Chat, Groups: p.groups, Reach: contacts, People: p.people,
@@ -208,14 +211,17 @@ func (p *Program) openChat(context.Context) (life, error) {
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
-	return life{drain: p.chat.Close}, nil
+	return life{drain: p.chat.Close, close: func() error { end(); return nil }}, nil
 }
 
 func (p *Program) openNotices(ctx context.Context) (life, error) {
 	sockets := p.bus.Emitter("/", systemNamespace, notificationsNamespace)
-	service, err := notices.New(ctx, p.store.Notices, sockets, notices.Options{
-		Backlog: p.config.InboxBacklog, Online: p.bus, Logger: p.log,
-	})
+	o := notices.Options{Backlog: p.config.InboxBacklog, Online: p.bus, Logger: p.log}
+	if p.isOneOfSeveral() { // each tells its own sockets
+		sockets = p.bus.LocalEmitter(systemNamespace, notificationsNamespace)
+		o.Nodes, o.Online = p.bus, local.New(p.engine)
+	}
+	service, err := notices.New(ctx, p.store.Notices, sockets, o)
 	if err != nil {
 		return life{}, err
 	}

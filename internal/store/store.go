@@ -49,6 +49,12 @@ type database interface {
 	Close() error
 }
 
+// Shared reports whether other servers may use the database as well.
+func (s *Store) Shared() bool {
+	_, isPostgres := s.database.(*postgres.DB)
+	return isPostgres
+}
+
 // Sentence says to a person why nothing is stored, of an error that comes from a database in trouble.
 func Sentence(err error) (sentence string, known bool) {
 	var file *sqlite.Unusable

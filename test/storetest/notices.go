@@ -28,6 +28,7 @@ func noticePromises() []promise {
 		{"an expired notice ends once", noticeExpires},
 		{"rooms are known by the newest notice that lives there", liveRooms},
 		{"changes are numbered in the order in which they are made", changesNumbered},
+		{"changes are read again as they were made", changesReadAgain},
 	}
 }
 

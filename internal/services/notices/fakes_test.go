@@ -51,6 +51,10 @@ type broken struct{}
 
 func (broken) LastChange(context.Context) (int64, error) { return 0, nil }
 
+func (broken) ChangesSince(context.Context, int64, int) ([]notices.Past, error) {
+	return nil, errBroken
+}
+
 func (broken) ReplayNotice(context.Context, notices.Idempotency) (notices.Notice, bool, error) {
 	return notices.Notice{}, false, errBroken
 }

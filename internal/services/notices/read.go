@@ -66,6 +66,7 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, reading Readi
 		return 0, unknownNotice()
 	}
 	s.remember(who, mark.UpTo)
+	s.publishReading(ctx, who, mark.UpTo)
 	return s.tellUnread(ctx, who, mark.UpTo)
 }
 

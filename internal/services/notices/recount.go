@@ -31,10 +31,12 @@ type recounts struct {
 
 	mu    sync.Mutex
 	ended map[roles.Room]int64
+	// read are those who have read something on another node.
+	read map[string]reading
 }
 
 func newRecounts() *recounts {
-	return &recounts{wake: make(chan struct{}, 1), ended: make(map[roles.Room]int64)}
+	return &recounts{wake: make(chan struct{}, 1), ended: make(map[roles.Room]int64), read: make(map[string]reading)}
 }
 
 // add has the people in the rooms told.
@@ -46,10 +48,36 @@ func (r *recounts) add(rooms []roles.Room, ended int64) {
 			r.ended[room] = max(known, ended)
 		}
 	}
+	r.awake()
+}
+
+// addReading has somebody told who has read something on another node.
+func (r *recounts) addReading(read reading) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if before, waits := r.read[read.UserID]; waits {
+		read.UpTo = max(read.UpTo, before.UpTo)
+	} else if len(r.read) >= maxRecounted {
+		return
+	}
+	r.read[read.UserID] = read
+	r.awake()
+}
+
+func (r *recounts) awake() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// takeRead returns those who have read something on another node.
+func (r *recounts) takeRead() []reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Collect(maps.Values(r.read))
+	clear(r.read)
+	return all
 }
 
 // take returns the rooms that wait, and the newest notice that has ended in them.
@@ -72,8 +100,12 @@ func (s *Service) tellCounts(ctx context.Context) {
 			return
 		case <-s.recounts.wake:
 		}
+		err := s.tellReaders(ctx)
 		rooms, ended := s.recounts.take()
-		users, err := s.online.UsersIn(ctx, maxRecounted, rooms...)
+		var users []string
+		if err == nil && len(rooms) > 0 {
+			users, err = s.online.UsersIn(ctx, maxRecounted, rooms...)
+		}
 		for _, userID := range users {
 			if err == nil {
 				err = s.recount(ctx, userID, ended)
@@ -83,6 +115,27 @@ func (s *Service) tellCounts(ctx context.Context) {
 			s.log.ErrorContext(ctx, "unread notices not counted", "error", err)
 		}
 	}
+}
+
+// tellReaders tells those who have read something on another node how many notices are left.
+func (s *Service) tellReaders(ctx context.Context) error {
+	for _, read := range s.recounts.takeRead() {
+		if err := s.tellReader(ctx, read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) tellReader(ctx context.Context, read reading) error {
+	defer s.marking.Lock(read.UserID)()
+	who := auth.Identity{UserID: read.UserID, Role: read.Role, CompanyID: read.CompanyID}
+	if known, ok := s.marks.Peek(read.UserID); ok {
+		read.UpTo = max(read.UpTo, known.upTo)
+	}
+	s.remember(who, read.UpTo)
+	_, err := s.tellUnread(ctx, who, read.UpTo)
+	return err
 }
 
 // recount tells somebody how many notices are unread, unless all up to the one that has ended had been read.

@@ -60,6 +60,12 @@ type Service struct {
 
 	// sooner holds a token when a notice has come that may end before all others.
 	sooner chan struct{}
+	// nodes is nil where there are no others. following is held while what they have changed is read and told, and behind
+	// holds a token when there may be more of it.
+	nodes     Nodes
+	following sync.Mutex
+	behind    chan struct{}
+
 	// online is nil where nobody is told of ends how many are left.
 	online   Online
 	recounts *recounts
@@ -76,6 +82,9 @@ type Options struct {
 	Backlog time.Duration
 	// Online, where it is set, has those told how many notices are unread for whom one has ended.
 	Online Online
+	// Nodes, where it is set, are other servers over the same store. The service's Emitter and Online are then those of this
+	// node's own sockets.
+	Nodes  Nodes
 	Logger *slog.Logger
 }
 
@@ -105,6 +114,7 @@ func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, e
 	s := &Service{
 		store: store, emit: emit, now: o.Now, log: o.Logger, backlog: o.Backlog, marks: marks,
 		live: newLiveRooms(maxLiveRooms), sooner: make(chan struct{}, 1), online: o.Online, recounts: newRecounts(),
+		nodes: o.Nodes, behind: make(chan struct{}, 1),
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("load notices: %w", err)
@@ -115,6 +125,10 @@ func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, e
 	s.stop = stop
 	s.working.Go(func() { s.endNotices(working) })
 	s.working.Go(func() { s.tellCounts(working) })
+	if s.nodes != nil {
+		s.hearNodes()
+		s.working.Go(func() { s.follow(working) })
+	}
 	return s, nil
 }
 

@@ -115,6 +115,19 @@ type Changed struct {
 	Err error
 }
 
+// Past is a change of notices as it was made, whichever server has made it.
+type Past struct {
+	// Seq is the number of the change.
+	Seq int64
+	// Notice is the one that was stored or ended, Rooms hold its audience.
+	Notice Notice
+	Rooms  []roles.Room
+	// Ended is the number of the notice that was ended, 0 where it was stored, and Newest, of one that was ended, the number of
+	// the newest notice left in each of the rooms after the change, 0 for none.
+	Ended  int64
+	Newest map[roles.Room]int64
+}
+
 // InboxPage asks for a part of a reader's unread notices.
 type InboxPage struct {
 	Reader Reader
@@ -161,6 +174,8 @@ type Store interface {
 	Apply(ctx context.Context, changes []Change) ([]Changed, error)
 	// LastChange returns the highest number of a change, 0 where there is none.
 	LastChange(ctx context.Context) (int64, error)
+	// ChangesSince returns the first changes beyond a number, in the order of their numbers and at most limit.
+	ChangesSince(ctx context.Context, after int64, limit int) ([]Past, error)
 	// LiveRooms hands over each room with the number of the newest notice there that has not ended.
 	LiveRooms(ctx context.Context, each func(room roles.Room, newest int64)) error
 	// Expiring returns the ids of notices that have expired by now, Unix milliseconds, and have not ended, at most limit and

@@ -22,9 +22,9 @@ import (
 // read while nothing can be told.
 //
 // Most who connect have nothing unread. That is known without a look at the store: from live, which is changed only where
-// changes are told, and a mark that was read before. A change that another process makes would come by the bus with its
-// number, its rooms and what is left in them, and be told here like one of this process: told and live then speak of what
-// the sockets here have heard, wherever it was stored.
+// changes are told, and a mark that was read before. A change that another node makes is read from the store and told here
+// like one of this node, in the order of the numbers: told and live speak of what the sockets here have heard, wherever it was
+// stored. A mark that another node has moved since is a lower one, which costs a look at the store and no more.
 const greetAttempts = 3
 
 type retractEvent struct {
@@ -66,20 +66,35 @@ func (s *Service) commit(ctx context.Context, changes []Change) ([]Changed, erro
 		s.log.ErrorContext(ctx, "notices not stored", "changes", len(changes), "error", err)
 		return nil, err
 	}
+	if s.nodes != nil {
+		s.tellCommitted(ctx, changes, changed)
+		return changed, nil
+	}
 	for i := range changed {
 		if changed[i].Seq != 0 {
-			s.tell(ctx, &changes[i], &changed[i])
+			s.tell(ctx, pastOf(&changes[i], &changed[i]))
 		}
 	}
 	return changed, nil
 }
 
-func (s *Service) tell(ctx context.Context, asked *Change, changed *Changed) {
+// pastOf is a change that has just been made.
+func pastOf(asked *Change, changed *Changed) *Past {
+	past := &Past{
+		Seq: changed.Seq, Notice: changed.Notice, Rooms: changed.Rooms, Ended: changed.Ended, Newest: changed.Newest,
+	}
+	if asked.Create != nil {
+		past.Rooms = asked.Create.Rooms
+	}
+	return past
+}
+
+func (s *Service) tell(ctx context.Context, changed *Past) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
-	if asked.Create != nil {
-		s.tellNotice(ctx, changed.Notice, asked.Create.Rooms)
-		s.live.raise(asked.Create.Rooms, changed.Seq)
+	if changed.Ended == 0 {
+		s.tellNotice(ctx, changed.Notice, changed.Rooms)
+		s.live.raise(changed.Rooms, changed.Seq)
 		if changed.Notice.ExpiresAt != 0 {
 			s.lookSooner()
 		}

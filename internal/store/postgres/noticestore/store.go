@@ -113,6 +113,6 @@ func statements() []string {
 		lockLastSeq, updateLastSeq, insertNotice, insertNoticeRooms, selectEnding, retractNotice, endNotice, selectNoticeRooms,
 		selectReplayed, upsertKey, deleteKeys, selectMark, lockMark, insertMark, updateMark, beginMark, selectAddressed,
 		selectFirstUnread, selectLastSeq, selectLiveRooms, selectDue, selectNextExpiry, selectNotices, selectNoticeByID,
-		selectNoticeSeq, selectInbox, countInbox, selectReceived,
+		selectNoticeSeq, selectInbox, countInbox, selectReceived, selectChanges, selectRoomsAsOf,
 	}
 }

@@ -41,7 +41,7 @@ type statements struct {
 	selectLastSeq, selectLiveRooms, selectDue, selectNextExpiry           *sql.Stmt
 	selectNotices, selectNoticeByID, selectNoticeSeq                      *sql.Stmt
 	selectReplayedBeside, selectNoticeReadBeside, selectInbox, countInbox *sql.Stmt
-	selectReceived                                                        *sql.Stmt
+	selectReceived, selectChanges, selectRoomsAsOf                        *sql.Stmt
 }
 
 const noticeColumns = `n.seq, n.notice_id, n.title, n.body, n.severity, n.audience, n.data, n.created_at, n.expires_at,
@@ -146,5 +146,16 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE n.seq IN (SELECT seq FROM unread WHERE seq > ?5 ORDER BY seq LIMIT ?6) ORDER BY n.seq`,
 		&s.countInbox:     `SELECT count(*) FROM (` + unread + `)`,
 		&s.selectReceived: selectReceived,
+		&s.selectChanges: `SELECT * FROM (SELECT ` + noticeColumns + `, n.seq AS change, 0 AS ended FROM notices n
+				WHERE n.seq > ?1 ORDER BY n.seq LIMIT ?2)
+			UNION ALL SELECT * FROM (SELECT ` + noticeColumns + `, n.ended_seq, 1 FROM notices n
+				WHERE n.ended_seq > ?1 ORDER BY n.ended_seq LIMIT ?2)
+			ORDER BY change LIMIT ?2`,
+		// The rooms of a notice, and what is the newest one in each that was there after the change ?2.
+		&s.selectRoomsAsOf: `SELECT a.room, coalesce((
+				SELECT b.notice FROM notice_rooms b CROSS JOIN notices n ON n.seq = b.notice
+				WHERE b.room = a.room AND b.notice <= ?2 AND (n.ended_seq IS NULL OR n.ended_seq > ?2)
+				ORDER BY b.notice DESC LIMIT 1), 0)
+			FROM notice_rooms a WHERE a.notice = ?1 ORDER BY a.room`,
 	}
 }
