@@ -13,7 +13,7 @@ import (
 )
 
 // TestTwoNodesOverOneDatabase: people on two servers that share a database and Redis hear each room's messages once and in
-// order; also those of a time in which the servers did not hear each other.
+// order, and each notice; also those of a time in which the servers did not hear each other.
 func TestTwoNodesOverOneDatabase(t *testing.T) {
 	server, database := servers.StartRedis(t), servers.Database(t)
 	shared := func(c *config.Config) { c.RedisURL, c.DatabaseURL = server.URL, database }
@@ -23,6 +23,9 @@ func TestTwoNodesOverOneDatabase(t *testing.T) {
 
 	amy, bob := harness.Person("amy", roles.Vendor, ""), harness.Person("bob", roles.Vendor, "")
 	here, there := a.Dial(amy, "/"), b.Dial(bob, "/")
+	inbox, elsewhere := a.Dial(amy, "/notifications"), b.Dial(bob, "/notifications")
+	inbox.Fence()
+	elsewhere.Fence()
 	joins := func(s *harness.Socket) {
 		t.Helper()
 		if ack := s.Ask("room:join", "lobby"); ack.Status != "ok" {
@@ -68,7 +71,21 @@ func TestTwoNodesOverOneDatabase(t *testing.T) {
 	say(here)
 	say(there)
 	say(here)
+	boss := harness.Person("boss", roles.Admin, "")
+	if ack := a.Dial(boss, "/notifications").Ask("system:broadcast", map[string]any{
+		"title": "while apart", "audience": map[string]any{"all": true},
+	}); ack.Status != "ok" {
+		t.Fatalf("notice refused: %s", ack.Raw)
+	}
 	server.Start()
 	harness.Eventually(t, "the nodes hear each other again", areReady)
 	all("after the outage")
+	type notice struct {
+		Title string `json:"title"`
+	}
+	for who, s := range map[string]*harness.Socket{"amy": inbox, "bob": elsewhere} {
+		if told := harness.Heard[notice](s, "system:notice"); told.Title != "while apart" {
+			t.Errorf("%s was told %+v", who, told)
+		}
+	}
 }
