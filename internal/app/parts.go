@@ -243,17 +243,26 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	return life{run: endless(service.Run)}, nil
 }
 
-// openRetention deletes what is kept no longer.
+// openRetention deletes what is kept no longer, on one of the servers that share the database.
 func (p *Program) openRetention(context.Context) (life, error) {
-	var policies []func(context.Context, time.Duration)
+	var once, everywhere []func(context.Context, time.Duration)
 	all := append(p.admin.Retention(), p.tracking.Retention(), p.chat.Retention())
 	for _, policy := range all {
 		if p.metrics != nil {
 			policy.Swept = p.metrics.Swept
 		}
-		policies = append(policies, policy.Run)
+		if policy.What == administration.Revocations { // each server knows them
+			everywhere = append(everywhere, policy.Run)
+		} else {
+			once = append(once, policy.Run)
+		}
 	}
-	return life{run: together(policies, retentionInterval)}, nil
+	return life{run: endless(func(ctx context.Context) {
+		var all sync.WaitGroup
+		all.Go(func() { _ = together(everywhere, retentionInterval)(ctx) }) // they never fail
+		p.store.Lead(ctx, func(ctx context.Context) { _ = together(once, retentionInterval)(ctx) })
+		all.Wait()
+	})}, nil
 }
 
 // endless is a loop that never fails.

@@ -62,6 +62,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// Revocations is what the policy is called by which each server forgets those that are over.
+const Revocations = "revocations"
+
 // Service does what admins ask for.
 type Service struct {
 	Parts
@@ -110,7 +113,7 @@ func (s *Service) load(ctx context.Context) error {
 // Retention is the policies by which lines of the audit, and revocations that no token is left of, are deleted.
 func (s *Service) Retention() []retention.Policy {
 	revocations := retention.Policy{
-		What: "revocations", Delete: s.forget, Now: s.options.Now, Logger: s.log,
+		What: Revocations, Delete: s.forget, Now: s.options.Now, Logger: s.log,
 	}
 	if s.options.MaxLifetime > 0 {
 		// What was issued at the moment of the revocation ends so much later, at the latest; a second for its fraction.

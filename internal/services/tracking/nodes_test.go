@@ -94,7 +94,9 @@ func (n *node) Publish(_ context.Context, message bus.Message) {
 	}
 }
 
-func (n *node) Handle(kind string, handler func(context.Context, bus.Message)) { n.handlers[kind] = handler }
+func (n *node) Handle(kind string, handler func(context.Context, bus.Message)) {
+	n.handlers[kind] = handler
+}
 
 func (n *node) Lost(f func(context.Context)) { n.lost = f }
 
