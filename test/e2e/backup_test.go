@@ -16,6 +16,7 @@ import (
 // copy takes its place, and the server has what it had then. A restore waits for the server to be gone, and nothing is
 // overwritten unasked.
 func TestBackupAndRestore(t *testing.T) {
+	harness.NeedsFile(t)
 	binary, folder := harness.Build(t), t.TempDir()
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	command := func(args ...string) (string, error) {
