@@ -8,7 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // its handlers are served by the admin listener alone; nothing serves the default mux
+	"net/http/pprof" // its handlers are served by the admin listener alone
 	"time"
 
 	"rolecall/internal/config"

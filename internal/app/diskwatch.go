@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"rolecall/internal/diskspace"
+	"rolecall/internal/disk"
 )
 
 const diskInterval = time.Second
@@ -15,7 +15,7 @@ const diskInterval = time.Second
 // diskWatch notices that a disk is nearly full, while everything can still be stored on it.
 type diskWatch struct {
 	folder string
-	least  int64 // bytes that should be free; 0 where nobody minds
+	least  uint64 // bytes that should be free; 0 where nobody minds
 	log    *slog.Logger
 	low    atomic.Bool
 }
@@ -29,7 +29,7 @@ func (w *diskWatch) run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if err := w.look(ctx); err != nil {
-			if !errors.Is(err, diskspace.ErrUnknown) {
+			if !errors.Is(err, disk.ErrUnknown) {
 				w.log.WarnContext(ctx, "nobody watches over the space on the disk", "error", err)
 			}
 			return
@@ -45,10 +45,11 @@ func (w *diskWatch) run(ctx context.Context) {
 // look takes account of the space there is now. To be well again takes an eighth more than to be low, so that a disk at the
 // limit is not both in turn.
 func (w *diskWatch) look(ctx context.Context) error {
-	free, err := diskspace.Free(w.folder)
+	space, err := disk.SpaceOf(w.folder)
 	if err != nil {
 		return err
 	}
+	free := space.Free
 	switch low := w.low.Load(); {
 	case !low && free < w.least:
 		w.low.Store(true)

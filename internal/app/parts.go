@@ -82,7 +82,7 @@ func (p *Program) openStore(ctx context.Context) (life, error) {
 	}
 	p.measureStore(opened)
 	p.store = opened
-	p.disk = &diskWatch{folder: p.config.DataDir, least: p.config.MinFreeDisk, log: p.log}
+	p.disk = &diskWatch{folder: p.config.DataDir, least: uint64(max(p.config.MinFreeDisk, 0)), log: p.log}
 	return life{run: endless(p.disk.run), close: opened.Close}, nil
 }
 

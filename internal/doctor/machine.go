@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"rolecall/internal/config"
+	"rolecall/internal/disk"
 )
 
 // folder finds out whether the data folder can be written, as the disk does it: to the end.
@@ -60,16 +61,16 @@ func space(_ context.Context, o Options) []Finding {
 	if _, err := os.Stat(dir); err != nil {
 		dir = filepath.Dir(filepath.Clean(dir))
 	}
-	free, total, err := room(dir)
+	room, err := disk.SpaceOf(dir)
 	switch {
 	case err != nil:
 		return one(check, Skipped, "", "how much room there is cannot be told: %s", err)
-	case free < leastSpace:
-		return one(check, Failed, todo, "%s free of %s", bytes(free), bytes(total))
-	case free < fairSpace:
-		return one(check, Warning, todo, "%s free of %s", bytes(free), bytes(total))
+	case room.Free < leastSpace:
+		return one(check, Failed, todo, "%s free of %s", bytes(room.Free), bytes(room.Size))
+	case room.Free < fairSpace:
+		return one(check, Warning, todo, "%s free of %s", bytes(room.Free), bytes(room.Size))
 	default:
-		return one(check, Fine, "", "%s free of %s", bytes(free), bytes(total))
+		return one(check, Fine, "", "%s free of %s", bytes(room.Free), bytes(room.Size))
 	}
 }
 

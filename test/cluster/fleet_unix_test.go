@@ -170,7 +170,7 @@ func (w *watcher) now() *picture {
 // drive sends positions until stop is closed, changing nodes now and then, and then a last one that is acknowledged. It
 // returns that, and stays connected until ctx ends.
 func drive(ctx context.Context, c *cluster, who auth.Identity, seed uint64, stop <-chan struct{}, last func(lat float64)) {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 1))
 	lat, done := 0.0, false
 	for ctx.Err() == nil {
 		client := c.dial(ctx, who, nil)

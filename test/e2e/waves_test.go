@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -94,7 +93,6 @@ type leaving struct {
 	mu    sync.Mutex
 	acked map[string]bool // ids of messages
 	gone  []time.Time     // when each was sent away
-	wrote atomic.Int64    // messages acknowledged since the stop began
 }
 
 func newLeaving(t *testing.T, url string, count int) *leaving {

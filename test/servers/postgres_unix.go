@@ -96,7 +96,7 @@ func (p *Postgres) supervise(t testing.TB, users string) error {
 		t.Fatal(err)
 	}
 	defer func() { _ = watched.Close() }()                                           // the script has it
-	command := exec.Command("sh", append([]string{"-s", p.data}, p.command()...)...) //nolint:noctx // it outlives the test
+	command := exec.Command("sh", append([]string{"-s", p.data}, p.command()...)...) // it outlives the test
 	script, err := os.Open(filepath.Join(folder(), "supervise.sh"))
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func (p *Postgres) Start() {
 func (p *Postgres) start() error {
 	p.t.Helper()
 	arguments := p.command()
-	p.running = exec.Command(arguments[0], arguments[1:]...) //nolint:noctx,gosec // it is ended by Stop or Kill, and found by binaries
+	p.running = exec.Command(arguments[0], arguments[1:]...) // ended by Stop or Kill
 	p.running.Dir = os.TempDir()
 	as(p.t, postgresUser, p.running)
 	if err := p.running.Start(); err != nil {
@@ -227,8 +227,8 @@ func (p *Postgres) logFile() string { return filepath.Join(p.data, "server.log")
 // choosePort takes a port that is free now.
 func (p *Postgres) choosePort(t testing.TB) {
 	t.Helper()
-	_ = os.Remove(p.logFile())                        // of an earlier attempt
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing is waited for
+	_ = os.Remove(p.logFile()) // of an earlier attempt
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func newPostgres(t testing.TB) *Postgres {
 			}
 		}
 	}
-	initialise := exec.CommandContext(t.Context(), filepath.Join(p.bin, "initdb"), "-D", filepath.Join(data, "data"), //nolint:gosec // found by postgresBinaries
+	initialise := exec.CommandContext(t.Context(), filepath.Join(p.bin, "initdb"), "-D", filepath.Join(data, "data"),
 		"-U", postgresUser, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	initialise.Dir = os.TempDir()
 	as(t, postgresUser, initialise)

@@ -47,5 +47,5 @@ func (s *Service) goesBack(who auth.Identity, positions []Position) bool {
 	}
 	m.fleet.mu.Lock()
 	defer m.fleet.mu.Unlock()
-	return several && !(m.connected && m.counted) || m.lastSeq != nil && least <= *m.lastSeq
+	return several && (!m.connected || !m.counted) || m.lastSeq != nil && least <= *m.lastSeq
 }

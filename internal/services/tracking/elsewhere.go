@@ -26,7 +26,7 @@ const toAnother = ""
 // shownStatus is how a driver stands, all nodes together: as on the one where it stands best. A driver is heard where it
 // reports; that others have not heard it says nothing.
 func (m *membership) shownStatus() Status {
-	best := m.standing.status
+	best := m.status
 	for _, there := range m.elsewhere {
 		if worth(there.status) > worth(best) {
 			best = there.status
@@ -74,7 +74,7 @@ func (m *membership) stoodLocked(node string, its remote) {
 func (s *Service) sharedLocked(m *membership, happened sign, now time.Time) *dispatch {
 	m.version = s.others.nextVersion()
 	return &dispatch{m.fleet.companyID, record{
-		DriverID: m.id, Username: m.report.Username, Version: m.version, Status: m.standing.status, At: now.UnixMilli(),
+		DriverID: m.id, Username: m.report.Username, Version: m.version, Status: m.status, At: now.UnixMilli(),
 		Elsewhere: happened == hasMoved, Gone: happened == hasLeft,
 	}}
 }
@@ -159,7 +159,7 @@ func (s *Service) standLocked(m *membership, node string, r *record, now time.Ti
 	isNew := false
 	switch {
 	case r.Gone:
-		m.gone = m.standing.status == Offline
+		m.gone = m.status == Offline
 	case r.Status != Offline:
 		m.gone = false
 		isNew, left.former = m.driver.arrive(m, now, s.patience.stale)

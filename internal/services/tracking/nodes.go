@@ -246,7 +246,7 @@ func (s *Service) own(ctx context.Context, f *fleet) []record {
 			return true
 		}
 		r := record{
-			DriverID: m.id, Username: m.report.Username, Version: m.version, Status: m.standing.status,
+			DriverID: m.id, Username: m.report.Username, Version: m.version, Status: m.status,
 			At: m.report.At, Gone: m.gone,
 		}
 		position := m.newest

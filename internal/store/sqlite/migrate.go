@@ -86,7 +86,7 @@ func Migrations(ctx context.Context, path string) (all []schema.Migration, err e
 	if made {
 		rows, err := db.QueryContext(ctx, `SELECT version_id, unixepoch(max(tstamp)) FROM goose_db_version
 			WHERE is_applied AND version_id > 0 GROUP BY version_id`)
-		applied, err = Collect(rows, err, scanMigration) //nolint:rowserrcheck // Collect does
+		applied, err = Collect(rows, err, scanMigration)
 		if err != nil {
 			return nil, err
 		}

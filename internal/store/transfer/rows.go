@@ -74,7 +74,7 @@ func (r *reader) Err() error {
 
 // drain reads what is left.
 func (r *reader) drain() error {
-	for r.Next() { //nolint:revive // the digest is what it is read for
+	for r.Next() { // the digest is what it is read for
 	}
 	return r.Err()
 }

@@ -83,7 +83,7 @@ func Run(ctx context.Context, path, url string, log *slog.Logger) (carried []Tab
 // daysOf is a time of each day of which there are positions.
 func daysOf(ctx context.Context, source *sql.Tx) ([]int64, error) {
 	rows, err := source.QueryContext(ctx, `SELECT min(ts) FROM positions GROUP BY ts / ? ORDER BY 1`, dayMillis)
-	days, err := sqlite.Collect(rows, err, sqlite.ScanOne[int64]) //nolint:rowserrcheck // Collect does
+	days, err := sqlite.Collect(rows, err, sqlite.ScanOne[int64])
 	if err != nil {
 		return nil, fmt.Errorf("find the days of positions: %w", err)
 	}
