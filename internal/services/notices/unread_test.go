@@ -243,12 +243,12 @@ func TestEndIsCounted(t *testing.T) {
 	if _, err := service.MarkRead(t.Context(), bob, notices.Reading{All: true}); err != nil {
 		t.Fatal(err)
 	}
-	soon := toAll("soon over")
-	soon.ExpiresAt = at(time.Now().Add(50 * time.Millisecond))
 	for i, end := range []func() error{
 		func() error { return service.Retract(t.Context(), admin(), ids[0]) },
 		func() error { return service.Retract(t.Context(), admin(), ids[2]) },
 		func() error {
+			soon := toAll("soon over")
+			soon.ExpiresAt = at(time.Now().Add(200 * time.Millisecond))
 			_, _, err := service.Create(t.Context(), admin(), soon, "")
 			return err
 		},
