@@ -26,7 +26,7 @@ var errUnwell = errors.New("something is wrong, see above")
 
 // Help is what -help says above the flags.
 func (*examine) Help() string {
-	return "Looks at configuration, disk, database, clock, secrets, limits, and at the server that runs, and says what to do. " +
+	return "Looks at configuration, disk, database, Redis, clock, secrets, limits, and at the server that runs, and says what to do. " +
 		"It changes nothing. The exit code is 1 where something has failed. It takes the settings of the server."
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rolecall/internal/doctor"
+	"rolecall/test/servers"
 	"rolecall/test/servicetest"
 )
 
@@ -109,6 +110,43 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			says(t, report, test.check, test.status, test.says)
 		})
 	}
+}
+
+// What servers share is looked at over the network, and no password is told.
+func TestDoctorLooksAtWhatIsShared(t *testing.T) {
+	database, meeting := servers.Database(t), servers.StartRedis(t).URL
+	dead := strings.TrimPrefix(deadAddress(t), "http://")
+	examine := func(args ...string) (doctor.Report, bool) {
+		return examined(t, append([]string{"-data-dir", t.TempDir(), "-addr", dead}, args...)...)
+	}
+	report, well := examine("-database-url", database, "-redis-url", meeting)
+	if !well {
+		t.Errorf("%+v", report)
+	}
+	says(t, report, "database", doctor.Warning, "to apply")
+	says(t, report, "redis", doctor.Fine, "answers")
+	says(t, report, "clock", doctor.Fine, "database")
+	says(t, report, "clock", doctor.Fine, "redis")
+
+	var out, logs servicetest.Lines
+	if err := run(t.Context(), []string{"migrate", "-database-url", database}, &out, &logs); err != nil {
+		t.Fatal(err)
+	}
+	report, _ = examine("-database-url", database)
+	says(t, report, "database", doctor.Fine, "up to date")
+
+	report, well = examine("-redis-url", meeting)
+	if !well {
+		t.Errorf("%+v", report)
+	}
+	says(t, report, "redis", doctor.Warning, "ROLECALL_DATABASE_URL")
+
+	report, well = examine("-database-url", "postgres://ada:lovelace@"+dead+"/x", "-redis-url", "redis://:lovelace@"+dead)
+	if well || strings.Contains(servicetest.Encode(report), "lovelace") {
+		t.Errorf("well: %t, %+v", well, report)
+	}
+	says(t, report, "database", doctor.Failed, "ROLECALL_DATABASE_URL")
+	says(t, report, "redis", doctor.Failed, "ROLECALL_REDIS_URL")
 }
 
 func write(t *testing.T, path, content string) {

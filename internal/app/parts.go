@@ -37,6 +37,8 @@ const (
 	databaseFile      = "rolecall.db"
 	retentionInterval = time.Hour
 	evictionInterval  = 30 * time.Second
+	// revocationsInterval is how often what others have revoked is read from a shared database, beside what they tell.
+	revocationsInterval = 10 * time.Second
 )
 
 // openFolder makes the data folder and keeps other servers off it.
@@ -231,10 +233,14 @@ func (p *Program) openNotices(ctx context.Context) (life, error) {
 
 // openAdministration knows the revocations that stand before anybody is let in.
 func (p *Program) openAdministration(ctx context.Context) (life, error) {
+	var look time.Duration
+	if p.store.Shared() {
+		look = revocationsInterval
+	}
 	service, err := administration.New(ctx, administration.Parts{
 		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus, Nodes: p.bus,
 	}, administration.Options{
-		MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Logger: p.log,
+		MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Look: look, Logger: p.log,
 	})
 	if err != nil {
 		return life{}, err

@@ -31,6 +31,9 @@ func (p *Program) sources() administration.Sources {
 
 func (p *Program) storeState(ctx context.Context) administration.PartState {
 	state := administration.PartState{Kind: "sqlite", OK: true}
+	if p.store.Shared() {
+		state.Kind = "postgres"
+	}
 	if err := p.store.Ping(ctx); err != nil {
 		state.OK, state.Detail = false, "The database does not answer"
 		if sentence, known := store.Sentence(err); known {

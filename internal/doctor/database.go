@@ -7,8 +7,11 @@ import (
 	"rolecall/internal/store/sqlite"
 )
 
-// stored looks at the file without changing anything, whether a server uses it or not, and at the clock by it.
+// stored looks at the database without changing anything, whether a server uses it or not, and at the clock by it.
 func stored(ctx context.Context, o Options) []Finding {
+	if o.Config.DatabaseURL != "" {
+		return append(sharedDatabase(ctx, o), clock(o, sqlite.State{})...)
+	}
 	state, err := sqlite.Inspect(ctx, o.DatabasePath)
 	return append(database(o, state, err), clock(o, state)...)
 }

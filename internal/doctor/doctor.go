@@ -1,4 +1,4 @@
-// Package doctor looks for what keeps a server from running well: its settings, disk, database, clock, secrets, limits, and
+// Package doctor looks for what keeps a server from running well: its settings, disk, database, Redis, clock, secrets, limits, and
 // what a running server says of its proxies. It changes nothing, and says what to do.
 package doctor
 
@@ -62,7 +62,7 @@ func Examine(ctx context.Context, o Options) Report {
 	}
 	var all []Finding
 	for _, check := range []func(context.Context, Options) []Finding{
-		settings, folder, space, stored, secrets, files, running,
+		settings, folder, space, stored, redis, secrets, files, running,
 	} {
 		looking, stop := context.WithTimeout(ctx, patience)
 		all = append(all, check(looking, o)...)

@@ -78,8 +78,5 @@ test('every setting that deploy/ names is one of the server\'s', () => {
   const files = readdirSync(DEPLOY, { recursive: true }).filter((name) => statSync(path.join(DEPLOY, name)).isFile());
   const named = new Set(files.flatMap((name) => read(name).match(/ROLECALL_[A-Z_]+[A-Z]/g) ?? []));
   assert.ok(named.size > 8 && known.size > 40);
-  assert.deepEqual([...named].filter((name) => !known.has(name) && !COMING.includes(name)), []);
+  assert.deepEqual([...named].filter((name) => !known.has(name)), []);
 });
-
-/** What deploy/ is ready for. */
-const COMING = ['ROLECALL_DATABASE_URL', 'ROLECALL_REDIS_URL'];

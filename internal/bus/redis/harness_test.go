@@ -31,6 +31,8 @@ type node struct {
 	log    *lines
 	lost   chan struct{}
 	stop   func()
+	// connected is told of each socket that is open: its client may know before the engine counts it.
+	connected chan struct{}
 }
 
 // door lets everybody in, into the rooms that the CONNECT payload names.
@@ -70,14 +72,14 @@ func start(t testing.TB, o redis.Options) *node {
 	}
 	engine := native.New(realtime.Options{RoomChanged: bus.RoomChanged})
 	bus.Attach(local.New(engine))
-	n := &node{Bus: bus, t: t, engine: engine, log: log, lost: make(chan struct{}, 100)}
+	n := &node{Bus: bus, t: t, engine: engine, log: log, lost: make(chan struct{}, 100), connected: make(chan struct{}, 10_000)}
 	bus.Lost(func(context.Context) {
 		select {
 		case n.lost <- struct{}{}:
 		default:
 		}
 	})
-	engine.Namespace("/", door{bus, make(chan struct{}, 10_000)})
+	engine.Namespace("/", door{bus, n.connected})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { bus.Run(ctx) })
@@ -99,6 +101,7 @@ func (n *node) dial(rooms ...string) *socketstest.Client {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	receive(n.t, n.connected)
 	return client
 }
 

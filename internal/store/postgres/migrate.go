@@ -161,6 +161,23 @@ func Migrations(ctx context.Context, url string) (all []schema.Migration, err er
 	return schema.Merge(known, applied), err
 }
 
+// Now is what time it is for the database of a URL.
+func Now(ctx context.Context, url string) (now time.Time, err error) {
+	settings, err := parse(url)
+	if err != nil {
+		return now, err
+	}
+	conn, err := connect(ctx, settings.ConnConfig)
+	if err != nil {
+		return now, err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+		return now, fmt.Errorf("ask %s for the time: %w", describe(settings), err)
+	}
+	return now, nil
+}
+
 func knownMigrations() ([]schema.Migration, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -21,6 +21,7 @@ func (db *DB) Outside(ctx context.Context, do func(ctx context.Context, conn *pg
 		if attempt == maxWriteAttempts || !isLost(err) && !leftNothing(err) || isOver(ctx) {
 			return failed
 		}
+		stepAside(ctx, attempt)
 	}
 }
 

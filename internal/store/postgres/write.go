@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,8 @@ const (
 	// maxWriteAttempts is how often a transaction is tried that has left nothing: it met another one that wanted the same rows
 	// in another order, or its connection was lost before the commit was asked for.
 	maxWriteAttempts = 5
+	// maxStepAside is how long at most, times the number of attempts made, such a transaction waits for the next.
+	maxStepAside = 20 * time.Millisecond
 	// deleteChunkSize bounds the rows deleted in one transaction, so that retention never holds up other writes for long.
 	deleteChunkSize = 5000
 )
@@ -71,6 +74,18 @@ func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *Tx) er
 		if attempt == maxWriteAttempts || !leftNothing(err) || isOver(ctx) {
 			return failed
 		}
+		stepAside(ctx, attempt)
+	}
+}
+
+// stepAside waits for a while that differs from one who waits to another, so that those who have met do not meet again, and
+// longer after each attempt.
+func stepAside(ctx context.Context, attempt int) {
+	wait := time.NewTimer(rand.N(time.Duration(attempt) * maxStepAside))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
 	}
 }
 

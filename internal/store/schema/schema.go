@@ -54,6 +54,13 @@ func Merge(known, applied []Migration) []Migration {
 	return all
 }
 
+// What State says of a schema that is not just to be brought up to date.
+const (
+	UpToDate = "up to date"
+	Newer    = "newer than this program"
+	InPart   = "migrated in part: restore a backup"
+)
+
 // State says in words where a schema stands.
 func State(migrations []Migration) string {
 	missing, newer, holes, newest := 0, false, false, int64(0)
@@ -71,12 +78,12 @@ func State(migrations []Migration) string {
 	}
 	switch {
 	case holes:
-		return "migrated in part: restore a backup"
+		return InPart
 	case newer:
-		return "newer than this program"
+		return Newer
 	case missing > 0:
 		return fmt.Sprintf("%d to apply", missing)
 	default:
-		return "up to date"
+		return UpToDate
 	}
 }
