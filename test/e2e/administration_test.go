@@ -399,7 +399,7 @@ func TestStats(t *testing.T) {
 	}
 	empty := read()
 	if empty.Version == "" || empty.UptimeMs < 0 || time.Since(empty.StartedAt) > time.Minute || empty.Connections != 0 || len(empty.Sockets) != 0 ||
-		empty.UsersOnline != 0 || empty.Drivers["offline"] != 0 || !empty.Store.OK || empty.Store.Kind != "sqlite" || !empty.Bus.OK || empty.Bus.Kind != "local" {
+		empty.UsersOnline != 0 || empty.Drivers["offline"] != 0 || !empty.Store.OK || empty.Store.Kind != harness.Database() || !empty.Bus.OK || empty.Bus.Kind != "local" {
 		t.Errorf("of an empty server: %+v", empty)
 	}
 	driver := server.Dial(harness.Person("d1", roles.Driver, "acme"), "/tracking")

@@ -14,6 +14,14 @@ import (
 // onPostgres reports whether the servers of tests keep their data in PostgreSQL: where TEST_DATABASE is postgres.
 func onPostgres() bool { return os.Getenv("TEST_DATABASE") == "postgres" }
 
+// Database is what the servers of tests keep their data in, as they call it: sqlite or postgres.
+func Database() string {
+	if onPostgres() {
+		return "postgres"
+	}
+	return "sqlite"
+}
+
 // NeedsFile skips a test of what becomes of a SQLite file where there is none. It runs where there is one.
 func NeedsFile(t testing.TB) {
 	t.Helper()
