@@ -2,7 +2,6 @@ package trackingstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/resent"
 )
 
 const (
@@ -91,10 +91,7 @@ func (s *Store) insertKnown(ctx context.Context, positions []tracking.Position, 
 
 // insert inserts the positions if the drivers are as known.
 func insert(ctx context.Context, conn *pgx.Conn, positions []tracking.Position, known map[string]knownDriver) (isSo bool, err error) {
-	digests := make([]int64, len(positions))
-	for i := range positions {
-		digests[i] = digest(&positions[i])
-	}
+	digests := resent.Digests(positions)
 	statement, since := insertPlain, int64(math.MaxInt64)
 	if slices.ContainsFunc(positions, func(p tracking.Position) bool { return p.Stamped }) {
 		statement = insertStamped
@@ -199,48 +196,14 @@ func checkPositions(positions []tracking.Position) error {
 
 // SentBefore implements tracking.Store.
 func (s *Store) SentBefore(ctx context.Context, driverID string, positions []tracking.Position, since int64) ([]int64, error) {
-	digests := make([]int64, len(positions))
-	for i := range positions {
-		digests[i] = digest(&positions[i])
-	}
-	type stored struct{ digest, ts int64 }
-	found, err := postgres.ReadAll(ctx, s.db, selectStamped, func(row postgres.Scanner) (one stored, err error) {
-		return one, row.Scan(&one.digest, &one.ts)
+	digests := resent.Digests(positions)
+	found, err := postgres.ReadAll(ctx, s.db, selectStamped, func(row postgres.Scanner) (one resent.Stored, err error) {
+		return one, row.Scan(&one.Digest, &one.TS)
 	}, digests, driverID, since)
 	if err != nil {
 		return nil, fmt.Errorf("find positions sent before: %w", err)
 	}
-	times := make([]int64, len(positions))
-	for i := range positions {
-		for _, one := range found {
-			if positions[i].Stamped && one.digest == digests[i] {
-				times[i] = max(times[i], one.ts)
-			}
-		}
-	}
-	return times, nil
-}
-
-// digest hashes everything in which two positions of one driver and one ts can differ. It is kept on disk: a change
-// of the algorithm makes old positions look new when they are sent again.
-func digest(p *tracking.Position) int64 {
-	encoded := make([]byte, 0, 128)
-	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lat))
-	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lng))
-	for _, value := range []*float64{p.Heading, p.Speed, p.Accuracy, p.Altitude, p.Battery} {
-		if value == nil {
-			encoded = append(encoded, 0)
-			continue
-		}
-		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), math.Float64bits(*value))
-	}
-	if p.Seq == nil {
-		encoded = append(encoded, 0)
-	} else {
-		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), uint64(*p.Seq))
-	}
-	sum := sha256.Sum256(append(encoded, p.CompanyID...))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
+	return resent.Times(positions, digests, found), nil
 }
 
 // Track implements tracking.Store.

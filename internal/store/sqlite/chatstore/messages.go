@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/readers"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -85,40 +86,18 @@ func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
 	return m, err
 }
 
-// reader is how far somebody has read a room.
-type reader struct {
-	userID string
-	seq    int64
+func scanReader(row sqlite.Scanner) (r readers.Reader, err error) {
+	return r, row.Scan(&r.UserID, &r.Seq)
 }
-
-func scanReader(row sqlite.Scanner) (r reader, err error) { return r, row.Scan(&r.userID, &r.seq) }
 
 // fillReaders adds the readers to messages of one room, which are in the order of seq. However many there are, those who
 // have read furthest are looked up, once for all messages: one more than a message names, as one may be its sender.
 func (s *Store) fillReaders(ctx context.Context, messages []chat.Message) error {
-	readers, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReaders, scanReader,
+	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectReaders, scanReader,
 		messages[0].Room.String(), messages[0].Seq, chat.MaxReaders+1)
 	if err != nil {
 		return fmt.Errorf("read marks: %w", err)
 	}
-	addReaders(messages, readers)
+	readers.Add(messages, found)
 	return nil
-}
-
-// addReaders takes the readers with the furthest first.
-func addReaders(messages []chat.Message, readers []reader) {
-	var spare string // who is one too many where the sender is not among them
-	if len(readers) > chat.MaxReaders {
-		spare = readers[chat.MaxReaders].userID
-	}
-	slices.SortFunc(readers, func(a, b reader) int { return cmp.Compare(a.userID, b.userID) })
-	for i := range messages {
-		m := &messages[i]
-		isFull := spare != "" && !slices.ContainsFunc(readers, func(r reader) bool { return r.userID == m.UserID })
-		for _, r := range readers {
-			if r.seq >= m.Seq && r.userID != m.UserID && (!isFull || r.userID != spare) {
-				m.ReadBy = append(m.ReadBy, r.userID)
-			}
-		}
-	}
 }

@@ -2,9 +2,7 @@ package trackingstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"math"
@@ -12,6 +10,7 @@ import (
 	"strings"
 
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/store/resent"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -167,7 +166,7 @@ func (s *Store) insertPositions(
 		for i := range positions[:rows] {
 			p := &positions[i]
 			args = append(args, numbers[p.DriverID], p.CompanyID, p.TS, p.Lat, p.Lng, p.Heading, p.Speed, p.Accuracy,
-				p.Altitude, p.Battery, p.Seq, digest(p))
+				p.Altitude, p.Battery, p.Seq, resent.Digest(p))
 		}
 		if positions[0].Stamped {
 			args = append(args, positions[0].TS-tracking.RecognisedFor.Milliseconds())
@@ -191,52 +190,18 @@ func positionsUntilStamped(positions []tracking.Position) int {
 
 // SentBefore implements tracking.Store.
 func (s *Store) SentBefore(ctx context.Context, driverID string, positions []tracking.Position, since int64) ([]int64, error) {
-	digests := make([]int64, len(positions))
-	for i := range positions {
-		digests[i] = digest(&positions[i])
-	}
+	digests := resent.Digests(positions)
 	wanted, err := sqlite.List(digests)
 	if err != nil {
 		return nil, err
 	}
-	type stored struct{ digest, ts int64 }
-	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectStamped, func(row sqlite.Scanner) (one stored, err error) {
-		return one, row.Scan(&one.digest, &one.ts)
+	found, err := sqlite.ReadAll(ctx, s.db, s.sql.selectStamped, func(row sqlite.Scanner) (one resent.Stored, err error) {
+		return one, row.Scan(&one.Digest, &one.TS)
 	}, wanted, driverID, since)
 	if err != nil {
 		return nil, fmt.Errorf("find positions sent before: %w", err)
 	}
-	times := make([]int64, len(positions))
-	for i := range positions {
-		for _, one := range found {
-			if positions[i].Stamped && one.digest == digests[i] {
-				times[i] = max(times[i], one.ts)
-			}
-		}
-	}
-	return times, nil
-}
-
-// digest hashes everything in which two positions of one driver and one ts can differ. It is kept on disk: a change
-// of the algorithm makes old positions look new when they are sent again.
-func digest(p *tracking.Position) int64 {
-	encoded := make([]byte, 0, 128)
-	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lat))
-	encoded = binary.BigEndian.AppendUint64(encoded, math.Float64bits(p.Lng))
-	for _, value := range []*float64{p.Heading, p.Speed, p.Accuracy, p.Altitude, p.Battery} {
-		if value == nil {
-			encoded = append(encoded, 0)
-			continue
-		}
-		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), math.Float64bits(*value))
-	}
-	if p.Seq == nil {
-		encoded = append(encoded, 0)
-	} else {
-		encoded = binary.BigEndian.AppendUint64(append(encoded, 1), uint64(*p.Seq))
-	}
-	sum := sha256.Sum256(append(encoded, p.CompanyID...))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
+	return resent.Times(positions, digests, found), nil
 }
 
 // Drivers implements tracking.Store.
