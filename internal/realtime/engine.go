@@ -36,6 +36,11 @@ type Engine interface {
 	// Delivered is how many events emitters have handed to sockets, each socket counted. It only grows; of an engine that
 	// cannot tell it is 0.
 	Delivered() int64
+	// Watch has the watcher told what sockets do from now on, in the place of the last one; nil has nobody told. While there
+	// is none it costs a look.
+	Watch(watcher Watcher)
+	// Traffic returns the figures of now.
+	Traffic() Traffic
 	// Drain refuses new connections with 503, closes all there are, and returns when every Handler.Disconnected has.
 	// It fails where the context ends before the handlers have.
 	Drain(ctx context.Context) error
@@ -67,6 +72,10 @@ type Value struct {
 	Key  string
 	JSON json.RawMessage
 }
+
+// Arguments is a payload that is sent as several arguments of one event, each encoded like a payload of its own. There is at
+// least one, and none has attachments.
+type Arguments []any
 
 // Payload is a payload with binary attachments. In its JSON each stands as {"_placeholder":true,"num":i}, i being its
 // index (https://socket.io/docs/v4/socket-io-protocol/#binary-event).

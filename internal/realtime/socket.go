@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -76,8 +77,18 @@ type Connection struct {
 	ID string
 	// Transport is polling or websocket, as of now.
 	Transport string
-	// RemoteAddr and UserAgent are of the request that opened the connection.
-	RemoteAddr, UserAgent string
+	// The rest is of the request that opened the connection.
+	RemoteAddr, UserAgent, Origin, RawQuery string
+}
+
+// shownOfID is how much of a connection's id is for the eyes of others: enough to tell connections apart, and nothing to
+// take one over by.
+const shownOfID = 8
+
+// Shown is the part of the id that may be shown, of what is made up for this connection alone: behind Options.IDPrefix.
+func (c Connection) Shown() string {
+	made := c.ID[strings.LastIndexByte(c.ID, '.')+1:]
+	return made[:min(len(made), shownOfID)]
 }
 
 // Gathering says which events are sent together.

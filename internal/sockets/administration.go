@@ -12,13 +12,8 @@ import (
 
 var _ administration.Sockets = (*Mount)(nil)
 
-const (
-	// shownOfSession is how much of a session's id is told: enough to tell a user's connections apart, and nothing to take
-	// one over by.
-	shownOfSession = 8
-	// shownOfUserAgent bounds what a client's software may say of itself, in bytes.
-	shownOfUserAgent = 256
-)
+// shownOfUserAgent bounds what a client's software may say of itself, in bytes.
+const shownOfUserAgent = 256
 
 // Of implements administration.Sockets.
 func (m *Mount) Of(userID string) []administration.Socket {
@@ -29,7 +24,7 @@ func (m *Mount) Of(userID string) []administration.Socket {
 			Namespace: socket.Namespace(), Since: instant.Stamp(credentialOf(socket).since.UnixMilli()),
 			Transport: connection.Transport, Address: withoutPort(connection.RemoteAddr),
 			UserAgent: printed(connection.UserAgent), Rooms: len(socket.Rooms()),
-			Session: connection.ID[:min(len(connection.ID), shownOfSession)],
+			Session: connection.Shown(),
 		})
 	}
 	return all

@@ -72,6 +72,10 @@ func Run(t *testing.T, e Engine) {
 		{"DrainWaitsForDisconnected", s.testDrainWaitsForDisconnected},
 		{"Emitter", s.testEmitter},
 		{"DisconnectRoom", s.testDisconnectRoom},
+		{"Arguments", s.testArguments},
+		{"Watch", s.testWatch},
+		{"Traffic", s.testTraffic},
+		{"ConnectionShowsNoSecret", s.testConnectionShowsNoSecret},
 	}
 	all := true // have been asked for
 	for _, test := range tests {

@@ -34,7 +34,7 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 	}
 	var encoded *realtime.Payload // made for the first who hears it
 	for _, n := range e.targets() {
-		n.deliver(to, except, func() []*engineio.Message {
+		n.deliver(event, to, except, func() []*engineio.Message {
 			if encoded == nil {
 				made, err := marshal(payload)
 				if err != nil {
@@ -60,7 +60,7 @@ func (e *emitter) EmitNewest(event string, newest realtime.Newest, to []string) 
 		values[i] = engineio.Value{Key: value.Key, JSON: value.JSON}
 	}
 	for _, n := range e.targets() {
-		n.deliver(to, nil, func() []*engineio.Message {
+		n.deliver(event, to, nil, func() []*engineio.Message {
 			return []*engineio.Message{engineio.LatestMessage(&engineio.Latest{
 				Stream: n.name + "," + event,
 				Values: values,

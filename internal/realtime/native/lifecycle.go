@@ -26,6 +26,9 @@ func (c *Socket) establish(auth json.RawMessage) {
 	}
 	defer c.finish()
 	defer c.recoverFrom("connect")
+	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+		watcher.Opened(c)
+	}
 	c.namespace.handler.Connected(c)
 }
 
@@ -98,6 +101,9 @@ func (c *Socket) disconnected() {
 	defer c.gone()
 	defer c.recoverFrom("disconnect")
 	c.leaveRooms() // who has ended the socket may not have come to it yet
+	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+		watcher.Ended(c, c.reason)
+	}
 	c.namespace.handler.Disconnected(c, c.reason)
 }
 

@@ -41,15 +41,20 @@ func refusalOf(err error) any {
 	return map[string]any{"message": refusal.Message, "data": refusal.Data()}
 }
 
-// deliver sends a packet to the sockets of rooms. It is made only if there are any;
+// deliver sends a packet of an event to the sockets of rooms. It is made only if there are any;
 // nil is no packet.
-func (n *namespace) deliver(to, except []string, packet func() []*engineio.Message) {
+func (n *namespace) deliver(event string, to, except []string, packet func() []*engineio.Message) {
 	many, beside := n.rooms.Select(to, except)
 	if len(many) == 0 && len(beside) == 0 {
 		return
 	}
-	if messages := packet(); messages != nil {
-		n.counters.deliveries.Add(int64(rooms.Deliver(many, messages) + rooms.Deliver(beside, messages)))
+	messages := packet()
+	if messages == nil {
+		return
+	}
+	n.counters.deliveries.Add(int64(rooms.Deliver(many, messages) + rooms.Deliver(beside, messages)))
+	if watcher := n.server.watch.watcher(); watcher != nil {
+		watcher.Sent(event, open(many, beside))
 	}
 }
 

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -26,11 +27,37 @@ func encodePayload(event string, payload any) (realtime.Payload, error) {
 }
 
 func marshal(payload any) (realtime.Payload, error) {
-	if ready, ok := payload.(realtime.Payload); ok {
-		return ready, nil
+	switch payload := payload.(type) {
+	case realtime.Payload:
+		return payload, nil
+	case realtime.Arguments:
+		raw, err := marshalAll(payload)
+		return realtime.Payload{JSON: raw}, err
+	default:
+		raw, err := codec.Marshal(payload)
+		return realtime.Payload{JSON: raw}, err
 	}
-	raw, err := codec.Marshal(payload)
-	return realtime.Payload{JSON: raw}, err
+}
+
+var errNoArguments = errors.New("native: there is no argument")
+
+// marshalAll encodes several arguments, as they stand one behind the other in a packet.
+func marshalAll(arguments realtime.Arguments) (json.RawMessage, error) {
+	if len(arguments) == 0 {
+		return nil, errNoArguments
+	}
+	var all json.RawMessage
+	for i, argument := range arguments {
+		raw, err := codec.Marshal(argument)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			all = append(all, ',')
+		}
+		all = append(all, raw...)
+	}
+	return all, nil
 }
 
 func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {

@@ -119,6 +119,9 @@ func (c *Socket) Emit(event string, payload any) error {
 	if c.isConnecting() || !c.Deliver(packet) {
 		return realtime.ErrNotConnected
 	}
+	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+		watcher.Sent(event, one(c))
+	}
 	return nil
 }
 
@@ -206,6 +209,7 @@ func (c *Socket) Connection() realtime.Connection {
 	request := session.Request()
 	return realtime.Connection{
 		ID: session.ID(), Transport: session.Transport(), RemoteAddr: request.RemoteAddr, UserAgent: request.UserAgent,
+		Origin: request.Origin, RawQuery: request.RawQuery,
 	}
 }
 

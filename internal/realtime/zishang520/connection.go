@@ -71,15 +71,23 @@ func (e *Engine) begin(args ...any) {
 	}
 	c := connectionOf(session)
 	c.begun = true
-	_ = session.On("packet", func(...any) { c.waitForEntry() }) // neither fails
+	e.traffic.opened()
+	_ = session.On("packet", func(args ...any) { // none of these fails
+		e.traffic.received(args)
+		c.waitForEntry()
+	})
 	_ = session.On("packetCreate", func(args ...any) {
+		e.traffic.sent(args)
 		if sent, ok := args[0].(*packet.Packet); ok && sent.Type == packet.PING {
 			now := time.Now()
 			c.asked.Store(&now)
 		}
 	})
 	_ = session.On("heartbeat", func(...any) { c.asked.Store(nil) })
-	_ = session.Once("close", func(...any) { c.end() })
+	_ = session.Once("close", func(args ...any) {
+		e.traffic.closed(args)
+		c.end()
+	})
 	if session.ReadyState() == "closed" { // before anybody listened
 		c.end()
 	}

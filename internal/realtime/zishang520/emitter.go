@@ -25,7 +25,7 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 		log.Error("an event without rooms reaches nobody", "event", event)
 		return
 	}
-	argument, err := toLibrary(payload)
+	arguments, err := argumentsOf(payload)
 	if err != nil {
 		log.Error("cannot encode event", "event", event, "error", err)
 		return
@@ -35,9 +35,13 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 		if !known {
 			continue
 		}
-		beside := append(roomsOf(except), n.gatherFor(event, argument, to, except)...)
-		if err := n.io.To(roomsOf(to)...).Except(beside...).Emit(event, argument); err != nil {
+		beside := append(roomsOf(except), n.gatherFor(event, arguments, to, except)...)
+		if err := n.io.To(roomsOf(to)...).Except(beside...).Emit(event, arguments...); err != nil {
 			log.Error("an event cannot have this name", "event", event, "error", err)
+			continue
+		}
+		if watcher := e.engine.watch.watcher(); watcher != nil {
+			watcher.Sent(event, n.open(to, except))
 		}
 	}
 }

@@ -35,6 +35,8 @@ type Engine struct {
 	io       *sio.Server
 	endpoint http.Handler
 	stopping atomic.Bool
+	watch    watch
+	traffic  traffic
 	// running counts connections, and sockets whose handler has not seen the last of them.
 	running inflight.Counter
 

@@ -3,6 +3,7 @@ package zishang520
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 
 	"rolecall/internal/realtime"
 )
@@ -15,6 +16,29 @@ func marshal(value any) (json.RawMessage, error) {
 	err := encoder.Encode(value)
 	return bytes.TrimSuffix(buffer.Bytes(), []byte{'\n'}), err
 }
+
+// argumentsOf turns a payload into the arguments of an event.
+func argumentsOf(payload any) ([]any, error) {
+	several, ok := payload.(realtime.Arguments)
+	if !ok {
+		argument, err := toLibrary(payload)
+		return []any{argument}, err
+	}
+	if len(several) == 0 {
+		return nil, errNoArguments
+	}
+	arguments := make([]any, len(several))
+	for i := range several {
+		argument, err := marshal(several[i])
+		if err != nil {
+			return nil, err
+		}
+		arguments[i] = argument
+	}
+	return arguments, nil
+}
+
+var errNoArguments = errors.New("there is no argument")
 
 // toLibrary turns a payload into an argument that the library encodes: raw JSON, or for a payload with attachments Go
 // values with the bytes in their places, where it looks for them.

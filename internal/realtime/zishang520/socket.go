@@ -103,7 +103,7 @@ func (s *Socket) Rooms() []string {
 
 // Emit implements realtime.Socket.
 func (s *Socket) Emit(event string, payload any) error {
-	argument, err := toLibrary(payload)
+	arguments, err := argumentsOf(payload)
 	if err != nil {
 		return fmt.Errorf("zishang520: encode %s: %w", event, err)
 	}
@@ -111,7 +111,11 @@ func (s *Socket) Emit(event string, payload any) error {
 		return realtime.ErrNotConnected
 	}
 	s.flush()
-	return s.io.Emit(event, argument)
+	err = s.io.Emit(event, arguments...)
+	if watcher := s.namespace.engine.watch.watcher(); watcher != nil && err == nil {
+		watcher.Sent(event, one(s))
+	}
+	return err
 }
 
 // AwaitRoom implements realtime.Socket. What waits in the library has no bound.
@@ -124,7 +128,7 @@ func (s *Socket) AwaitRoom(context.Context) error {
 
 // Call implements realtime.Socket.
 func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
-	argument, err := toLibrary(payload)
+	arguments, err := argumentsOf(payload)
 	if err != nil {
 		return nil, fmt.Errorf("zishang520: encode %s: %w", event, err)
 	}
@@ -137,11 +141,11 @@ func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.Ra
 	}
 	s.flush()
 	answer := make(chan []json.RawMessage, 1)
-	err = s.io.Emit(event, argument, func(args []any, _ error) {
+	err = s.io.Emit(event, append(arguments, func(args []any, _ error) {
 		s.calls.Add(-1)
 		came, _ := args[0].(realtime.Event) // the decoder has put it there
 		answer <- came.Args
-	})
+	})...)
 	if err != nil {
 		s.calls.Add(-1)
 		return nil, err
@@ -173,6 +177,7 @@ func (s *Socket) Connection() realtime.Connection {
 	conn, request := s.io.Conn(), s.io.Request().Request()
 	return realtime.Connection{
 		ID: conn.Id(), Transport: conn.Transport().Name(), RemoteAddr: request.RemoteAddr, UserAgent: request.UserAgent(),
+		Origin: request.Header.Get("Origin"), RawQuery: request.URL.RawQuery,
 	}
 }
 
@@ -212,6 +217,9 @@ func (s *Socket) welcome() {
 		s.io.Disconnect(false) // the library does not always see by itself that the connection has ended meanwhile
 	}
 	defer s.namespace.recoverFrom("connect")
+	if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+		watcher.Opened(s)
+	}
 	s.namespace.handler.Connected(s)
 }
 
@@ -237,19 +245,22 @@ func (s *Socket) handle(args ...any) {
 		ev.Ack = s.ack(ev.Name, ack)
 	}
 	defer s.namespace.recoverFrom(ev.Name)
+	if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+		watcher.Received(s, ev.Name)
+	}
 	s.namespace.handler.Event(s, ev)
 }
 
 // ack answers an event. The library lets the first call count.
 func (s *Socket) ack(event string, answer sio.Ack) func(any) {
 	return func(payload any) {
-		argument, err := toLibrary(payload)
+		arguments, err := argumentsOf(payload)
 		if err != nil {
 			s.namespace.engine.options.Logger.Error("cannot encode ack", "namespace", s.namespace.name, "event", event, "error", err)
-			argument = nil // a client that waits for ever is worse off
+			arguments = []any{nil} // a client that waits for ever is worse off
 		}
 		s.flush()
-		answer([]any{argument}, nil)
+		answer(arguments, nil)
 	}
 }
 
@@ -265,7 +276,11 @@ func (s *Socket) leave(args ...any) {
 			s.changed(rooms)
 			defer s.gone()
 			defer s.namespace.recoverFrom("disconnect")
-			s.namespace.handler.Disconnected(s, fmt.Sprint(args[0]))
+			reason := fmt.Sprint(args[0])
+			if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+				watcher.Ended(s, reason)
+			}
+			s.namespace.handler.Disconnected(s, reason)
 		})
 	})
 }

@@ -125,6 +125,7 @@ func (s *Server) register(session *Session, r *http.Request) *refusal {
 		session.giveBack()
 		return errStopping()
 	}
+	s.traffic.opened(session.beganPolling)
 	return nil
 }
 

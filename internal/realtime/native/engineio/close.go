@@ -68,6 +68,7 @@ func (s *Session) end(how ending) {
 	s.noteRoomLocked()
 	c := s.connection
 	s.mu.Unlock()
+	s.server.traffic.closed(how.reason, s.beganPolling && c == nil)
 
 	if candidate != nil {
 		candidate.cut()

@@ -83,6 +83,7 @@ func (s *Session) receive(p packet) error {
 	}
 	switch p.kind {
 	case typeMessage:
+		s.server.traffic.received(len(p.data))
 		s.incoming.busy.Store(true)
 		defer s.incoming.busy.Store(false)
 		return s.receiver.Message(p.data, p.binary)

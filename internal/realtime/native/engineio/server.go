@@ -84,6 +84,7 @@ type Server struct {
 	queued   atomic.Int64 // cost of all that waits in sessions
 	replaced atomic.Int64 // messages whose values took the place of older ones
 	delayed  atomic.Int64 // packets behind which nothing was read for a while
+	traffic  traffic
 }
 
 // NewServer makes a server.

@@ -143,6 +143,7 @@ func (s *Session) probe(c *connection) bool {
 	s.wakeLocked() // a poll that still waits learns that it is over
 	s.upgrade = upgrade{}
 	s.attachLocked(c)
+	s.server.traffic.upgraded()
 	s.flushOrCutLocked()
 	return true
 }

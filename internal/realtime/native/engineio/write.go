@@ -24,6 +24,7 @@ type Gate interface{ IsOpen() bool }
 // gate has closed, whatever is sent next comes after all that was sent while it was
 // open.
 func (s *Session) SendWhile(gate Gate, messages []*Message) error {
+	all := messages
 	s.mu.Lock()
 	if s.state == stateClosed || gate != nil && !gate.IsOpen() {
 		s.mu.Unlock()
@@ -49,6 +50,7 @@ func (s *Session) SendWhile(gate Gate, messages []*Message) error {
 	}
 	s.wakeLocked()
 	s.mu.Unlock()
+	s.server.traffic.sent(all)
 	return nil
 }
 
