@@ -118,7 +118,9 @@ func (p *Program) openBus(context.Context) (life, error) {
 	if p.config.RedisURL == "" {
 		return life{}, nil
 	}
-	shared, err := redis.New(redis.Options{URL: p.config.RedisURL, Prefix: p.config.RedisPrefix, Logger: p.log})
+	shared, err := redis.New(redis.Options{
+		URL: p.config.RedisURL, Name: p.config.NodeName, Prefix: p.config.RedisPrefix, Logger: p.log,
+	})
 	if err != nil {
 		return life{}, fmt.Errorf("%s: %w", config.Variable("redis-url"), err)
 	}

@@ -9,6 +9,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"rolecall/internal/roles"
 )
@@ -45,6 +46,15 @@ type Bus interface {
 	// Lost has f called after anything may have been missed that other nodes have told, so that whatever lasts is read
 	// again. Calls of f do not overlap, and what is missed while it runs has it called again; ctx ends with the bus.
 	Lost(f func(ctx context.Context))
+	// Ask asks the other nodes that hear the first of the question's rooms, or all where it has none, and calls each with their
+	// answers, one after the other as they come, until all have come, each has enough, or ctx or the bus' own patience of some
+	// seconds ends. It returns how many that are there have not answered, and fails where none can be asked.
+	Ask(ctx context.Context, question Message, each func(answer Message) (more bool)) (missing int, err error)
+	// Answer has questions of a kind that other nodes ask answered; the last call for a kind counts. Several may be asked at
+	// once. Who asks is told where the answer fails, and not why.
+	Answer(kind string, answer func(ctx context.Context, question Message) ([]byte, error))
+	// Others lists the other nodes that are there, by the ids that their messages carry, and says whether that is known.
+	Others() (nodes []string, known bool)
 	// Listen has this node hear what others tell of the rooms, until release is called and no socket of its own stands in
 	// them. Who listens before reading what others may change, and joins a room before releasing it, misses nothing. It
 	// waits for the others no longer than ctx, and not at all while they cannot be reached: then Lost is called when they
@@ -62,6 +72,14 @@ type Message struct {
 	Body []byte
 	// Node is the node that it comes from: set where it is handled.
 	Node string
+}
+
+// NameOf is what the operator of a node calls it, by the node's id; the id itself where it was given no name.
+func NameOf(node string) string {
+	if at := strings.LastIndexByte(node, '-'); at > 0 {
+		return node[:at]
+	}
+	return node
 }
 
 // Settling is somebody of whom there may be something to tell.

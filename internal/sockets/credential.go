@@ -36,6 +36,7 @@ type credential struct {
 	warned bool
 	closed bool
 	asked  time.Time // when the client was last asked for a sign of life before it was time to
+	ended  bool      // in favour of another
 }
 
 // credentialOf is what Authenticate has left with a socket.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,6 +14,7 @@ import (
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/keylock"
 	"rolecall/internal/limit"
@@ -61,10 +63,15 @@ type Presence interface {
 	Went(ctx context.Context, who auth.Identity)
 }
 
-// Nodes has what other nodes tell rooms heard here.
+// Nodes has what other nodes tell rooms heard here, and asks them.
 type Nodes interface {
 	// Listen returns when it is, and it stays so until release is called and no socket stands in the rooms.
 	Listen(ctx context.Context, rooms ...roles.Room) (release func())
+	// Ask asks the other nodes that listen to the question's room, and calls each with their answers. It returns how many have
+	// given none within ctx, and fails where none can be asked.
+	Ask(ctx context.Context, question bus.Message, each func(answer bus.Message) (more bool)) (missing int, err error)
+	// Answer has questions of a kind answered that other nodes ask.
+	Answer(kind string, answer func(ctx context.Context, question bus.Message) ([]byte, error))
 }
 
 // Verifier turns a token into an identity.
@@ -94,6 +101,9 @@ type Mount struct {
 
 	// counting holds back other sockets of a user while one is counted and let in.
 	counting keylock.Mutex
+	claims   claims
+	// node tells this node from others to those who ask of a user's sockets.
+	node uint64
 	// renewers are those of each namespace. It does not change once all are mounted.
 	renewers map[string][]Renewer
 	// greetings has sockets greeted a few at a time, whoever comes with how many.
@@ -128,12 +138,16 @@ func New(o Options) *Mount {
 	if o.MaxSocketsPerUser <= 0 {
 		o.MaxSocketsPerUser = DefaultMaxSocketsPerUser
 	}
-	return &Mount{
+	m := &Mount{
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence, nodes: o.Nodes,
 		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
 		meters: o.Meters, events: o.Events, tracer: o.Tracer,
-		greetings: greetingTurns(), renewers: make(map[string][]Renewer),
+		greetings: greetingTurns(), renewers: make(map[string][]Renewer), node: rand.Uint64(),
 	}
+	if m.nodes != nil {
+		m.nodes.Answer(kindCrowd, m.answerCrowd)
+	}
+	return m
 }
 
 // Namespace mounts domains on a namespace and returns its router. A socket is welcomed by them in their order.
@@ -211,12 +225,9 @@ func (n *namespace) letIn(ctx context.Context, socket realtime.Socket, hs realti
 	socket.SetData(&credential{socket: socket, now: n.now, since: n.now(), who: who})
 
 	defer n.listen(ctx, who.Rooms())() // before the socket is in them: whatever is told from now on reaches it
-	defer n.counting.Lock(who.UserID)()
-	if n.isFull(who.UserID) && !n.makeRoom(ctx, who.UserID) {
+	if !n.admit(ctx, who.UserID, func() { n.presence.Seen(ctx, who) }, func() { socket.Join(roles.Names(who.Rooms())...) }) {
 		return &realtime.Refusal{Message: "Too many connections", Code: string(fault.TooManyConnections)}
 	}
-	n.presence.Seen(ctx, who)
-	socket.Join(roles.Names(who.Rooms())...)
 	return nil
 }
 

@@ -86,6 +86,17 @@ func (b *Bus) Handle(string, func(context.Context, bus.Message)) {}
 // Lost implements bus.Bus. Nothing is ever missed.
 func (b *Bus) Lost(func(context.Context)) {}
 
+// Ask implements bus.Bus. There is nobody to ask.
+func (b *Bus) Ask(context.Context, bus.Message, func(bus.Message) bool) (missing int, err error) {
+	return 0, nil
+}
+
+// Answer implements bus.Bus. Nobody else asks.
+func (b *Bus) Answer(string, func(context.Context, bus.Message) ([]byte, error)) {}
+
+// Others implements bus.Bus. There are none.
+func (b *Bus) Others() (nodes []string, known bool) { return nil, true }
+
 // Listen implements bus.Bus. Whatever is told is heard.
 func (b *Bus) Listen(context.Context, ...roles.Room) (release func()) { return func() {} }
 

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -83,6 +84,33 @@ func BenchmarkFanOutAlone(b *testing.B) {
 				emitter.Emit(b.Context(), "said", payload, []roles.Room{roles.CompanyRoom("acme")})
 				for _, client := range clients {
 					client.Hears("said")
+				}
+			}
+		})
+	}
+}
+
+// What a question costs who waits for its answers: of a room that nobody else listens to, and of one that another node does.
+func BenchmarkAsk(b *testing.B) {
+	server := servers.StartRedis(b)
+	a, other := start(b, quick(server.URL)), start(b, quick(server.URL))
+	eventually(b, "a knows who is there", func() bool { return !a.Alone() })
+	other.Answer("greeting", func(context.Context, bus.Message) ([]byte, error) { return []byte("hello"), nil })
+	other.dial("user:amy")
+	for name, asked := range map[string]struct {
+		room    roles.Room
+		answers int
+	}{"nobody": {roles.UserRoom("bob"), 0}, "another": {roles.UserRoom("amy"), 1}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				answers := 0
+				missing, err := a.Ask(b.Context(), bus.Message{Kind: "greeting", Rooms: []roles.Room{asked.room}}, func(bus.Message) bool {
+					answers++
+					return true
+				})
+				if answers != asked.answers || missing != 0 || err != nil {
+					b.Fatalf("%d answers, %d missing, %v", answers, missing, err)
 				}
 			}
 		})

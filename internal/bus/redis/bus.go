@@ -28,6 +28,7 @@ const (
 	kindBeacon     = "beacon"
 	kindAskUsers   = "ask.users"
 	kindAskCount   = "ask.count"
+	kindAsk        = "ask"
 	kindAnswer     = "answer"
 )
 
@@ -35,6 +36,8 @@ const (
 type Options struct {
 	// URL says where Redis is: see package redisurl.
 	URL string
+	// Name is what the node is called by its operator; "" for nothing.
+	Name string
 	// Prefix begins every key and channel: nodes with the same one in the same Redis are one cluster.
 	Prefix string
 	Logger *slog.Logger
@@ -91,8 +94,11 @@ type Bus struct {
 	unsettled atomic.Bool
 	gone      atomic.Pointer[func(ctx context.Context, userIDs []string)]
 
-	mu       sync.RWMutex
-	handlers map[string]func(ctx context.Context, message bus.Message)
+	mu        sync.RWMutex
+	handlers  map[string]func(ctx context.Context, message bus.Message)
+	answerers map[string]func(ctx context.Context, question bus.Message) ([]byte, error)
+	// answering are the questions of other nodes that are just being answered.
+	answering sync.WaitGroup
 }
 
 var _ bus.Bus = (*Bus)(nil)
@@ -101,8 +107,9 @@ var _ bus.Bus = (*Bus)(nil)
 func New(o Options) (*Bus, error) {
 	o = o.withDefaults()
 	b := &Bus{
-		options: o, log: o.Logger, node: strings.ToLower(rand.Text()[:16]),
-		handlers: make(map[string]func(context.Context, bus.Message)), asked: newAsked(), scripts: newScripts(),
+		options: o, log: o.Logger, node: newNode(o.Name),
+		handlers:  make(map[string]func(context.Context, bus.Message)),
+		answerers: make(map[string]func(context.Context, bus.Message) ([]byte, error)), asked: newAsked(), scripts: newScripts(),
 	}
 	var err error
 	if b.link, err = newLink(o); err != nil {
@@ -117,6 +124,15 @@ func New(o Options) (*Bus, error) {
 
 // Attach gives the bus the one of this node's own sockets. It must be called before anything but RoomChanged.
 func (b *Bus) Attach(here bus.Bus) { b.here = here }
+
+// newNode makes the id of a node, which begins with what it is called: see bus.NameOf.
+func newNode(name string) string {
+	id := strings.ToLower(rand.Text()[:16])
+	if name == "" {
+		return id
+	}
+	return name + "-" + id
+}
 
 // Node is this node's id, new with every start.
 func (b *Bus) Node() string { return b.node }
@@ -148,7 +164,7 @@ var errOwnKind = errors.New("the kind of message is one of the bus's own")
 
 func isOwn(kind string) bool {
 	switch kind {
-	case kindEvent, kindNewest, kindDisconnect, kindBeacon, kindAskUsers, kindAskCount, kindAnswer:
+	case kindEvent, kindNewest, kindDisconnect, kindBeacon, kindAskUsers, kindAskCount, kindAsk, kindAnswer:
 		return true
 	}
 	return false

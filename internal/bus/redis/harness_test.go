@@ -152,3 +152,8 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+func named(o redis.Options, name string) redis.Options {
+	o.Name = name
+	return o
+}

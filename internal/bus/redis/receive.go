@@ -133,6 +133,8 @@ func (b *Bus) handle(ctx context.Context, e *wire.Envelope) {
 		}
 	case kindAskUsers, kindAskCount:
 		err = b.answer(ctx, e)
+	case kindAsk:
+		err = b.answerQuery(ctx, e)
 	case kindAnswer:
 		err = b.asked.answered(e)
 	default:

@@ -266,3 +266,59 @@ func TestDeadNode(t *testing.T) {
 		t.Errorf("gone a second time: %q", <-gone)
 	}
 }
+
+// TestAsk: who is asked are those who listen to the room, or all; who cannot answer is counted, and an answer that does not
+// come is not waited for for ever.
+func TestAsk(t *testing.T) {
+	server := servers.StartRedis(t)
+	a, b, c := start(t, quick(server.URL)), start(t, named(quick(server.URL), "two")), start(t, quick(server.URL))
+	for _, each := range []*node{a, b, c} {
+		eventually(t, "all are there", func() bool { return each.Stats().Peers == 2 })
+	}
+	b.dial("user:amy")
+	for _, each := range []*node{b, c} {
+		each.Answer("who", func(_ context.Context, question bus.Message) ([]byte, error) {
+			return append([]byte("asked "), question.Body...), nil
+		})
+	}
+	c.Answer("stuck", func(ctx context.Context, _ bus.Message) ([]byte, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	ask := func(kind string, rooms ...roles.Room) (answers map[string]string, missing int) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		answers = make(map[string]string)
+		missing, err := a.Ask(ctx, bus.Message{Kind: kind, Rooms: rooms, Body: []byte("whom")}, func(answer bus.Message) bool {
+			answers[answer.Node] = string(answer.Body)
+			return true
+		})
+		if err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		return answers, missing
+	}
+	if answers, missing := ask("who"); missing != 0 || len(answers) != 2 || answers[c.Node()] != "asked whom" {
+		t.Errorf("all: %v, %d missing", answers, missing)
+	}
+	if answers, missing := ask("who", roles.UserRoom("amy")); missing != 0 || len(answers) != 1 || answers[b.Node()] != "asked whom" {
+		t.Errorf("of a room: %v, %d missing", answers, missing)
+	}
+	if answers, missing := ask("who", roles.UserRoom("bob")); missing != 0 || len(answers) != 0 {
+		t.Errorf("of an empty room: %v, %d missing", answers, missing)
+	}
+	if answers, missing := ask("stuck"); missing != 2 || len(answers) != 0 { // b does not know it, and c is not done in time
+		t.Errorf("what cannot be answered: %v, %d missing", answers, missing)
+	}
+	if name := bus.NameOf(b.Node()); name != "two" {
+		t.Errorf("b is called %s", name)
+	}
+	if name := bus.NameOf(c.Node()); name != c.Node() {
+		t.Errorf("c is called %s", name)
+	}
+	server.Kill()
+	eventually(t, "Redis is missed", func() bool { return a.Degraded() != nil })
+	if _, err := a.Ask(t.Context(), bus.Message{Kind: "who"}, func(bus.Message) bool { return true }); err == nil {
+		t.Error("nobody was asked, and nothing is said of it")
+	}
+}

@@ -86,6 +86,7 @@ func (b *Bus) Run(ctx context.Context) {
 	<-ctx.Done()
 	stopping := time.AfterFunc(b.options.Patience, b.link.cut)
 	all.Wait()
+	b.answering.Wait()
 	stopping.Stop()
 }
 

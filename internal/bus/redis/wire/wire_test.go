@@ -73,6 +73,14 @@ func TestBodiesCome(t *testing.T) {
 	if got, err := wire.DecodeQuestion(question.Append(nil)); err != nil || !cmp.Equal(got, question) {
 		t.Errorf("%v, %v", got, err)
 	}
+	query := wire.Query{ID: 7, Kind: "crowd", Body: []byte("whom")}
+	if got, err := wire.DecodeQuery(query.Append(nil)); err != nil || !cmp.Equal(got, query) {
+		t.Errorf("%v, %v", got, err)
+	}
+	reply := wire.Reply{ID: 7, OK: true, Body: []byte("him")}
+	if got, err := wire.DecodeReply(reply.Append(nil)); err != nil || !cmp.Equal(got, reply) {
+		t.Errorf("%v, %v", got, err)
+	}
 }
 
 // Half a message, one with a byte changed, and one of another version are told apart from all that is whole.
@@ -136,6 +144,16 @@ func FuzzDecode(f *testing.F) {
 		if newest, err := wire.DecodeNewest(e.Body); err == nil {
 			if again, err := wire.DecodeNewest(newest.Append(nil)); err != nil || !cmp.Equal(again, newest) {
 				t.Fatalf("%v became %v, %v", newest, again, err)
+			}
+		}
+		if query, err := wire.DecodeQuery(e.Body); err == nil {
+			if again, err := wire.DecodeQuery(query.Append(nil)); err != nil || !cmp.Equal(again, query) {
+				t.Fatalf("%v became %v, %v", query, again, err)
+			}
+		}
+		if reply, err := wire.DecodeReply(e.Body); err == nil {
+			if again, err := wire.DecodeReply(reply.Append(nil)); err != nil || !cmp.Equal(again, reply) {
+				t.Fatalf("%v became %v, %v", reply, again, err)
 			}
 		}
 		if question, err := wire.DecodeQuestion(e.Body); err == nil {
