@@ -3,6 +3,7 @@ package chat_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"rolecall/internal/auth"
@@ -10,6 +11,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/test/servicetest"
 )
 
 // TestMembersChangedElsewhere: one server knows a group's members when another takes one of them out, and hears nothing of
@@ -119,5 +121,51 @@ func TestMembersWhoNeverStayTheSame(t *testing.T) {
 	}
 	if _, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: roomID}); code(err) != fault.Unavailable {
 		t.Errorf("the history: %v", err)
+	}
+}
+
+// overtaken is a store in which another server says something as soon as it has been read how far a room has come.
+type overtaken struct {
+	roomStore
+	once sync.Once
+	say  func()
+}
+
+func (o *overtaken) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error) {
+	head, err := o.roomStore.Head(ctx, room)
+	o.once.Do(o.say)
+	return head, err
+}
+
+// TestHistoryEndsWhereLiveBegins: who enters a room is sent no more of it than it had come to: what is said meanwhile, on
+// another server, is told live.
+func TestHistoryEndsWhereLiveBegins(t *testing.T) {
+	t.Parallel()
+	h, store := &hub{}, openStore(t)
+	elsewhere := newService(t, store, h, nil, nil)
+	amy, bob := person("amy", roles.Vendor), person("bob", roles.Vendor)
+	says := func(text string) { send(t, elsewhere, bob, chat.Outgoing{RoomID: "lobby", Text: text}) }
+	says("one")
+	says("two")
+	for name, after := range map[string]*chat.Place{"the newest": nil, "what was missed": chat.At(1)} {
+		before, err := store.Head(t.Context(), servicetest.Room("lobby"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		here := newService(t, &overtaken{roomStore: store, say: func() { says("meanwhile") }}, h, nil, nil)
+		s := h.connect(amy)
+		entered, err := here.Join(t.Context(), amy, chat.Entry{RoomID: "lobby", After: after}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := decode[struct {
+			Messages []struct {
+				Seq int64 `json:"seq"`
+			} `json:"messages"`
+			HasMore bool `json:"hasMore"`
+		}](t, s.take()[0].Payload)
+		if last := told.Messages[len(told.Messages)-1].Seq; entered.LastSeq != before.Seq || last != before.Seq || told.HasMore {
+			t.Errorf("%s: a history up to %d, more: %t, for who has entered at %d", name, last, told.HasMore, entered.LastSeq)
+		}
 	}
 }

@@ -162,7 +162,9 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 			entered.Reset, event.Reset, after = true, true, nil
 		}
 		if after == nil || *after < head.Seq {
-			event.History, err = s.readHistory(ctx, who, talk, newPage(nil, after, entry.Limit))
+			asked := newPage(nil, after, entry.Limit)
+			asked.Before = head.Seq + 1 // what another server has added since is told live
+			event.History, err = s.readHistory(ctx, who, talk, asked)
 		}
 		return head.Revision, err
 	}
