@@ -219,10 +219,11 @@ func (p *Program) openChat(context.Context) (life, error) {
 }
 
 func (p *Program) openNotices(ctx context.Context) (life, error) {
-	sockets := p.bus.Emitter("/", systemNamespace, notificationsNamespace)
+	namespaces := []string{"/", systemNamespace, notificationsNamespace}
+	sockets := p.bus.Emitter(namespaces...)
 	o := notices.Options{Backlog: p.config.InboxBacklog, Online: p.bus, Logger: p.log}
 	if p.isOneOfSeveral() { // each tells its own sockets
-		sockets = p.bus.LocalEmitter(systemNamespace, notificationsNamespace)
+		sockets = p.bus.LocalEmitter(namespaces...)
 		o.Nodes, o.Online = p.bus, local.New(p.engine)
 	}
 	service, err := notices.New(ctx, p.store.Notices, sockets, o)

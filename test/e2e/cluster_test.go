@@ -83,7 +83,9 @@ func TestTwoNodesOverOneDatabase(t *testing.T) {
 	type notice struct {
 		Title string `json:"title"`
 	}
-	for who, s := range map[string]*harness.Socket{"amy": inbox, "bob": elsewhere} {
+	for who, s := range map[string]*harness.Socket{
+		"amy": here, "amy, by /notifications": inbox, "bob": there, "bob, by /notifications": elsewhere,
+	} {
 		if told := harness.Heard[notice](s, "system:notice"); told.Title != "while apart" {
 			t.Errorf("%s was told %+v", who, told)
 		}
