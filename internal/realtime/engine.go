@@ -24,6 +24,11 @@ type Engine interface {
 	SocketCount(rooms ...string) int
 	// OpenSockets yields the sockets in a room, in any namespace, whose CONNECT has been answered and who have not ended.
 	OpenSockets(room string) iter.Seq[Socket]
+	// SocketsIn yields those of one namespace that OpenSockets would of any of the rooms, each once, but for sockets in one of
+	// except.
+	SocketsIn(namespace string, rooms, except []string) iter.Seq[Socket]
+	// Rooms lists the rooms of a namespace in which there are sockets, with Options.SocketRooms those named by their ids too.
+	Rooms(namespace string) []string
 	// DisconnectRoom disconnects every client that has a socket in the room, also one still being authenticated, and closes
 	// its connection: see Socket.Disconnect.
 	DisconnectRoom(room string)
@@ -76,6 +81,16 @@ type Value struct {
 // Arguments is a payload that is sent as several arguments of one event, each encoded like a payload of its own. There is at
 // least one, and none has attachments.
 type Arguments []any
+
+// Everyone is the room in which every socket of a namespace stands whose CONNECT has been answered, with
+// Options.SocketRooms.
+const Everyone = ""
+
+// RawArguments is a payload of any number of arguments as JSON, none included. Binary data stands in it as in a Payload.
+type RawArguments struct {
+	JSON        []json.RawMessage
+	Attachments [][]byte
+}
 
 // Payload is a payload with binary attachments. In its JSON each stands as {"_placeholder":true,"num":i}, i being its
 // index (https://socket.io/docs/v4/socket-io-protocol/#binary-event).

@@ -56,6 +56,10 @@ type Options struct {
 	// so as well. It may be told of others too, and is called under locks: it must return at once and ask the Engine nothing.
 	RoomChanged func(room string)
 
+	// SocketRooms has every socket stand, once its CONNECT has been answered, in two rooms more: one that is named by its id,
+	// and Everyone. Neither Socket.Rooms nor RoomChanged tells of them.
+	SocketRooms bool
+
 	// Admit, if set, decides on each request for a new connection before there is one. The release that it returns is
 	// called once, when the connection has ended.
 	Admit func(r *http.Request) (release func(), ok bool)

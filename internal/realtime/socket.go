@@ -21,6 +21,8 @@ var (
 type Socket interface {
 	// Namespace is the name of the namespace.
 	Namespace() string
+	// ID is the socket's id, which the client knows too; "" before CONNECT has been answered.
+	ID() string
 	// Context ends when the socket disconnects.
 	Context() context.Context
 	// SetData keeps a value with the socket; Data is the value last given.
@@ -49,9 +51,9 @@ type Socket interface {
 	// AwaitRoom waits for a client that has much to read before more is sent to it, such as the next part of something
 	// long. It fails when ctx ends first, and with ErrNotConnected when the socket does.
 	AwaitRoom(ctx context.Context) error
-	// Call sends an event and waits for the client's ack, whose arguments it returns. It fails when ctx ends first, with
+	// Call sends an event and waits for the client's ack, which it returns. It fails when ctx ends first, with
 	// ErrNotConnected when the socket does, and with ErrTooManyCalls.
-	Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error)
+	Call(ctx context.Context, event string, payload any) (Answer, error)
 	// Disconnect takes the client out of the namespace with a DISCONNECT packet or, with closeConnection, out of all its
 	// namespaces and closes the connection. Official clients that were sent the packet stay away until they are told to
 	// connect: it is for what the user or an admin wants. A socket that is still being authenticated can only be
@@ -160,6 +162,12 @@ type Handshake struct {
 func (h Handshake) Query() url.Values {
 	query, _ := url.ParseQuery(h.RawQuery)
 	return query
+}
+
+// Answer is a client's ack: its arguments, as those of an Event.
+type Answer struct {
+	Args   []json.RawMessage
+	Binary [][]byte
 }
 
 // Event is one event from a client.

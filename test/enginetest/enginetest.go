@@ -76,6 +76,10 @@ func Run(t *testing.T, e Engine) {
 		{"Watch", s.testWatch},
 		{"Traffic", s.testTraffic},
 		{"ConnectionShowsNoSecret", s.testConnectionShowsNoSecret},
+		{"SocketRooms", s.testSocketRooms},
+		{"SocketsIn", s.testSocketsIn},
+		{"RawArguments", s.testRawArguments},
+		{"AnswerWithBinaryData", s.testAnswerWithBinaryData},
 	}
 	all := true // have been asked for
 	for _, test := range tests {

@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"encoding/json"
 
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/codec"
@@ -15,7 +14,7 @@ const maxCalls = 100
 // guarded by the socket's lock. A nil *calls has none.
 type calls struct {
 	last    uint64
-	waiting map[uint64]chan []json.RawMessage
+	waiting map[uint64]chan realtime.Answer
 }
 
 // abandon ends all calls without an answer.
@@ -30,42 +29,42 @@ func (c *calls) abandon() {
 }
 
 // Call implements realtime.Socket. At most 100 calls wait at a time.
-func (c *Socket) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
+func (c *Socket) Call(ctx context.Context, event string, payload any) (realtime.Answer, error) {
 	raw, err := encodePayload(event, payload)
 	if err != nil {
-		return nil, err
+		return realtime.Answer{}, err
 	}
 	id, answer, err := c.beginCall()
 	if err != nil {
-		return nil, err
+		return realtime.Answer{}, err
 	}
 	defer c.endCall(id)
 	c.Deliver(eventPacket(c.namespace, event, &id, raw))
 	select {
-	case args, ok := <-answer:
+	case came, ok := <-answer:
 		if !ok {
-			return nil, realtime.ErrNotConnected
+			return realtime.Answer{}, realtime.ErrNotConnected
 		}
-		return args, nil
+		return came, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return realtime.Answer{}, ctx.Err()
 	}
 }
 
-func (c *Socket) beginCall() (id uint64, answer <-chan []json.RawMessage, err error) {
+func (c *Socket) beginCall() (id uint64, answer <-chan realtime.Answer, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.IsOpen() {
 		return 0, nil, realtime.ErrNotConnected
 	}
 	if c.calls == nil {
-		c.calls = &calls{waiting: make(map[uint64]chan []json.RawMessage)}
+		c.calls = &calls{waiting: make(map[uint64]chan realtime.Answer)}
 	}
 	if len(c.calls.waiting) >= maxCalls {
 		return 0, nil, realtime.ErrTooManyCalls
 	}
 	c.calls.last++
-	channel := make(chan []json.RawMessage, 1)
+	channel := make(chan realtime.Answer, 1)
 	c.calls.waiting[c.calls.last] = channel
 	return c.calls.last, channel, nil
 }
@@ -85,7 +84,7 @@ func (c *Socket) takeAnswer(p *codec.Packet) {
 		return
 	}
 	if answer, waits := c.calls.waiting[*p.ID]; waits {
-		answer <- p.Args // it has room for one
+		answer <- realtime.Answer{Args: p.Args, Binary: p.Binary} // it has room for one
 		delete(c.calls.waiting, *p.ID)
 	}
 }

@@ -348,8 +348,7 @@ func (c *connection) slowReaderNotices() []*engineio.Message {
 	return notices
 }
 
-// answerTo is the answer to a CONNECT that was let in. The socket's id is for the
-// client; the server keeps none.
-func answerTo(namespace string) *engineio.Message {
-	return engineio.TextMessage(codec.EncodeConnect(namespace, []byte(`{"sid":"`+engineio.NewID()+`"}`)))
+// answerTo is the answer to a CONNECT that was let in.
+func answerTo(namespace, id string) *engineio.Message {
+	return engineio.TextMessage(codec.EncodeConnect(namespace, []byte(`{"sid":"`+id+`"}`)))
 }

@@ -29,7 +29,8 @@ func (c *Socket) Gather(what realtime.Gathering) error {
 		return errEventName
 	}
 	begin := codec.AppendEvent(nil, c.namespace.name, what.Event, nil, nil, 0)
-	g := &gathering{gather: what, begin: begin[:len(begin)-1]}
+	begin[len(begin)-1] = ','
+	g := &gathering{gather: what, begin: begin}
 	g.timer = time.AfterFunc(what.Within, func() { c.flush(g) })
 	g.timer.Stop()
 	c.gathers.Store(g)

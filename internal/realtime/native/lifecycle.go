@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"runtime/debug"
 
+	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/engineio"
 )
 
@@ -42,7 +43,11 @@ func (c *Socket) open() bool {
 		return false
 	}
 	c.connection.session.Known() // before the answer, behind which a long event may come
-	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name)}, c.held...)...)
+	c.id = engineio.NewID()
+	err := c.connection.session.Send(append([]*engineio.Message{answerTo(c.namespace.name, c.id)}, c.held...)...)
+	if c.namespace.server.options.SocketRooms { // what is delivered to these waits for the lock
+		c.namespace.rooms.JoinQuietly(&c.member, c.id, realtime.Everyone)
+	}
 	c.held, c.busy = nil, true
 	c.phase.Store(phaseOpen)
 	c.mu.Unlock()

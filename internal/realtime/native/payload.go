@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ func marshal(payload any) (realtime.Payload, error) {
 	switch payload := payload.(type) {
 	case realtime.Payload:
 		return payload, nil
+	case realtime.RawArguments:
+		return realtime.Payload{JSON: joined(payload.JSON), Attachments: payload.Attachments}, nil
 	case realtime.Arguments:
 		raw, err := marshalAll(payload)
 		return realtime.Payload{JSON: raw}, err
@@ -58,6 +61,18 @@ func marshalAll(arguments realtime.Arguments) (json.RawMessage, error) {
 		all = append(all, raw...)
 	}
 	return all, nil
+}
+
+// joined are arguments as they stand in an event.
+func joined(arguments []json.RawMessage) json.RawMessage {
+	if len(arguments) == 1 {
+		return arguments[0]
+	}
+	parts := make([][]byte, len(arguments))
+	for i, argument := range arguments {
+		parts[i] = argument
+	}
+	return bytes.Join(parts, []byte{','})
 }
 
 func encodeEvent(n *namespace, event string, payload any) ([]*engineio.Message, error) {

@@ -137,6 +137,24 @@ func (s *Server) OpenSockets(room string) iter.Seq[realtime.Socket] {
 	}
 }
 
+// SocketsIn implements realtime.Engine.
+func (s *Server) SocketsIn(name string, rooms, except []string) iter.Seq[realtime.Socket] {
+	n := s.namespace(name)
+	if n == nil {
+		return open(nil, nil)
+	}
+	return open(n.rooms.Select(rooms, except))
+}
+
+// Rooms implements realtime.Engine.
+func (s *Server) Rooms(name string) []string {
+	n := s.namespace(name)
+	if n == nil {
+		return nil
+	}
+	return slices.DeleteFunc(n.rooms.Names(), func(room string) bool { return room == realtime.Everyone })
+}
+
 func (s *Server) socketsIn(room string) iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
 		for _, n := range s.allNamespaces() {

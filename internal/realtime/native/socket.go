@@ -28,6 +28,7 @@ type Socket struct {
 	ctx        context.Context //nolint:containedctx // it is the socket's lifetime
 	cancel     context.CancelFunc
 
+	id      string                    // set before the socket is open
 	phase   atomic.Int32              // changes under mu
 	gathers atomic.Pointer[gathering] // nil where nothing is gathered
 
@@ -57,6 +58,14 @@ func newSocket(n *namespace, c *connection) *Socket {
 
 // Namespace implements realtime.Socket.
 func (c *Socket) Namespace() string { return c.namespace.name }
+
+// ID implements realtime.Socket.
+func (c *Socket) ID() string {
+	if c.isConnecting() {
+		return ""
+	}
+	return c.id
+}
 
 // Context implements realtime.Socket.
 func (c *Socket) Context() context.Context { return c.ctx }

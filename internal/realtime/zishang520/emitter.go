@@ -3,6 +3,7 @@ package zishang520
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"rolecall/internal/realtime"
 )
@@ -36,7 +37,11 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 			continue
 		}
 		beside := append(roomsOf(except), n.gatherFor(event, arguments, to, except)...)
-		if err := n.io.To(roomsOf(to)...).Except(beside...).Emit(event, arguments...); err != nil {
+		listeners := n.io.Except(beside...)
+		if !e.engine.options.SocketRooms || !slices.Contains(to, realtime.Everyone) {
+			listeners = listeners.To(roomsOf(to)...)
+		}
+		if err := listeners.Emit(event, arguments...); err != nil {
 			log.Error("an event cannot have this name", "event", event, "error", err)
 			continue
 		}

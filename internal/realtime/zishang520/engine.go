@@ -135,6 +135,24 @@ func (e *Engine) OpenSockets(room string) iter.Seq[realtime.Socket] {
 	}
 }
 
+// SocketsIn implements realtime.Engine.
+func (e *Engine) SocketsIn(name string, rooms, except []string) iter.Seq[realtime.Socket] {
+	if n, known := e.find(name); known {
+		return n.open(rooms, except)
+	}
+	return func(func(realtime.Socket) bool) {}
+}
+
+// Rooms implements realtime.Engine.
+func (e *Engine) Rooms(name string) (rooms []string) {
+	if n, known := e.find(name); known {
+		for _, room := range n.io.Adapter().Rooms().Keys() {
+			rooms = append(rooms, string(room))
+		}
+	}
+	return rooms
+}
+
 func (e *Engine) socketsIn(room string) iter.Seq[*Socket] {
 	return func(yield func(*Socket) bool) {
 		for _, n := range e.all() {

@@ -71,11 +71,14 @@ func (s *Socket) flush() {
 // gatherFor gives an event to the sockets that gather it, and has what others gathered sent before it. It returns the
 // rooms in which those stand that the event is not to be sent to by itself.
 func (n *namespace) gatherFor(event string, arguments []any, to, except []string) (served []sio.Room) {
-	raw, isJSON := arguments[0].(json.RawMessage)
-	isJSON = isJSON && len(arguments) == 1
+	var raw json.RawMessage
+	isJSON := len(arguments) == 1
+	if isJSON {
+		raw, isJSON = arguments[0].(json.RawMessage)
+	}
 	n.gatherers.Range(func(id sio.SocketId, s *Socket) bool {
 		g := s.gathers.Load()
-		if !s.io.Connected() || !slices.ContainsFunc(to, s.InRoom) || slices.ContainsFunc(except, s.InRoom) {
+		if !s.io.Connected() || !slices.ContainsFunc(to, s.standsIn) || slices.ContainsFunc(except, s.standsIn) {
 			return true
 		}
 		if !isJSON || g.what.Event != event {

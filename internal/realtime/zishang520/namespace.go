@@ -93,6 +93,9 @@ func (n *namespace) connected(args ...any) {
 
 // members are the ids of the sockets in a room.
 func (n *namespace) members(room string) []sio.SocketId {
+	if room == realtime.Everyone && n.engine.options.SocketRooms {
+		return n.sockets.Keys()
+	}
 	if ids, ok := n.io.Adapter().Rooms().Load(sio.Room(room)); ok {
 		return ids.Keys()
 	}

@@ -19,6 +19,9 @@ func marshal(value any) (json.RawMessage, error) {
 
 // argumentsOf turns a payload into the arguments of an event.
 func argumentsOf(payload any) ([]any, error) {
+	if raw, ok := payload.(realtime.RawArguments); ok {
+		return rawArguments(raw)
+	}
 	several, ok := payload.(realtime.Arguments)
 	if !ok {
 		argument, err := toLibrary(payload)
@@ -57,6 +60,18 @@ func toLibrary(payload any) (any, error) {
 		return nil, err
 	}
 	return withBytes(value, ready.Attachments), nil
+}
+
+// rawArguments are arguments that are JSON already.
+func rawArguments(several realtime.RawArguments) ([]any, error) {
+	arguments := make([]any, len(several.JSON))
+	for i, text := range several.JSON {
+		var err error
+		if arguments[i], err = toLibrary(realtime.Payload{JSON: text, Attachments: several.Attachments}); err != nil {
+			return nil, err
+		}
+	}
+	return arguments, nil
 }
 
 // withBytes puts attachments into their places.

@@ -2,7 +2,6 @@ package zishang520
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -46,6 +45,14 @@ func newSocket(n *namespace, io *sio.Socket) *Socket {
 // Namespace implements realtime.Socket.
 func (s *Socket) Namespace() string { return s.namespace.name }
 
+// ID implements realtime.Socket.
+func (s *Socket) ID() string {
+	if !s.io.Connected() {
+		return ""
+	}
+	return string(s.io.Id())
+}
+
 // Context implements realtime.Socket.
 func (s *Socket) Context() context.Context { return s.ctx }
 
@@ -87,6 +94,11 @@ func (s *Socket) Charge(int) {}
 // InRoom implements realtime.Socket.
 func (s *Socket) InRoom(room string) bool { return s.io.Rooms().Has(sio.Room(room)) }
 
+// standsIn is InRoom with Everyone, where there is that room.
+func (s *Socket) standsIn(room string) bool {
+	return room == realtime.Everyone && s.namespace.engine.options.SocketRooms || s.InRoom(room)
+}
+
 // Rooms implements realtime.Socket.
 func (s *Socket) Rooms() []string {
 	if last := s.lastRooms.Load(); last != nil {
@@ -127,36 +139,36 @@ func (s *Socket) AwaitRoom(context.Context) error {
 }
 
 // Call implements realtime.Socket.
-func (s *Socket) Call(ctx context.Context, event string, payload any) ([]json.RawMessage, error) {
+func (s *Socket) Call(ctx context.Context, event string, payload any) (realtime.Answer, error) {
 	arguments, err := argumentsOf(payload)
 	if err != nil {
-		return nil, fmt.Errorf("zishang520: encode %s: %w", event, err)
+		return realtime.Answer{}, fmt.Errorf("zishang520: encode %s: %w", event, err)
 	}
 	if !s.io.Connected() {
-		return nil, realtime.ErrNotConnected
+		return realtime.Answer{}, realtime.ErrNotConnected
 	}
 	if s.calls.Add(1) > maxCalls {
 		s.calls.Add(-1)
-		return nil, realtime.ErrTooManyCalls
+		return realtime.Answer{}, realtime.ErrTooManyCalls
 	}
 	s.flush()
-	answer := make(chan []json.RawMessage, 1)
+	answer := make(chan realtime.Answer, 1)
 	err = s.io.Emit(event, append(arguments, func(args []any, _ error) {
 		s.calls.Add(-1)
 		came, _ := args[0].(realtime.Event) // the decoder has put it there
-		answer <- came.Args
+		answer <- realtime.Answer{Args: came.Args, Binary: came.Binary}
 	})...)
 	if err != nil {
 		s.calls.Add(-1)
-		return nil, err
+		return realtime.Answer{}, err
 	}
 	select {
-	case args := <-answer:
-		return args, nil
+	case came := <-answer:
+		return came, nil
 	case <-s.ctx.Done():
-		return nil, realtime.ErrNotConnected
+		return realtime.Answer{}, realtime.ErrNotConnected
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return realtime.Answer{}, ctx.Err()
 	}
 }
 

@@ -65,7 +65,7 @@ func (n *namespace) open(to, except []string) iter.Seq[realtime.Socket] {
 				s, known := n.sockets.Load(id)
 				switch {
 				case !known || !s.io.Connected():
-				case slices.ContainsFunc(except, s.InRoom) || slices.ContainsFunc(to[:i], s.InRoom):
+				case slices.ContainsFunc(except, s.standsIn) || slices.ContainsFunc(to[:i], s.standsIn):
 				case !yield(s):
 					return
 				}

@@ -154,7 +154,7 @@ func (e echo) askBack(conn realtime.Socket, ev realtime.Event, ack func(any)) {
 		ack(err.Error())
 		return
 	}
-	ack(answer)
+	ack(answer.Args)
 }
 
 func (s *session) hold(ack func()) {

@@ -13,11 +13,13 @@ func EventSize(namespace, name string, payload json.RawMessage) int {
 	return headSize + len(namespace) + len(name) + len(payload)
 }
 
-// AppendEvent appends an event with one argument, with an id if it is to be
-// answered. The name must be valid UTF-8.
+// AppendEvent appends an event with one argument, or several that are separated by
+// commas, or none; with an id if it is to be answered. The name must be valid UTF-8.
 func AppendEvent(dst []byte, namespace, name string, id *uint64, payload json.RawMessage, attachments int) []byte {
 	dst = append(appendHead(dst, Event, attachments, namespace, id), '[')
-	dst = append(appendString(dst, name), ',')
+	if dst = appendString(dst, name); len(payload) > 0 {
+		dst = append(dst, ',')
+	}
 	return append(append(dst, payload...), ']')
 }
 

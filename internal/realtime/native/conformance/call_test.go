@@ -21,8 +21,8 @@ func call(t *testing.T, ctx context.Context, client *wiretest.WebSocket, socket 
 	t.Helper()
 	results := make(chan outcome, 1)
 	go func() {
-		args, err := socket.Call(ctx, "question", "why")
-		results <- outcome{joined(args), err}
+		answer, err := socket.Call(ctx, "question", "why")
+		results <- outcome{joined(answer.Args), err}
 	}()
 	packet := client.Read()
 	if _, err := fmt.Sscanf(packet, `42%d["question","why"]`, &id); err != nil {

@@ -3,6 +3,7 @@
 package rooms
 
 import (
+	"maps"
 	"slices"
 	"sync"
 )
@@ -27,6 +28,7 @@ type membership struct {
 // room is one room, which has at least one member.
 type room struct {
 	name     string
+	quiet    bool // see JoinQuietly
 	members  []*Member
 	snapshot []*Member // the members, never changed once made; nil when out of date
 }
@@ -35,8 +37,8 @@ type room struct {
 // disagree and a room cannot vanish while somebody enters it. The zero value is
 // an empty table.
 type Table struct {
-	// Changed, if set, is told of a room that has got its first member or lost its last, under the table's lock. It is set
-	// before anybody joins.
+	// Changed, if set, is told of a room that has got its first member or lost its last, under the table's lock, unless it was
+	// joined quietly. It is set before anybody joins.
 	Changed func(name string)
 
 	mu        sync.Mutex
@@ -45,7 +47,12 @@ type Table struct {
 }
 
 // Join puts a socket into rooms.
-func (t *Table) Join(m *Member, names ...string) {
+func (t *Table) Join(m *Member, names ...string) { t.join(m, false, names) }
+
+// JoinQuietly puts a socket into rooms of which neither Changed is told nor RoomsOf tells. LeaveAll takes it out of them.
+func (t *Table) JoinQuietly(m *Member, names ...string) { t.join(m, true, names) }
+
+func (t *Table) join(m *Member, quiet bool, names []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if m.memberships == nil {
@@ -60,9 +67,9 @@ func (t *Table) Join(m *Member, names ...string) {
 		}
 		r := t.rooms[name]
 		if r == nil {
-			r = &room{name: name}
+			r = &room{name: name, quiet: quiet}
 			t.rooms[name] = r
-			t.changed(name)
+			t.changed(r)
 		}
 		m.memberships = append(m.memberships, membership{r, len(r.members)})
 		r.members = append(r.members, m)
@@ -113,15 +120,15 @@ func (t *Table) leaveLocked(m *Member, in membership) {
 	switch {
 	case last == 0:
 		delete(t.rooms, r.name)
-		t.changed(r.name)
+		t.changed(r)
 	case cap(r.members) > 64 && last < cap(r.members)/4:
 		r.members = slices.Clone(r.members) // a room that was once full does not keep the space
 	}
 }
 
-func (t *Table) changed(name string) {
-	if t.Changed != nil {
-		t.Changed(name)
+func (t *Table) changed(r *room) {
+	if t.Changed != nil && !r.quiet {
+		t.Changed(r.name)
 	}
 }
 
@@ -140,11 +147,20 @@ func (t *Table) RoomsOf(m *Member) []string {
 }
 
 func (m *Member) roomNames() []string {
-	names := make([]string, len(m.memberships))
-	for i, in := range m.memberships {
-		names[i] = in.room.name
+	names := make([]string, 0, len(m.memberships))
+	for _, in := range m.memberships {
+		if !in.room.quiet {
+			names = append(names, in.room.name)
+		}
 	}
 	return names
+}
+
+// Names lists the rooms that have members.
+func (t *Table) Names() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Keys(t.rooms))
 }
 
 // Count is the number of sockets which stand in all of the rooms; none for no rooms.
