@@ -88,7 +88,7 @@ func (db *DB) open(ctx context.Context, path string) (err error) {
 		return err
 	}
 	db.path = path
-	db.guard = &guard{path: path, log: db.log, verify: db.quickCheck, now: time.Now}
+	db.guard = &guard{path: path, shm: indexFile{path: path + indexSuffix}, log: db.log, verify: db.quickCheck, now: time.Now}
 	if err := db.checkAtStart(ctx); err != nil {
 		return err
 	}
@@ -194,7 +194,8 @@ func (db *DB) close() error {
 	if _, err := db.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 		failed = errors.Join(failed, fmt.Errorf("checkpoint: %w", err))
 	}
-	if failed = errors.Join(failed, db.writer.Close()); failed != nil {
+	failed = errors.Join(failed, db.writer.Close())
+	if db.guard.shm.close(); failed != nil {
 		return fmt.Errorf("close SQLite file: %w", failed)
 	}
 	return nil
@@ -207,6 +208,9 @@ func (db *DB) abandon() error {
 		if pool != nil {
 			failed = errors.Join(failed, pool.Close())
 		}
+	}
+	if db.guard != nil {
+		db.guard.shm.close()
 	}
 	return failed
 }

@@ -30,6 +30,7 @@ type guard struct {
 	verify func(ctx context.Context) error
 	now    func() time.Time
 
+	shm      indexFile
 	files    [3]os.FileInfo // as opened; nil where there was none
 	main     stamp          // as the program left it
 	wal      stamp
@@ -85,7 +86,7 @@ func (g *guard) look() (files [3]os.FileInfo, err error) {
 // settle takes the content for what the program has written.
 func (g *guard) settle(files [3]os.FileInfo) {
 	g.main, g.wal = stampOf(files[0]), stampOf(files[1])
-	g.index, _ = readLogIndex(g.path) // where there is none nothing is known of checkpoints
+	g.index, _ = g.shm.read() // where there is none nothing is known of checkpoints
 }
 
 // here returns what is at the paths, and fails with a trouble where that is not what was opened.
@@ -125,7 +126,7 @@ func (g *guard) inspect(ctx context.Context) error {
 func (g *guard) wrote(ctx context.Context) error {
 	files, lost := g.here()
 	if lost == nil && stampOf(files[0]) != g.main {
-		if index, err := readLogIndex(g.path); err == nil && index.backfilled == g.index.backfilled {
+		if index, err := g.shm.read(); err == nil && index.backfilled == g.index.backfilled {
 			lost = g.suspect(ctx) // no checkpoint was made
 		} else {
 			g.doubts.Add(1)
@@ -163,7 +164,7 @@ func (g *guard) suspect(ctx context.Context) *trouble {
 
 // checkLog compares the checksums of the commits that are in the log alone.
 func (g *guard) checkLog() error {
-	index, err := readLogIndex(g.path)
+	index, err := g.shm.read()
 	if err != nil {
 		return nil //nolint:nilerr // there is no index where the system has none, and nothing to compare
 	}

@@ -31,17 +31,35 @@ var errLogDamaged = errors.New("the write-ahead log is damaged")
 // logIndex is what the index of the write-ahead log says.
 type logIndex struct{ frames, backfilled uint32 }
 
-func readLogIndex(path string) (logIndex, error) {
-	file, err := os.Open(path + indexSuffix)
-	if err != nil {
-		return logIndex{}, err
+// indexFile is the index of the write-ahead log, opened once for as long as the database is used: to close it would end the
+// locks that SQLite has on it, since POSIX ends all that a process has on a file as soon as it closes the file anywhere
+// (https://www.sqlite.org/howtocorrupt.html, section 2.2). The next process to read the database would then take the index for
+// nobody's and cut it off.
+type indexFile struct {
+	path string
+	file *os.File // nil until there is one
+}
+
+func (f *indexFile) read() (logIndex, error) {
+	if f.file == nil {
+		opened, err := os.Open(f.path)
+		if err != nil {
+			return logIndex{}, err
+		}
+		f.file = opened
 	}
-	defer func() { _ = file.Close() }() // nothing was written
 	var raw [indexSize]byte
-	if _, err := io.ReadFull(file, raw[:]); err != nil {
+	if _, err := f.file.ReadAt(raw[:], 0); err != nil {
 		return logIndex{}, err
 	}
 	return logIndex{binary.NativeEndian.Uint32(raw[indexFrames:]), binary.NativeEndian.Uint32(raw[indexBackfilled:])}, nil
+}
+
+// close is called when the database is closed.
+func (f *indexFile) close() {
+	if f.file != nil {
+		_ = f.file.Close() // nothing was written
+	}
 }
 
 // checkLog reads the first frames of the write-ahead log and compares their checksums. It fails with errLogDamaged. Nothing

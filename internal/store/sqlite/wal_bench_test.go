@@ -20,7 +20,9 @@ func BenchmarkCheckLog(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	index, err := readLogIndex(path)
+	shm := indexFile{path: path + indexSuffix}
+	defer shm.close()
+	index, err := shm.read()
 	if err != nil {
 		b.Fatal(err)
 	}
