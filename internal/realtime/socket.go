@@ -112,8 +112,9 @@ const (
 // Handler is what a namespace does with its sockets. Connected, Event and Disconnected are called one at a time for each
 // socket, in this order; a panic in any of them is logged and the socket lives on.
 type Handler interface {
-	// Authenticate runs before CONNECT is answered. An error refuses the socket with what a *Refusal says; any other
-	// error is logged and refuses it without saying why. Rooms joined here count at once, but nothing is delivered
+	// Authenticate runs before CONNECT is answered. An error refuses the socket: a *Refusal with what it says, which is
+	// final for official clients, and any other by closing the connection, so that they come back by themselves. It is
+	// logged, unless it is ErrLater. Rooms joined here count at once, but nothing is delivered
 	// before CONNECT has been answered, and a socket that is refused or gone leaves no membership behind. ctx ends when
 	// the client leaves meanwhile.
 	Authenticate(ctx context.Context, socket Socket, handshake Handshake) error
@@ -126,22 +127,17 @@ type Handler interface {
 	Disconnected(socket Socket, reason string)
 }
 
-// Refusal is why a socket may not connect: CONNECT_ERROR { message, data: { code, retryAfterMs? } }.
+// Refusal is why a socket may not connect: CONNECT_ERROR { message, data: { code } }.
 type Refusal struct {
 	Message string // a sentence for a person
 	Code    string // for a program
-	// RetryAfter is how long to wait before the next try; 0 where waiting does not help.
-	RetryAfter time.Duration
 }
 
 // Data is what a program is told of the refusal.
-func (r *Refusal) Data() map[string]any {
-	data := map[string]any{"code": r.Code}
-	if r.RetryAfter > 0 {
-		data["retryAfterMs"] = r.RetryAfter.Milliseconds() + 1 // never too short
-	}
-	return data
-}
+func (r *Refusal) Data() map[string]any { return map[string]any{"code": r.Code} }
+
+// ErrLater refuses a socket for something that passes.
+var ErrLater = errors.New("realtime: refused for now")
 
 // Error returns the message.
 func (r *Refusal) Error() string { return r.Message }

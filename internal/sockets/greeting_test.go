@@ -3,18 +3,11 @@ package sockets_test
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
-	"rolecall/internal/limit"
 	"rolecall/internal/roles"
-	"rolecall/internal/simulation/sioclient"
-	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/event"
-	"rolecall/test/servicetest"
-	"rolecall/test/socketstest"
 	"rolecall/test/wiretest"
 )
 
@@ -97,38 +90,4 @@ func TestWhoReadsSlowlyHoldsNoTurn(t *testing.T) {
 	ben := person("ben", roles.Company)
 	ben.CompanyID = "acme"
 	s.dial(ben).ask("test:who")
-}
-
-// TestConnectsAreCounted: who connects again and again is told for how long to wait, in any namespace; others are not
-// concerned.
-func TestConnectsAreCounted(t *testing.T) {
-	t.Parallel()
-	rates := socketstest.Rates()
-	rates[limit.Connect] = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
-	s, _ := withDiary(t, func(o *sockets.Options) { o.Buckets = limit.NewBuckets(rates, servicetest.AtNoon) })
-	amy := person("amy", roles.Driver)
-	for range 3 {
-		s.dial(amy).Close()
-	}
-	phone := wiretest.Dial(t, s.url+"/socket.io/?EIO=4&transport=websocket")
-	phone.Read()
-	phone.Send("40/second," + `{"token":` + strconv.Quote(token(t, amy)) + `}`)
-	var wait int64
-	if answer := phone.Read(); !refusedFor(answer, &wait) || wait < time.Hour.Milliseconds() {
-		t.Errorf("one connect too many: %s", answer)
-	}
-	if _, err := s.tryDial(sioclient.Options{Auth: map[string]string{"token": token(t, amy)}}); err == nil {
-		t.Error("a connect too many is let in")
-	}
-	s.dial(person("bob", roles.Driver))
-}
-
-// refusedFor reads how long a refused CONNECT is told to wait.
-func refusedFor(answer string, wait *int64) bool {
-	const before, behind = `44/second,{"data":{"code":"rate_limited","retryAfterMs":`, `},"message":"Rate limit exceeded"}`
-	digits, begins := strings.CutPrefix(answer, before)
-	digits, ends := strings.CutSuffix(digits, behind)
-	var err error
-	*wait, err = strconv.ParseInt(digits, 10, 64)
-	return begins && ends && err == nil
 }

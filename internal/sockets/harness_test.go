@@ -43,6 +43,8 @@ func (verifier) Verify(_ context.Context, token string) (auth.Identity, error) {
 		return auth.Identity{}, auth.ErrExpired
 	case "role":
 		return auth.Identity{}, auth.ErrRole
+	case "unavailable":
+		return auth.Identity{}, auth.ErrUnavailable
 	}
 	var who auth.Identity
 	if err := json.Unmarshal([]byte(token), &who); err != nil {

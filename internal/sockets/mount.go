@@ -98,6 +98,8 @@ type Mount struct {
 	tracer   trace.Tracer
 	// maxPerUser is how many sockets one user may have open, over all namespaces.
 	maxPerUser int
+	// patience is how long a CONNECT may wait for what passes.
+	patience time.Duration
 
 	// counting holds back other sockets of a user while one is counted and let in.
 	counting keylock.Mutex
@@ -123,6 +125,8 @@ type Options struct {
 	Now     func() time.Time
 	// MaxSocketsPerUser is how many sockets one user may have open, over all namespaces; 0 for the default.
 	MaxSocketsPerUser int
+	// Patience is how long a CONNECT may wait for what passes before its connection is closed; 0 for the default.
+	Patience time.Duration
 	// Meters, where set, makes the meter of a namespace's sockets, and Events that of the events of one name.
 	Meters func(namespace string) Meter
 	Events func(event string) event.Meter
@@ -138,9 +142,12 @@ func New(o Options) *Mount {
 	if o.MaxSocketsPerUser <= 0 {
 		o.MaxSocketsPerUser = DefaultMaxSocketsPerUser
 	}
+	if o.Patience <= 0 {
+		o.Patience = DefaultPatience
+	}
 	m := &Mount{
 		engine: o.Engine, verifier: o.Verifier, presence: o.Presence, nodes: o.Nodes,
-		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser,
+		decoder: o.Decoder, buckets: o.Buckets, log: o.Logger, now: o.Now, maxPerUser: o.MaxSocketsPerUser, patience: o.Patience,
 		meters: o.Meters, events: o.Events, tracer: o.Tracer,
 		greetings: greetingTurns(), renewers: make(map[string][]Renewer), node: rand.Uint64(),
 	}
@@ -198,6 +205,7 @@ func (n *namespace) Authenticate(ctx context.Context, socket realtime.Socket, hs
 		n.meter.LetIn(time.Since(begun))
 	case errors.As(err, &refused) && ctx.Err() == nil:
 		n.meter.Refused(refused.Code)
+		return n.orLater(ctx, refused)
 	}
 	return err
 }
@@ -213,8 +221,8 @@ func (n *namespace) letIn(ctx context.Context, socket realtime.Socket, hs realti
 		return refuse(err)
 	}
 	socket.ShareRate(who.UserID)
-	if ok, retryAfter := n.buckets.Admit(who.UserID, limit.Connect, 1); !ok {
-		return &realtime.Refusal{Message: "Rate limit exceeded", Code: string(fault.RateLimited), RetryAfter: retryAfter}
+	if err := n.awaitTurn(ctx, who.UserID); err != nil {
+		return err
 	}
 	for _, domain := range n.preparers {
 		if err := domain.Prepare(socket, hs); err != nil {

@@ -25,7 +25,7 @@ func TestCodes(t *testing.T) {
 	ordinary := slices.DeleteFunc(slices.Clone(all), func(code string) bool { return slices.Contains(outside, code) })
 	want := map[string][]string{
 		"ErrorCode": ordinary, "TokenErrorCode": token,
-		"RefusalCode": append(slices.Clone(token), string(fault.TooManyConnections), string(fault.RateLimited), string(fault.Unavailable), string(fault.InvalidPayload)), "FarewellCode": farewell,
+		"RefusalCode": append(slices.Clone(token), string(fault.TooManyConnections), string(fault.InvalidPayload)), "FarewellCode": farewell,
 	}
 	sorted := cmpopts.SortSlices(func(a, b string) bool { return a < b })
 	both := documents(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -31,6 +32,16 @@ func (s suite) testHandshakeReachesTheHandler(t *testing.T) {
 	}
 }
 
+// expectClose reads the end of the connection, with nothing before it.
+func expectClose(t *testing.T, client *wiretest.WebSocket) {
+	t.Helper()
+	data, _, err := client.TryRead()
+	timeout := net.Error(nil)
+	if err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatalf("read %q and %v, want the connection to be closed", data, err)
+	}
+}
+
 func (s suite) testRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -44,10 +55,9 @@ func (s suite) testRefusals(t *testing.T) {
 			return fmt.Errorf("because: %w", &realtime.Refusal{Message: "Token expired", Code: "auth_expired"})
 		},
 			`44{"data":{"code":"auth_expired"},"message":"Token expired"}`, ""},
-		{"other error", func() error { return errors.New("database password wrong") },
-			`44{"data":{"code":"unavailable"},"message":"Service unavailable"}`, "database password wrong"},
-		{"panic", func() error { panic("ouch") },
-			`44{"data":{"code":"unavailable"},"message":"Service unavailable"}`, "ouch"},
+		{"for now", func() error { return fmt.Errorf("because: %w", realtime.ErrLater) }, "", ""},
+		{"other error", func() error { return errors.New("database password wrong") }, "", "database password wrong"},
+		{"panic", func() error { panic("ouch") }, "", "ouch"},
 	} {
 		s.run(t, tt.name, func(t *testing.T) {
 			h := newStub(t)
@@ -63,14 +73,22 @@ func (s suite) testRefusals(t *testing.T) {
 			f := s.start(t, realtime.Options{}, map[string]realtime.Handler{"/": h})
 			client := f.dial()
 			client.Send("40")
-			client.Expect(tt.want)
-			if n := f.server.SocketCount("room"); n != 0 {
-				t.Errorf("%d sockets stand in the room", n)
+			if tt.want != "" {
+				client.Expect(tt.want)
+				if n := f.server.SocketCount("room"); n != 0 {
+					t.Errorf("%d sockets stand in the room", n)
+				}
+			} else {
+				expectClose(t, client)
+				wiretest.Eventually(t, "nobody stands in the room", func() bool { return f.server.SocketCount("room") == 0 })
 			}
 			if !strings.Contains(f.log.String(), tt.logged) || tt.logged == "" && f.log.String() != "" {
 				t.Errorf("log: %s", f.log)
 			}
-			client.Send("40") // may try again on the same connection
+			if tt.want == "" {
+				client = f.dial()
+			}
+			client.Send("40") // may try again, on the same connection where it stands
 			expectPrefix(t, client, "40{")
 			if n := f.server.SocketCount("room"); n != 1 {
 				t.Errorf("%d sockets stand in the room", n)

@@ -1,5 +1,8 @@
 // Who is sent away for something that passes comes back by itself, with the token that its app gives it then.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, describe } from 'node:test';
 import { Manager } from 'socket.io-client';
 import { accepted, ask, heard, nextEvent, nextOf, nowSeconds, person, renew, startServer, stopAll, test } from './helpers.mjs';
@@ -107,4 +110,39 @@ describe('sent away for what passes', { concurrency: true }, () => {
     await nextEvent(socket, 'connect');
     for (const other of others.toSpliced(2, 1)) assert.deepEqual(heard(other, 'disconnect'), []);
   });
+});
+
+/** An identity provider that tells its key once it is told to. */
+async function startProvider() {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const keys = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'EdDSA', use: 'sig' }] });
+  const provider = { tells: false };
+  const http = createServer((_, response) => {
+    response.writeHead(provider.tells ? 200 : 503, { 'Content-Type': 'application/json' }).end(provider.tells ? keys : '{}');
+  }).listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  provider.url = `http://127.0.0.1:${http.address().port}/keys`;
+  provider.stop = () => http.close().closeAllConnections();
+  provider.token = (claims) => {
+    const signed = [{ alg: 'EdDSA', kid: 'k' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+    return `${signed}.${sign(null, Buffer.from(signed), privateKey).toString('base64url')}`;
+  };
+  return provider;
+}
+
+test('an identity provider is down, and a user connects too often: nobody is refused for good, everybody let in', async () => {
+  const provider = await startProvider();
+  const behind = await startServer({ ROLECALL_JWKS_URL: provider.url, ROLECALL_JWT_SECRET: undefined, ROLECALL_RATE_CONNECT: '2/1s:2' });
+  try {
+    const who = { token: provider.token({ sub: 'amy', role: 'vendor', exp: nowSeconds() + 3600 }) };
+    const sockets = TRANSPORTS.map((transports) => behind.open(who, { ...PATIENCE, transports }));
+    await Promise.all(sockets.map((socket) => nextEvent(socket, 'disconnect')));
+    provider.tells = true;
+    await Promise.all(sockets.map((socket) => nextEvent(socket, 'connect')));
+    for (const socket of sockets) assert.deepEqual(heard(socket, 'connect_error'), []);
+    await behind.connectAll(who, ['/', '/chat', '/tracking', '/system']);
+  } finally {
+    provider.stop();
+    await behind.stop();
+  }
 });

@@ -16,7 +16,11 @@ func (c *Socket) establish(auth json.RawMessage) {
 	if err := c.namespace.authenticate(c.ctx, c, c.connection.handshake(auth)); err != nil {
 		if first, _ := c.markEnded(""); first { // else the client has gone, and needs no answer
 			c.connection.remove(c)
-			c.connection.refuse(c.namespace.name, refusalOf(err))
+			if refusal := refusalOf(err); refusal != nil {
+				c.connection.refuse(c.namespace.name, refusal)
+			} else {
+				c.Close()
+			}
 		}
 		c.gone()
 		return

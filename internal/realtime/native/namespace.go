@@ -21,23 +21,25 @@ type namespace struct {
 	counters counters
 }
 
-// authenticate asks the handler. A panic refuses the socket.
+// authenticate asks the handler. A panic refuses the socket, as any other fault that passes.
 func (n *namespace) authenticate(ctx context.Context, socket *Socket, hs realtime.Handshake) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		if refusal := (*realtime.Refusal)(nil); err != nil && !errors.As(err, &refusal) && ctx.Err() == nil {
+		if err != nil && refusalOf(err) == nil && !errors.Is(err, realtime.ErrLater) && ctx.Err() == nil {
 			n.server.log.Error("authentication failed", "namespace", n.name, "error", err)
 		}
 	}()
 	return n.handler.Authenticate(ctx, socket, hs)
 }
 
-// refusalOf is what the client is told of an error.
+// refusalOf is what the client is told of an error; nil where that is nothing.
 func refusalOf(err error) any {
-	refusal := &realtime.Refusal{Message: "Service unavailable", Code: "unavailable"}
-	_ = errors.As(err, &refusal) // any other error keeps its text to itself
+	var refusal *realtime.Refusal
+	if !errors.As(err, &refusal) {
+		return nil
+	}
 	return map[string]any{"message": refusal.Message, "data": refusal.Data()}
 }
 

@@ -38,21 +38,25 @@ func (n *namespace) admit(io *sio.Socket, next func(*sio.ExtendedError)) {
 	n.sockets.Store(io.Id(), s)
 	io.Enqueue(func() {
 		err := n.authenticate(s)
+		refused, final := refusalOf(err)
+		if refused != nil && !final {
+			io.Conn().Close(true) // before the library answers
+		}
 		connection.entering.Lock() // until welcome or settle
-		next(refusalOf(err))
+		next(refused)
 		// The library goes on in the queue. What stands behind it there finds out how that went: of a client that has left
 		// meanwhile it tells nobody. Put in any later, it could find the queue closed.
 		io.Enqueue(s.settle)
 	})
 }
 
-// authenticate asks the handler. A panic refuses the socket.
+// authenticate asks the handler. A panic refuses the socket, as any other fault that passes.
 func (n *namespace) authenticate(s *Socket) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		if refusal := (*realtime.Refusal)(nil); err != nil && !errors.As(err, &refusal) && s.ctx.Err() == nil {
+		if _, final := refusalOf(err); err != nil && !final && !errors.Is(err, realtime.ErrLater) && s.ctx.Err() == nil {
 			n.engine.options.Logger.Error("authentication failed", "namespace", n.name, "error", err)
 		}
 	}()
@@ -70,14 +74,17 @@ func handshakeOf(io *sio.Socket) realtime.Handshake {
 	return presented
 }
 
-// refusalOf is what the client is told of an error; nil of none.
-func refusalOf(err error) *sio.ExtendedError {
+// refusalOf is an error as the library takes it, nil for none, and whether the client is to be told. Any but a refusal keeps its
+// text to itself.
+func refusalOf(err error) (refused *sio.ExtendedError, final bool) {
 	if err == nil {
-		return nil
+		return nil, false
 	}
-	refusal := &realtime.Refusal{Message: "Service unavailable", Code: "unavailable"}
-	_ = errors.As(err, &refusal) // any other error keeps its text to itself
-	return sio.NewExtendedError(refusal.Message, refusal.Data())
+	var refusal *realtime.Refusal
+	if errors.As(err, &refusal) {
+		return sio.NewExtendedError(refusal.Message, refusal.Data()), true
+	}
+	return sio.NewExtendedError("Service unavailable", nil), false
 }
 
 // connected is told by the library that CONNECT has been answered, in the socket's queue.
