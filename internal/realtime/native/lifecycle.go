@@ -41,6 +41,7 @@ func (c *Socket) establish(auth json.RawMessage) {
 // socket busy with Handler.Connected. It reports false when the socket has ended
 // before.
 func (c *Socket) open() bool {
+	c.connection.arrived(c) // before the answer: who has read it is no stranger, and makes room for none
 	c.mu.Lock()
 	if c.hasEnded() {
 		c.mu.Unlock()
@@ -55,7 +56,6 @@ func (c *Socket) open() bool {
 	c.held, c.busy = nil, true
 	c.phase.Store(phaseOpen)
 	c.mu.Unlock()
-	c.connection.arrived(c)
 	c.connection.sent(err)
 	return true
 }

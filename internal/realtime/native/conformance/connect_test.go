@@ -127,7 +127,7 @@ func TestRefusedConnect(t *testing.T) {
 		case `{"token":"bad"}`:
 			return &realtime.Refusal{Message: "Invalid token", Code: "auth_invalid"}
 		default:
-			return errors.New("the database's password is wrong")
+			return &realtime.Refusal{Message: "Authentication required", Code: "auth_required"}
 		}
 	}
 	refuse := func(t *testing.T, got, message, code string) {
@@ -146,7 +146,7 @@ func TestRefusedConnect(t *testing.T) {
 		client.Send(`40{"token":"bad"}`)
 		refuse(t, client.Read(), "Invalid token", "auth_invalid")
 		client.Send(`40`)
-		refuse(t, client.Read(), "Service unavailable", "unavailable")
+		refuse(t, client.Read(), "Authentication required", "auth_required")
 		client.Send(`40/chat,`) // a refusal is one namespace's matter
 		expectPrefix(t, client, `40/chat,{"sid":"`)
 		client.Send(`40{"token":"good"}`) // and may be put right
