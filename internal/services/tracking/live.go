@@ -73,6 +73,7 @@ type aftermath struct {
 // moveLocked moves a member's standing on. The fixes are what hooks are to hear.
 func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes []any) (left aftermath) {
 	more := happenings{fixes: fixes}
+	firstHere := m.version == 0
 	if happened == hasMoved {
 		m.stoodLocked(toAnother, remote{status: m.shown, until: now.Add(handover)})
 	}
@@ -86,7 +87,8 @@ func (s *Service) moveLocked(m *membership, happened sign, now time.Time, fixes 
 	case hasConnected, hasReported:
 		m.gone = false
 		isNew, left.former = m.driver.arrive(m, now, s.patience.stale)
-		if s.others != nil && left.former != nil {
+		// Where the driver is heard for the first time, another node alone may know of the former company.
+		if s.others != nil && (left.former != nil || firstHere) {
 			left.arrived = &moved{CompanyID: m.fleet.companyID, DriverID: m.id, Username: m.report.Username}
 		}
 	default:

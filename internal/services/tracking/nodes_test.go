@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
+	"rolecall/internal/fault"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/tracking"
@@ -413,18 +414,30 @@ func TestWhatIsSentAgainToAnotherNodeIsNotNewer(t *testing.T) {
 
 func TestADriverWhoReportsForAnotherCompanyElsewhereLeavesTheFormer(t *testing.T) {
 	t.Parallel()
-	inCluster(t, func(t *testing.T, _ *kept, nodes []*node) {
-		publish(t, nodes[0].service, driver("d", "acme"), at(1))
-		nodes[1].watch(t, admin())
-		time.Sleep(10 * time.Minute) // long enough not to count as there for both
-		publish(t, nodes[1].service, driver("d", "rival"), at(2))
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		for _, n := range nodes {
-			wantView(t, n.drivers(t, staff("rival")), "d", 2, tracking.Online)
-			if seen := n.drivers(t, staff("acme")); len(seen) != 0 {
-				t.Errorf("%s shows the former company %v", n.id, seen)
-			}
-		}
-	})
+	for name, isWatched := range map[string]bool{"watched there": true, "unknown there": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inCluster(t, func(t *testing.T, _ *kept, nodes []*node) {
+				publish(t, nodes[0].service, driver("d", "acme"), at(1))
+				if isWatched {
+					nodes[1].watch(t, admin())
+				}
+				time.Sleep(10 * time.Minute) // long enough not to count as there for both
+				publish(t, nodes[1].service, driver("d", "rival"), at(2))
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				for _, n := range nodes {
+					if seen := n.drivers(t, staff("acme")); len(seen) != 0 {
+						t.Errorf("%s shows the former company %v", n.id, seen)
+					}
+					if _, err := n.service.Driver(t.Context(), staff("acme"), "d"); !fault.Is(err, fault.NotFound) {
+						t.Errorf("%s tells the former company of the driver: %v", n.id, err)
+					}
+				}
+				for _, n := range nodes {
+					wantView(t, n.drivers(t, staff("rival")), "d", 2, tracking.Online)
+				}
+			})
+		})
+	}
 }
