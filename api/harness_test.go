@@ -79,6 +79,14 @@ func (silence) Handle(string, func(context.Context, bus.Message)) {}
 
 func (silence) Lost(func(context.Context)) {}
 
+func (silence) Ask(context.Context, bus.Message, func(bus.Message) bool) (missing int, err error) {
+	return 0, nil
+}
+
+func (silence) Answer(string, func(context.Context, bus.Message) ([]byte, error)) {}
+
+func (silence) Others() (nodes []string, known bool) { return nil, true }
+
 func (silence) Of(string) []administration.Socket { return nil }
 
 func (silence) Count() administration.Crowd { return administration.Crowd{} }
@@ -125,12 +133,12 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	}
 	admin, err := administration.New(context.Background(), administration.Parts{
 		Store: store.Administration, Revocations: auth.NewRevocations(), Clients: silence{}, Nodes: silence{},
-	}, administration.Options{Logger: log})
+	}, administration.Options{Node: "one", Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	admin.Attach(silence{}, administration.Sources{
-		Connections: func() int { return 0 }, Drivers: func() map[string]int { return map[string]int{} },
+		Connections: func() int { return 0 }, Drivers: func(func(driverID, status string)) {},
 		Counts:     func() administration.Counts { return administration.Counts{} },
 		Store:      func(context.Context) administration.PartState { return administration.PartState{} },
 		Bus:        func(context.Context) administration.PartState { return administration.PartState{} },

@@ -243,7 +243,7 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	service, err := administration.New(ctx, administration.Parts{
 		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus, Nodes: p.bus,
 	}, administration.Options{
-		MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Look: look, Logger: p.log,
+		Node: p.nodeName(), MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Look: look, Logger: p.log,
 	})
 	if err != nil {
 		return life{}, err

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 
+	"rolecall/internal/bus"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/store"
 )
@@ -19,7 +21,7 @@ func Version() string {
 // sources are where the figures of the statistics come from.
 func (p *Program) sources() administration.Sources {
 	return administration.Sources{
-		Version: Version(), Connections: p.engine.Connections, Drivers: p.tracking.CountDrivers,
+		Version: Version(), Connections: p.engine.Connections, Drivers: p.tracking.EachDriver,
 		Counts: func() administration.Counts {
 			return administration.Counts{
 				Deliveries: p.engine.Delivered(), Messages: p.chat.Said(), Positions: p.tracking.Accepted(),
@@ -27,6 +29,21 @@ func (p *Program) sources() administration.Sources {
 		},
 		Store: p.storeState, Bus: p.busState, Forwarding: p.forwardingState,
 	}
+}
+
+// nodeName is what this node is called where admins are told of several: as its operator calls it, or by its id among the
+// others, or by its machine where it is alone.
+func (p *Program) nodeName() string {
+	if p.config.NodeName != "" {
+		return p.config.NodeName
+	}
+	if p.redis != nil {
+		return bus.NameOf(p.redis.Node())
+	}
+	if machine, err := os.Hostname(); err == nil && machine != "" {
+		return machine
+	}
+	return "server"
 }
 
 func (p *Program) storeState(ctx context.Context) administration.PartState {

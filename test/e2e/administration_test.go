@@ -248,7 +248,7 @@ func TestSocketsOfAUser(t *testing.T) {
 		}
 	}
 	empty := server.REST("GET", harness.Path("users", "nobody", "sockets"), root, nil)
-	if got := strings.TrimSpace(string(empty.Body)); got != `{"items":[],"total":0}` {
+	if got := strings.TrimSpace(string(empty.Body)); got != `{"items":[],"total":0,"unanswered":[]}` {
 		t.Errorf("of nobody: %s", got)
 	}
 }

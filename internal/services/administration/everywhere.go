@@ -34,12 +34,19 @@ type Nodes interface {
 	Publish(ctx context.Context, message bus.Message)
 	Handle(kind string, handler func(ctx context.Context, message bus.Message))
 	Lost(f func(ctx context.Context))
+	// Ask asks all other nodes, and calls each with their answers. It fails where they cannot be asked.
+	Ask(ctx context.Context, question bus.Message, each func(answer bus.Message) (more bool)) (missing int, err error)
+	// Answer has questions of a kind answered that other nodes ask.
+	Answer(kind string, answer func(ctx context.Context, question bus.Message) ([]byte, error))
+	// Others lists the other nodes that are there, where that is known.
+	Others() (nodes []string, known bool)
 }
 
 // listen hears of revocations by other nodes.
 func (s *Service) listen() {
 	s.Nodes.Handle(kindRevocation, s.hear)
 	s.Nodes.Lost(s.reread)
+	s.answerOthers()
 	s.rereadSoon()
 }
 

@@ -102,6 +102,14 @@ func (n *node) Handle(_ string, handler func(context.Context, bus.Message)) { n.
 
 func (n *node) Lost(f func(context.Context)) { n.lost = f }
 
+func (n *node) Ask(context.Context, bus.Message, func(bus.Message) bool) (missing int, err error) {
+	return 0, nil
+}
+
+func (n *node) Answer(string, func(context.Context, bus.Message) ([]byte, error)) {}
+
+func (n *node) Others() (nodes []string, known bool) { return nil, true }
+
 func (n *node) Disconnect(_ context.Context, room roles.Room) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -51,6 +51,8 @@ type Parts struct {
 
 // Options shapes a Service.
 type Options struct {
+	// Node is what this node is called.
+	Node string
 	// MaxLifetime is how long a token may last, and Leeway how far clocks may differ; without a MaxLifetime revocations are
 	// kept for ever.
 	MaxLifetime, Leeway time.Duration

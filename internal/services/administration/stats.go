@@ -16,8 +16,8 @@ import (
 type Crowd struct {
 	// Sockets has those of each namespace by the role of their users.
 	Sockets map[string]map[roles.Role]int
-	// Users is how many people they are of.
-	Users int
+	// Users are the people that they are of.
+	Users Sample
 }
 
 // Counts are figures that only grow.
@@ -50,8 +50,8 @@ type Forwarding struct {
 // Sources are where figures come from.
 type Sources struct {
 	Connections func() int
-	// Drivers counts the known drivers by their status.
-	Drivers    func() map[string]int
+	// Drivers calls each with the known drivers, once each, and their status as heard here: online, stale or offline.
+	Drivers    func(each func(driverID, status string))
 	Counts     func() Counts
 	Store, Bus func(ctx context.Context) PartState
 	Forwarding func() Forwarding
@@ -65,8 +65,8 @@ type Rates struct {
 	Positions  float64 `json:"positions"`
 }
 
-// Stats is how this server is doing.
-type Stats struct {
+// Figures are how a node is doing.
+type Figures struct {
 	Version   string        `json:"version"`
 	StartedAt instant.Stamp `json:"startedAt"`
 	// UptimeMs is since then, in milliseconds.
@@ -82,41 +82,88 @@ type Stats struct {
 	Revocations int                           `json:"revocations"`
 }
 
-// Stats tells how this server is doing.
+// NodeStats is how one of several nodes is doing.
+type NodeStats struct {
+	// Node is what it is called.
+	Node string `json:"node"`
+	// Self says that it is the one that answers.
+	Self bool `json:"self,omitempty"`
+	Figures
+}
+
+// Stats is how all nodes are doing. Of the figures connections, sockets, users, drivers, rates and what is forwarded are of all
+// nodes together, a user or driver on several counted once; the others are those of the node that answers.
+type Stats struct {
+	Figures
+	// Nodes are those that have answered, by name.
+	Nodes []NodeStats `json:"nodes"`
+	// Unanswered names those that are there and have not.
+	Unanswered []string `json:"unanswered"`
+}
+
+// Stats tells how all nodes are doing.
 func (s *Service) Stats(ctx context.Context, who auth.Identity, _ struct{}) (Stats, error) {
 	if !who.Can(roles.ReadStatistics) {
 		return Stats{}, fault.New(fault.Forbidden, "Only admins read statistics")
 	}
+	return s.everywhere(ctx), nil
+}
+
+// report tells how this node is doing.
+func (s *Service) report(ctx context.Context) report {
 	now := s.options.Now()
-	crowd, drivers := s.census.of(now, func() (Crowd, map[string]int) { return s.sockets.Count(), s.sources.Drivers() })
-	return Stats{
-		Version: s.sources.Version, StartedAt: instant.Stamp(s.started.UnixMilli()), UptimeMs: now.Sub(s.started).Milliseconds(),
-		Connections: s.sources.Connections(), Sockets: crowd.Sockets, UsersOnline: crowd.Users, Drivers: drivers,
-		PerSecond: s.meter.rates(now, s.sources.Counts()), Store: s.sources.Store(ctx), Bus: s.sources.Bus(ctx),
-		Forwarding: s.sources.Forwarding(), Revocations: s.Revocations.Len(),
-	}, nil
+	count := s.census.of(now, func() counted { return countedOf(s.sockets.Count(), s.sources.Drivers) })
+	return report{
+		Stats: Figures{
+			Version: s.sources.Version, StartedAt: instant.Stamp(s.started.UnixMilli()), UptimeMs: now.Sub(s.started).Milliseconds(),
+			Connections: s.sources.Connections(), Sockets: count.crowd.Sockets, UsersOnline: count.crowd.Users.Number, Drivers: count.drivers,
+			PerSecond: s.meter.rates(now, s.sources.Counts()), Store: s.sources.Store(ctx), Bus: s.sources.Bus(ctx),
+			Forwarding: s.sources.Forwarding(), Revocations: s.Revocations.Len(),
+		},
+		Users: count.crowd.Users, Known: count.known, Heard: count.heard,
+	}
 }
 
 // censusLife is for how long a count is told: to count looks at every socket and driver.
 const censusLife = time.Second
 
+// counted is what was counted by looking at everything.
+type counted struct {
+	crowd        Crowd
+	drivers      map[string]int
+	known, heard Sample
+}
+
+func countedOf(crowd Crowd, each func(each func(driverID, status string))) counted {
+	all := counted{crowd: crowd, drivers: map[string]int{onlineDrivers: 0, staleDrivers: 0, offlineDrivers: 0}}
+	known, heard := make(map[string]bool), make(map[string]bool)
+	each(func(driverID, status string) {
+		all.drivers[status]++
+		known[driverID] = false
+		if status != offlineDrivers {
+			heard[driverID] = status == onlineDrivers
+		}
+	})
+	all.known, all.heard = SampleOf(known), SampleOf(heard)
+	return all
+}
+
 // census is the last count, and when it was made.
 type census struct {
-	mu      sync.Mutex
-	at      time.Time
-	crowd   Crowd
-	drivers map[string]int
+	mu   sync.Mutex
+	at   time.Time
+	last counted
 }
 
 // of returns the last count, or a new one where that is old. Those who ask meanwhile wait for it.
-func (c *census) of(now time.Time, count func() (Crowd, map[string]int)) (Crowd, map[string]int) {
+func (c *census) of(now time.Time, count func() counted) counted {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if age := now.Sub(c.at); c.at.IsZero() || age < 0 || age >= censusLife {
-		c.crowd, c.drivers = count()
+		c.last = count()
 		c.at = now
 	}
-	return c.crowd, c.drivers
+	return c.last
 }
 
 const (

@@ -40,14 +40,14 @@ func TestRatesAreOfTheLastMinute(t *testing.T) {
 func TestCensusIsTakenOnceASecond(t *testing.T) {
 	c := &census{}
 	taken := 0
-	count := func() (Crowd, map[string]int) { taken++; return Crowd{Users: taken}, nil }
+	count := func() counted { taken++; return counted{crowd: Crowd{Users: Sample{Number: taken}}} }
 	start := time.UnixMilli(1_767_225_600_000)
 	for _, step := range []struct {
 		at   time.Duration
 		want int
 	}{{0, 1}, {censusLife - 1, 1}, {censusLife, 2}, {censusLife + 1, 2}, {-time.Hour, 3}, {0, 4}} {
-		if crowd, _ := c.of(start.Add(step.at), count); crowd.Users != step.want {
-			t.Errorf("after %s it is count %d, want %d", step.at, crowd.Users, step.want)
+		if got := c.of(start.Add(step.at), count).crowd.Users.Number; got != step.want {
+			t.Errorf("after %s it is count %d, want %d", step.at, got, step.want)
 		}
 	}
 }
