@@ -82,6 +82,23 @@ func (s *Service) sharedLocked(m *membership, happened sign, now time.Time) *dis
 // WentElsewhere notes that a driver's last socket here is gone and that it has one on another node.
 func (s *Service) WentElsewhere(ctx context.Context, who auth.Identity) { s.went(ctx, who, hasMoved) }
 
+// leftElsewhere notes that the last socket is gone of a driver who has reported here without one: as where the socket was, it
+// is offline until it reports again.
+func (s *Service) leftElsewhere(ctx context.Context, who departure) {
+	m := s.directory.find(scope{companyID: who.CompanyID}, who.DriverID)
+	if m == nil {
+		return
+	}
+	now := s.options.Now()
+	var left aftermath
+	m.fleet.mu.Lock()
+	if m.reporting && !m.connected && m.heard.UnixMilli() <= who.At {
+		left = s.moveLocked(m, hasDisconnected, now, nil)
+	}
+	m.fleet.mu.Unlock()
+	s.follow(ctx, left)
+}
+
 // takeIn makes known here what another node tells of a fleet.
 func (s *Service) takeIn(ctx context.Context, node string, news *bulletin) {
 	positions := make([]*newest, len(news.Records))

@@ -46,9 +46,12 @@ func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 	}
 }
 
-// WentOffline notes that a driver's last socket is gone.
+// WentOffline notes that a driver's last socket is gone. All nodes are told, since any may have been reported to.
 func (s *Service) WentOffline(ctx context.Context, who auth.Identity) {
 	s.went(ctx, who, hasDisconnected)
+	if s.others != nil && !s.others.alone() {
+		s.send(ctx, kindLeft, nil, departure{CompanyID: who.CompanyID, DriverID: who.UserID, At: s.options.Now().UnixMilli()})
+	}
 }
 
 func (s *Service) went(ctx context.Context, who auth.Identity, how sign) {

@@ -33,6 +33,8 @@ const (
 	kindAsk = "fleet-ask"
 	// kindMoved: a driver is heard for another company than before.
 	kindMoved = "fleet-moved"
+	// kindLeft: a driver's last socket is gone, whatever node it was on.
+	kindLeft = "fleet-left"
 )
 
 // maxRecords is how many drivers a bulletin tells of at most.
@@ -77,6 +79,13 @@ type moved struct {
 	Username  string `json:"n"`
 }
 
+// departure says that a driver has no socket any more.
+type departure struct {
+	CompanyID string `json:"c"`
+	DriverID  string `json:"d"`
+	At        int64  `json:"t"` // since when, Unix milliseconds
+}
+
 // dispatch is a record that other nodes have yet to be told.
 type dispatch struct {
 	companyID string
@@ -110,7 +119,7 @@ func (s *Service) meet(nodes Nodes) {
 		Nodes: nodes, incoming: make(chan incoming, maxIncoming), mirrors: make(map[roles.Room]*mirror),
 		wake: make(chan struct{}, 1), waiting: make(map[uint64]*waiting), heard: make(map[string]time.Time),
 	}
-	for _, kind := range []string{kindFleet, kindAsk, kindMoved} {
+	for _, kind := range []string{kindFleet, kindAsk, kindMoved, kindLeft} {
 		nodes.Handle(kind, func(_ context.Context, message bus.Message) {
 			select {
 			case s.others.incoming <- incoming{kind, message.Node, message.Body}:
@@ -208,6 +217,12 @@ func (s *Service) understand(ctx context.Context, message incoming) error {
 			return err
 		}
 		s.moveAway(ctx, where)
+	case kindLeft:
+		var who departure
+		if err := json.Unmarshal(message.body, &who); err != nil {
+			return err
+		}
+		s.leftElsewhere(ctx, who)
 	default:
 		var news bulletin
 		if err := json.Unmarshal(message.body, &news); err != nil {
