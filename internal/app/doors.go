@@ -74,7 +74,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	p.bus.Lost(mount.Renew)
 	p.admin.Attach(mount, p.sources())
 	talk := chat.New(p.chat, p.groups, p.people, p.log)
-	track := tracking.New(p.tracking, p.log)
+	track := tracking.New(p.tracking)
 	notify := system.New(p.notices, p.log)
 	p.events = make(map[string]map[string]access.Rule)
 	for name, domains := range map[string][]sockets.Domain{

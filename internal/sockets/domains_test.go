@@ -66,7 +66,7 @@ func withServices(t *testing.T) *server {
 				}
 			}
 		})
-		s.mount.Namespace("/", trackingdoor.New(positions, log),
+		s.mount.Namespace("/", trackingdoor.New(positions),
 			systemdoor.New(inbox, log), chatdoor.New(rooms, members, directory, log))
 	})
 }

@@ -2,6 +2,8 @@ package sockets
 
 import (
 	"context"
+	"math/rand/v2"
+	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/realtime"
@@ -29,10 +31,52 @@ func (n *namespace) Connected(socket realtime.Socket) {
 	defer func() { turn.giveBack() }()
 	credential.greeted = true
 	caller := &event.Caller{Socket: turn, Who: who}
-	for _, domain := range n.welcomers {
-		domain.Welcome(socket.Context(), caller)
+	if left := n.welcome(caller, n.welcomers, true); len(left) > 0 {
+		go n.welcomeLater(socket, left) // until the socket ends
 	}
 	n.after(func(ctx context.Context) { n.presence.Came(ctx, who) })
+}
+
+// Waits between attempts to greet a socket that was not told everything, each longer than the one before.
+const (
+	firstWelcomeWait = time.Second
+	maxWelcomeWait   = 8 * time.Second
+)
+
+// welcome has domains tell a socket what they have to tell it first, and returns those that could not.
+func (n *namespace) welcome(caller *event.Caller, domains []Welcomer, first bool) (left []Welcomer) {
+	ctx := caller.Context()
+	for _, domain := range domains {
+		err := domain.Welcome(ctx, caller)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		left = append(left, domain)
+		if first {
+			n.log.ErrorContext(ctx, "not everything was told to a new socket, it is tried again", "user", caller.Who.UserID, "error", err)
+		}
+	}
+	return left
+}
+
+// welcomeLater has a socket told what could not be told when it came, as where the store was away, so that it lacks nothing
+// once that is back.
+func (n *namespace) welcomeLater(socket realtime.Socket, left []Welcomer) {
+	for wait := firstWelcomeWait; len(left) > 0; wait = min(2*wait, maxWelcomeWait) {
+		timer := time.NewTimer(rand.N(wait) + wait/2) // not all of them at once
+		select {
+		case <-socket.Context().Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		who := credentialOf(socket).identity()
+		turn := &greeting{Socket: socket, turns: n.greetings, who: who}
+		if turn.take() == nil {
+			left = n.welcome(&event.Caller{Socket: turn, Who: who}, left, false)
+		}
+		turn.giveBack()
+	}
 }
 
 // greeting is a socket while it is greeted.

@@ -91,3 +91,23 @@ func TestWhoReadsSlowlyHoldsNoTurn(t *testing.T) {
 	ben.CompanyID = "acme"
 	s.dial(ben).ask("test:who")
 }
+
+// TestWhoComesDuringAnOutageIsGreetedBehindIt: what a socket could not be told when it came is told once it can be; meanwhile
+// it is answered, and others hear of it. Who leaves before is not waited for.
+func TestWhoComesDuringAnOutageIsGreetedBehindIt(t *testing.T) {
+	t.Parallel()
+	s, d := withDiary(t)
+	d.failing.Store(true)
+	amy, ben := s.dial(person("amy", roles.Driver)), s.dial(person("ben", roles.Driver))
+	amy.ask("test:who")
+	d.waitFor(t, "amy", "came amy")
+	ben.Close()
+	d.waitFor(t, "ben", "went ben")
+	d.failing.Store(false)
+	if got := d.waitFor(t, "amy", "welcome amy"); got[0] != "unwelcome amy" {
+		t.Errorf("the diary has %v", got)
+	}
+	if got := d.about("ben"); slices.Contains(got, "welcome ben") {
+		t.Errorf("who has left is greeted: %v", got)
+	}
+}

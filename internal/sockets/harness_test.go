@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,7 +80,11 @@ type diary struct {
 	written chan struct{} // closed and replaced with every entry
 	// onWelcome is called in Welcome where it is set.
 	onWelcome func(caller *event.Caller)
+	// failing has Welcome fail while it is set.
+	failing atomic.Bool
 }
+
+var errFailing = errors.New("the store is away")
 
 func (d *diary) write(format string, args ...any) {
 	d.mu.Lock()
@@ -108,11 +113,16 @@ func (d *diary) Register(r *event.Router) {
 	})
 }
 
-func (d *diary) Welcome(_ context.Context, caller *event.Caller) {
+func (d *diary) Welcome(_ context.Context, caller *event.Caller) error {
 	if d.onWelcome != nil {
 		d.onWelcome(caller)
 	}
+	if d.failing.Load() {
+		d.write("unwelcome %s", caller.Who.UserID)
+		return errFailing
+	}
 	d.write("welcome %s", caller.Who.UserID)
+	return nil
 }
 
 func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {

@@ -45,8 +45,9 @@ type Preparer interface {
 
 // Welcomer is a Domain that has something to tell a new socket first.
 type Welcomer interface {
-	// Welcome is called once, before any event of the socket.
-	Welcome(ctx context.Context, caller *event.Caller)
+	// Welcome is called before any event of the socket. Where it fails, as what it tells cannot be read for the moment, it is
+	// called again, later and beside the events of the socket, until it does not.
+	Welcome(ctx context.Context, caller *event.Caller) error
 }
 
 // Farewell is a Domain that has something to tell others when a socket has ended.

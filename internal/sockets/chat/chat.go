@@ -3,6 +3,7 @@ package chat
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"rolecall/internal/access"
@@ -43,19 +44,24 @@ func (h *Handlers) Register(r *event.Router) {
 }
 
 // Welcome tells a new socket who else is there.
-func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
+func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
 	var gone error
 	err := h.people.Greet(ctx, caller.Who, func(event string, payload any) error {
 		gone = caller.Emit(event, payload)
 		return gone
 	})
-	if err != nil && gone == nil && ctx.Err() == nil {
-		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
+	if err == nil || gone != nil {
+		return nil //nolint:nilerr // there is nobody to tell any more
 	}
+	return fmt.Errorf("read presence list: %w", err)
 }
 
 // Renew tells a socket anew who else is there.
-func (h *Handlers) Renew(ctx context.Context, caller *event.Caller) { h.Welcome(ctx, caller) }
+func (h *Handlers) Renew(ctx context.Context, caller *event.Caller) {
+	if err := h.Welcome(ctx, caller); err != nil && ctx.Err() == nil {
+		h.log.ErrorContext(ctx, "presence list not read", "user", caller.Who.UserID, "error", err)
+	}
+}
 
 // Farewell tells the rooms a socket was in that it has gone.
 func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {

@@ -3,6 +3,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"rolecall/internal/access"
@@ -30,16 +31,17 @@ func (h *Handlers) Register(r *event.Router) {
 }
 
 // Welcome hands a new socket what its user has not read.
-func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
+func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
 	err := h.notices.Greet(ctx, caller.Who, func(inbox notices.Inbox) error {
 		if err := caller.Emit(notices.EventInbox, inbox); err != nil {
 			h.log.DebugContext(ctx, "inbox not sent", "user", caller.Who.UserID, "error", err)
 		}
 		return nil
 	})
-	if err != nil && ctx.Err() == nil {
-		h.log.ErrorContext(ctx, "inbox not read", "user", caller.Who.UserID, "error", err)
+	if err != nil {
+		return fmt.Errorf("read inbox: %w", err)
 	}
+	return nil
 }
 
 type newNotice struct {

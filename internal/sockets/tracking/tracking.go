@@ -3,7 +3,7 @@ package tracking
 
 import (
 	"context"
-	"log/slog"
+	"fmt"
 
 	"rolecall/internal/access"
 	"rolecall/internal/call"
@@ -15,13 +15,10 @@ import (
 // Handlers answers the tracking events of one namespace.
 type Handlers struct {
 	tracking *tracking.Service
-	log      *slog.Logger
 }
 
 // New returns the handlers of the tracking domain.
-func New(service *tracking.Service, log *slog.Logger) *Handlers {
-	return &Handlers{tracking: service, log: log}
-}
+func New(service *tracking.Service) *Handlers { return &Handlers{tracking: service} }
 
 // Register implements the sockets package's Domain.
 func (h *Handlers) Register(r *event.Router) {
@@ -29,12 +26,10 @@ func (h *Handlers) Register(r *event.Router) {
 }
 
 // Welcome shows a fleet's watcher where the drivers are now.
-func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) {
+func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
 	err := h.tracking.Greet(ctx, caller.Who, caller)
-	if fault.Is(err, fault.Forbidden) {
-		return // watches no fleet
+	if err == nil || fault.Is(err, fault.Forbidden) { // the latter watches no fleet
+		return nil
 	}
-	if err != nil {
-		h.log.DebugContext(ctx, "snapshot not sent", "user", caller.Who.UserID, "error", err)
-	}
+	return fmt.Errorf("send snapshot: %w", err)
 }
