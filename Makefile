@@ -1,5 +1,6 @@
 # What people run, and what CI runs. TEST_DATA may name a folder of recorded trips (traces/) and hostile texts (text/);
-# without it the tests make do with what they carry themselves. FUZZPKGS and FUZZTIME say what is fuzzed, and for how long.
+# without it the tests make do with what they carry themselves. FUZZPKGS and FUZZTIME say what is fuzzed, and for how long;
+# RUNS how often several servers are led through faults, SEED with which seed, where it is to be one that was told before.
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
 TOOLS := $(CURDIR)/.tools
@@ -7,8 +8,9 @@ LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
+RUNS ?= 10
 
-.PHONY: help run test test-go test-node test-deploy release lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile build clean
+.PHONY: help run test test-go test-node test-deploy release lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile soak-cluster build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -47,7 +49,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
 
-soak: soak-realtime soak-crash soak-hostile ## the hard tests in their whole size, half an hour
+soak: soak-realtime soak-crash soak-hostile soak-cluster ## the hard tests in their whole size, an hour
 
 soak-realtime: ## those of the realtime layer, some minutes
 	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/native/soak
@@ -57,6 +59,9 @@ soak-hostile: ## attacks on a server with much in it, beside the measured busine
 
 soak-crash: ## a thousand kills of a server under load
 	SOAK=1 go test -count=1 -timeout 60m -v -run TestNothingAcknowledgedIsLostToKills ./test/e2e
+
+soak-cluster: ## three servers, 200 people and five faults, RUNS times over with a seed each, twenty minutes
+	SOAK=1 go test -race -v -count=$(RUNS) -failfast -timeout 60m -run TestWhatWasPromisedHoldsThroughFaults ./test/cluster
 
 # Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each
