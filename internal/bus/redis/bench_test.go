@@ -35,6 +35,33 @@ func BenchmarkEmit(b *testing.B) {
 	}
 }
 
+// What a message to a group costs the node that sends it, whose members are all on another.
+func BenchmarkEmitToGroup(b *testing.B) {
+	for _, members := range []int{4, 50} {
+		b.Run("members="+strconv.Itoa(members), func(b *testing.B) {
+			server := servers.StartRedis(b)
+			a, other := start(b, quick(server.URL)), start(b, quick(server.URL))
+			rooms := make([]roles.Room, members)
+			clients := make([]interface{ Hears(event string) string }, members)
+			for i := range rooms {
+				rooms[i] = roles.UserRoom("u" + strconv.Itoa(i))
+				clients[i] = other.dial(string(rooms[i]))
+			}
+			emitter := a.Emitter("/")
+			payload := json.RawMessage(`"` + strings.Repeat("x", 300) + `"`)
+			b.ReportAllocs()
+			before := a.Stats().Published
+			for b.Loop() {
+				emitter.Emit(b.Context(), "said", payload, rooms)
+				for _, client := range clients {
+					client.Hears("said")
+				}
+			}
+			b.ReportMetric(float64(a.Stats().Published-before)/float64(b.N), "published/op")
+		})
+	}
+}
+
 // What a message costs from one node to a client of another, most of which is waiting.
 func BenchmarkAcross(b *testing.B) {
 	server := servers.StartRedis(b)

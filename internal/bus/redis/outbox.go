@@ -153,12 +153,22 @@ func (b *Bus) publish(e *wire.Envelope) {
 	}
 }
 
-// send publishes a message to the topics of its rooms, once a topic, or to all nodes where it has none. The rest of the body
-// is appended by body, which takes so many bytes.
+// manyRooms is from how many rooms on a message goes to all nodes, unless there are more of those than rooms: the members of a
+// group, each with a room. A copy for each topic would cost Redis and whoever listens to several of them more than a message
+// in vain costs the others.
+const manyRooms = 8
+
+// send publishes a message to the topics of its rooms, once a topic, or to all nodes where it has none or many. The rest of the
+// body is appended by body, which takes so many bytes.
 func (b *Bus) send(e *wire.Envelope, size int, body func(dst []byte) []byte) {
 	message := b.seal(e, size, body)
 	if len(e.Rooms) == 0 {
 		b.lanes[0].outbox.put(outgoing{message: message, channel: b.lanes[0].everyone()})
+		return
+	}
+	if len(e.Rooms) >= manyRooms && len(e.Rooms) > b.peers.heard() {
+		l := b.laneOf(e.Rooms[0])
+		l.outbox.put(outgoing{message: message, channel: l.everyone()})
 		return
 	}
 	if len(e.Rooms) == 1 || len(b.lanes) == 1 {
