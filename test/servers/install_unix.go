@@ -3,16 +3,17 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"testing"
+
+	"rolecall/test/servers/launch"
 )
 
 // folder is where this package's scripts are.
@@ -68,36 +69,36 @@ func unlock(t testing.TB, file *os.File) {
 func Install(t testing.TB, check string, packages ...string) {
 	t.Helper()
 	defer unlock(t, flock(t, filepath.Join(shelf(t), "install"), syscall.LOCK_EX))
-	command := exec.CommandContext(t.Context(), "bash", append([]string{filepath.Join(folder(), "..", "install.sh"), check}, packages...)...)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("install %v: %v\n%s", packages, err, output)
+	if err := launch.Install(t.Context(), check, packages...); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// as has a command run as another user of the machine where this one is root, whom some servers do not serve.
+// installed is what find finds, one test at a time, as it may install.
+func installed(t testing.TB, find func(ctx context.Context) (string, error)) string {
+	t.Helper()
+	defer unlock(t, flock(t, filepath.Join(shelf(t), "install"), syscall.LOCK_EX))
+	path, err := find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// freeAddress is a host:port on which nothing listens now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	address, err := launch.FreeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// as has a command run as another user of the machine where this one is root.
 func as(t testing.TB, name string, command *exec.Cmd) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		return
-	}
-	uid, gid := idsOf(t, name)
-	if command.SysProcAttr == nil {
-		command.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-func idsOf(t testing.TB, name string) (uid, gid int) {
-	t.Helper()
-	who, err := user.Lookup(name)
-	if err != nil {
+	if err := launch.As(name, command); err != nil {
 		t.Fatal(err)
 	}
-	if uid, err = strconv.Atoi(who.Uid); err == nil {
-		gid, err = strconv.Atoi(who.Gid)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return uid, gid
 }

@@ -11,18 +11,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"rolecall/test/servers/launch"
 )
 
 const (
-	postgresUser   = "postgres"
-	postgresOldest = 15
 	// patience is how long a server may take to come up, or go down.
 	patience = 60 * time.Second
 	// startAttempts is how often a port is chosen: somebody else may take it before the server does.
@@ -104,7 +103,7 @@ func (p *Postgres) supervise(t testing.TB, users string) error {
 	defer func() { _ = script.Close() }()
 	command.Dir, command.Stdin, command.ExtraFiles = os.TempDir(), script, []*os.File{watched}
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	as(t, postgresUser, command)
+	as(t, launch.PostgresUser, command)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +122,7 @@ type Postgres struct {
 	bin     string
 	data    string
 	secret  string
-	port    int
+	port    string
 	running *exec.Cmd
 }
 
@@ -169,7 +168,7 @@ func (p *Postgres) start() error {
 	arguments := p.command()
 	p.running = exec.Command(arguments[0], arguments[1:]...) // ended by Stop or Kill
 	p.running.Dir = os.TempDir()
-	as(p.t, postgresUser, p.running)
+	as(p.t, launch.PostgresUser, p.running)
 	if err := p.running.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -228,53 +227,29 @@ func (p *Postgres) logFile() string { return filepath.Join(p.data, "server.log")
 func (p *Postgres) choosePort(t testing.TB) {
 	t.Helper()
 	_ = os.Remove(p.logFile()) // of an earlier attempt
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if address, ok := listener.Addr().(*net.TCPAddr); ok {
-		p.port = address.Port
-	}
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	p.URL = fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/postgres?sslmode=disable", postgresUser, p.secret, p.port)
+	address := freeAddress(t)
+	_, p.port, _ = net.SplitHostPort(address) // it is one
+	p.URL = fmt.Sprintf("postgres://%s:%s@%s/postgres?sslmode=disable", launch.PostgresUser, p.secret, address)
 }
 
 // newPostgres finds the binaries, and makes the data folder of a server.
 func newPostgres(t testing.TB) *Postgres {
 	t.Helper()
-	p := &Postgres{t: t, bin: postgresBinaries(t), secret: rand.Text()}
+	p := &Postgres{t: t, bin: installed(t, launch.PostgresPrograms), secret: rand.Text()}
 	data, err := os.MkdirTemp("", "rolecall-postgres-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.data = data
-	password := filepath.Join(data, ".password")
-	if err := os.WriteFile(password, []byte(p.secret), 0o600); err != nil {
+	if err := launch.InitPostgres(t.Context(), p.bin, data, p.secret); err != nil {
 		t.Fatal(err)
-	}
-	if os.Getuid() == 0 {
-		uid, gid := idsOf(t, postgresUser)
-		for _, path := range []string{data, password} {
-			if err := os.Chown(path, uid, gid); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	initialise := exec.CommandContext(t.Context(), filepath.Join(p.bin, "initdb"), "-D", filepath.Join(data, "data"),
-		"-U", postgresUser, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	initialise.Dir = os.TempDir()
-	as(t, postgresUser, initialise)
-	if output, err := initialise.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, output)
 	}
 	return p
 }
 
 // command is how the server is started. It does not wait for the disk: what a test loses with the machine is no loss.
 func (p *Postgres) command() []string {
-	arguments := []string{filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.data, "data"), "-p", strconv.Itoa(p.port)}
+	arguments := []string{filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.data, "data"), "-p", p.port}
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "max_connections=600",
 		"shared_buffers=64MB", "logging_collector=on", "log_directory=" + p.data, "log_filename=server.log", "log_min_messages=fatal",
@@ -282,25 +257,4 @@ func (p *Postgres) command() []string {
 		arguments = append(arguments, "-c", setting)
 	}
 	return arguments
-}
-
-// postgresBinaries is the folder of the newest server's binaries, installed where there are none.
-func postgresBinaries(t testing.TB) string {
-	t.Helper()
-	Install(t, "ls /usr/lib/postgresql/*/bin/postgres || command -v postgres", "postgresql")
-	newest, folder := 0, ""
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is well formed
-	for _, path := range found {
-		version, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
-		if err == nil && version > newest {
-			newest, folder = version, filepath.Dir(path)
-		}
-	}
-	if path, err := exec.LookPath("postgres"); newest == 0 && err == nil {
-		return filepath.Dir(path)
-	}
-	if newest < postgresOldest {
-		t.Fatalf("PostgreSQL %d or newer is needed, there is %v", postgresOldest, found)
-	}
-	return folder
 }

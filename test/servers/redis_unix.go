@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"rolecall/test/servers/launch"
 )
 
 const (
@@ -55,15 +57,8 @@ func StartRedis(t testing.TB, settings ...string) *Redis {
 
 func (r *Redis) choosePort() {
 	r.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.Address = listener.Addr().String()
+	r.Address = freeAddress(r.t)
 	r.URL = "redis://" + r.Address
-	if err := listener.Close(); err != nil {
-		r.t.Fatal(err)
-	}
 }
 
 // Start starts the server again, empty, on the same address.
@@ -84,7 +79,7 @@ func (r *Redis) start() error {
 		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.folder,
 		"--logfile", filepath.Join(r.folder, "server.log"), "--daemonize", "no",
 	}
-	r.running = exec.Command(redisBinary(r.t), append(arguments, r.settings...)...)
+	r.running = exec.Command(installed(r.t, launch.RedisProgram), append(arguments, r.settings...)...)
 	if err := r.running.Start(); err != nil {
 		r.t.Fatal(err)
 	}
@@ -173,15 +168,4 @@ func (r *Redis) signal(signal syscall.Signal) {
 func (r *Redis) Log() string {
 	text, _ := os.ReadFile(filepath.Join(r.folder, "server.log"))
 	return string(text)
-}
-
-// redisBinary finds the server, installed where there is none.
-func redisBinary(t testing.TB) string {
-	t.Helper()
-	Install(t, "command -v redis-server", "redis-server")
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
