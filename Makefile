@@ -1,6 +1,7 @@
 # What people run, and what CI runs. TEST_DATA may name a folder of recorded trips (traces/) and hostile texts (text/);
 # without it the tests make do with what they carry themselves. FUZZPKGS and FUZZTIME say what is fuzzed, and for how long;
 # RUNS how often several servers are led through faults, SEED with which seed, where it is to be one that was told before.
+# MINUTES how long the long benchmark takes on each database.
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
 TOOLS := $(CURDIR)/.tools
@@ -9,8 +10,9 @@ VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
 RUNS ?= 10
+MINUTES ?= 30
 
-.PHONY: help run test test-go test-node test-deploy release lint vuln bench fuzz soak soak-realtime soak-crash soak-hostile soak-cluster build clean
+.PHONY: help run test test-go test-node test-deploy release lint vuln bench bench-long fuzz soak soak-realtime soak-crash soak-hostile soak-cluster build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -48,6 +50,9 @@ vuln: $(VULN) ## govulncheck, where its database can be reached
 bench: ## benchmarks with allocations, then the product beside other servers (writes docs/benchmarks.md)
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench
+
+bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
+	go run ./bench -scenario long -minutes $(MINUTES)
 
 soak: soak-realtime soak-crash soak-hostile soak-cluster ## the hard tests in their whole size, an hour
 

@@ -52,36 +52,45 @@ func run(ctx context.Context, arguments []string, in io.Reader, out, problems io
 	if err != nil {
 		return err
 	}
-	began := now()
-	b := &scenario.Bench{Workshop: workshop, Window: settings.window, WorkerArguments: []string{workerArgument}, Progress: problems}
+	b := &scenario.Bench{Workshop: workshop, Window: settings.window, Long: settings.long, WorkerArguments: []string{workerArgument}, Progress: problems}
+	on := machine(ctx, workshop)
 	var sections []report.Section
 	for _, s := range settings.scenarios {
+		began := now()
 		section, err := s.Run(ctx, b, settings.servers)
 		if err != nil {
 			return err
 		}
+		section.Measured = began.measured(on)
 		if err := section.Text(out); err != nil {
 			return err
 		}
 		sections = append(sections, section)
 	}
-	return writePage(ctx, settings, workshop, began, sections)
+	return writePage(settings, sections)
 }
 
 type settings struct {
 	scenarios []scenario.Scenario
 	servers   []target.Name
 	window    time.Duration
+	long      time.Duration
 	page      string
 }
 
 func parse(arguments []string, problems io.Writer) (settings, error) {
-	s := settings{scenarios: scenario.All(), servers: target.All()}
+	s := settings{servers: target.All()}
+	for _, one := range scenario.All() {
+		if !one.IsLong() {
+			s.scenarios = append(s.scenarios, one)
+		}
+	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(problems)
-	scenarios := flags.String("scenario", "", "`names` of scenarios, comma-separated; default: all")
+	scenarios := flags.String("scenario", "", "`names` of scenarios, comma-separated; default: all but long")
 	servers := flags.String("server", "", "`names` of servers, comma-separated, hub for both hubs; default: all")
 	seconds := flags.Float64("seconds", 6, "`length` of a measurement of steady load")
+	minutes := flags.Float64("minutes", 30, "`length` of the scenario long")
 	flags.StringVar(&s.page, "out", "docs/benchmarks.md", "Markdown `file` to write, - for none")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err
@@ -92,6 +101,10 @@ func parse(arguments []string, problems io.Writer) (settings, error) {
 	s.window = time.Duration(*seconds * float64(time.Second))
 	if s.window < time.Second {
 		return s, fmt.Errorf("-seconds %g: less than a second measures nothing", *seconds)
+	}
+	s.long = time.Duration(*minutes * float64(time.Minute))
+	if s.long < time.Minute {
+		return s, fmt.Errorf("-minutes %g: less than a minute shows nothing", *minutes)
 	}
 	var err error
 	if *scenarios != "" {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rolecall/bench/load"
+	"rolecall/bench/report"
 	"rolecall/bench/target"
 )
 
@@ -55,6 +56,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-scenario flood", "fanout"},
 		{"-server rolecal", "rolecall"},
 		{"-seconds 0", "less than a second"},
+		{"-minutes 0.5", "less than a minute"},
 		{"fanout", "unexpected argument"},
 	} {
 		_, err := parse(strings.Fields(test.arguments), io.Discard)
@@ -83,6 +85,32 @@ func TestRun(t *testing.T) {
 	for name, text := range map[string]string{"terminal": out.String(), "page": string(written)} {
 		if !strings.Contains(text, "hub-direct") || strings.Contains(text, "failed") || !strings.Contains(text, "100.0") {
 			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+// A run replaces the sections of its scenarios, and leaves the others as they are.
+func TestPageKeepsWhatWasNotRun(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.md")
+	const old = "# Benchmarks\n\nOld words.\n\n## fanout\n\nOld.\n\n## gone\n\nOf before.\n\n## idle\n\nKept.\n"
+	if err := os.WriteFile(page, []byte(old), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sections := []report.Section{{Name: "fanout", Method: "New.", Measured: "today", Table: report.Table{Columns: []string{"server"}}}}
+	if err := writePage(settings{page: page}, sections); err != nil {
+		t.Fatal(err)
+	}
+	written, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(written), "as cheap as it gets |\n")
+	if want := "\n## fanout\n\nNew.\n\nMeasured today.\n"; !strings.HasPrefix(rest, want) || !strings.HasSuffix(rest, "\n## idle\n\nKept.\n") {
+		t.Errorf("the sections are %q", rest)
+	}
+	for _, gone := range []string{"Old", "Of before"} {
+		if strings.Contains(string(written), gone) {
+			t.Errorf("the page still has %q", gone)
 		}
 	}
 }

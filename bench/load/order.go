@@ -58,8 +58,11 @@ type Open struct {
 type Send struct {
 	Group string `json:"group"`
 	// Event is the JSON array of the event, or, for bare clients, the message. {stamp} stands for the time of sending in
-	// Unix microseconds, {millis} for the same in milliseconds.
+	// Unix microseconds, {millis} for the same in milliseconds. {items} stands for Items times Item, in which these are those
+	// of the last item, each before it a millisecond and a microsecond less, so that no two are alike.
 	Event string `json:"event"`
+	Item  string `json:"item,omitempty"`
+	Items int    `json:"items,omitempty"`
 	// PerSecond is how many events the whole group sends; 0 ends it.
 	PerSecond float64 `json:"perSecond"`
 }

@@ -13,7 +13,7 @@ import (
 // sender has the clients of a group send in turn.
 type sender struct {
 	group *group
-	event string
+	Send
 	every time.Duration
 	due   time.Time
 	turn  int
@@ -36,20 +36,19 @@ func (w *worker) sendDue() {
 			c := s.group.clients[s.turn%len(s.group.clients)]
 			s.turn++
 			if c.stage == ready {
-				w.fail(c, w.sendEvent(c, s.event))
+				w.fail(c, w.sendEvent(c, &s.Send))
 			}
 		}
 	}
 }
 
-func (w *worker) sendEvent(c *client, event string) error {
+func (w *worker) sendEvent(c *client, s *Send) error {
 	if len(c.out) > maxUnsent {
 		w.counts.HeldBack++
 		return nil
 	}
 	now := time.Now()
-	event = strings.NewReplacer("{stamp}", strconv.FormatInt(now.UnixMicro(), 10),
-		"{millis}", strconv.FormatInt(now.UnixMilli(), 10)).Replace(event)
+	event := s.at(now)
 	w.counts.Sent++
 	if c.group.Bare {
 		return w.write(c, wsframe.Text, []byte(event))
@@ -57,4 +56,23 @@ func (w *worker) sendEvent(c *client, event string) error {
 	c.lastAck++
 	c.waiting = append(c.waiting, sent{id: c.lastAck, at: now})
 	return w.write(c, wsframe.Text, []byte("42"+strconv.Itoa(c.lastAck)+event))
+}
+
+// at is the event as it is sent at a time.
+func (s *Send) at(now time.Time) string {
+	event := stamped(s.Event, now.UnixMicro(), now.UnixMilli())
+	if s.Items == 0 {
+		return event
+	}
+	items := make([]string, s.Items)
+	for i := range items {
+		before := int64(s.Items - 1 - i)
+		items[i] = stamped(s.Item, now.UnixMicro()-before, now.UnixMilli()-before)
+	}
+	return strings.Replace(event, "{items}", strings.Join(items, ","), 1)
+}
+
+func stamped(text string, micros, millis int64) string {
+	text = strings.ReplaceAll(text, "{stamp}", strconv.FormatInt(micros, 10))
+	return strings.ReplaceAll(text, "{millis}", strconv.FormatInt(millis, 10))
 }

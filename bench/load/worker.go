@@ -153,7 +153,7 @@ func (w *worker) send(o Send) error {
 	w.senders = slices.DeleteFunc(w.senders, func(s *sender) bool { return s.group == g })
 	if o.PerSecond > 0 {
 		every := time.Duration(float64(time.Second) / o.PerSecond)
-		w.senders = append(w.senders, &sender{group: g, event: o.Event, every: every, due: time.Now()})
+		w.senders = append(w.senders, &sender{group: g, Send: o, every: every, due: time.Now()})
 	}
 	return nil
 }

@@ -58,8 +58,10 @@ func judge(measured bool, text, format string, value, limit float64, holds bool)
 type Section struct {
 	Name   string
 	Method string
-	Table  Table
-	Bars   []Bar
+	// Measured says when it was measured, and how busy the machine was.
+	Measured string
+	Table    Table
+	Bars     []Bar
 }
 
 // Text writes a section for a terminal.
@@ -70,8 +72,8 @@ func (s Section) Text(out io.Writer) error {
 
 // Markdown writes a section of a page.
 func (s Section) Markdown(out io.Writer) error {
-	_, err := fmt.Fprintf(out, "\n## %s\n\n%s\n\n%s\n%s",
-		s.Name, s.Method, s.Table.markdown("---", "--:"), s.bars().markdown("---", "---"))
+	_, err := fmt.Fprintf(out, "\n## %s\n\n%s\n\nMeasured %s.\n\n%s\n%s",
+		s.Name, s.Method, s.Measured, s.Table.markdown("---", "--:"), s.bars().markdown("---", "---"))
 	return err
 }
 

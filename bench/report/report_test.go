@@ -11,7 +11,7 @@ import (
 
 func section() report.Section {
 	return report.Section{
-		Name: "fanout", Method: "One says it, all hear it.",
+		Name: "fanout", Method: "One says it, all hear it.", Measured: "at noon",
 		Table: report.Table{
 			Columns: []string{"server", "CPU µs"},
 			Rows:    [][]string{{"rolecall", "1.50"}, {"a|b", "12.00"}},
@@ -51,6 +51,8 @@ func TestMarkdown(t *testing.T) {
 ## fanout
 
 One says it, all hear it.
+
+Measured at noon.
 
 | server | CPU µs |
 | --- | --: |

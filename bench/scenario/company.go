@@ -56,7 +56,7 @@ func runCompany(ctx context.Context, b *Bench, r *rig) (result, error) {
 		return result{}, err
 	}
 	var large arrival
-	err = b.withServer(ctx, r.server.Name, 1, func(another *rig) (err error) {
+	err = b.withServer(ctx, r.server.Name, 1, target.Options{}, func(another *rig) (err error) {
 		large, err = another.arrive(ctx, load.Open{Group: "large", Company: "large", Network: "127.0.3"})
 		return err
 	})
@@ -85,13 +85,13 @@ func (r *rig) arrive(ctx context.Context, people load.Open) (arrival, error) {
 	if _, err := r.open(early); err != nil {
 		return arrival{}, err
 	}
-	people.Server, people.Secret, people.Role = r.server.Addr.String(), target.Secret, "company"
+	people.Server, people.Secret, people.Role = r.server.Addr().String(), target.Secret, "company"
 	people.Count, people.Parallel = companyPeople, companyParallel
 	held, err := r.restingMemory(ctx, 0)
 	if err != nil {
 		return arrival{}, err
 	}
-	used, err := process.CPU(r.server.PID)
+	used, err := process.CPU(r.server.PID())
 	if err != nil {
 		return arrival{}, err
 	}
@@ -108,7 +108,7 @@ func (r *rig) arrive(ctx context.Context, people load.Open) (arrival, error) {
 	if err != nil {
 		return arrival{}, err
 	}
-	uses, err := process.CPU(r.server.PID)
+	uses, err := process.CPU(r.server.PID())
 	return arrival{
 		cpu: float64((uses - used).Microseconds()) / 1000 / companyPeople, memory: float64(holds-held) / 1000 / companyPeople, took: took,
 	}, err

@@ -39,7 +39,7 @@ func connect() Scenario {
 }
 
 func runConnect(ctx context.Context, _ *Bench, r *rig) (result, error) {
-	clients := load.Open{Server: r.server.Addr.String(), Secret: target.Secret, Group: "early", Count: connectWarmUp, Role: "company",
+	clients := load.Open{Server: r.server.Addr().String(), Secret: target.Secret, Group: "early", Count: connectWarmUp, Role: "company",
 		Company: "early", CompanySize: 10, Network: "127.0.1", Parallel: 1, Leave: true}
 	if _, err := r.crew.Open(clients); err != nil {
 		return result{}, err
@@ -69,7 +69,7 @@ func (r *rig) connectAll(ctx context.Context, clients load.Open) (load.Opened, t
 	if err := r.settle(ctx); err != nil {
 		return load.Opened{}, 0, err
 	}
-	before, err := process.CPU(r.server.PID)
+	before, err := process.CPU(r.server.PID())
 	if err != nil {
 		return load.Opened{}, 0, err
 	}
@@ -83,7 +83,7 @@ func (r *rig) connectAll(ctx context.Context, clients load.Open) (load.Opened, t
 	if err := r.settle(ctx); err != nil {
 		return load.Opened{}, 0, err
 	}
-	after, err := process.CPU(r.server.PID)
+	after, err := process.CPU(r.server.PID())
 	return opened, after - before, err
 }
 

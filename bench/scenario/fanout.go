@@ -5,6 +5,7 @@ package scenario
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rolecall/bench/load"
@@ -38,9 +39,9 @@ func fanout() Scenario {
 		Method: fmt.Sprintf("%d sockets stand in one chat room; another sends %d events a second of about 300 bytes into it. "+
 			"The hubs send to all their connections. `hub-queued` writes with the library's broadcaster, `hub-direct` one "+
 			"connection after another; the cheaper of the two is the hub of the bars.", fanoutReaders, fanoutPerSecond),
-		Servers: target.All(),
+		Servers: slices.DeleteFunc(target.All(), func(n target.Name) bool { return n == target.RolecallPair }),
 		workers: 2,
-		columns: []string{cpuPerDelivery, "p50 ms", "p99 ms", "delivered %"},
+		columns: []string{cpuPerDelivery, "p50 ms", "p99 ms", "delivered %", backingCPU},
 		run:     runFanout,
 		bars:    fanoutBars,
 	}
@@ -61,14 +62,14 @@ func runFanout(ctx context.Context, b *Bench, r *rig) (result, error) {
 	if r.server.Name.IsHub() {
 		event = chatText(300)
 	}
-	w, err := r.measure(ctx, load.Send{Group: "sender", Event: event, PerSecond: fanoutPerSecond}, b.Window)
+	w, err := r.measure(ctx, b.Window, load.Send{Group: "sender", Event: event, PerSecond: fanoutPerSecond})
 	if err != nil {
 		return result{}, err
 	}
 	cpu := microseconds(w.cpu, w.Delivered)
 	return result{
 		cells: []string{fmt.Sprintf("%.2f", cpu), milliseconds(w.Latency.Percentile(0.5)), milliseconds(w.Latency.Percentile(0.99)),
-			share(w.delivered, w.sent*readers)},
+			share(w.delivered, w.sent*readers), w.behind()},
 		figures: map[string]float64{cpuPerDelivery: cpu},
 	}, nil
 }
@@ -88,5 +89,5 @@ func fanoutBars(all results) []report.Bar {
 			report.AtMost(has && hasNode, fmt.Sprintf("%s: CPU at most 0.6 × node's", name), "%.2f µs", own, 0.6*node),
 			report.AtMost(has && hasBun, fmt.Sprintf("%s: CPU less than bun's", name), "%.2f µs", own, bun))
 	}
-	return bars
+	return append(bars, manyBar(all, cpuPerDelivery))
 }

@@ -30,7 +30,7 @@ func idle() Scenario {
 			"less what it held before, divided by the connections; 1 kB is 1,000 bytes. It is read %v after the server has "+
 			"come to rest, and %v after that. Before the first reading %d other people have come and gone.",
 			idleConnections, idleCompany, idleFirstLook, idleSecondLook, idleWarmUp),
-		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.Engine, target.Node, target.Bun, target.Zishang520},
+		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.RolecallShared, target.Engine, target.Node, target.Bun, target.Zishang520},
 		workers: 2,
 		columns: []string{memoryEach, "after 30 s more", "whole process MB"},
 		run:     runIdle,
@@ -84,5 +84,5 @@ func (r *rig) restingMemory(ctx context.Context, longer time.Duration) (int64, e
 	if err := pause(ctx, longer); err != nil {
 		return 0, err
 	}
-	return process.RSS(r.server.PID)
+	return process.RSS(r.server.PID())
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"rolecall/bench/load"
-	"rolecall/bench/process"
 	"rolecall/bench/report"
 	"rolecall/bench/target"
 )
@@ -19,8 +18,8 @@ import (
 // Bench is what all scenarios share.
 type Bench struct {
 	Workshop *target.Workshop
-	// Window is how long a steady load is measured.
-	Window time.Duration
+	// Window is how long a steady load is measured, Long how long that of the scenario long.
+	Window, Long time.Duration
 	// WorkerArguments make this program a worker.
 	WorkerArguments []string
 	// Progress gets a line now and then.
@@ -36,6 +35,10 @@ type Scenario struct {
 	Servers []target.Name
 	// workers is how many processes make the load.
 	workers int
+	// metrics has the product serve its metrics.
+	metrics bool
+	// long: it runs where it is named alone.
+	long    bool
 	columns []string
 	run     func(ctx context.Context, b *Bench, r *rig) (result, error)
 	bars    func(all results) []report.Bar
@@ -43,8 +46,11 @@ type Scenario struct {
 
 // All lists the scenarios in the order in which they run.
 func All() []Scenario {
-	return []Scenario{fanout(), idle(), fleet(), ingest(), connect(), company(), slow()}
+	return []Scenario{fanout(), idle(), fleet(), nodes(), ingest(), positions(), sustained(), connect(), company(), slow(), long()}
 }
+
+// IsLong reports whether the scenario takes too long to be run with all others.
+func (s *Scenario) IsLong() bool { return s.long }
 
 // result is what one server has shown.
 type result struct {
@@ -90,7 +96,7 @@ func (s Scenario) Run(ctx context.Context, b *Bench, servers []target.Name) (rep
 }
 
 func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outcome result, err error) {
-	err = b.withServer(ctx, name, s.workers, func(r *rig) (err error) {
+	err = b.withServer(ctx, name, s.workers, target.Options{Metrics: s.metrics}, func(r *rig) (err error) {
 		outcome, err = s.run(ctx, b, r)
 		return err
 	})
@@ -98,8 +104,8 @@ func (s Scenario) runOne(ctx context.Context, b *Bench, name target.Name) (outco
 }
 
 // withServer calls do with a new server, and workers to load it.
-func (b *Bench) withServer(ctx context.Context, name target.Name, workers int, do func(r *rig) error) (err error) {
-	server, err := b.Workshop.Start(ctx, name)
+func (b *Bench) withServer(ctx context.Context, name target.Name, workers int, o target.Options, do func(r *rig) error) (err error) {
+	server, err := b.Workshop.Start(ctx, name, o)
 	if err != nil {
 		return err
 	}
@@ -130,9 +136,13 @@ type rig struct {
 	crew   *load.Crew
 }
 
-// open opens a group of clients and returns how many are ready. Few may be lost: one server is known to lose some.
+// open opens a group of clients and returns how many are ready. Few may be lost: one server is known to lose some. They are
+// clients of the first process unless the group names another.
 func (r *rig) open(o load.Open) (ready uint64, err error) {
-	o.Server, o.Secret, o.Bare = r.server.Addr.String(), target.Secret, r.server.Name.IsHub()
+	o.Secret, o.Bare = target.Secret, r.server.Name.IsHub()
+	if o.Server == "" {
+		o.Server = r.server.Addr().String()
+	}
 	if o.Parallel == 0 {
 		o.Parallel = 100
 	}
@@ -149,9 +159,12 @@ func (r *rig) open(o load.Open) (ready uint64, err error) {
 // window is what happened while a steady load was measured.
 type window struct {
 	load.Counts
-	cpu time.Duration
-	// sent and delivered count from the first event to a second after the last.
-	sent, delivered uint64
+	length time.Duration
+	cpu    time.Duration
+	// backing is what PostgreSQL and Redis have used meanwhile.
+	backing target.Backing
+	// sent, acked and delivered count from the first event to a second after the last.
+	sent, acked, delivered uint64
 }
 
 const (
@@ -162,11 +175,11 @@ const (
 )
 
 // measure puts on a load, counts for a while once it is warm, and takes it off again.
-func (r *rig) measure(ctx context.Context, s load.Send, length time.Duration) (window, error) {
+func (r *rig) measure(ctx context.Context, length time.Duration, loads ...load.Send) (window, error) {
 	if _, err := r.during(ctx, 0); err != nil { // forgets what was counted before
 		return window{}, err
 	}
-	if err := r.crew.Send(s); err != nil {
+	if err := r.send(loads, 1); err != nil {
 		return window{}, err
 	}
 	before, err := r.during(ctx, warmUp)
@@ -177,7 +190,7 @@ func (r *rig) measure(ctx context.Context, s load.Send, length time.Duration) (w
 	if err != nil {
 		return window{}, err
 	}
-	if err := r.crew.Send(load.Send{Group: s.Group}); err != nil {
+	if err := r.send(loads, 0); err != nil {
 		return window{}, err
 	}
 	after, err := r.during(ctx, aftermath)
@@ -185,37 +198,65 @@ func (r *rig) measure(ctx context.Context, s load.Send, length time.Duration) (w
 		return window{}, err
 	}
 	w.sent = before.Sent + w.Sent + after.Sent
+	w.acked = before.Acked + w.Acked + after.Acked
 	w.delivered = before.Delivered + w.Delivered + after.Delivered
 	return w, w.check()
 }
 
+// send puts on loads, so many times as strong as they say.
+func (r *rig) send(loads []load.Send, times float64) error {
+	for _, one := range loads {
+		one.PerSecond *= times
+		if err := r.crew.Send(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // during counts for a while.
 func (r *rig) during(ctx context.Context, length time.Duration) (window, error) {
-	before, err := process.CPU(r.server.PID)
+	before, err := r.used()
 	if err != nil {
 		return window{}, err
 	}
 	if err := pause(ctx, length); err != nil {
 		return window{}, err
 	}
-	after, err := process.CPU(r.server.PID)
+	after, err := r.used()
 	if err != nil {
 		return window{}, err
 	}
 	counts, err := r.crew.Report()
-	return window{Counts: counts, cpu: after - before}, err
+	return window{Counts: counts, length: length, cpu: after.cpu - before.cpu, backing: target.Backing{
+		Postgres: after.backing.Postgres - before.backing.Postgres, Redis: after.backing.Redis - before.backing.Redis,
+	}}, err
+}
+
+// usage is processor time.
+type usage struct {
+	cpu     time.Duration
+	backing target.Backing
+}
+
+// used is what the server has used so far.
+func (r *rig) used() (u usage, err error) {
+	if u.cpu, err = r.server.CPU(); err == nil {
+		u.backing, err = r.server.Backing()
+	}
+	return u, err
 }
 
 // settle waits until the server is idle: less than 3 % of a processor in half a second.
 func (r *rig) settle(ctx context.Context) error {
 	const look, patience = 500 * time.Millisecond, 20 * time.Second
-	before, err := process.CPU(r.server.PID)
+	before, err := r.server.CPU()
 	for waited := time.Duration(0); err == nil && waited < patience; waited += look {
 		if err := pause(ctx, look); err != nil {
 			return err
 		}
 		var now time.Duration
-		now, err = process.CPU(r.server.PID)
+		now, err = r.server.CPU()
 		if now-before < look*3/100 {
 			return err
 		}

@@ -44,7 +44,7 @@ func TestFanoutBars(t *testing.T) {
 		target.HubDirect: with(cpuPerDelivery, 4.2),
 	}
 	want := []report.Verdict{report.Holds, report.Holds, report.DoesNotHold,
-		report.NotMeasured, report.NotMeasured, report.NotMeasured}
+		report.NotMeasured, report.NotMeasured, report.NotMeasured, report.NotMeasured}
 	if diff := cmp.Diff(want, verdicts(fanoutBars(all))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -82,7 +82,7 @@ func runSlow(ctx context.Context, _ *Bench, r *rig) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("with slow readers: %w", err)
 	}
-	left, err := process.Established(r.server.Addr, netip.MustParsePrefix(slowNetwork+".0/24"))
+	left, err := process.Established(r.server.Addr(), netip.MustParsePrefix(slowNetwork+".0/24"))
 	if err != nil {
 		return result{}, err
 	}
@@ -100,18 +100,18 @@ func (r *rig) underFire(ctx context.Context, length time.Duration) (window, floa
 	if err := r.settle(ctx); err != nil {
 		return window{}, 0, err
 	}
-	before, err := process.RSS(r.server.PID)
+	before, err := process.RSS(r.server.PID())
 	if err != nil {
 		return window{}, 0, err
 	}
-	if err := process.ResetPeakRSS(r.server.PID); err != nil {
+	if err := process.ResetPeakRSS(r.server.PID()); err != nil {
 		return window{}, 0, err
 	}
-	w, err := r.measure(ctx, load.Send{Group: "sender", Event: chatEvent(slowEventSize), PerSecond: slowPerSecond}, length)
+	w, err := r.measure(ctx, length, load.Send{Group: "sender", Event: chatEvent(slowEventSize), PerSecond: slowPerSecond})
 	if err != nil {
 		return window{}, 0, err
 	}
-	peak, err := process.PeakRSS(r.server.PID)
+	peak, err := process.PeakRSS(r.server.PID())
 	if err != nil {
 		return window{}, 0, err
 	}

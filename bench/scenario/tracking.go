@@ -20,7 +20,9 @@ const (
 	fleetLatency = 130 // ms
 	// positionMarker stands before the time of sending in a position, which travels as the driver's own counter.
 	positionMarker = `"seq":`
-	positionEvent  = `["tracking:update",{"lat":52.520008,"lng":13.404954,"ts":{millis},"heading":271.5,"speed":8.3,"accuracy":5,"seq":{stamp}}]`
+	position       = `{"lat":52.520008,"lng":13.404954,"ts":{millis},"heading":271.5,"speed":8.3,"accuracy":5,"seq":{stamp}}`
+	positionEvent  = `["tracking:update",` + position + `]`
+	batchEvent     = `["tracking:update",[{items}]]`
 )
 
 func fleet() Scenario {
@@ -31,9 +33,9 @@ func fleet() Scenario {
 			"each at once. CPU is per position delivered to one dashboard, and includes taking it in. A server that cannot "+
 			"deliver them all falls behind, which its latency shows.",
 			fleetDrivers, fleetDashboards),
-		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.Node, target.Bun},
+		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.RolecallPostgres, target.RolecallShared, target.Node, target.Bun},
 		workers: 2,
-		columns: []string{cpuPerDelivery, "p50 ms", slowestTwo, "delivered %", "busy cores"},
+		columns: []string{cpuPerDelivery, "p50 ms", slowestTwo, "delivered %", "busy cores", backingCPU},
 		run: func(ctx context.Context, b *Bench, r *rig) (result, error) {
 			w, err := r.drive(ctx, b, driving{drivers: fleetDrivers, watchers: fleetDashboards, perSecond: fleetDrivers})
 			if err != nil {
@@ -43,7 +45,7 @@ func fleet() Scenario {
 			p99 := w.Latency.Percentile(0.99)
 			return result{
 				cells: []string{fmt.Sprintf("%.3f", cpu), milliseconds(w.Latency.Percentile(0.5)), milliseconds(p99),
-					share(w.delivered, w.sent*fleetDashboards), fmt.Sprintf("%.2f", w.cpu.Seconds()/b.Window.Seconds())},
+					share(w.delivered, w.sent*fleetDashboards), fmt.Sprintf("%.2f", w.cpu.Seconds()/b.Window.Seconds()), w.behind()},
 				figures: map[string]float64{cpuPerDelivery: cpu, slowestTwo: p99.Seconds() * 1000},
 			}, nil
 		},
@@ -54,6 +56,7 @@ func fleet() Scenario {
 			return []report.Bar{
 				report.AtMost(has && hasNode, "rolecall: CPU per delivered position at most 0.1 × node's", "%.3f µs", own, 0.1*node),
 				report.AtMost(has, "rolecall: p99 at most the flush of 100 ms and 30 ms more", "%.1f ms", latency, fleetLatency),
+				manyBar(all, cpuPerDelivery),
 			}
 		},
 	}
@@ -104,22 +107,37 @@ type driving struct {
 	name      string
 	drivers   int
 	watchers  int
-	perSecond float64 // positions of the whole fleet
+	perSecond float64 // events of the whole fleet
+	batch     int     // positions an event, if more than one
 }
 
 // drive opens the clients of a fleet, has the drivers send, and measures.
 func (r *rig) drive(ctx context.Context, b *Bench, d driving) (window, error) {
+	drivers, err := r.assemble(ctx, d)
+	if err != nil {
+		return window{}, err
+	}
+	return r.measure(ctx, b.Window, d.load(drivers))
+}
+
+// assemble opens the clients of a fleet, and returns the name of the drivers' group when the server has come to rest.
+func (r *rig) assemble(ctx context.Context, d driving) (drivers string, err error) {
 	dashboards := load.Open{Group: "dashboard" + d.name, Count: d.watchers, Role: "company", Company: "fleet" + d.name,
 		Marker: positionMarker, Network: "127.0.2"}
 	if _, err := r.open(dashboards); err != nil {
-		return window{}, err
+		return "", err
 	}
-	drivers := load.Open{Group: "driver" + d.name, Count: d.drivers, Role: "driver", Company: "fleet" + d.name, Network: "127.0.1"}
-	if _, err := r.open(drivers); err != nil {
-		return window{}, err
+	group := load.Open{Group: "driver" + d.name, Count: d.drivers, Role: "driver", Company: "fleet" + d.name, Network: "127.0.1"}
+	if _, err := r.open(group); err != nil {
+		return "", err
 	}
-	if err := r.settle(ctx); err != nil {
-		return window{}, err
+	return group.Group, r.settle(ctx)
+}
+
+// load is what the drivers send.
+func (d driving) load(drivers string) load.Send {
+	if d.batch > 1 {
+		return load.Send{Group: drivers, Event: batchEvent, Item: position, Items: d.batch, PerSecond: d.perSecond}
 	}
-	return r.measure(ctx, load.Send{Group: drivers.Group, Event: positionEvent, PerSecond: d.perSecond}, b.Window)
+	return load.Send{Group: drivers, Event: positionEvent, PerSecond: d.perSecond}
 }

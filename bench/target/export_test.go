@@ -2,5 +2,5 @@
 
 package target
 
-// Ended is closed when the process has ended.
-func (s *Server) Ended() <-chan struct{} { return s.ended }
+// Ended is closed when the first process has ended.
+func (s *Server) Ended() <-chan struct{} { return s.Nodes[0].ended }

@@ -5,15 +5,10 @@ package target
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"syscall"
 	"time"
 )
 
@@ -34,6 +29,12 @@ const (
 	Rolecall Name = "rolecall"
 	// RolecallZishang520 is the product on the engine that is the library of Zishang520.
 	RolecallZishang520 Name = "rolecall-zishang520"
+	// RolecallPostgres is the product on a PostgreSQL database.
+	RolecallPostgres Name = "rolecall-postgres"
+	// RolecallShared is one node of the product with PostgreSQL and Redis configured, and nobody else there.
+	RolecallShared Name = "rolecall-shared"
+	// RolecallPair is two of those nodes.
+	RolecallPair Name = "rolecall-pair"
 	// Engine is the product's realtime layer with the references' handlers.
 	Engine Name = "engine"
 	Node   Name = "node"
@@ -47,19 +48,33 @@ const (
 
 // All lists the servers.
 func All() []Name {
-	return []Name{Rolecall, RolecallZishang520, Engine, Node, Bun, Zishang520, HubQueued, HubDirect}
+	return []Name{
+		Rolecall, RolecallZishang520, RolecallPostgres, RolecallShared, RolecallPair,
+		Engine, Node, Bun, Zishang520, HubQueued, HubDirect,
+	}
 }
 
 // IsHub reports whether clients of the server speak WebSocket alone.
 func (n Name) IsHub() bool { return n == HubQueued || n == HubDirect }
 
-// isProduct reports whether the server is the product, on whichever engine.
-func (n Name) isProduct() bool { return n == Rolecall || n == RolecallZishang520 }
+// isProduct reports whether the server is the product, on whichever engine and database.
+func (n Name) isProduct() bool { return n.program() == Rolecall }
+
+// onPostgres and onRedis report what the product is configured with; nodes is how many processes it is.
+func (n Name) onPostgres() bool { return n == RolecallPostgres || n.onRedis() }
+func (n Name) onRedis() bool    { return n == RolecallShared || n == RolecallPair }
+
+func (n Name) nodes() int {
+	if n == RolecallPair {
+		return 2
+	}
+	return 1
+}
 
 // program is which of the built programs the server is.
 func (n Name) program() Name {
 	switch n {
-	case RolecallZishang520:
+	case RolecallZishang520, RolecallPostgres, RolecallShared, RolecallPair:
 		return Rolecall
 	case HubDirect:
 		return HubQueued
@@ -120,136 +135,4 @@ func newer(first, second string) bool {
 // BunProgram is where the npm package of Bun puts its program.
 func (w *Workshop) BunProgram() string {
 	return filepath.Join(w.root, "bench/servers/bun/node_modules/.bin/bun")
-}
-
-func (w *Workshop) command(ctx context.Context, name Name, port, data string) *exec.Cmd {
-	switch name {
-	case Node:
-		return exec.CommandContext(ctx, "node", //nolint:gosec // the path is ours
-			filepath.Join(w.root, "bench/servers/node/server.mjs"))
-	case Bun:
-		return exec.CommandContext(ctx, w.BunProgram(), //nolint:gosec // as above
-			filepath.Join(w.root, "bench/servers/bun/server.mjs"))
-	}
-	var arguments []string
-	if name.isProduct() {
-		arguments = []string{"-addr", "127.0.0.1:" + port, "-data-dir", data, "-log-level", "error"}
-	}
-	if name == RolecallZishang520 {
-		arguments = append(arguments, "-engine", "zishang520")
-	}
-	return exec.CommandContext(ctx, filepath.Join(w.bin, string(name.program())), arguments...) //nolint:gosec // as above
-}
-
-// Server is a running server.
-type Server struct {
-	Name Name
-	Addr netip.AddrPort
-	PID  int
-
-	process *exec.Cmd
-	data    string
-	ended   chan struct{} // closed when the process has ended
-}
-
-// Start starts a server on a free port of 127.0.0.1 and waits until it takes connections.
-func (w *Workshop) Start(ctx context.Context, name Name) (*Server, error) {
-	addr, err := freePort(ctx)
-	if err != nil {
-		return nil, err
-	}
-	data, err := os.MkdirTemp("", "rolecall-bench-data-")
-	if err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
-	}
-	port := fmt.Sprint(addr.Port())
-	s := &Server{Name: name, Addr: addr, data: data, ended: make(chan struct{})}
-	s.process = w.command(ctx, name, port, data)
-	s.process.Env = slices.Concat(os.Environ(), environment(name, port))
-	s.process.Stderr = os.Stderr
-	if err := s.process.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), os.RemoveAll(data))
-	}
-	s.PID = s.process.Process.Pid
-	go func() {
-		defer close(s.ended)
-		_ = s.process.Wait() // how it ended is in process.ProcessState
-	}()
-	if err := s.awaitListening(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), s.Stop())
-	}
-	return s, nil
-}
-
-// environment configures a server. The product's limits are raised out of the way: the references have none.
-func environment(name Name, port string) []string {
-	if !name.isProduct() {
-		mode := "queued"
-		if name == HubDirect {
-			mode = "direct"
-		}
-		return []string{"BENCH_PORT=" + port, "BENCH_SECRET=" + Secret, "BENCH_MODE=" + mode, "NODE_ENV=production"}
-	}
-	set := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off", "ROLECALL_PACKETS_PER_CONNECTION=off", "ROLECALL_PACKETS_PER_USER=off"}
-	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "READ", "OTHER", "CONNECT", "FAILURE"} {
-		set = append(set, "ROLECALL_RATE_"+kind+"=1000000/1s:1000000")
-	}
-	return set
-}
-
-func freePort(ctx context.Context) (netip.AddrPort, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
-	}
-	addr, err := netip.ParseAddrPort(listener.Addr().String())
-	if err = errors.Join(err, listener.Close()); err != nil {
-		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
-	}
-	return addr, nil
-}
-
-func (s *Server) awaitListening(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Addr.String())
-		if err == nil {
-			return connection.Close()
-		}
-		select {
-		case <-s.ended:
-			return fmt.Errorf("it ended before it listened: %s", s.process.ProcessState)
-		case <-ctx.Done():
-			return fmt.Errorf("it does not listen: %w", err)
-		case <-tick.C:
-		}
-	}
-}
-
-// Alive returns nil while the process runs, and how it ended after that.
-func (s *Server) Alive() error {
-	select {
-	case <-s.ended:
-		return fmt.Errorf("%s has ended: %s", s.Name, s.process.ProcessState)
-	default:
-		return nil
-	}
-}
-
-// Stop ends the server, in an orderly way if it can do so in time, and removes its data.
-func (s *Server) Stop() error {
-	_ = s.process.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-s.ended:
-	case <-time.After(stopTimeout):
-		_ = s.process.Process.Kill() // as above
-		<-s.ended
-	}
-	if err := os.RemoveAll(s.data); err != nil {
-		return fmt.Errorf("remove data: %w", err)
-	}
-	return nil
 }
