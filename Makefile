@@ -25,12 +25,12 @@ build: ## build bin/server
 
 test: lint test-go test-clients test-deploy vuln ## everything CI runs; installs what it needs
 
-test-go: ## vet and Go tests, with the race detector; the whole program on both engines and both databases
+test-go: ## vet and Go tests, with the race detector; the whole program on both engines, and on three nodes behind HAProxy
 	go vet ./...
 	go test -race -timeout 15m ./...
 	go test -v -run '^TestEngine$$' ./internal/realtime/zishang520 # lists what it is excepted from
 	ROLECALL_ENGINE=zishang520 go test -race -timeout 15m ./test/e2e
-	TEST_DATABASE=postgres go test -race -timeout 20m ./test/e2e
+	TEST_NODES=3 go test -race -timeout 20m ./test/e2e
 
 test-clients: ## the official Socket.IO client, one in Python, and a browser against the real program
 	./test/clients.sh

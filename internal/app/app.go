@@ -174,6 +174,14 @@ func (p *Program) SocketCount(rooms ...roles.Room) int {
 	return p.engine.SocketCount(roles.Names(rooms)...)
 }
 
+// CatchUp returns once this node has handled whatever other nodes had told by then, for tests of what is not heard. It does
+// not wait for a node that does not answer.
+func (p *Program) CatchUp(ctx context.Context) error {
+	// All nodes are asked by two rooms, and each answers behind what it has told before.
+	_, err := p.bus.UsersIn(ctx, 1, roles.UserRoom("nobody"), roles.CompanyRoom("nothing"))
+	return err
+}
+
 // degraded says what wants an operator's attention although everything else works.
 func (p *Program) degraded() (sentences []string) {
 	if p.disk.low.Load() {

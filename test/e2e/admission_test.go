@@ -111,6 +111,7 @@ func mustBeRefused(t *testing.T, what string, err error) *sioclient.HandshakeErr
 
 func TestHandshakesPerAddress(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its limit of an address")
 	server := harness.Start(t, func(c *config.Config) {
 		behindProxy(c)
 		c.HandshakesPerIP = limit.Rate{Requests: 1, Period: time.Hour, Burst: 3}
@@ -147,6 +148,7 @@ func TestHandshakesPerAddress(t *testing.T) {
 // Without a trusted proxy all these are one client, whatever the headers say.
 func TestForwardingHeadersOfStrangers(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its limit of an address")
 	server := harness.Start(t, func(c *config.Config) { c.HandshakesPerIP = limit.Rate{Requests: 1, Period: time.Hour, Burst: 2} })
 	poll(t, server, "198.51.100.1")
 	poll(t, server, "198.51.100.2")
@@ -167,6 +169,7 @@ func TestHandshakesOffByRequest(t *testing.T) {
 // An address has so many sessions at a time, whatever they are carried by, and each counts until it has ended.
 func TestConnectionsPerAddress(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its limit of an address")
 	server := harness.Start(t, func(c *config.Config) {
 		behindProxy(c)
 		c.MaxConnectionsPerIP = 2
@@ -216,6 +219,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 // Refused handshakes of any kind leave nothing counted.
 func TestRefusedHandshakesAreNotCounted(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its limit of an address")
 	server := harness.Start(t, func(c *config.Config) {
 		behindProxy(c)
 		c.MaxConnectionsPerIP = 1

@@ -15,6 +15,7 @@ import (
 // TestTwoNodesOverOneDatabase: people on two servers that share a database and Redis hear each room's messages once and in
 // order, and each notice; also those of a time in which the servers did not hear each other.
 func TestTwoNodesOverOneDatabase(t *testing.T) {
+	harness.RunsOnce(t)
 	server, database := servers.StartRedis(t), servers.Database(t)
 	shared := func(c *config.Config) { c.RedisURL, c.DatabaseURL = server.URL, database }
 	a, b := harness.Start(t, shared), harness.Start(t, shared)

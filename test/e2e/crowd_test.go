@@ -36,7 +36,7 @@ func threeNodes(t *testing.T, redis *servers.Redis, change func(c *config.Config
 func socketsOn(nodes []*harness.Server, userID string) int {
 	n := 0
 	for _, node := range nodes {
-		n += node.Program().SocketCount(roles.UserRoom(userID))
+		n += node.SocketCount(roles.UserRoom(userID))
 	}
 	return n
 }
@@ -70,6 +70,7 @@ func rush(t *testing.T, nodes []*harness.Server, who string, times int) []*harne
 // those as many as may be are let in. Without Redis each node counts its own, and refuses nobody for want of an answer.
 func TestSocketsOfAUserOnAllNodes(t *testing.T) {
 	t.Parallel()
+	harness.RunsOnce(t)
 	const most = 5
 	redis := servers.StartRedis(t)
 	nodes := threeNodes(t, redis, func(c *config.Config) { c.MaxSocketsPerUser = most })
@@ -102,6 +103,7 @@ func TestSocketsOfAUserOnAllNodes(t *testing.T) {
 // node either is.
 func TestSilentSocketsElsewhereMakeRoom(t *testing.T) {
 	t.Parallel()
+	harness.RunsOnce(t)
 	redis := servers.StartRedis(t)
 	nodes := threeNodes(t, redis, func(c *config.Config) { c.MaxSocketsPerUser = 3 })
 	phone := harness.Person("phone", roles.Driver, "acme")

@@ -17,10 +17,10 @@ func TestEdgesOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	server := harness.Start(t, nil)
 	methods := make(map[string][]string) // of each pattern
-	for _, route := range server.Program().Routes() {
+	for _, route := range server.Routes() {
 		methods[route.Pattern] = append(methods[route.Pattern], route.Method)
 	}
-	for _, route := range server.Program().Routes() {
+	for _, route := range server.Routes() {
 		var who auth.Identity
 		for role, person := range everyone() {
 			if route.Rule.Allows(role) {

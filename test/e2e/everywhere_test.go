@@ -66,6 +66,7 @@ func mute(t *testing.T, url, name string) (leave func()) {
 // TestAdministrationOfAllNodes: whichever node an admin asks tells of all, and has somebody's sockets end on all.
 func TestAdministrationOfAllNodes(t *testing.T) {
 	t.Parallel()
+	harness.RunsOnce(t)
 	server := servers.StartRedis(t)
 	nodes := threeNodes(t, server, nil)
 	amy, driver := harness.Person("amy", roles.Company, "acme"), harness.Person("d1", roles.Driver, "acme")

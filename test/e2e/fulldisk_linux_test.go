@@ -112,6 +112,7 @@ func TestFullDisk(t *testing.T) {
 
 // TestNearlyFullDisk: while there is less room than should be the server says so, and goes on.
 func TestNearlyFullDisk(t *testing.T) {
+	harness.NeedsOneNode(t, "its disk")
 	folder := smallDisk(t, 12<<20)
 	server := harness.Start(t, func(c *config.Config) { c.DataDir, c.MinFreeDisk = folder, 6<<20 })
 	readyz := func() string {

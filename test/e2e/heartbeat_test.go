@@ -59,7 +59,7 @@ func TestSilentSocketsMakeRoom(t *testing.T) {
 	server.Dial(phone, "/")
 	silent[1].ReadClose()
 	server.Eventually("three sockets are left", func() bool {
-		return server.Program().SocketCount(roles.UserRoom("phone")) == 3
+		return server.SocketCount(roles.UserRoom("phone")) == 3
 	})
 	if _, err := server.TryDial(phone, "/"); err == nil {
 		t.Error("a fourth was let in, though all three answer")

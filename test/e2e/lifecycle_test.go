@@ -76,6 +76,7 @@ func TestStopWithPollingClients(t *testing.T) {
 
 // A second server on the same data is refused, and the first is not disturbed; after its end the data is free.
 func TestOneServerAFolder(t *testing.T) {
+	harness.NeedsOneNode(t, "its data folder")
 	folder := t.TempDir()
 	first := harness.Start(t, func(c *config.Config) { c.DataDir = folder })
 	c := config.Default()

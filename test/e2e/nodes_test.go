@@ -31,6 +31,7 @@ func readyStatus(t *testing.T, server *harness.Server) string {
 // TestTwoNodes: who is connected to one node is shown what comes in on another, sees who comes and goes there, and is told
 // once; without Redis each node goes on, and says so.
 func TestTwoNodes(t *testing.T) {
+	harness.RunsOnce(t)
 	server := servers.StartRedis(t)
 	shared := func(c *config.Config) { c.RedisURL = server.URL }
 	a, b := harness.Start(t, shared), harness.Start(t, shared)
@@ -59,7 +60,7 @@ func TestTwoNodes(t *testing.T) {
 	// A second phone on the other node, and the end of the first: nobody is told of either.
 	second := b.Dial(driver, "/")
 	phone.Close()
-	harness.Eventually(t, "the first phone has gone", func() bool { return a.Program().SocketCount(roles.UserRoom("d1")) == 0 })
+	harness.Eventually(t, "the first phone has gone", func() bool { return a.SocketCount(roles.UserRoom("d1")) == 0 })
 	a.Dial(harness.Person("d9", roles.Driver, "acme"), "/")
 	if came := harness.Heard[shownPerson](boss, "presence:online"); came.UserID != "d9" {
 		t.Errorf("%s came", came.UserID)

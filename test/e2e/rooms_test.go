@@ -62,7 +62,7 @@ func TestRoomsAfterAThousandConnects(t *testing.T) {
 	}
 	for room, sockets := range expected {
 		server.Eventually(fmt.Sprintf("%s holds %d sockets", room, sockets), func() bool {
-			return server.Program().SocketCount(room) == sockets
+			return server.SocketCount(room) == sockets
 		})
 	}
 	hearOnceEach(t, server, people, open)
@@ -154,6 +154,6 @@ func TestSocketsPerUser(t *testing.T) {
 	for _, socket := range accepted {
 		socket.Close()
 	}
-	server.Eventually("the user's room is empty", func() bool { return server.Program().SocketCount("user:many") == 0 })
+	server.Eventually("the user's room is empty", func() bool { return server.SocketCount("user:many") == 0 })
 	server.Dial(who, "/")
 }

@@ -39,6 +39,7 @@ const halfUpgrade = "GET " + webSocketHandshake + " HTTP/1.1\r\nHost: a\r\nUpgra
 // A client that does not get on with its request is let go, in about the 10 s that headers and upgrades have.
 func TestSlowClientsAreLetGo(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its patience with a connection")
 	if testing.Short() {
 		t.Skip("waits for the time-outs of the running program")
 	}
@@ -110,6 +111,7 @@ func (b *lockedBuffer) String() string {
 // Connections on which nothing whole was ever asked do not use up the time that requests under way have at a stop.
 func TestStopDoesNotWaitForTheSilent(t *testing.T) {
 	t.Parallel()
+	harness.RunsOnce(t)
 	c := config.Default()
 	c.Addr, c.DataDir, c.JWTSecret, c.Engine = "127.0.0.1:0", t.TempDir(), harness.Secret, harness.Engine()
 	var log lockedBuffer
@@ -150,6 +152,7 @@ func TestStopDoesNotWaitForTheSilent(t *testing.T) {
 // A header without end is refused when it is too long, not when its time is up.
 func TestOversizedHeader(t *testing.T) {
 	t.Parallel()
+	harness.NeedsOneNode(t, "its bound of a header")
 	server := harness.Start(t, nil)
 	connection := dialRaw(t, server.URL, "GET /healthz HTTP/1.1\r\nHost: a\r\nX: "+strings.Repeat("x", 30<<10))
 	_ = connection.SetReadDeadline(time.Now().Add(5 * time.Second)) // half of what a header may take

@@ -29,6 +29,7 @@ func crowd() (clients, seconds int) {
 // Then nobody comes in any more, and those who are here are sent away evenly over the drain period; whoever is still here can
 // do everything. What was acknowledged is there afterwards.
 func TestWavesOfAStop(t *testing.T) {
+	harness.RunsOnce(t)
 	const delay = 2 * time.Second
 	count, seconds := crowd()
 	binary, folder := harness.Build(t), t.TempDir()
@@ -170,6 +171,7 @@ func (l *leaving) check(begin time.Time, seconds int) {
 
 // TestNodeName: the ids of a node's sessions begin with its name, however they are opened.
 func TestNodeName(t *testing.T) {
+	harness.NeedsOneNode(t, "its name")
 	if harness.Engine() == "zishang520" {
 		t.Skip("this engine makes its ids itself, and says so in the log")
 	}
@@ -183,6 +185,7 @@ func TestNodeName(t *testing.T) {
 
 // TestSecondSignal ends the server at once, whatever the first has begun.
 func TestSecondSignal(t *testing.T) {
+	harness.RunsOnce(t)
 	binary := harness.Build(t)
 	for _, second := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		process := harness.Launch(t, binary, "127.0.0.1:0", t.TempDir(), "ROLECALL_DRAIN_DELAY=1m", "ROLECALL_SHUTDOWN_TIMEOUT=2m")
@@ -201,6 +204,7 @@ func TestSecondSignal(t *testing.T) {
 // TestProxiesLeaveToo: once clients are sent away, each answer ends its connection, so that whoever keeps some open for
 // further requests opens the next one elsewhere.
 func TestProxiesLeaveToo(t *testing.T) {
+	harness.RunsOnce(t)
 	process := harness.Launch(t, harness.Build(t), "127.0.0.1:0", t.TempDir(), "ROLECALL_DRAIN_PERIOD=3s")
 	clients := []*sioclient.Client{}
 	for i := range 10 {

@@ -1,18 +1,22 @@
 package harness
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"rolecall/internal/store"
 	"rolecall/test/servers"
 )
 
-// onPostgres reports whether the servers of tests keep their data in PostgreSQL: where TEST_DATABASE is postgres.
-func onPostgres() bool { return os.Getenv("TEST_DATABASE") == "postgres" }
+// onPostgres reports whether the servers of tests keep their data in PostgreSQL: where TEST_DATABASE is postgres, and where
+// there are several nodes.
+func onPostgres() bool { return os.Getenv("TEST_DATABASE") == "postgres" || OnSeveralNodes() }
 
 // Database is what the servers of tests keep their data in, as they call it: sqlite or postgres.
 func Database() string {
@@ -44,7 +48,7 @@ func databaseURL(t testing.TB, folder string) string {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	url := servers.Database(t)
+	url := newDatabase(t)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +56,33 @@ func databaseURL(t testing.TB, folder string) string {
 		t.Fatal(err)
 	}
 	return url
+}
+
+// newDatabase is the URL of a database with the schema that the server has, and nothing in it. The migrations, which take
+// longer than many a test, are applied once for all.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	_, file, _, _ := runtime.Caller(0)
+	migrations := filepath.Join(filepath.Dir(file), "..", "..", "internal", "store", "postgres", "migrations")
+	all, err := filepath.Glob(filepath.Join(migrations, "*.sql"))
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no migrations in %s: %v", migrations, err)
+	}
+	digest := sha256.New()
+	for _, name := range all {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest.Write(content)
+	}
+	return servers.Copy(t, hex.EncodeToString(digest.Sum(nil)[:8]), func(url string) error {
+		opened, err := store.OpenPostgres(t.Context(), url, nil)
+		if err != nil {
+			return err
+		}
+		return opened.Close()
+	})
 }
 
 // OpenStore opens what a server on a data folder stores, before the server is started.

@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"rolecall/api/rest"
+	"rolecall/internal/access"
 	"rolecall/internal/app"
 	"rolecall/internal/auth"
 	"rolecall/internal/config"
@@ -21,6 +22,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/contracttest"
+	"rolecall/test/servers"
 )
 
 // Deadline is how long a test waits for what must happen. It only runs out when something is broken.
@@ -29,23 +31,56 @@ const Deadline = 30 * time.Second
 // Secret signs the tokens of every harness server.
 const Secret = "a secret for tests alone, 32+ bytes"
 
-// Server is a running program with a data folder of its own.
+// Server is a running program with a data folder of its own, or three of them behind a proxy that serve the same people.
 type Server struct {
-	// URL is the server's address; it stays the same across Restart.
+	// URL is the server's address, the proxy's where there is one; it stays the same across Restart.
 	URL string
 
-	t       testing.TB
-	config  config.Config
-	program *app.Program
-	stop    context.CancelFunc
-	stopped chan error
-	rest    *http.Client
-	events  *contracttest.Events
+	t      testing.TB
+	nodes  []*node
+	rest   *http.Client
+	events *contracttest.Events
 }
 
-// Start runs a program on a free port until the test ends. Rates are so high that no test meets them by accident;
-// change may set them, and anything else.
+// Start runs a program on a free port until the test ends; where TEST_NODES is 3, as StartNodes does, but for a test that
+// gives it a Redis of its own to meet others in. Rates are so high that no test meets them by accident; change may set them,
+// and anything else.
 func Start(t testing.TB, change func(c *config.Config)) *Server {
+	t.Helper()
+	c := settings(t, change)
+	if OnSeveralNodes() && c.RedisURL == "" {
+		return startNodes(t, c)
+	}
+	s := newServer(t, c)
+	s.start()
+	s.URL = s.nodes[0].url
+	return s
+}
+
+// StartNodes runs three nodes over one PostgreSQL database and one Redis, behind the proxy of deploy/, until the test ends.
+// change may set for all what it may set for Start.
+func StartNodes(t testing.TB, change func(c *config.Config)) *Server {
+	t.Helper()
+	return startNodes(t, settings(t, change))
+}
+
+func startNodes(t testing.TB, c config.Config) *Server {
+	t.Helper()
+	s := newServer(t, configs(t, c)...)
+	s.start()
+	addresses := make([]string, len(s.nodes))
+	for i, n := range s.nodes {
+		addresses[i] = n.config.Addr
+	}
+	s.URL = servers.StartHAProxy(t, addresses).URL
+	if err := awaitReady(s.URL); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// settings are those of a program for tests.
+func settings(t testing.TB, change func(c *config.Config)) config.Config {
 	t.Helper()
 	c := config.Default()
 	c.Addr, c.DataDir, c.JWTSecret = "127.0.0.1:0", t.TempDir(), Secret
@@ -59,10 +94,18 @@ func Start(t testing.TB, change func(c *config.Config)) *Server {
 	if c.DatabaseURL == "" {
 		c.DatabaseURL = databaseURL(t, c.DataDir)
 	}
-	s := &Server{t: t, config: c, events: contracttest.NewEvents(t)}
+	return c
+}
+
+// newServer is a server that has yet to be started, a node for each of the settings.
+func newServer(t testing.TB, all ...config.Config) *Server {
+	t.Helper()
+	s := &Server{t: t, events: contracttest.NewEvents(t)}
+	for _, c := range all {
+		s.nodes = append(s.nodes, &node{config: c})
+	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 32}
 	s.rest = &http.Client{Transport: contracttest.NewREST(t).Transport(t, transport), Timeout: Deadline}
-	s.start()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		s.Stop()
@@ -72,27 +115,13 @@ func Start(t testing.TB, change func(c *config.Config)) *Server {
 
 func (s *Server) start() {
 	s.t.Helper()
-	log := slog.New(slog.NewTextHandler(testWriter{s.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	program, err := app.New(context.Background(), s.config, log)
-	if err != nil {
-		s.t.Fatalf("start: %v", err)
+	if err := s.together(func(n *node) error { return n.start(s.t, n.config.NodeName) }); err != nil {
+		s.t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s.program, s.stop, s.stopped = program, stop, make(chan error, 1)
-	go func() { s.stopped <- program.Run(ctx) }()
-	s.URL = program.URL()
-	s.config.Addr = strings.TrimPrefix(s.URL, "http://")
-	s.Eventually("the server is ready", func() bool {
-		response, err := http.Get(s.URL + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
-	})
 }
 
-// Stop ends the program in order; the test fails if that takes too long or goes wrong. A second call does nothing.
+// Stop ends the program in order, all nodes at once; the test fails if that takes too long or goes wrong. A second call does
+// nothing.
 func (s *Server) Stop() {
 	s.t.Helper()
 	if err := s.StopAnyhow(); err != nil {
@@ -103,29 +132,53 @@ func (s *Server) Stop() {
 // StopAnyhow ends a program that cannot end in order, and returns why; the test fails if that takes too long.
 func (s *Server) StopAnyhow() error {
 	s.t.Helper()
-	if s.stop == nil {
+	err := s.together((*node).end)
+	if errors.Is(err, errStillRuns) {
+		s.t.Error(err)
 		return nil
 	}
-	s.stop()
-	s.stop = nil
-	select {
-	case err := <-s.stopped:
-		return err
-	case <-time.After(s.config.ShutdownTimeout + Deadline):
-		s.t.Error("the program did not stop")
-		return nil
-	}
+	return err
 }
 
-// Restart stops the program in order and starts it again on the same data and address.
+// Restart stops the program in order and starts it again on the same data and address: all nodes at once.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
 	s.start()
+	if err := awaitReady(s.URL); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
-// Program is the running program.
-func (s *Server) Program() *app.Program { return s.program }
+// Nodes are the nodes of a server, each as a Server of its own that is reached without the proxy.
+func (s *Server) Nodes() []*Server {
+	alone := make([]*Server, len(s.nodes))
+	for i, n := range s.nodes {
+		alone[i] = &Server{URL: n.url, t: s.t, nodes: []*node{n}, rest: s.rest, events: s.events}
+	}
+	return alone
+}
+
+// Program is the running program, of several nodes the first.
+func (s *Server) Program() *app.Program { return s.nodes[0].program }
+
+// Routes is the REST surface.
+func (s *Server) Routes() []rest.Route { return s.nodes[0].program.Routes() }
+
+// Events is the rule of every event of every namespace.
+func (s *Server) Events() map[string]map[string]access.Rule { return s.nodes[0].program.Events() }
+
+// SocketCount counts the sockets that stand in all of the rooms, on all nodes.
+func (s *Server) SocketCount(rooms ...roles.Room) int {
+	sum := 0
+	for _, n := range s.nodes {
+		sum += n.program.SocketCount(rooms...)
+	}
+	return sum
+}
+
+// AdminURL is the address of the listener for operators, of the first node; empty where there is none.
+func (s *Server) AdminURL() string { return s.nodes[0].program.AdminURL() }
 
 // Person makes an identity whose token lasts an hour.
 func Person(userID string, role roles.Role, companyID string) auth.Identity {
@@ -174,7 +227,7 @@ func (s *Server) DialWith(options sioclient.Options) (*Socket, error) {
 	if namespace == "" {
 		namespace = "/"
 	}
-	return &Socket{Client: client, t: s.t, events: s.events, namespace: namespace}, nil
+	return &Socket{Client: client, t: s.t, events: s.events, namespace: namespace, catchUp: s.CatchUp}, nil
 }
 
 // observe holds every event that any socket receives against the AsyncAPI document.

@@ -24,7 +24,7 @@ func (s *Server) Scrape() Metrics {
 // Admin asks the admin listener for a path, which must answer 200, and returns the answer.
 func (s *Server) Admin(path string) io.Reader {
 	s.t.Helper()
-	response, err := http.Get(s.program.AdminURL() + path)
+	response, err := http.Get(s.AdminURL() + path)
 	if err != nil {
 		s.t.Fatalf("%s: %v", path, err)
 	}

@@ -16,6 +16,8 @@ type Socket struct {
 	t         testing.TB
 	events    *contracttest.Events
 	namespace string
+	// catchUp waits until each node has handled what the others have told.
+	catchUp func()
 }
 
 // Namespace is the namespace the socket is connected to.
@@ -70,9 +72,10 @@ func Heard[T any](s *Socket, event string) T {
 }
 
 // Fence returns once the server has answered an event of this socket: what was emitted to the socket before is then
-// here.
+// here, whichever node it was emitted on.
 func (s *Socket) Fence() {
 	s.t.Helper()
+	s.catchUp()
 	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
 	defer cancel()
 	if _, err := s.Call(ctx, "no:such-event"); err != nil {

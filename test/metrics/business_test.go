@@ -205,7 +205,7 @@ func TestAdminListenerIsApart(t *testing.T) {
 	if profile, err := io.ReadAll(s.Admin("/debug/pprof/heap")); err != nil || len(profile) == 0 {
 		t.Errorf("no heap profile: %v", err)
 	}
-	response, err := http.Get(s.Program().AdminURL() + "/debug/pprof/cmdline")
+	response, err := http.Get(s.AdminURL() + "/debug/pprof/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestAdminListenerIsApart(t *testing.T) {
 func TestNoAdminListenerUnlessAsked(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, nil)
-	if url := s.Program().AdminURL(); url != "" {
+	if url := s.AdminURL(); url != "" {
 		t.Errorf("operators are served at %s", url)
 	}
 }

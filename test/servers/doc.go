@@ -2,6 +2,7 @@
 // is installed by apt, as test/clients.sh does it.
 //
 // One PostgreSQL server is shared by all tests that run at the time, of all packages: it is started by the first of them, and
-// stopped some seconds after the last has ended. Each test has a database of its own. Tests that stop or break a server have
-// one to themselves.
+// stopped some seconds after the last has ended. Each test has a database of its own. So is one Redis, where each test has a
+// prefix. Tests that stop or break a server have one to themselves. HAProxy is started for each, with the configuration of
+// deploy/.
 package servers

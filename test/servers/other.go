@@ -10,3 +10,16 @@ func Database(t testing.TB) string {
 	t.Skip("no PostgreSQL server for tests on this system")
 	return ""
 }
+
+// Copy skips the test.
+func Copy(t testing.TB, _ string, _ func(url string) error) string { return Database(t) }
+
+// HAProxy is the proxy of deploy/.
+type HAProxy struct{ URL string }
+
+// StartHAProxy skips the test.
+func StartHAProxy(t testing.TB, _ []string) *HAProxy {
+	t.Helper()
+	t.Skip("no HAProxy for tests on this system")
+	return nil
+}

@@ -34,12 +34,62 @@ func Database(t testing.TB) string {
 	return newDatabase(t, sharedPostgres(t))
 }
 
+// Copy returns the URL of a new database that is one which prepare has filled, until the end of t. What is filled alike has
+// one name, letters and digits, and is filled once.
+func Copy(t testing.TB, name string, prepare func(url string) error) string {
+	t.Helper()
+	server := sharedPostgres(t)
+	template := "filled_" + name
+	fill(t, server, template, prepare)
+	copied := "test_" + strings.ToLower(rand.Text())
+	administer(t, server, "CREATE DATABASE "+copied+" TEMPLATE "+template)
+	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+copied+" WITH (FORCE)") })
+	return databaseOf(t, server, copied)
+}
+
+// fill makes the database of that name where there is none yet. It has its name once it is whole.
+func fill(t testing.TB, server, name string, prepare func(url string) error) {
+	t.Helper()
+	defer unlock(t, flock(t, filepath.Join(shelf(t), "postgres-fill"), syscall.LOCK_EX))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	there := false
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&there); err != nil || there {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	partly := "part_" + strings.ToLower(rand.Text())
+	administer(t, server, "CREATE DATABASE "+partly+" TEMPLATE template0 ENCODING 'UTF8'")
+	if err := prepare(databaseOf(t, server, partly)); err != nil {
+		t.Fatalf("fill a database: %v", err)
+	}
+	// Nobody may be connected, and whoever has just gone may be for a moment yet.
+	administer(t, server, "ALTER DATABASE "+partly+" WITH ALLOW_CONNECTIONS false")
+	if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1", partly); err != nil {
+		t.Fatal(err)
+	}
+	administer(t, server, "ALTER DATABASE "+partly+" RENAME TO "+name)
+}
+
 // newDatabase makes a database on the server at a URL, until the end of t.
 func newDatabase(t testing.TB, server string) string {
 	t.Helper()
 	name := "test_" + strings.ToLower(rand.Text())
 	administer(t, server, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
 	t.Cleanup(func() { administer(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+	return databaseOf(t, server, name)
+}
+
+// databaseOf is the URL of a database of a server.
+func databaseOf(t testing.TB, server, name string) string {
+	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
@@ -65,51 +115,23 @@ func administer(t testing.TB, server, statement string) {
 // sharedPostgres returns the URL of the shared server, which stays until the end of t at least.
 func sharedPostgres(t testing.TB) string {
 	t.Helper()
-	shelf := shelf(t)
-	users := flock(t, filepath.Join(shelf, "postgres-users"), syscall.LOCK_SH)
-	t.Cleanup(func() { unlock(t, users) })
-	defer unlock(t, flock(t, filepath.Join(shelf, "postgres-start"), syscall.LOCK_EX))
-	address := filepath.Join(shelf, "postgres-url")
-	if known, err := os.ReadFile(address); err == nil && answers(string(known)) == nil {
-		return string(known)
-	}
-	p := newPostgres(t)
-	for range startAttempts {
-		p.choosePort(t)
-		if err := p.supervise(t, users.Name()); err == nil {
-			if err := os.WriteFile(address, []byte(p.URL), 0o600); err != nil {
-				t.Fatal(err)
+	return shared(t, "postgres", answers, func(users string) string {
+		p := newPostgres(t)
+		for range startAttempts {
+			p.choosePort(t)
+			if err := p.supervise(t, users); err == nil {
+				return p.URL
 			}
-			return p.URL
 		}
-	}
-	t.Fatalf("the PostgreSQL server did not come up:\n%s", p.log())
-	return ""
+		t.Fatalf("the PostgreSQL server did not come up:\n%s", p.log())
+		return ""
+	})
 }
 
 // supervise starts the server, and a script that stops it when nobody needs it any more.
 func (p *Postgres) supervise(t testing.TB, users string) error {
 	t.Helper()
-	watched, err := os.OpenFile(users, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = watched.Close() }()                                           // the script has it
-	command := exec.Command("sh", append([]string{"-s", p.data}, p.command()...)...) // it outlives the test
-	script, err := os.Open(filepath.Join(folder(), "supervise.sh"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = script.Close() }()
-	command.Dir, command.Stdin, command.ExtraFiles = os.TempDir(), script, []*os.File{watched}
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	as(t, launch.PostgresUser, command)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Process.Release(); err != nil {
-		t.Fatal(err)
-	}
+	supervise(t, users, p.data, p.command(), func(command *exec.Cmd) { as(t, launch.PostgresUser, command) })
 	return p.awaitAnswer()
 }
 

@@ -13,3 +13,6 @@ func StartRedis(t testing.TB, _ ...string) *Redis {
 	t.Skip("no Redis server for tests on this system")
 	return nil
 }
+
+// SharedRedis skips the test.
+func SharedRedis(t testing.TB) string { return StartRedis(t).URL }

@@ -55,6 +55,29 @@ func StartRedis(t testing.TB, settings ...string) *Redis {
 	return nil
 }
 
+// SharedRedis returns the URL of a server that all tests share which run at the time, and that nobody breaks. What a test's
+// programs have there they tell apart by a prefix of its own.
+func SharedRedis(t testing.TB) string {
+	t.Helper()
+	at := func(url string) *Redis { return &Redis{t: t, URL: url, Address: strings.TrimPrefix(url, "redis://")} }
+	return shared(t, "redis", func(url string) error { return at(url).pong() }, func(users string) string {
+		data, err := os.MkdirTemp("", "rolecall-redis-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Redis{t: t, folder: data}
+		for range redisAttempts {
+			r.choosePort()
+			supervise(t, users, data, r.command(), func(*exec.Cmd) {})
+			if err = r.awaitAnswer(); err == nil {
+				return r.URL
+			}
+		}
+		t.Fatalf("the Redis server did not come up: %v\n%s", err, r.Log())
+		return ""
+	})
+}
+
 func (r *Redis) choosePort() {
 	r.t.Helper()
 	r.Address = freeAddress(r.t)
@@ -71,27 +94,43 @@ func (r *Redis) Start() {
 
 func (r *Redis) start() error {
 	r.t.Helper()
+	arguments := r.command()
+	r.running = exec.Command(arguments[0], arguments[1:]...)
+	if err := r.running.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	return r.awaitAnswer()
+}
+
+// command is how the server is started.
+func (r *Redis) command() []string {
+	r.t.Helper()
 	_, port, err := net.SplitHostPort(r.Address)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	arguments := []string{
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.folder,
+	return append([]string{
+		installed(r.t, launch.RedisProgram), "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", r.folder,
 		"--logfile", filepath.Join(r.folder, "server.log"), "--daemonize", "no",
-	}
-	r.running = exec.Command(installed(r.t, launch.RedisProgram), append(arguments, r.settings...)...)
-	if err := r.running.Start(); err != nil {
-		r.t.Fatal(err)
-	}
+	}, r.settings...)
+}
+
+func (r *Redis) awaitAnswer() error {
 	for deadline := time.Now().Add(redisPatience); ; <-time.After(10 * time.Millisecond) {
-		answer, err := r.ask("PING")
-		if err == nil && (strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH")) {
-			return nil
-		}
-		if time.Now().After(deadline) || strings.Contains(r.Log(), "Address already in use") {
-			return fmt.Errorf("%q: %w", answer, err)
+		err := r.pong()
+		if err == nil || time.Now().After(deadline) || strings.Contains(r.Log(), "Address already in use") {
+			return err
 		}
 	}
+}
+
+// pong fails where no Redis answers.
+func (r *Redis) pong() error {
+	answer, err := r.ask("PING")
+	if err == nil && (strings.HasPrefix(answer, "+PONG") || strings.HasPrefix(answer, "-NOAUTH")) {
+		return nil
+	}
+	return fmt.Errorf("%q: %w", answer, err)
 }
 
 // Ask sends a command of words without blanks and returns the first line of the answer, or the text of a long one.
