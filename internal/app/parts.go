@@ -125,6 +125,9 @@ func (p *Program) openBus(context.Context) (life, error) {
 		return life{}, fmt.Errorf("%s: %w", config.Variable("redis-url"), err)
 	}
 	p.redis = shared
+	if p.config.RateShared {
+		p.buckets.Share(shared)
+	}
 	return life{run: endless(shared.Run), close: func() error { shared.Close(); return nil }}, nil
 }
 

@@ -95,6 +95,9 @@ type Config struct {
 	// RedisPrefix begins every key and channel there.
 	RedisPrefix string `group:"Server:" default:"rolecall" placeholder:"NAME" help:"Beginning of every key and channel in Redis: servers with the same one serve the same people."`
 
+	// RateShared has the rates of a user be those of all servers together.
+	RateShared bool `group:"Rates of a user, requests/period:burst:" help:"Have the rates of a user be those over all servers that meet in Redis, instead of each one's."`
+
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
 	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
 
@@ -241,8 +244,6 @@ func (c *Config) check() error {
 		return bad(databaseFlag, "must be of the form postgres://user:password@host:5432/name")
 	case c.MaxSocketsPerUser <= 0:
 		return bad("max-sockets-per-user", "must be at least 1")
-	case !prefix(c.RedisPrefix):
-		return bad("redis-prefix", "must be from 1 to 64 letters, digits, dots, dashes, underscores or colons")
 	case c.CompressFrom < 0:
 		return bad("compress-from", "must not be negative")
 	case !heartbeat(c.PingInterval):
@@ -266,10 +267,8 @@ func (c *Config) check() error {
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
-	if c.RedisURL != "" {
-		if _, _, err := redisurl.Parse(c.RedisURL); err != nil {
-			return bad("redis-url", err.Error())
-		}
+	if err := c.checkRedis(); err != nil {
+		return err
 	}
 	for _, name := range c.AllowedOrigins {
 		if err := origin.Check(name); err != nil {
@@ -277,6 +276,22 @@ func (c *Config) check() error {
 		}
 	}
 	return c.checkTokens()
+}
+
+func (c *Config) checkRedis() error {
+	if !prefix(c.RedisPrefix) {
+		return bad("redis-prefix", "must be from 1 to 64 letters, digits, dots, dashes, underscores or colons")
+	}
+	if c.RedisURL == "" {
+		if c.RateShared {
+			return bad("rate-shared", "must be false where there is no redis-url: servers share rates in Redis")
+		}
+		return nil
+	}
+	if _, _, err := redisurl.Parse(c.RedisURL); err != nil {
+		return bad("redis-url", err.Error())
+	}
+	return nil
 }
 
 // prefix says whether a text may begin names in Redis: none of what has a meaning there may stand in it.

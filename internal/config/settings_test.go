@@ -127,6 +127,7 @@ func settings(t *testing.T) map[string]setting {
 		"message-retention":      {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
 		"inbox-backlog":          {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
 		"chat-open-rooms":        {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
+		"rate-shared":            {"true", "false", true, false, func(c config.Config) any { return c.RateShared }, []string{"-redis-url", "redis://a:1"}},
 		"rate-chat":              rate(limit.Chat),
 		"rate-typing":            rate(limit.Typing),
 		"rate-join":              rate(limit.Join),

@@ -3,7 +3,6 @@ package limit
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -31,12 +30,13 @@ type Keyed[K comparable] struct {
 // bucket is the bucket of one key.
 type bucket struct {
 	*rate.Limiter
-	// line is when the last of those who wait by Admit has been told to come back.
-	line time.Time
+	line line // of those who wait by Admit
 }
 
 // longestLine is how far ahead somebody is told to come back because of others who wait.
 const longestLine = time.Minute
+
+const maxWait = time.Duration(math.MaxInt64)
 
 // NewKeyed returns buckets of the sizes that rateOf tells, at most so many; 0 for any number. A nil now is the clock. Run
 // must be called for it to forget idle ones.
@@ -72,19 +72,11 @@ func (b *Keyed[K]) Admit(key K, tokens int) (ok bool, retryAfter time.Duration) 
 	if wait == 0 {
 		return true, 0
 	}
-	if held != nil && wait < longestLine {
-		ready := now.Add(wait)
-		if held.line.After(ready) {
-			ready = held.line
-		}
+	if held != nil {
 		costs := time.Duration(float64(min(tokens, held.Burst())) / float64(held.Limit()) * float64(time.Second))
-		held.line = ready.Add(min(costs, longestLine))
-		if latest := now.Add(longestLine); held.line.After(latest) {
-			held.line = latest
-		}
-		wait = min(ready.Sub(now), longestLine)
+		wait = held.line.join(now, wait, costs)
 	}
-	return false, min(wait, math.MaxInt64-longestLine) + rand.N(min(wait, longestLine)/2+1)
+	return false, scatter(wait)
 }
 
 // takeLocked takes tokens and returns no wait, or how long until there are so many, and the key's bucket. There is none

@@ -50,3 +50,9 @@ const slowest rate.Limit = 1e-9
 func (r Rate) perSecond() rate.Limit {
 	return max(rate.Limit(float64(r.Requests)/r.Period.Seconds()), slowest)
 }
+
+// time is how long it takes until there are so many tokens; not below zero.
+func (r Rate) time(tokens float64) time.Duration {
+	nanos := tokens / float64(r.perSecond()) * float64(time.Second)
+	return time.Duration(min(max(nanos, 0), float64(maxWait/2)))
+}

@@ -3,11 +3,12 @@ package redis
 import "github.com/redis/rueidis"
 
 // scripts are what Redis does at once, for many users in one turn.
-type scripts struct{ beat, settle, done *rueidis.Lua }
+type scripts struct{ beat, settle, done, spend *rueidis.Lua }
 
 func newScripts() scripts {
 	return scripts{
 		beat: rueidis.NewLuaScript(beatScript), settle: rueidis.NewLuaScript(settleScript), done: rueidis.NewLuaScript(doneScript),
+		spend: rueidis.NewLuaScript(spendScript),
 	}
 }
 
