@@ -3,6 +3,7 @@ package otlp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,22 +58,27 @@ func Open(ctx context.Context, o Options) (*Traces, error) {
 	if headers == nil {
 		headers = map[string]string{} // and none from elsewhere
 	}
-	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint.String()), otlptracehttp.WithHeaders(headers),
-		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithCompression(otlptracehttp.GzipCompression))
+	options := []otlptracehttp.Option{
+		otlptracehttp.WithEndpointURL(endpoint.String()), otlptracehttp.WithHeaders(headers),
+		otlptracehttp.WithTimeout(exportTimeout), otlptracehttp.WithCompression(otlptracehttp.GzipCompression),
+	}
+	if endpoint.Scheme == "https" { // with certificates of the system, and none from elsewhere
+		options = append(options, otlptracehttp.WithTLSClientConfig(&tls.Config{MinVersion: tls.VersionTLS12}))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
+	self := resource.NewSchemaless(attribute.String("service.name", "rolecall"), attribute.String("service.version", o.Version))
 	return &Traces{provider: trace.NewTracerProvider(
-		trace.WithBatcher(&logged{exporter, o.Logger}, trace.WithMaxQueueSize(maxQueued), trace.WithMaxExportBatchSize(maxBatch),
+		trace.WithBatcher(&logged{exporter, self, o.Logger}, trace.WithMaxQueueSize(maxQueued), trace.WithMaxExportBatchSize(maxBatch),
 			trace.WithBatchTimeout(batchDelay), trace.WithExportTimeout(exportTimeout)),
 		trace.WithSampler(trace.ParentBased(trace.TraceIDRatioBased(o.Ratio))),
 		trace.WithRawSpanLimits(trace.SpanLimits{
 			AttributeValueLengthLimit: 256, AttributeCountLimit: 32, EventCountLimit: 32, LinkCountLimit: 128,
 			AttributePerEventCountLimit: 8, AttributePerLinkCountLimit: 8,
 		}),
-		trace.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", "rolecall"), attribute.String("service.version", o.Version),
-		)),
+		trace.WithResource(self),
 	)}, nil
 }
 
@@ -90,12 +96,26 @@ func (t *Traces) Close(ctx context.Context) error {
 // logged is an exporter whose failures go to the log, not to a logger that all of the process shares.
 type logged struct {
 	trace.SpanExporter
-	log *slog.Logger
+	self *resource.Resource
+	log  *slog.Logger
 }
+
+// span is a span of self alone: the SDK adds what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say, which are no settings of ours.
+type span struct {
+	trace.ReadOnlySpan
+	self *resource.Resource
+}
+
+// Resource implements trace.ReadOnlySpan.
+func (s span) Resource() *resource.Resource { return s.self }
 
 // ExportSpans implements trace.SpanExporter.
 func (l *logged) ExportSpans(ctx context.Context, spans []trace.ReadOnlySpan) error {
-	err := l.SpanExporter.ExportSpans(ctx, spans)
+	own := make([]trace.ReadOnlySpan, len(spans))
+	for i := range spans {
+		own[i] = span{spans[i], l.self}
+	}
+	err := l.SpanExporter.ExportSpans(ctx, own)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		l.log.WarnContext(ctx, "traces not sent, see otlp-endpoint", "spans", len(spans), "error", err)
 	}
