@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/access"
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
+	"rolecall/internal/bridge"
 	"rolecall/internal/bus"
 	"rolecall/internal/bus/redis"
 	"rolecall/internal/clientip"
@@ -34,6 +35,7 @@ import (
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
+	"rolecall/internal/sockets"
 	"rolecall/internal/store"
 )
 
@@ -70,6 +72,8 @@ type Program struct {
 	bus        bus.Bus
 	// redis is the bus where there are other nodes, nil where there are none.
 	redis *redis.Bus
+	// bridge shares rooms with servers of other kinds, nil where none are shared.
+	bridge *bridge.Bridge
 	// present is who has sockets here, where the server is one of several.
 	present    *order.Present
 	tracking   *tracking.Service
@@ -80,6 +84,7 @@ type Program struct {
 	admin      *administration.Service
 	forwarding clientip.Tally
 	api        *api.API
+	mount      *sockets.Mount
 	events     map[string]map[string]access.Rule
 }
 
@@ -108,6 +113,7 @@ func (p *Program) parts() []part {
 		{"store", p.openStore},
 		{"limits", p.openLimits},
 		{"bus", p.openBus},
+		{"bridge", p.openBridge},
 		{"engine", p.openEngine},
 		{"tracking", p.openTracking},
 		{"people", p.openPeople},

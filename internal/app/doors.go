@@ -71,6 +71,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	}
 	o.Tracer = p.tracer
 	mount := sockets.New(o)
+	p.mount = mount
 	p.bus.Lost(mount.Renew)
 	p.admin.Attach(mount, p.sources())
 	talk := chat.New(p.chat, p.groups, p.people, p.log)

@@ -24,8 +24,13 @@ func (p *Program) orderOfRooms(sockets chat.Emitter) (inOrder chat.Order, end fu
 	if !p.isOneOfSeveral() {
 		return order.NewLocal(sockets), func() {}
 	}
+	var beyond chat.Emitter
+	if p.bridge != nil {
+		beyond = p.bridge.Emitter(p.sharedBy(chatDomain)...)
+	}
 	cluster := order.NewCluster(order.Parts{
-		Here: p.bus.LocalEmitter("/", "/chat"), Bus: p.bus, Log: past.New(p.store.Chat, p.store.Groups), Listeners: p.present,
+		Beyond: beyond,
+		Here:   p.bus.LocalEmitter("/", "/chat"), Bus: p.bus, Log: past.New(p.store.Chat, p.store.Groups), Listeners: p.present,
 		MembersChanged: func(room roles.ChatRoom) {
 			if p.groups != nil {
 				p.groups.MembersChanged(room)

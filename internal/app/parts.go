@@ -154,7 +154,11 @@ func (p *Program) openEngine(context.Context) (life, error) {
 	if p.isOneOfSeveral() {
 		p.present = order.NewPresent(func(room roles.Room) int { return p.engine.SocketCount(string(room)) }, nil)
 	}
+	o.SocketRooms = p.bridge != nil
 	p.engine = newEngine(p.config.Engine, o)
+	if p.bridge != nil {
+		p.bridge.Attach(p.engine)
+	}
 	p.bus = local.New(p.engine)
 	if p.redis != nil {
 		p.redis.Attach(p.bus)
@@ -200,7 +204,7 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 func messaging() roles.Messaging { return roles.Messaging{} }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	p.people = people.New(p.store.People, p.store.Conversations, p.bus.Emitter("/", "/chat"), p.bus,
+	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus,
 		people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log})
 	p.bus.Gone(p.people.Gone)
 	p.bus.Lost(p.people.Resync)
@@ -208,7 +212,7 @@ func (p *Program) openPeople(context.Context) (life, error) {
 }
 
 func (p *Program) openChat(context.Context) (life, error) {
-	sockets := p.bus.Emitter("/", "/chat")
+	sockets := p.emitter(chatDomain)
 	contacts := reach.New(messaging(), p.people)
 	inOrder, end := p.orderOfRooms(sockets)
 	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
@@ -222,12 +226,15 @@ func (p *Program) openChat(context.Context) (life, error) {
 }
 
 func (p *Program) openNotices(ctx context.Context) (life, error) {
-	namespaces := []string{"/", systemNamespace, notificationsNamespace}
+	namespaces := namespacesOf(noticesDomain)
 	sockets := p.bus.Emitter(namespaces...)
 	o := notices.Options{Backlog: p.config.InboxBacklog, Online: p.bus, Logger: p.log}
 	if p.isOneOfSeveral() { // each tells its own sockets
 		sockets = p.bus.LocalEmitter(namespaces...)
 		o.Nodes, o.Online = p.bus, local.New(p.engine)
+	}
+	if p.bridge != nil {
+		o.Beyond = p.bridge.Emitter(p.sharedBy(noticesDomain)...)
 	}
 	service, err := notices.New(ctx, p.store.Notices, sockets, o)
 	if err != nil {
@@ -244,7 +251,7 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 		look = revocationsInterval
 	}
 	service, err := administration.New(ctx, administration.Parts{
-		Store: p.store.Administration, Revocations: p.revocations, Clients: p.bus, Nodes: p.bus,
+		Store: p.store.Administration, Revocations: p.revocations, Clients: p.clients(), Nodes: p.bus, Beyond: p.tellRevoked(),
 	}, administration.Options{
 		Node: p.nodeName(), MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Look: look, Logger: p.log,
 	})

@@ -98,6 +98,15 @@ type Config struct {
 	// RateShared has the rates of a user be those of all servers together.
 	RateShared bool `group:"Rates of a user, requests/period:burst:" help:"Have the rates of a user be those over all servers that meet in Redis, instead of each one's."`
 
+	// RedisBridge are the domains whose rooms are shared with other servers of Socket.IO in the same Redis.
+	RedisBridge []string `group:"Server:" type:"domainsOrOff" sep:"none" name:"redis-bridge" default:"off" placeholder:"DOMAINS" help:"What is shared with other servers of Socket.IO through Redis, as @socket.io/redis-adapter does: chat, notices, or both, comma-separated; off for nothing."`
+	// RedisBridgeKey begins the names of the channels that they have in common.
+	RedisBridgeKey string `group:"Server:" name:"redis-bridge-key" default:"socket.io" placeholder:"NAME" help:"The key that those servers give to their adapter."`
+	// RedisBridgeRooms are the rooms that those may name; the default where there are none.
+	RedisBridgeRooms []string `group:"Server:" name:"redis-bridge-rooms" sep:"none" placeholder:"ROOMS" help:"Rooms that those servers may name, comma-separated, with * behind a beginning; everyone for what names none. Where not given chat:* and user:* for chat, user:* for notices."`
+	// RedisBridgeEvents are those of the server's own events that those may send.
+	RedisBridgeEvents []string `group:"Server:" name:"redis-bridge-events" sep:"none" placeholder:"EVENTS" help:"Events of this server's own (chat:, system: and so on) that those servers may send to its clients, comma-separated, with * behind a beginning; any others they may."`
+
 	// CompressFrom is the size in bytes from which messages are compressed for clients that offer it; 0 compresses none.
 	CompressFrom int `group:"Server:" default:"0" placeholder:"BYTES" help:"Size from which messages are compressed for WebSocket clients that offer it; 0 compresses none."`
 
@@ -300,6 +309,15 @@ func prefix(text string) bool {
 	return text != "" && len(text) <= 64 && strings.Trim(text, allowed) == ""
 }
 
+const patternForm = "must be names of up to 200 characters without blanks, each perhaps with * at its end"
+
+// patterns says whether these are names, or beginnings of some.
+func patterns(list []string) bool {
+	return !slices.ContainsFunc(list, func(name string) bool {
+		return len(name) > 200 || strings.ContainsAny(strings.TrimSuffix(name, "*"), "* \t\r\n")
+	})
+}
+
 func bad(flagName, reason string) error {
 	return &refusal{flag: flagName, variable: Variable(flagName), reason: reason}
 }
@@ -328,6 +346,9 @@ func (c *Config) insecure() []Warning {
 	}
 	if strings.HasPrefix(c.JWKSURL, "http://") {
 		all = append(all, "the identity provider's keys come over plain HTTP (jwks-url)")
+	}
+	if len(c.RedisBridge) > 0 && slices.Contains(c.RedisBridgeEvents, "*") {
+		all = append(all, "whoever reaches Redis can send clients anything in this server's name (redis-bridge-events is *)")
 	}
 	if c.AdminAddr != "" && !loopback(c.AdminAddr) {
 		all = append(all, "whoever reaches the admin listener sees metrics and profiles, without a token (admin-addr)")

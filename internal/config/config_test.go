@@ -147,7 +147,7 @@ func TestDefaults(t *testing.T) {
 		PacketsPerConnection: limit.Rate{Requests: 1000, Period: time.Second, Burst: 10_000},
 		PacketsPerUser:       limit.Rate{Requests: 3000, Period: time.Second, Burst: 30_000}, MaxSocketsPerUser: 20,
 		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24, Engine: "native",
-		TraceRatio: 0.01, RedisPrefix: "rolecall",
+		TraceRatio: 0.01, RedisPrefix: "rolecall", RedisBridgeKey: "socket.io",
 	}
 	got, warnings, err := config.Parse(nil, nil, io.Discard)
 	if err != nil || len(warnings) != 0 {
@@ -260,6 +260,10 @@ func TestBadValues(t *testing.T) {
 		"allowed-origins":        {"a.example", "https://", "https://a.example/", "https://a.example/x", "https://a.example?x", "https://a.example#x", "https://u@a.example", "NULL", "Localhost", "localhost:3000", "https://*.a.example", "https://münchen.example", "https://a.example,b", "https://*.a.example x"},
 		"redis-url":              {"localhost:6379", "http://localhost", "redis://", "redis://a:1?addr=b:2", "redis://a:1?cluster=yes", "redis://a:1?x=y"},
 		"redis-prefix":           {"", "{a}", "a b", "a*", strings.Repeat("x", 65)},
+		"redis-bridge":           {"", "tracking", "chat,chat", "chat,off", "chat notices"}, // also where there is no Redis
+		"redis-bridge-key":       {"", "{a}", "a b", "a*", "a#", strings.Repeat("x", 65)},
+		"redis-bridge-rooms":     {"a*b", "a b", "*a*", strings.Repeat("x", 201)},
+		"redis-bridge-events":    {"a*b", "**"},
 		"compress-from":          {"", "-1", "1kB"},
 		"ping-interval":          {"", "0", "25", "99ms", "61m", "-1s", "off"},
 		"ping-timeout":           {"", "0", "20", "99ms", "61m", "-1s", "off"},

@@ -41,6 +41,7 @@ func mappers() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[limit.Rate](), decoder(limit.ParseRate)),
 		kong.TypeMapper(reflect.TypeFor[auth.Claim](), decoder(auth.ParseClaim)),
 		kong.TypeMapper(reflect.TypeFor[map[string]roles.Role](), decoder(parseRoleMap)),
+		kong.NamedMapper("domainsOrOff", decoder(parseDomainsOrOff)),
 		kong.NamedMapper("roleOrOff", decoder(parseRoleOrOff)),
 		kong.NamedMapper("timeOrOff", decoder(timeOr(off))),
 		kong.NamedMapper("rateOrOff", decoder(parseRateOrOff)),
@@ -122,6 +123,26 @@ func parseList(text string) ([]string, error) {
 		if part = strings.TrimSpace(part); part != "" {
 			list = append(list, part)
 		}
+	}
+	return list, nil
+}
+
+// parseDomainsOrOff reads which domains are shared, each named once.
+func parseDomainsOrOff(text string) ([]string, error) {
+	if text == off {
+		return nil, nil
+	}
+	list, err := parseList(text)
+	if err != nil {
+		return nil, err
+	}
+	for i, domain := range list {
+		if domain != "chat" && domain != "notices" || slices.Contains(list[:i], domain) {
+			return nil, fmt.Errorf("%q is not chat, notices, both, or off", text)
+		}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%q is not chat, notices, both, or off", text)
 	}
 	return list, nil
 }

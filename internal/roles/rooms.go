@@ -101,3 +101,19 @@ func Standing(userID string, role Role, companyID string) []Room {
 
 // IsLocal says that a room is of no meaning to other nodes.
 func (r Room) IsLocal() bool { return strings.HasPrefix(string(r), asidePrefix) }
+
+// IsOfIdentity says that only a verified identity puts a socket into a room, or the server's own business does.
+func (r Room) IsOfIdentity() bool {
+	for _, prefix := range []string{userPrefix, rolePrefix, companyPrefix, fleetPrefix, driverPrefix, cellPrefix, asidePrefix} {
+		if strings.HasPrefix(string(r), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// UserRooms and ChatRooms are the patterns of the rooms of users, and of chat rooms.
+const (
+	UserRooms = userPrefix + "*"
+	ChatRooms = chatPrefix + "*"
+)

@@ -3,7 +3,9 @@ package sockets
 import (
 	"net"
 	"strings"
+	"time"
 
+	"rolecall/internal/auth"
 	"rolecall/internal/instant"
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
@@ -78,4 +80,13 @@ func (m *Mount) endIfRevoked(socket realtime.Socket) bool {
 	}
 	socket.Close()
 	return true
+}
+
+// Speaker tells for whom a socket speaks, and since when; false for one that was not let in here.
+func (m *Mount) Speaker(socket realtime.Socket) (who auth.Identity, since time.Time, ok bool) {
+	c := credentialOf(socket)
+	if c == nil {
+		return auth.Identity{}, time.Time{}, false
+	}
+	return c.identity(), c.since, true
 }

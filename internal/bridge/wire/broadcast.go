@@ -27,7 +27,7 @@ type Broadcast struct {
 	// Rooms are those whose sockets are sent the event; all of the namespace where there are none. Those in one of Except are
 	// not.
 	Rooms, Except []string
-	// Timeout is how long clients have for their acks, where they are asked for.
+	// Timeout is how long clients have for their acks, where they are asked for. It is read alone.
 	Timeout time.Duration
 }
 
@@ -63,12 +63,7 @@ func (b *Broadcast) appendOptions(dst []byte) []byte {
 	dst = msgp.AppendMapHeader(dst, 3)
 	dst = appendStrings(msgp.AppendString(dst, "rooms"), b.Rooms)
 	dst = appendStrings(msgp.AppendString(dst, "except"), b.Except)
-	dst = msgp.AppendString(dst, "flags")
-	if b.Timeout == 0 {
-		return msgp.AppendMapHeader(dst, 0)
-	}
-	dst = msgp.AppendString(msgp.AppendMapHeader(dst, 1), "timeout")
-	return msgp.AppendUint64(dst, uint64(b.Timeout.Milliseconds()))
+	return msgp.AppendMapHeader(msgp.AppendString(dst, "flags"), 0)
 }
 
 func appendStrings(dst []byte, list []string) []byte {

@@ -25,11 +25,8 @@ func (c Channels) Broadcasts() string { return c.base + "*" }
 // Requests is the channel of requests. Who subscribes to it counts as a server.
 func (c Channels) Requests() string { return c.requests }
 
-// Responses is the channel of responses to whomever.
+// Responses is the channel of responses. Each server hears those to all.
 func (c Channels) Responses() string { return c.responses }
-
-// Own is the channel of the responses to one server, where others are told to use it.
-func (c Channels) Own(uid string) string { return c.responses + uid + "#" }
 
 // Broadcast is the channel of a broadcast to these rooms: where it is one, its own.
 func (c Channels) Broadcast(rooms []string) string {

@@ -105,7 +105,7 @@ func DecodeRequest(message []byte) (*Request, error) {
 	}
 }
 
-// textOf is a request or response as JSON: that is what it is where it begins so.
+// textOf is a request as JSON: that is what it is where it begins so.
 func textOf(message []byte) (text []byte, attachments [][]byte, err error) {
 	switch {
 	case len(message) == 0:
@@ -134,11 +134,8 @@ type (
 	}
 )
 
-// Append appends the request as a server writes it.
+// Append appends the request as a server writes it, but for BroadcastAsking, which none here asks.
 func (r *Request) Append(dst []byte) ([]byte, error) {
-	if r.Type == BroadcastAsking {
-		return r.appendAsking(dst)
-	}
 	written := writtenRequest{UID: r.UID, RequestID: r.RequestID, Type: r.Type, Rooms: r.Targets}
 	if r.Selected {
 		written.Opts = &writtenOptions{Rooms: r.Rooms, Except: r.Except}
@@ -154,64 +151,6 @@ func (r *Request) Append(dst []byte) ([]byte, error) {
 	}
 	text, err := jsonv2.Marshal(&written)
 	return append(dst, text...), err
-}
-
-func (r *Request) appendAsking(dst []byte) (_ []byte, err error) {
-	dst = msgp.AppendMapHeader(dst, 5)
-	dst = msgp.AppendString(msgp.AppendString(dst, "uid"), r.UID)
-	dst = msgp.AppendString(msgp.AppendString(dst, "requestId"), r.RequestID)
-	dst = msgp.AppendUint64(msgp.AppendString(dst, "type"), uint64(r.Type))
-	if dst, err = r.Broadcast.appendPacket(msgp.AppendString(dst, "packet")); err != nil {
-		return nil, err
-	}
-	return r.Broadcast.appendOptions(msgp.AppendString(dst, "opts")), nil
-}
-
-// Response is what a server answers.
-type Response struct {
-	// Type is that of ServerSideEmit, BroadcastClientCount and BroadcastAck; the others have none.
-	Type      Type
-	RequestID string
-	// Sockets, Rooms, ClientCount and Value: what is answered. Of sockets all is JSON that toJSON or another server has made.
-	Sockets     []jsontext.Value
-	Rooms       []string
-	ClientCount int
-	Value       json.RawMessage
-	Binary      [][]byte
-}
-
-// answered is a response as it stands in a message.
-type answered struct {
-	Type        Type             `json:"type"`
-	RequestID   string           `json:"requestId"`
-	Sockets     []jsontext.Value `json:"sockets"`
-	Rooms       []roomName       `json:"rooms"`
-	ClientCount int              `json:"clientCount"`
-	Data        jsontext.Value   `json:"data"`
-	Packet      jsontext.Value   `json:"packet"`
-}
-
-// DecodeResponse reads a response, which is JSON or MessagePack.
-func DecodeResponse(message []byte) (*Response, error) {
-	text, attachments, err := textOf(message)
-	if err != nil {
-		return nil, err
-	}
-	var came answered
-	if err := read(text, &came); err != nil {
-		return nil, err
-	}
-	if came.RequestID == "" {
-		return nil, malformed("a response to nothing")
-	}
-	r := &Response{
-		Type: came.Type, RequestID: came.RequestID, Sockets: came.Sockets, Rooms: names(came.Rooms),
-		ClientCount: came.ClientCount, Binary: attachments,
-	}
-	if r.Value = json.RawMessage(came.Packet); came.Type == ServerSideEmit {
-		r.Value = json.RawMessage(came.Data)
-	}
-	return r, nil
 }
 
 // AppendSockets appends the answer to RemoteFetch, or to Sockets, where each is an id. An empty list is told as well: without

@@ -1,11 +1,8 @@
 package redis
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +18,7 @@ type link struct {
 	options rueidis.ClientOption
 	// cluster: the server is one, says the URL.
 	cluster bool
-	conns   conns
+	conns   redisurl.Connections
 
 	made atomic.Pointer[rueidis.Client] // nil until Redis has been reached for the first time
 
@@ -46,25 +43,8 @@ func newLink(o Options) (*link, error) {
 	l.options.ConnWriteTimeout = o.Patience
 	l.options.PipelineMultiplex = -1 // one connection: in order
 	l.options.ReadBufferEachConn, l.options.WriteBufferEachConn = 64<<10, 64<<10
-	dial := l.options.DialCtxFn
-	if dial == nil {
-		dial = dialTCP
-	}
-	l.options.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, secure *tls.Config) (net.Conn, error) {
-		conn, err := dial(ctx, address, dialer, secure)
-		if err != nil {
-			return nil, err
-		}
-		return l.conns.keep(conn), nil
-	}
+	l.conns.Keep(&l.options)
 	return l, nil
-}
-
-func dialTCP(ctx context.Context, address string, dialer *net.Dialer, secure *tls.Config) (net.Conn, error) {
-	if secure != nil {
-		return (&tls.Dialer{NetDialer: dialer, Config: secure}).DialContext(ctx, "tcp", address)
-	}
-	return dialer.DialContext(ctx, "tcp", address)
 }
 
 // client reaches for Redis where that has not been done, and returns what sends commands.
@@ -97,57 +77,14 @@ func (l *link) ready() rueidis.Client {
 }
 
 // cut ends all connections; they are made again by who needs them.
-func (l *link) cut() { l.conns.cut() }
+func (l *link) cut() { l.conns.Cut() }
 
 func (l *link) close() {
-	l.conns.cut() // of one that delivers nothing, no goodbye comes
+	l.conns.Cut() // of one that delivers nothing, no goodbye comes
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	if client := l.ready(); client != nil {
 		client.Close()
-	}
-}
-
-// conns are the open connections.
-type conns struct {
-	mu  sync.Mutex
-	all map[*conn]bool
-}
-
-// conn is a connection that can be cut.
-type conn struct {
-	net.Conn
-	of *conns
-}
-
-func (c *conns) keep(made net.Conn) net.Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.all == nil {
-		c.all = make(map[*conn]bool)
-	}
-	kept := &conn{made, c}
-	c.all[kept] = true
-	return kept
-}
-
-// Close implements net.Conn.
-func (c *conn) Close() error {
-	c.of.mu.Lock()
-	delete(c.of.all, c)
-	c.of.mu.Unlock()
-	return c.Conn.Close()
-}
-
-func (c *conns) cut() {
-	c.mu.Lock()
-	all := make([]*conn, 0, len(c.all))
-	for open := range c.all {
-		all = append(all, open)
-	}
-	c.mu.Unlock()
-	for _, open := range all {
-		_ = open.Close() // it is of no use any more
 	}
 }

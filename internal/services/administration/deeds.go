@@ -68,7 +68,11 @@ func (s *Service) Revoke(ctx context.Context, who auth.Identity, order Order) (R
 	revocation := auth.Revocation{UserID: order.UserID, At: int64(written.At)}
 	s.stand(revocation)
 	s.tell(ctx, revocation)
-	return Revoked{UserID: order.UserID, RevokedAt: written.At}, nil
+	revoked := Revoked{UserID: order.UserID, RevokedAt: written.At}
+	if s.Beyond != nil {
+		s.Beyond(ctx, revoked)
+	}
+	return revoked, nil
 }
 
 // line is what is written down of an order.

@@ -47,6 +47,8 @@ type Parts struct {
 	Revocations *auth.Revocations
 	Clients     Clients
 	Nodes       Nodes
+	// Beyond, if set, lets those know of a revocation who let people in by themselves.
+	Beyond func(ctx context.Context, revoked Revoked)
 }
 
 // Options shapes a Service.

@@ -67,7 +67,11 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, reading Readi
 	}
 	s.remember(who, mark.UpTo)
 	s.publishReading(ctx, who, mark.UpTo)
-	return s.tellUnread(ctx, who, mark.UpTo)
+	unread, err = s.tellUnread(ctx, who, mark.UpTo)
+	if err == nil && s.beyond != nil {
+		s.beyond.Emit(ctx, EventUnread, unreadEvent{Unread: unread}, []roles.Room{roles.UserRoom(who.UserID)})
+	}
+	return unread, err
 }
 
 // tellUnread tells all of the caller's sockets how many notices are unread, as of what they have been told.

@@ -42,6 +42,7 @@ type Emitter interface {
 type Service struct {
 	store   Store
 	emit    Emitter
+	beyond  Emitter // nil where nobody listens there
 	now     func() time.Time
 	log     *slog.Logger
 	backlog time.Duration
@@ -84,7 +85,9 @@ type Options struct {
 	Online Online
 	// Nodes, where it is set, are other servers over the same store. The service's Emitter and Online are then those of this
 	// node's own sockets.
-	Nodes  Nodes
+	Nodes Nodes
+	// Beyond, where it is set, sends to those who are connected to none of these servers: what is made on this node, once.
+	Beyond Emitter
 	Logger *slog.Logger
 }
 
@@ -114,7 +117,7 @@ func New(ctx context.Context, store Store, emit Emitter, o Options) (*Service, e
 	s := &Service{
 		store: store, emit: emit, now: o.Now, log: o.Logger, backlog: o.Backlog, marks: marks,
 		live: newLiveRooms(maxLiveRooms), sooner: make(chan struct{}, 1), online: o.Online, recounts: newRecounts(),
-		nodes: o.Nodes, behind: make(chan struct{}, 1),
+		nodes: o.Nodes, beyond: o.Beyond, behind: make(chan struct{}, 1),
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("load notices: %w", err)

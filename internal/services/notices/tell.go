@@ -68,11 +68,17 @@ func (s *Service) commit(ctx context.Context, changes []Change) ([]Changed, erro
 	}
 	if s.nodes != nil {
 		s.tellCommitted(ctx, changes, changed)
-		return changed, nil
 	}
 	for i := range changed {
-		if changed[i].Seq != 0 {
-			s.tell(ctx, pastOf(&changes[i], &changed[i]))
+		if changed[i].Seq == 0 {
+			continue
+		}
+		past := pastOf(&changes[i], &changed[i])
+		if s.nodes == nil {
+			s.tell(ctx, past)
+		}
+		if s.beyond != nil {
+			tellBy(ctx, s.beyond, past)
 		}
 	}
 	return changed, nil
@@ -92,14 +98,13 @@ func pastOf(asked *Change, changed *Changed) *Past {
 func (s *Service) tell(ctx context.Context, changed *Past) {
 	s.telling.Lock()
 	defer s.telling.Unlock()
+	tellBy(ctx, s.emit, changed)
 	if changed.Ended == 0 {
-		s.tellNotice(ctx, changed.Notice, changed.Rooms)
 		s.live.raise(changed.Rooms, changed.Seq)
 		if changed.Notice.ExpiresAt != 0 {
 			s.lookSooner()
 		}
 	} else {
-		s.emit.Emit(ctx, EventRetract, retractEvent{ID: changed.Notice.ID}, changed.Rooms)
 		s.live.lower(changed.Ended, changed.Newest)
 		if s.online != nil {
 			s.recounts.add(changed.Rooms, changed.Ended)
@@ -108,9 +113,18 @@ func (s *Service) tell(ctx context.Context, changed *Past) {
 	s.told = changed.Seq
 }
 
+// tellBy sends a change to whom an emitter reaches.
+func tellBy(ctx context.Context, emit Emitter, changed *Past) {
+	if changed.Ended == 0 {
+		tellNotice(ctx, emit, changed.Notice, changed.Rooms)
+		return
+	}
+	emit.Emit(ctx, EventRetract, retractEvent{ID: changed.Notice.ID}, changed.Rooms)
+}
+
 // tellNotice sends a notice to its audience: with the audience to the sockets of those who see it, without it to the
 // others. Each socket stands in the room of one role, so that it hears one of the two.
-func (s *Service) tellNotice(ctx context.Context, notice Notice, rooms []roles.Room) {
+func tellNotice(ctx context.Context, emit Emitter, notice Notice, rooms []roles.Room) {
 	var seeing, others []roles.Room
 	for _, role := range roles.All() {
 		if seesAudiences(role) {
@@ -120,10 +134,10 @@ func (s *Service) tellNotice(ctx context.Context, notice Notice, rooms []roles.R
 		}
 	}
 	if to := without(rooms, others); len(to) > 0 {
-		s.emit.Emit(ctx, EventNotice, notice, to, others...)
+		emit.Emit(ctx, EventNotice, notice, to, others...)
 	}
 	if to := without(rooms, seeing); len(to) > 0 {
-		s.emit.Emit(ctx, EventNotice, notice.withoutAudience(), to, seeing...)
+		emit.Emit(ctx, EventNotice, notice.withoutAudience(), to, seeing...)
 	}
 }
 

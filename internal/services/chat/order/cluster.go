@@ -34,6 +34,9 @@ type Parts struct {
 	Bus       Bus
 	Log       Log
 	Listeners Listeners
+	// Beyond, if set, sends to those who are connected to none of these servers: each change that is made on this node, once,
+	// when it is committed.
+	Beyond Emitter
 	// MembersChanged, if set, hears of rooms that have other members by now.
 	MembersChanged func(room roles.ChatRoom)
 	// Missed, if set, is called when what other nodes have told may have been missed.
@@ -161,6 +164,7 @@ func (c *Cluster) Commit(ctx context.Context, rooms []roles.ChatRoom, write func
 		}
 		c.publish(ctx, &made)
 		c.offer(ctx, &made)
+		c.tellBeyond(ctx, &made)
 	}
 	return nil
 }
@@ -185,6 +189,18 @@ func (c *Cluster) publish(ctx context.Context, made *change) {
 		return
 	}
 	c.Bus.Publish(ctx, message)
+}
+
+func (c *Cluster) tellBeyond(ctx context.Context, made *change) {
+	if c.Beyond == nil {
+		return
+	}
+	for i := range made.told {
+		told := &made.told[i]
+		if len(told.to) > 0 {
+			c.Beyond.Emit(ctx, told.event, told.payload, told.to, told.except...)
+		}
+	}
 }
 
 // doubt has rooms looked at after a write has failed: it may have been done all the same, as where the connection to the store
