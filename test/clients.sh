@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 
 . test/install.sh
 install "command -v node" nodejs npm
+install "command -v redis-server" redis-server
 install "command -v chromium" chromium
 export PYTHON=${PYTHON:-/usr/bin/python3} # the one that apt's packages are for
 install '"$PYTHON" -c "import socketio, requests, websocket"' python3-socketio python3-requests python3-websocket

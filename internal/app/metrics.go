@@ -36,6 +36,9 @@ func (p *Program) openMetrics(context.Context) (life, error) {
 		sources.Bus = b.Metrics
 	}
 	p.metrics.Watch(sources)
+	if p.bridge != nil {
+		p.metrics.WatchBridge(func() metrics.BridgeFigures { return metrics.BridgeFigures(p.bridge.Metrics()) })
+	}
 	return life{}, nil
 }
 

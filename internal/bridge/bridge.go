@@ -116,6 +116,7 @@ func New(o Options) (*Bridge, error) {
 	for name, policy := range o.Policies {
 		b.namespaces[name] = &namespace{name: name, policy: policy, channels: wire.ChannelsOf(o.Key, name)}
 	}
+	b.counters.init()
 	b.setConnection()
 	return b, nil
 }
@@ -177,7 +178,7 @@ func (b *Bridge) Drain(ctx context.Context) error {
 		select {
 		case <-empty:
 		case <-ctx.Done():
-			return nil //nolint:nilerr // whoever listens misses something, as it may at any time
+			return nil // whoever listens misses something, as it may at any time
 		case <-time.After(patience): // the connection may be gone
 		}
 	}

@@ -10,14 +10,12 @@ import (
 type Metrics struct {
 	// Connected: what other servers send comes, and what is sent goes.
 	Connected bool
-	// Published grows: messages to other servers.
-	Published int64
-	// Received grows: events of others for rooms that have sockets here, or for several or none; Delivered those that were
-	// sent to sockets; Requests what others have asked.
-	Received, Delivered, Requests int64
-	// Dropped grows: messages that were not sent, for want of a connection or of room; Overflowed those that had come and
-	// were not looked at, for want of room.
-	Dropped, Overflowed int64
+	// Published grows: messages to other servers. Received grows: events of others for rooms that have sockets here, or for
+	// several or none. Delivered grows: those that were sent to sockets.
+	Published, Received, Delivered int64
+	// Requests grows: what others have asked. Dropped grows: messages that were not sent, for want of a connection or of room.
+	// Overflowed grows: those that had come and were not looked at, for want of room.
+	Requests, Dropped, Overflowed int64
 	// Unanswered grows: acks of clients that others wanted and that did not come in time.
 	Unanswered int64
 	// Refused grows: what others have sent and was not done, by the reason.
@@ -29,15 +27,20 @@ type counters struct {
 	published, received, delivered, requests, dropped, overflowed, unanswered atomic.Int64
 
 	mu      sync.Mutex
-	refused map[string]int64 // by reason, of which there are few
+	refused map[string]int64 // by reason, of which all are there from the beginning
+}
+
+// init has every reason told.
+func (c *counters) init() {
+	c.refused = make(map[string]int64)
+	for _, reason := range reasons() {
+		c.refused[reason.Error()] = 0
+	}
 }
 
 func (c *counters) refuse(reason error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.refused == nil {
-		c.refused = make(map[string]int64)
-	}
 	c.refused[reason.Error()]++
 }
 

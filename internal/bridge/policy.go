@@ -92,3 +92,7 @@ var (
 	errTooOften  = errors.New("too_often")
 	errPanic     = errors.New("panic")
 )
+
+func reasons() []error {
+	return []error{errMalformed, errTooLarge, errRoom, errEveryone, errEvent, errNamespace, errType, errTooMany, errTooOften, errPanic}
+}

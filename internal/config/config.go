@@ -276,6 +276,9 @@ func (c *Config) check() error {
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
 	}
+	if err := c.checkBridge(); err != nil {
+		return err
+	}
 	if err := c.checkRedis(); err != nil {
 		return err
 	}
@@ -307,6 +310,21 @@ func (c *Config) checkRedis() error {
 func prefix(text string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:"
 	return text != "" && len(text) <= 64 && strings.Trim(text, allowed) == ""
+}
+
+// checkBridge finds what is wrong with how rooms are shared.
+func (c *Config) checkBridge() error {
+	switch {
+	case len(c.RedisBridge) > 0 && c.RedisURL == "":
+		return bad("redis-bridge", "needs "+Variable("redis-url"))
+	case !prefix(c.RedisBridgeKey):
+		return bad("redis-bridge-key", "must be from 1 to 64 letters, digits, dots, dashes, underscores or colons")
+	case !patterns(c.RedisBridgeRooms):
+		return bad("redis-bridge-rooms", patternForm)
+	case !patterns(c.RedisBridgeEvents):
+		return bad("redis-bridge-events", patternForm)
+	}
+	return nil
 }
 
 const patternForm = "must be names of up to 200 characters without blanks, each perhaps with * at its end"

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, afterEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Emitter } from '@socket.io/redis-emitter';
 import { io as connectTo } from 'socket.io-client';
 import {
-  DEADLINE, NO_LIMITS, accepted, heard, heardNames, nextEvent, person, settle, startServer, stopAll, test, within,
+  DEADLINE, NO_LIMITS, SECRET, accepted, heard, heardNames, nextEvent, person, settle, startServer, stopAll, test, within,
 } from './helpers.mjs';
 import { record } from './lib/events.mjs';
 import { startPeer } from './lib/peer.mjs';
@@ -259,6 +261,47 @@ test('what others may not name stays theirs: rooms of roles, companies and fleet
   await barrier(room, driver);
   assert.deepEqual([...heard(driver, 'caught'), ...heard(driver, 'for the boss')], []);
   for (const reason of ['room', 'everyone', 'event']) assert.ok(complaints(server, reason).length > 0, `the log names ${reason}`);
+});
+
+test('the examples of docs/bridge.md work as they stand there', async (t) => {
+  const text = readFileSync(new URL('../../docs/bridge.md', import.meta.url), 'utf8');
+  const programs = [...text.matchAll(/```js\n\/\/ (\S+)\n([^]*?)```/g)];
+  assert.deepEqual(programs.map(([, name]) => name), ['emit.mjs', 'server.mjs']);
+  const cache = fileURLToPath(new URL('node_modules/.cache/', import.meta.url)); // from where packages are found
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(path.join(cache, 'docs-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const run = (name) => {
+    writeFileSync(path.join(folder, name), programs.find(([, of]) => of === name)[2]);
+    const child = fork(path.join(folder, name), { silent: true, env: { PATH: process.env.PATH, REDIS_URL: redis.url, ROLECALL_JWT_SECRET: SECRET, PORT: '0' } });
+    t.after(() => child.kill('SIGKILL'));
+    return child;
+  };
+  const [ada, ben] = [person('vendor', { userId: 'ada' }), person('vendor', { userId: 'ben' })];
+  const [hers, his] = [await server.connect(ada), await other.connect(ben)];
+  await accepted(hers, 'room:join', 'lobby');
+  const [code] = await once(run('emit.mjs'), 'exit');
+  assert.equal(code, 0);
+  assert.deepEqual(await nextEvent(hers, 'order:updated'), { id: 7, status: 'sent' });
+  assert.deepEqual(await nextEvent(hers, 'weather'), { degrees: 21 });
+  assert.equal(await nextEvent(hers, 'order:new'), 8);
+
+  const [line] = await once(run('server.mjs').stdout, 'data');
+  const url = `http://127.0.0.1:${String(line).trim().split(' ')[1]}`;
+  const dial = (token) => {
+    const socket = record(connectTo(url, { forceNew: true, transports: ['websocket'], auth: { token }, reconnection: false }));
+    opened.push(socket);
+    return socket;
+  };
+  assert.equal((await nextEvent(dial('none'), 'connect_error')).message, 'Invalid token');
+  const there = dial(ada.token);
+  await nextEvent(there, 'connect');
+  assert.equal(await there.timeout(DEADLINE).emitWithAck('order:accept', 9), 'ok');
+  assert.deepEqual(await nextEvent(hers, 'order:updated'), { id: 9, status: 'accepted' });
+  await accepted(his, 'chat:message', { to: ada.userId, text: 'over there' });
+  assert.equal((await nextEvent(there, 'chat:message')).text, 'over there');
+  await server.rest(person('admin'), 'POST', '/users/ada/revoke', {});
+  assert.equal(await nextEvent(there, 'disconnect'), 'io server disconnect');
 });
 
 test('garbage, half messages and old forms on the channels: nothing is lost, nobody is hurt', async () => {
