@@ -202,7 +202,7 @@ func concurrentMixture(t *testing.T, store Store) {
 			_, drivers := store.Tracking.Drivers(ctx)
 			err := errors.Join(sent, told, read, inbox, drivers,
 				store.People.SaveUsers(ctx, []people.User{{UserID: user, Username: "x", Role: roles.Driver, LastSeen: int64(i)}}),
-				store.Tracking.SaveDriver(ctx, driver(user)),
+				store.Tracking.AppendPositions(ctx, nil, []tracking.Driver{driver(user)}),
 				store.Tracking.AppendPositions(ctx, []tracking.Position{fixAt(user, int64(i))}, []tracking.Driver{driver(user)}))
 			if err != nil {
 				return err
@@ -231,7 +231,7 @@ func endedContext(t *testing.T, store Store) {
 	for name, err := range map[string]error{
 		"append messages": sent, "create notice": told, "mark notices": marked, "history": read,
 		"save user":        store.People.SaveUsers(ended, []people.User{user}),
-		"save driver":      store.Tracking.SaveDriver(ended, driver("d1")),
+		"save driver":      store.Tracking.AppendPositions(ended, nil, []tracking.Driver{driver("d1")}),
 		"create group":     store.Groups.CreateGroup(ended, group("g", "u1")),
 		"append positions": store.Tracking.AppendPositions(ended, []tracking.Position{fixAt("d1", 1)}, []tracking.Driver{driver("d1")}),
 	} {

@@ -191,7 +191,7 @@ func driversRemembered(t *testing.T, store Store) {
 		t.Fatalf("an empty store knows %d drivers", len(found))
 	}
 	d1 := driver("d1")
-	check(t, "save driver", store.Tracking.SaveDriver(t.Context(), d1))
+	check(t, "save driver", store.Tracking.AppendPositions(t.Context(), nil, []tracking.Driver{d1}))
 	same(t, "saved", []tracking.Driver{d1}, all())
 
 	position := fixAt("d1", 5)
@@ -200,7 +200,7 @@ func driversRemembered(t *testing.T, store Store) {
 	same(t, "with a position", []tracking.Driver{d1}, all())
 
 	renamed := tracking.Driver{DriverID: "d1", CompanyID: "other", Username: "Renamed\x00 🚚"}
-	check(t, "save driver again", store.Tracking.SaveDriver(t.Context(), renamed))
+	check(t, "save driver again", store.Tracking.AppendPositions(t.Context(), nil, []tracking.Driver{renamed}))
 	renamed.Newest = &position
 	same(t, "renamed, newest left as it is", []tracking.Driver{renamed}, all())
 
@@ -303,7 +303,7 @@ func positionsDeleted(t *testing.T, store Store) {
 		}
 		appendPositions(t, store, batch...)
 	}
-	check(t, "driver without positions", store.Tracking.SaveDriver(t.Context(), driver("d0")))
+	check(t, "driver without positions", store.Tracking.AppendPositions(t.Context(), nil, []tracking.Driver{driver("d0")}))
 	total, calls := 0, 0
 	for {
 		gone, err := store.Tracking.DeletePositionsBefore(t.Context(), each-1)

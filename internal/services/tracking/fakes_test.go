@@ -102,11 +102,6 @@ func (m *memory) AppendPositions(_ context.Context, _ []tracking.Position, drive
 	return nil
 }
 
-func (m *memory) SaveDriver(_ context.Context, d tracking.Driver) error {
-	m.save(d)
-	return nil
-}
-
 func (m *memory) save(d tracking.Driver) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

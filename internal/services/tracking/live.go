@@ -41,9 +41,21 @@ func (s *Service) CameOnline(ctx context.Context, who auth.Identity) {
 	connected := s.moveLocked(s.directory.membership(f, driverOf(who), now), hasConnected, now, nil)
 	f.mu.Unlock()
 	s.follow(ctx, connected)
-	if err := s.store.SaveDriver(ctx, driverOf(who)); err != nil {
-		s.log.ErrorContext(ctx, "driver not saved", "driver", who.UserID, "error", err)
+	s.save(ctx, who)
+}
+
+// save has a driver stored, whom nobody waits for: thousands may come online at once.
+func (s *Service) save(ctx context.Context, who auth.Identity) {
+	ticket, err := s.submit(ctx, batch{driver: driverOf(who)})
+	if err != nil {
+		s.log.WarnContext(ctx, "driver not saved before the first position", "driver", who.UserID, "error", err)
+		return
 	}
+	ticket.Then(func(_ struct{}, err error) {
+		if err != nil {
+			s.log.WarnContext(ctx, "driver not saved before the first position", "driver", who.UserID, "error", err)
+		}
+	})
 }
 
 // WentOffline notes that a driver's last socket is gone. All nodes are told, since any may have been reported to.

@@ -260,7 +260,7 @@ func TestOverload(t *testing.T) {
 	taken := []*tracking.Pending{submit(t, service, who, `{"lat":0,"lng":0}`)}
 	<-store.entered
 	var refused error
-	for refused == nil && len(taken) < 10_000 {
+	for refused == nil && len(taken) < 20_000 {
 		emitted.take()
 		pending, err := service.Submit(t.Context(), who, update(t, fmt.Sprintf(`{"lat":1,"lng":%g}`, float64(len(taken))/1000)))
 		if refused = err; err == nil {

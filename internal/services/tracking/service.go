@@ -55,9 +55,13 @@ type Options struct {
 const (
 	defaultStaleAfter   = 2 * time.Minute
 	defaultOfflineAfter = 10 * time.Minute
-	// The writer's bounds: updates, of up to MaxBatch positions each.
-	maxUpdatesPerCommit = 256
-	maxPendingUpdates   = 4096
+	// The writer's bounds. Updates hold from one to MaxBatch positions: what a commit takes, and what waits holds in memory,
+	// goes by positions, and the number of updates is bounded for what each costs beside them. Together they let ten thousand
+	// drivers who send one by one go on while a disk holds up everything for more than a second.
+	maxUpdatesPerCommit   = 2048
+	maxPositionsPerCommit = 32 * 1024
+	maxPendingUpdates     = 16 * 1024
+	maxPendingPositions   = 512 * 1024
 	// gatherUpdates is how long a stream of updates gathers for a commit, and so about how long an ack takes under load.
 	gatherUpdates = 50 * time.Millisecond
 )
@@ -73,6 +77,7 @@ type Service struct {
 	patience  patience
 	directory directory
 	accepted  atomic.Int64 // positions, in all
+	unwritten atomic.Int64 // positions that wait for the disk
 	// everywhere is the snapshot for who watches all fleets.
 	everywhere album
 	// turns holds a token for each greeting that is worked on.
@@ -159,12 +164,26 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, update Update) 
 	s.accepted.Add(int64(len(accepted)))
 	s.recognise(ctx, who, accepted)
 	s.show(ctx, who, accepted) // watchers see where a driver is even while the disk takes nothing
-	ticket, err := s.writer.Submit(ctx, batch{driver: driverOf(who), positions: accepted})
+	ticket, err := s.submit(ctx, batch{driver: driverOf(who), positions: accepted})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log
 	}
 	p.ticket = ticket
 	return p, nil
+}
+
+// submit queues a batch for the disk, and fails where too much waits for it.
+func (s *Service) submit(ctx context.Context, b batch) (*groupcommit.Ticket[batch, struct{}], error) {
+	positions := int64(len(b.positions))
+	if s.unwritten.Add(positions) > maxPendingPositions {
+		s.unwritten.Add(-positions)
+		return nil, groupcommit.ErrFull
+	}
+	ticket, err := s.writer.Submit(ctx, b)
+	if err != nil {
+		s.unwritten.Add(-positions)
+	}
+	return ticket, err
 }
 
 // Wait returns the verdict once the accepted positions are on disk.
@@ -213,17 +232,26 @@ func driverOf(who auth.Identity) Driver {
 	return Driver{DriverID: who.UserID, CompanyID: who.CompanyID, Username: who.Username}
 }
 
-// write is one commit of the group.
+// write is one commit of the group, or a few where there are very many positions. What has been stored when one fails counts as
+// not stored: it is recognised when it is sent again.
 func (s *Service) write(ctx context.Context, batches []batch) ([]struct{}, error) {
-	var positions []Position
-	drivers := make([]Driver, 0, len(batches))
-	for _, b := range batches {
-		positions = append(positions, b.positions...)
-		drivers = append(drivers, b.driver)
+	total := 0
+	for i := range batches {
+		total += len(batches[i].positions)
 	}
-	if err := s.store.AppendPositions(ctx, positions, drivers); err != nil {
-		s.log.ErrorContext(ctx, "positions not stored", "positions", len(positions), "error", err)
-		return nil, err
+	defer s.unwritten.Add(-int64(total))
+	for from := 0; from < len(batches); {
+		positions := make([]Position, 0, min(total, maxPositionsPerCommit+MaxBatch))
+		drivers := make([]Driver, 0, len(batches)-from)
+		for from < len(batches) && len(positions) < maxPositionsPerCommit {
+			positions = append(positions, batches[from].positions...)
+			drivers = append(drivers, batches[from].driver)
+			from++
+		}
+		if err := s.store.AppendPositions(ctx, positions, drivers); err != nil {
+			s.log.ErrorContext(ctx, "positions not stored", "positions", len(positions), "error", err)
+			return nil, err
+		}
 	}
 	return make([]struct{}, len(batches)), nil
 }

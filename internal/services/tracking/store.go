@@ -44,13 +44,12 @@ func TrackStart() Place { return Place{TS: math.MinInt64} }
 type Store interface {
 	// AppendPositions stores the positions in one transaction and moves each driver's newest forward. A position
 	// that is already there, equal in every field, is stored once; one that is Stamped, where its like has been stored within
-	// RecognisedFor before it, whatever its time. Drivers holds who sent them.
+	// RecognisedFor before it, whatever its time. Drivers holds who sent them, and others
+	// who are to be known.
 	AppendPositions(ctx context.Context, positions []Position, drivers []Driver) error
 	// SentBefore returns, for each of a driver's positions that is Stamped, the ts of the last one like it that was stored with
 	// a ts after since, Unix milliseconds; 0 where there is none.
 	SentBefore(ctx context.Context, driverID string, positions []Position, since int64) ([]int64, error)
-	// SaveDriver remembers a driver who has come online, leaving the newest position as it is.
-	SaveDriver(ctx context.Context, driver Driver) error
 	// Drivers returns every known driver.
 	Drivers(ctx context.Context) ([]Driver, error)
 	// Track returns the first stored positions behind a place, at most limit, in the order of ts, then of arrival.

@@ -94,7 +94,7 @@ func TestPathMayHoldAnyCharacter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			store := open(t, filepath.Join(dir, name))
-			if err := store.Tracking.SaveDriver(t.Context(), tracking.Driver{DriverID: "d1"}); err != nil {
+			if err := store.Tracking.AppendPositions(t.Context(), nil, []tracking.Driver{{DriverID: "d1"}}); err != nil {
 				t.Fatal(err)
 			}
 			drivers, err := store.Tracking.Drivers(t.Context())
@@ -212,8 +212,7 @@ func TestCallersMayLeaveBeforeTheirWrites(t *testing.T) {
 		})
 		callers.Go(func() {
 			_, _, marked := store.Notices.MarkNoticesRead(ctx, notices.Marking{Reader: notices.Reader{UserID: id, Rooms: []roles.Room{"x"}}, IDs: []string{"n"}})
-			saved := errors.Join(store.People.SaveUsers(ctx, []people.User{{UserID: id}}),
-				store.Tracking.SaveDriver(ctx, tracking.Driver{DriverID: id}))
+			saved := store.People.SaveUsers(ctx, []people.User{{UserID: id}})
 			if !errors.Is(marked, context.DeadlineExceeded) || !errors.Is(saved, context.DeadlineExceeded) {
 				t.Errorf("errors %v and %v, want that of the context", marked, saved)
 			}

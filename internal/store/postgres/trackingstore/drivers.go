@@ -87,18 +87,6 @@ func (w wantedDriver) digest() int64 {
 	return int64(binary.BigEndian.Uint64(sum[:8]) | 1)
 }
 
-// SaveDriver implements tracking.Store.
-func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
-	err := s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := saveDrivers(ctx, tx, wantedDrivers(nil, []tracking.Driver{driver}))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("save driver: %w", err)
-	}
-	return nil
-}
-
 // saveDrivers has the drivers be as they should be, and returns them as they are. Until the transaction ends nobody changes
 // them. They are locked in the order of their ids, so that two who save the same ones never wait for each other.
 func saveDrivers(ctx context.Context, tx *postgres.Tx, wanted map[string]wantedDriver) (map[string]knownDriver, error) {

@@ -12,9 +12,8 @@ type driverCache struct {
 	// appending is held by who appends positions, from before the transaction until what it saved is remembered.
 	appending sync.Mutex
 
-	mu      sync.Mutex
-	version int // counts what has been forgotten
-	saved   map[string]cachedDriver
+	mu    sync.Mutex
+	saved map[string]cachedDriver
 }
 
 type cachedDriver struct {
@@ -24,32 +23,28 @@ type cachedDriver struct {
 
 // savedDrivers is what a transaction has found or written.
 type savedDrivers struct {
-	version int // of the cache, before the transaction looked
 	named   map[string]tracking.Driver
 	numbers map[string]int64
 }
 
 // find returns the numbers of those drivers who are in the file just as given.
-func (c *driverCache) find(drivers map[string]tracking.Driver) (version int, numbers map[string]int64) {
+func (c *driverCache) find(drivers map[string]tracking.Driver) map[string]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	numbers = make(map[string]int64, len(drivers))
+	numbers := make(map[string]int64, len(drivers))
 	for id := range drivers {
 		known, cached := c.saved[id]
 		if cached && known.companyID == drivers[id].CompanyID && known.username == drivers[id].Username {
 			numbers[id] = known.number
 		}
 	}
-	return c.version, numbers
+	return numbers
 }
 
-// remember notes what a committed transaction has saved, unless something was forgotten since it looked.
+// remember notes what a committed transaction has saved.
 func (c *driverCache) remember(saved savedDrivers) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.version != saved.version {
-		return
-	}
 	if c.saved == nil {
 		c.saved = make(map[string]cachedDriver)
 	}
@@ -57,12 +52,4 @@ func (c *driverCache) remember(saved savedDrivers) {
 		driver := saved.named[id]
 		c.saved[id] = cachedDriver{driver.CompanyID, driver.Username, saved.numbers[id]}
 	}
-}
-
-// forget drops a driver who is about to be written.
-func (c *driverCache) forget(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.version++
-	delete(c.saved, id)
 }

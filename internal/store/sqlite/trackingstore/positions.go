@@ -14,19 +14,6 @@ import (
 	"rolecall/internal/store/sqlite"
 )
 
-// SaveDriver implements tracking.Store.
-func (s *Store) SaveDriver(ctx context.Context, driver tracking.Driver) error {
-	_, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (none struct{}, err error) {
-		s.drivers.forget(driver.DriverID) // whether or not this transaction comes through
-		_, err = s.saveDrivers(ctx, tx, map[string]tracking.Driver{driver.DriverID: driver}, nil)
-		return none, err
-	})
-	if err != nil {
-		return fmt.Errorf("save driver: %w", err)
-	}
-	return nil
-}
-
 // AppendPositions implements tracking.Store. A position sent again is not a new arrival: it does not move the newest.
 func (s *Store) AppendPositions(ctx context.Context, positions []tracking.Position, drivers []tracking.Driver) error {
 	if err := checkNumbers(positions); err != nil {
@@ -78,12 +65,12 @@ func (s *Store) driverNumbers(
 			unnamed[p.DriverID] = tracking.Driver{DriverID: p.DriverID, CompanyID: p.CompanyID}
 		}
 	}
-	version, numbers := s.drivers.find(named)
+	numbers := s.drivers.find(named)
 	if len(unnamed) == 0 && len(numbers) == len(named) {
-		return savedDrivers{version: version, numbers: numbers}, nil
+		return savedDrivers{numbers: numbers}, nil
 	}
 	numbers, err := s.saveDrivers(ctx, tx, named, unnamed)
-	return savedDrivers{version: version, named: named, numbers: numbers}, err
+	return savedDrivers{named: named, numbers: numbers}, err
 }
 
 // saveDrivers returns the drivers' keys. It writes the named ones where something about them has changed, so that the
