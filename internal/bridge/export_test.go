@@ -1,5 +1,7 @@
 package bridge
 
+import "context"
+
 // What tests outside of the package look at.
 
 // OwnEvents are how the server's own events begin.
@@ -19,3 +21,14 @@ func (b *Bridge) Waiting() int {
 
 // MaxWaiting is the bound of that.
 const MaxWaiting = maxWaiting
+
+// Handle handles a request, or a broadcast on the channel of which the end is behind, as if it had come in a namespace.
+func (b *Bridge) Handle(ctx context.Context, namespace string, request bool, behind string, message []byte) {
+	n := b.namespaces[namespace]
+	came := incoming{namespace: n, kind: kindBroadcast, channel: n.channels.Broadcast(nil) + behind, message: string(message)}
+	if request {
+		came.kind, came.channel = kindRequest, n.channels.Requests()
+	}
+	b.handle(ctx, &came)
+	_ = b.outbox.take(batch, func(o outgoing) int { return len(o.message) }) // nobody sends
+}
