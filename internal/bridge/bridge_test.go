@@ -259,6 +259,39 @@ func TestRedisThatStandsStill(t *testing.T) {
 	client.Hears("again")
 }
 
+// In a cluster of Redis everybody hears everything too.
+func TestRedisCluster(t *testing.T) {
+	t.Parallel()
+	redis := servers.StartRedis(t, "--cluster-enabled", "yes")
+	if answer := redis.Ask("CLUSTER ADDSLOTSRANGE 0 16383"); answer != "+OK" {
+		t.Fatal(answer)
+	}
+	eventually(t, "the cluster is up", func() bool { return strings.Contains(redis.Ask("CLUSTER INFO"), "cluster_state:ok") })
+	outside := listen(t, redis.URL)
+	a, b := start(t, redis.URL+"?cluster=true", "ours"), start(t, redis.URL+"?cluster=true", "theirs")
+	client := b.dial("user:u")
+	a.Emitter("/").Emit(t.Context(), "e", 1, []roles.Room{"user:u"})
+	client.Hears("e")
+	outside.publish("socket.io-request#/#", []byte(`{"uid":"x","requestId":"a","type":5,"opts":{"rooms":["user:u"]}}`))
+	for range 2 {
+		outside.next("socket.io-response#/#")
+	}
+}
+
+// A user who may do no more than docs/bridge.md says is enough.
+func TestUserOfItsOwn(t *testing.T) {
+	t.Parallel()
+	redis := servers.StartRedis(t)
+	if answer := redis.Ask("ACL SETUSER bridge on >word resetchannels &socket.io-re* &socket.io#/#* &socket.io#/chat#* nocommands +@connection +@pubsub"); answer != "+OK" {
+		t.Fatal(answer)
+	}
+	url := strings.Replace(redis.URL, "redis://", "redis://bridge:word@", 1)
+	a, b := start(t, url, "ours"), start(t, url, "theirs")
+	client := b.dial("user:u")
+	a.Emitter("/").Emit(t.Context(), "e", 1, []roles.Room{"user:u"})
+	client.Hears("e")
+}
+
 // Whatever others ask how often, each is answered; what costs much beyond a rate with nothing.
 func TestFloodOfRequests(t *testing.T) {
 	t.Parallel()
