@@ -18,7 +18,7 @@ import { startRedis } from './lib/redis.mjs';
 
 leaveOut((name) => !/^(auth|chat|error|presence|room|rooms|system|tracking):|^(connect|disconnect)/.test(name));
 const redis = await startRedis();
-const settings = { ...NO_LIMITS, ROLECALL_REDIS_URL: redis.url, ROLECALL_REDIS_BRIDGE: 'chat,notices', ROLECALL_ADMIN_ADDR: '127.0.0.1:0' };
+const settings = { ...NO_LIMITS, ROLECALL_REDIS_URL: redis.url, ROLECALL_REDIS_BRIDGE: 'chat,notices' };
 const [server, other] = await Promise.all([startServer(settings), startServer(settings)]); // with a file each, of one deployment
 const peer = await startPeer(redis.url);
 const publisher = await redis.client();
@@ -263,6 +263,49 @@ test('what others may not name stays theirs: rooms of roles, companies and fleet
   await barrier(room, driver);
   assert.deepEqual([...heard(driver, 'caught'), ...heard(driver, 'for the boss')], []);
   for (const reason of ['room', 'everyone', 'event']) assert.ok(complaints(server, reason).length > 0, `the log names ${reason}`);
+});
+
+test('what is configured may be named: everybody, rooms of one\'s own, an event of this server; by another key', async (t) => {
+  const wide = await startServer({
+    ...settings, ROLECALL_REDIS_PREFIX: 'wide', ROLECALL_REDIS_BRIDGE_KEY: 'wide', ROLECALL_REDIS_BRIDGE: 'chat',
+    ROLECALL_REDIS_BRIDGE_ROOMS: 'everyone,user:*,order:*', ROLECALL_REDIS_BRIDGE_EVENTS: 'chat:typing',
+  });
+  const beside = await startPeer(redis.url, { key: 'wide' });
+  t.after(async () => {
+    await beside.close();
+    await wide.stop();
+  });
+  await until('both are there', async () => (await publisher.sendCommand(['PUBSUB', 'NUMSUB', 'wide-request#/chat#']))[1] === 2);
+  const far = new Emitter(publisher, { key: 'wide' });
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const [hers, his] = [await wide.connect(ada), await wide.connect(ben)];
+  const inChat = await wide.connect(ada, { namespace: '/chat' });
+  const elsewhere = await server.connect(ada);
+
+  beside.io.emit('to all', Buffer.from('1'));
+  far.except(`user:${ada.userId}`).emit('but her', 2);
+  far.of('/chat').emit('in chat', 3);
+  assert.equal(bytes(await nextEvent(hers, 'to all')), '1');
+  assert.equal(bytes(await nextEvent(his, 'to all')), '1');
+  assert.equal(await nextEvent(his, 'but her'), 2);
+  assert.equal(await nextEvent(inChat, 'in chat'), 3);
+  assert.deepEqual((await beside.io.fetchSockets()).map(({ id }) => id).sort(), [hers.id, his.id].sort());
+  for (const socket of [hers, his]) socket.on('ask', (_, ack) => ack(socket.id));
+  assert.deepEqual((await beside.io.timeout(3000).emitWithAck('ask', 1)).sort(), [hers.id, his.id].sort());
+
+  beside.io.in(hers.id).socketsJoin('order:7');
+  far.to('order:7').emit('order', 7);
+  assert.equal(await nextEvent(hers, 'order'), 7);
+  far.to(`user:${ben.userId}`).emit('chat:typing', { roomId: 'r', userId: 'u', username: 'U', isTyping: true });
+  assert.equal((await nextEvent(his, 'chat:typing')).username, 'U');
+  far.to(`user:${ben.userId}`).emit('chat:message', {});
+  await barrier(`user:${ben.userId}`, his, far);
+  await barrier(`user:${ada.userId}`, hers, far);
+  assert.deepEqual([...heard(his, 'order'), ...heard(his, 'chat:message'), ...heard(hers, 'but her'), ...heard(hers, 'in chat')], []);
+  await settle(elsewhere);
+  assert.deepEqual(heard(elsewhere, 'to all'), [], 'by another key nothing is heard');
+  beside.io.disconnectSockets(true);
+  for (const socket of [hers, his]) assert.equal(await nextEvent(socket, 'disconnect'), 'io server disconnect');
 });
 
 test('the examples of docs/bridge.md work as they stand there', async (t) => {
