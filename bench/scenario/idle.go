@@ -28,11 +28,12 @@ func idle() Scenario {
 		Name: "idle",
 		Method: fmt.Sprintf("%d people, %d to a company, are connected and do nothing. What the process holds resident then, "+
 			"less what it held before, divided by the connections; 1 kB is 1,000 bytes. It is read %v after the server has "+
-			"come to rest, and %v after that. Before the first reading %d other people have come and gone.",
+			"come to rest, and %v after that. Before the first reading %d other people have come and gone. Between the two readings "+
+			"the server sends and takes pings: one a connection each 25 s.",
 			idleConnections, idleCompany, idleFirstLook, idleSecondLook, idleWarmUp),
 		Servers: []target.Name{target.Rolecall, target.RolecallZishang520, target.RolecallShared, target.Engine, target.Node, target.Bun, target.Zishang520},
 		workers: 2,
-		columns: []string{memoryEach, "after 30 s more", "whole process MB"},
+		columns: []string{memoryEach, "after 30 s more", "whole process MB", "cores meanwhile"},
 		run:     runIdle,
 		bars: func(all results) []report.Bar {
 			var bars []report.Bar
@@ -65,13 +66,18 @@ func runIdle(ctx context.Context, _ *Bench, r *rig) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	second, err := r.restingMemory(ctx, idleSecondLook)
+	meanwhile, err := r.during(ctx, idleSecondLook)
+	if err != nil {
+		return result{}, err
+	}
+	second, err := process.RSS(r.server.PID())
 	if err != nil {
 		return result{}, err
 	}
 	each := func(now int64) float64 { return float64(now-before) / float64(connections) / 1000 }
 	return result{
-		cells:   []string{fmt.Sprintf("%.1f", each(first)), fmt.Sprintf("%.1f", each(second)), fmt.Sprintf("%.0f", float64(second)/1e6)},
+		cells: []string{fmt.Sprintf("%.1f", each(first)), fmt.Sprintf("%.1f", each(second)), fmt.Sprintf("%.0f", float64(second)/1e6),
+			fmt.Sprintf("%.3f", meanwhile.cpu.Seconds()/meanwhile.length.Seconds())},
 		figures: map[string]float64{memoryEach: max(each(first), each(second))},
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +69,7 @@ func BenchmarkPosition(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if i%256 == 255 { // a whole batch, which gathers no longer
+		if i%2048 == 2047 { // a whole batch, which gathers no longer
 			if _, err := pending.Wait(b.Context()); err != nil {
 				b.Fatal(err)
 			}
@@ -211,5 +212,57 @@ func BenchmarkFlushBesideGreetings(b *testing.B) {
 			busy.Wait()
 			_ = service.Close(context.Background())
 		})
+	}
+}
+
+// What a node holds in memory of each driver that it has ever heard of, with a position.
+func BenchmarkKnownDriver(b *testing.B) {
+	const drivers = 50_000
+	held := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		before := held()
+		service, err := tracking.New(b.Context(), retired{drivers: drivers}, deaf{}, tracking.Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(held()-before)/drivers, "B/driver")
+		closeService(b, service)
+	}
+}
+
+// retired is a store of drivers who do nothing any more.
+type retired struct {
+	instantly
+	drivers int
+}
+
+func (r retired) Drivers(context.Context) ([]tracking.Driver, error) {
+	drivers := make([]tracking.Driver, r.drivers)
+	for i := range drivers {
+		id, company, speed, seq := fmt.Sprintf("driver-%d", i), fmt.Sprintf("company-%d", i/100), 8.3, int64(i)
+		drivers[i] = tracking.Driver{
+			DriverID: id, CompanyID: company, Username: "Somebody " + id,
+			Newest: &tracking.Position{DriverID: id, CompanyID: company, TS: seq, Lat: 52, Lng: 13, Speed: &speed, Seq: &seq},
+		}
+	}
+	return drivers, nil
+}
+
+// What it costs the rounds of who is online that a driver comes, whose saving waits for nobody.
+func BenchmarkCameOnline(b *testing.B) {
+	service := benchService(b, time.Hour)
+	who := make([]auth.Identity, 10_000)
+	for i := range who {
+		who[i] = driver(fmt.Sprint("d", i), fmt.Sprint("c", i%100))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		service.CameOnline(b.Context(), who[i%len(who)])
 	}
 }
