@@ -242,7 +242,7 @@ func (c *Config) check() error {
 	case c.AdminAddr != "" && c.AdminAddr == c.Addr && !anyPort(c.Addr):
 		return bad("admin-addr", "must not be the public listener's address")
 	case !isNodeName(c.NodeName):
-		return bad("node-name", fmt.Sprintf("%q is not up to 32 letters, digits and dashes", c.NodeName))
+		return bad("node-name", fmt.Sprintf("%q is not up to 63 letters, digits and dashes", c.NodeName))
 	case c.OTLPEndpoint != "" && !httpURL(c.OTLPEndpoint):
 		return bad("otlp-endpoint", "must be an http or https URL")
 	case !(c.TraceRatio > 0 && c.TraceRatio <= 1): // nor is what is no number

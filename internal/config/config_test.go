@@ -242,7 +242,7 @@ func TestBadValues(t *testing.T) {
 		"addr":                   {"", "localhost", "127.0.0.1", "::1:80", "127.0.0.1:", "http://a:80"},
 		"data-dir":               {""},
 		"min-free-disk":          {"", "0", "-1GiB", "much", "1XiB", "99999999999TiB"},
-		"node-name":              {"a b", "a.b", "one/", "ü", strings.Repeat("x", 33)},
+		"node-name":              {"a b", "a.b", "one/", "ü", strings.Repeat("x", 64)},
 		"jwt-secret":             {"hunter2", secret[:31]},
 		"sign-in-url":            {"id.example", "javascript:alert(1)", "https://", "data:text/html,x", "file:///etc/passwd"},
 		"jwks-url":               {"id.example", "ftp://id.example", "https://", "https:id.example", ":", "file:///etc/passwd"},

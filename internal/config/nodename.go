@@ -3,7 +3,7 @@ package config
 import "strings"
 
 const (
-	maxNodeName        = 32
+	maxNodeName        = 63 // which names of pods have
 	nodeNameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 )
 

@@ -91,6 +91,12 @@ test('what would not work is refused before it is there', () => {
   }
 });
 
+test('a node has the name of its pod, unless it is given another', () => {
+  const named = (manifest) => manifest.match(/name: ROLECALL_NODE_NAME.*(\n.*valueFrom.*)?/g).map((line) => line.replace(/\s+/g, ' '));
+  assert.deepEqual(named(template([]).stdout), ['name: ROLECALL_NODE_NAME valueFrom: {fieldRef: {fieldPath: metadata.name}}']);
+  assert.deepEqual(named(template(['settings.ROLECALL_NODE_NAME=one']).stdout), ['name: ROLECALL_NODE_NAME, value: "one"}']);
+});
+
 test('a pod has the time that its drain takes, and no rights', () => {
   const manifest = template([]).stdout;
   assert.match(manifest, /terminationGracePeriodSeconds: 70/);
