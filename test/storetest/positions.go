@@ -185,6 +185,16 @@ func driversRemembered(t *testing.T, store Store) {
 		drivers, err := store.Tracking.Drivers(t.Context())
 		check(t, "drivers", err)
 		slices.SortFunc(drivers, func(a, b tracking.Driver) int { return int(a.DriverID[1]) - int(b.DriverID[1]) })
+		for _, company := range []string{"acme", "other", "late", "nobody"} {
+			of, err := store.Tracking.DriversOf(t.Context(), company)
+			check(t, "drivers of a company", err)
+			its := slices.Clone(drivers)
+			its = slices.DeleteFunc(its, func(d tracking.Driver) bool { return d.CompanyID != company })
+			slices.SortFunc(of, func(a, b tracking.Driver) int { return int(a.DriverID[1]) - int(b.DriverID[1]) })
+			if len(of)+len(its) > 0 {
+				same(t, "drivers of "+company, its, of)
+			}
+		}
 		return drivers
 	}
 	if found := all(); len(found) != 0 {

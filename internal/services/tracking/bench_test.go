@@ -35,6 +35,8 @@ func (instantly) AppendPositions(context.Context, []tracking.Position, []trackin
 
 func (instantly) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
 
+func (instantly) DriversOf(context.Context, string) ([]tracking.Driver, error) { return nil, nil }
+
 func benchService(b *testing.B, flush time.Duration) *tracking.Service {
 	b.Helper()
 	service, err := tracking.New(b.Context(), instantly{}, deaf{}, tracking.Options{

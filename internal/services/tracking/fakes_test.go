@@ -113,6 +113,8 @@ func (m *memory) save(d tracking.Driver) {
 
 func (m *memory) Drivers(context.Context) ([]tracking.Driver, error) { return nil, nil }
 
+func (m *memory) DriversOf(context.Context, string) ([]tracking.Driver, error) { return nil, nil }
+
 func (m *memory) Track(context.Context, tracking.TrackQuery, tracking.Place, int) ([]tracking.Recorded, error) {
 	return nil, nil
 }

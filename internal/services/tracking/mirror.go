@@ -204,16 +204,19 @@ func (s *Service) fill(ctx context.Context, m *mirror) {
 
 // readAgain makes known here what the store has of drivers.
 func (s *Service) readAgain(ctx context.Context, visible scope) error {
-	stored, err := s.store.Drivers(ctx)
+	var stored []Driver
+	var err error
+	if visible.all {
+		stored, err = s.store.Drivers(ctx)
+	} else {
+		stored, err = s.store.DriversOf(ctx, visible.companyID)
+	}
 	if err != nil {
 		return err
 	}
 	now := s.options.Now()
 	for i := range stored {
 		d := &stored[i]
-		if !visible.all && d.CompanyID != visible.companyID {
-			continue
-		}
 		f := s.directory.fleet(d.CompanyID)
 		f.mu.Lock()
 		wasPending := len(f.pending) > 0

@@ -52,6 +52,8 @@ type Store interface {
 	SentBefore(ctx context.Context, driverID string, positions []Position, since int64) ([]int64, error)
 	// Drivers returns every known driver.
 	Drivers(ctx context.Context) ([]Driver, error)
+	// DriversOf returns those of a company, as they were named last.
+	DriversOf(ctx context.Context, companyID string) ([]Driver, error)
 	// Track returns the first stored positions behind a place, at most limit, in the order of ts, then of arrival.
 	Track(ctx context.Context, query TrackQuery, after Place, limit int) ([]Recorded, error)
 	// DeletePositionsBefore removes positions with a ts before the given Unix milliseconds, a bounded number at a

@@ -126,6 +126,15 @@ func (s *Store) Drivers(ctx context.Context) ([]tracking.Driver, error) {
 	return drivers, nil
 }
 
+// DriversOf implements tracking.Store.
+func (s *Store) DriversOf(ctx context.Context, companyID string) ([]tracking.Driver, error) {
+	drivers, err := postgres.ReadAll(ctx, s.db, selectDriversOf, scanDriver, companyID)
+	if err != nil {
+		return nil, fmt.Errorf("list drivers of a company: %w", err)
+	}
+	return drivers, nil
+}
+
 func scanDriver(row postgres.Scanner) (tracking.Driver, error) {
 	var (
 		driver    tracking.Driver

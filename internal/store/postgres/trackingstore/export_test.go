@@ -17,6 +17,7 @@ func Statements() []string { return statements() }
 
 // Reads of which a test looks at what they cost.
 const (
-	SelectDrivers = selectDrivers
-	SelectTrack   = selectTrack
+	SelectDrivers   = selectDrivers
+	SelectDriversOf = selectDriversOf
+	SelectTrack     = selectTrack
 )

@@ -150,13 +150,15 @@ func TestTracksAreReadInOrder(t *testing.T) {
 	for _, statement := range []string{
 		"ANALYZE positions", "ANALYZE drivers", "SET plan_cache_mode = force_generic_plan",
 		"PREPARE track AS " + trackingstore.SelectTrack, "PREPARE drivers AS " + trackingstore.SelectDrivers,
+		"PREPARE fleet AS " + trackingstore.SelectDriversOf,
 	} {
 		if _, err := conn.Exec(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for query, most := range map[string]int{
-		"drivers": 2 * drivers, // and one more for each, with which the time changes
+		"drivers":       2 * drivers, // and one more for each, with which the time changes
+		"fleet('acme')": 2 * drivers,
 		fmt.Sprintf("track('d1', %d, %d, '', %d, 0, %d)", from, now, from, limit):            limit + 50,
 		fmt.Sprintf("track('d2', %d, %d, 'acme', %d, 0, %d)", now-500_000, now, from, limit): 60,
 	} {

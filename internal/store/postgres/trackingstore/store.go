@@ -39,7 +39,7 @@ func newAt(ctx context.Context, db *postgres.DB, now func() time.Time) (*Store, 
 // statements are all that the store runs, but for those on partitions.
 func statements() []string {
 	return []string{
-		upsertDrivers, selectNumbers, insertPlain, insertStamped, selectDrivers, selectTrack, selectStamped, selectPartitions,
+		upsertDrivers, selectNumbers, insertPlain, insertStamped, selectDrivers, selectDriversOf, selectTrack, selectStamped, selectPartitions,
 	}
 }
 
@@ -53,10 +53,11 @@ const (
 
 	columns = `p.company_id, p.ts, p.lat, p.lng, p.heading, p.speed, p.accuracy, p.altitude, p.battery, p.seq`
 	// The newest of a driver is the first one that the indexes of the partitions lead to, from the last day on.
-	selectDrivers = `SELECT d.driver_id, d.company_id, d.username, ` + columns + ` FROM drivers d LEFT JOIN LATERAL (
-			SELECT * FROM positions WHERE driver = d.number ORDER BY ts DESC, number DESC LIMIT 1) p ON true
-		ORDER BY d.driver_id`
-	selectTrack = `SELECT p.number, ` + columns + ` FROM positions p
+	driversFrom = `SELECT d.driver_id, d.company_id, d.username, ` + columns + ` FROM drivers d LEFT JOIN LATERAL (
+			SELECT * FROM positions WHERE driver = d.number ORDER BY ts DESC, number DESC LIMIT 1) p ON true`
+	selectDrivers   = driversFrom + ` ORDER BY d.driver_id`
+	selectDriversOf = driversFrom + ` WHERE d.company_id = $1 ORDER BY d.driver_id`
+	selectTrack     = `SELECT p.number, ` + columns + ` FROM positions p
 		WHERE p.driver = (SELECT number FROM drivers WHERE driver_id = $1) AND p.ts >= $2 AND p.ts <= $3
 			AND ($4 = '' OR p.company_id = $4) AND (p.ts > $5 OR p.number > $6)
 		ORDER BY p.ts, p.number LIMIT $7`

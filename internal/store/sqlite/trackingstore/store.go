@@ -34,7 +34,7 @@ type statements struct {
 	selectDriversByID, upsertDriver, insertPosition, insertPositions, insertStamped, deletePositions *sql.Stmt
 
 	// Reads.
-	selectDrivers, selectTrack, selectStamped *sql.Stmt
+	selectDrivers, selectDriversOf, selectTrack, selectStamped *sql.Stmt
 }
 
 func (s *statements) writes() sqlite.Statements {
@@ -55,11 +55,12 @@ func (s *statements) writes() sqlite.Statements {
 
 func (s *statements) reads() sqlite.Statements {
 	const columns = `p.company_id, p.ts, p.lat, p.lng, p.heading, p.speed, p.accuracy, p.altitude, p.battery, p.seq`
-	return sqlite.Statements{
-		&s.selectDrivers: `SELECT d.driver_id, d.company_id, d.username, ` + columns + `
+	const drivers = `SELECT d.driver_id, d.company_id, d.username, ` + columns + `
 			FROM drivers d LEFT JOIN positions p ON p.number = (
-				SELECT number FROM positions WHERE driver = d.number ORDER BY ts DESC, number DESC LIMIT 1)
-			ORDER BY d.driver_id`,
+				SELECT number FROM positions WHERE driver = d.number ORDER BY ts DESC, number DESC LIMIT 1)`
+	return sqlite.Statements{
+		&s.selectDrivers:   drivers + ` ORDER BY d.driver_id`,
+		&s.selectDriversOf: drivers + ` WHERE d.company_id = ? ORDER BY d.driver_id`,
 		&s.selectTrack: `SELECT p.number, ` + columns + `
 			FROM drivers d CROSS JOIN positions p ON p.driver = d.number
 			WHERE d.driver_id = ?1 AND p.ts >= ?2 AND p.ts <= ?3 AND (?4 = '' OR p.company_id = ?4)
