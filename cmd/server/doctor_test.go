@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,7 +115,9 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 
 // What servers share is looked at over the network, and no password is told.
 func TestDoctorLooksAtWhatIsShared(t *testing.T) {
-	database, meeting := servers.Database(t), servers.StartRedis(t).URL
+	least := "least on >lovelace ~rolecall:* &rolecall:* +@all -publish -zadd"
+	server := servers.StartRedis(t, append([]string{"--user"}, strings.Fields(least)...)...)
+	database, meeting := servers.Database(t), server.URL
 	dead := strings.TrimPrefix(deadAddress(t), "http://")
 	examine := func(args ...string) (doctor.Report, bool) {
 		return examined(t, append([]string{"-data-dir", t.TempDir(), "-addr", dead}, args...)...)
@@ -124,7 +127,9 @@ func TestDoctorLooksAtWhatIsShared(t *testing.T) {
 		t.Errorf("%+v", report)
 	}
 	says(t, report, "database", doctor.Warning, "to apply")
-	says(t, report, "redis", doctor.Fine, "answers")
+	says(t, report, "redis", doctor.Fine, "answers: one server, version ")
+	says(t, report, "redis", doctor.Fine, "allows all")
+	says(t, report, "nodes", doctor.Fine, "no server")
 	says(t, report, "clock", doctor.Fine, "database")
 	says(t, report, "clock", doctor.Fine, "redis")
 
@@ -134,6 +139,19 @@ func TestDoctorLooksAtWhatIsShared(t *testing.T) {
 	}
 	report, _ = examine("-database-url", database)
 	says(t, report, "database", doctor.Fine, "up to date")
+
+	server.Ask("ZADD rolecall:{0}:nodes 9999999999999 one-abc.1 9999999999999 two-abc.2 1 gone-abc.1")
+	report, well = examine("-database-url", database, "-redis-url", "redis://least:lovelace@"+server.Address)
+	if text := fmt.Sprintf("%+v", report); well || strings.Contains(text, "lovelace") {
+		t.Errorf("well: %t; %s", well, text)
+	}
+	says(t, report, "redis", doctor.Failed, "not allowed publish, zadd")
+	says(t, report, "nodes", doctor.Fine, "2 there now: one, two")
+	report, well = examine("-database-url", database, "-redis-url", meeting+"?cluster=true")
+	if well {
+		t.Errorf("no cluster, and well: %+v", report)
+	}
+	says(t, report, "redis", doctor.Failed, "cluster=true")
 
 	report, well = examine("-redis-url", meeting)
 	if !well {

@@ -5,10 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"rolecall/internal/config"
-	"rolecall/internal/redisurl"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/schema"
 )
@@ -39,36 +36,6 @@ func whereItStands(state string) []Finding {
 	default:
 		return one(check, Warning, "Make a backup; the server brings it up to date when it starts.", "its schema has %s", state)
 	}
-}
-
-// redis looks at the Redis in which servers meet.
-func redis(ctx context.Context, o Options) []Finding {
-	const check = "redis"
-	if o.Config.RedisURL == "" {
-		return nil
-	}
-	options, _, err := redisurl.Parse(o.Config.RedisURL)
-	if err != nil {
-		return one(check, Failed, "Correct "+config.Variable("redis-url")+".", "the URL %s", err)
-	}
-	client, err := rueidis.NewClient(options)
-	if err != nil {
-		return one(check, Failed, "Look whether it runs and is reached from here, and whether "+config.Variable("redis-url")+
-			" names it, its user and password.", "%s", err)
-	}
-	defer client.Close()
-	found := one(check, Fine, "", "answers")
-	if o.Config.DatabaseURL == "" {
-		found = one(check, Warning, "Set "+config.Variable("database-url")+" as well, so that they share what is stored.",
-			"servers that meet in it have a database file each, and so nothing in common to tell of")
-	}
-	return append(found, sharedClock(o, "redis", func() (time.Time, error) {
-		told, err := client.Do(ctx, client.B().Time().Build()).AsIntSlice()
-		if err != nil || len(told) != 2 {
-			return time.Time{}, err
-		}
-		return time.Unix(told[0], told[1]*int64(time.Microsecond)), nil
-	})...)
 }
 
 // sharedClock holds the system's time against that of another machine.

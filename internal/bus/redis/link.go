@@ -36,7 +36,6 @@ func newLink(o Options) (*link, error) {
 	}
 	l := &link{options: parsed, cluster: cluster}
 	l.options.ClientName = "rolecall"
-	l.options.DisableCache = true // which wants nothing but commands that are asked again
 	l.options.DisableRetry = true // what is published twice is out of order
 	l.options.Dialer.Timeout = o.Patience
 	l.options.Dialer.KeepAlive = time.Second

@@ -20,6 +20,8 @@ const (
 var (
 	errSilent = errors.New("the connection is up and delivers nothing")
 	errMoved  = errors.New("the server has ended a subscription")
+	// errReplica: what is published to the shard still comes, but who publishes is not told of who listens there.
+	errReplica = errors.New("the server is not the primary of its shard")
 )
 
 // listen follows the rooms over one connection, until that is lost or ctx ends.
@@ -43,6 +45,9 @@ func (l *lane) listen(ctx context.Context, first bool) error {
 		},
 	})
 	if err := l.subscribe(ctx, connection, []string{l.everyone(), l.own(l.bus.node)}); err != nil {
+		return err
+	}
+	if err := l.checkPrimary(ctx, connection); err != nil {
 		return err
 	}
 	served := l.topics.number() > 0
@@ -82,12 +87,38 @@ func (l *lane) keepFollowing(ctx context.Context, connection rueidis.DedicatedCl
 			if beats++; beats%auditEvery == 0 {
 				l.topics.audit()
 			}
-			err = l.leave(ctx, connection)
+			if err = l.leave(ctx, connection); err == nil {
+				err = l.checkPrimary(ctx, connection)
+			}
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// checkPrimary fails where a server of a cluster is the replica of another: it was demoted, or left without slots, and takes
+// subscriptions all the same. The client finds out who is the primary by any other command on a key.
+func (l *lane) checkPrimary(ctx context.Context, connection rueidis.DedicatedClient) error {
+	if !l.bus.link.cluster {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.bus.options.Patience)
+	defer cancel()
+	told, err := connection.Do(ctx, connection.B().Role().Build()).ToArray()
+	if err != nil {
+		return fmt.Errorf("ask for the role: %w", err)
+	}
+	if len(told) == 0 {
+		return errAnswer
+	}
+	if role, err := told[0].ToString(); err != nil || role != "master" {
+		if client := l.bus.link.ready(); client != nil {
+			_ = client.Do(ctx, client.B().Get().Key(l.base+"primary").Build()).Error() // there is none
+		}
+		return errors.Join(errReplica, err)
+	}
+	return nil
 }
 
 func (l *lane) isHeard(channel string) bool {
