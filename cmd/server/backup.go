@@ -58,6 +58,25 @@ func (r *restore) Run(ctx context.Context, to output) error {
 	return err
 }
 
+// compact is the command that makes the database's file anew.
+type compact struct {
+	DataDir string `placeholder:"FOLDER" help:"The server's data folder; where the server has it unless given."`
+}
+
+// Run makes the file anew and says how much smaller it is.
+func (c *compact) Run(ctx context.Context, to output) error {
+	folder, err := dataFolder(c.DataDir)
+	if err != nil {
+		return err
+	}
+	before, after, err := app.Compact(ctx, folder)
+	if err != nil {
+		return fmt.Errorf("the database is as it was: %w", err)
+	}
+	_, err = fmt.Fprintf(to.out, "The database of %s has %d bytes, of %d before, and gives back what is deleted by itself.\n", folder, after, before)
+	return err
+}
+
 // dataFolder is the one given, or else that of a server with the same environment, unless that one keeps nothing there.
 func dataFolder(given string) (string, error) {
 	if given != "" {

@@ -6,6 +6,7 @@
 //	server simulate   drive a fleet against any running server
 //	server backup     copy the database while a server uses it
 //	server restore    put a backup in the database's place
+//	server compact    make the database's file anew, without the space of what was deleted
 //	server doctor     look for what keeps the server from running well
 //	server migrate    bring the database's schema up to date, or tell where it stands
 //	server move       carry a deployment from a SQLite file over to PostgreSQL
@@ -52,6 +53,7 @@ type commands struct {
 	Simulate simulate `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
 	Backup   backup   `cmd:"" help:"Copy the database to a file, also while a server uses it."`
 	Restore  restore  `cmd:"" help:"Put a backup in the place of the database, which is kept aside."`
+	Compact  compact  `cmd:"" help:"Make the database's file anew, without the space of what was deleted, while no server uses it."`
 	Doctor   examine  `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
 	Migrate  migrate  `cmd:"" help:"Bring the database's schema up to date, or tell where it stands."`
 	Move     move     `cmd:"" help:"Carry a deployment from a SQLite file over to an empty PostgreSQL database."`

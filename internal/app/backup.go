@@ -33,3 +33,19 @@ func Restore(ctx context.Context, dataDir, from string) (aside string, err error
 	}
 	return sqlite.Restore(ctx, filepath.Join(dataDir, databaseFile), from)
 }
+
+// Compact makes the database of a data folder anew, without the space of what was deleted, and returns its sizes before and
+// after in bytes. It fails where a server uses the folder, and leaves the database as it is where anything goes wrong.
+func Compact(ctx context.Context, dataDir string) (before, after int64, err error) {
+	if _, err := os.Stat(dataDir); err != nil {
+		return 0, 0, fmt.Errorf("%s (--data-dir): %w", config.Variable("data-dir"), err)
+	}
+	lock, err := lockFolder(dataDir)
+	if err != nil {
+		return 0, 0, err
+	}
+	if lock != nil {
+		defer func() { err = errors.Join(err, lock.Close()) }()
+	}
+	return sqlite.Compact(ctx, filepath.Join(dataDir, databaseFile))
+}

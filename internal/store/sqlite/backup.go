@@ -42,9 +42,6 @@ func Backup(ctx context.Context, path, to string, replace bool) (size int64, err
 	if err := vacuumInto(ctx, path, copied.Name()); err != nil {
 		return 0, err
 	}
-	if err := letReclaim(ctx, copied.Name()); err != nil {
-		return 0, err
-	}
 	if err := checkCopy(ctx, copied.Name()); err != nil {
 		return 0, err
 	}
@@ -70,7 +67,7 @@ func regular(path string) (os.FileInfo, error) {
 	return info, nil
 }
 
-// vacuumInto copies what one transaction reads (https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause).
+// vacuumInto copies what one transaction reads to a file that gives space back (https://www.sqlite.org/lang_vacuum.html#vacuum_with_an_into_clause).
 func vacuumInto(ctx context.Context, path, to string) (err error) {
 	source, err := sql.Open("sqlite", dataSource(path, url.Values{
 		"mode": {"ro"}, "_pragma": {busyTimeout, "cache_size(-8192)"},
@@ -79,29 +76,20 @@ func vacuumInto(ctx context.Context, path, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+	source.SetMaxOpenConns(1) // to which the pragma belongs
+	mode, err := ScanOne[int](source.QueryRowContext(ctx, "PRAGMA auto_vacuum"))
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", path, err)
+	}
+	if mode != incrementalVacuum { // else it would be written to the file itself
+		if _, err := source.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return fmt.Errorf("copy %s: %w", path, err)
+		}
+	}
 	if _, err := source.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
 		return fmt.Errorf("copy %s: %w", path, err)
 	}
 	return nil
-}
-
-// letReclaim makes a copy of a file from before space was given back anew, so that it can.
-func letReclaim(ctx context.Context, path string) (err error) {
-	db, err := sql.Open("sqlite", dataSource(path, url.Values{"mode": {"rw"}, "_pragma": {"journal_mode(OFF)", "synchronous(OFF)"}}))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	db.SetMaxOpenConns(1) // to which the pragma belongs
-	mode, err := ScanOne[int](db.QueryRowContext(ctx, "PRAGMA auto_vacuum"))
-	if err != nil || mode == incrementalVacuum {
-		return err
-	}
-	if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, "VACUUM")
-	return err
 }
 
 // publish gives a file its name: all of it is there, or nothing.

@@ -108,7 +108,7 @@ func (db *DB) prepareReclaim(ctx context.Context) (err error) {
 		return err
 	}
 	if info.Size() > rewriteSize {
-		db.log.InfoContext(ctx, "the database file keeps the space of what is deleted; one from a backup gives it back", "path", db.path)
+		db.log.InfoContext(ctx, "the database file keeps the space of what is deleted, until server compact makes it anew", "path", db.path)
 		return nil
 	}
 	if _, err := db.writer.ExecContext(ctx, "VACUUM"); err != nil {
