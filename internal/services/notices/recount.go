@@ -2,9 +2,11 @@ package notices
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
@@ -92,7 +94,8 @@ func (r *recounts) take() (rooms []roles.Room, ended int64) {
 	return rooms, ended
 }
 
-// tellCounts tells people how many notices are unread after some have ended, until ctx ends.
+// tellCounts tells people how many notices are unread after some have ended, or they have read some elsewhere, until ctx ends.
+// What the store does not say is asked again.
 func (s *Service) tellCounts(ctx context.Context) {
 	for {
 		select {
@@ -100,31 +103,47 @@ func (s *Service) tellCounts(ctx context.Context) {
 			return
 		case <-s.recounts.wake:
 		}
-		err := s.tellReaders(ctx)
-		rooms, ended := s.recounts.take()
-		var users []string
-		if err == nil && len(rooms) > 0 {
-			users, err = s.online.UsersIn(ctx, maxRecounted, rooms...)
+		err := errors.Join(s.tellReaders(ctx), s.tellEnds(ctx))
+		if err == nil || ctx.Err() != nil {
+			continue
 		}
-		for _, userID := range users {
-			if err == nil {
-				err = s.recount(ctx, userID, ended)
-			}
-		}
-		if err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "unread notices not counted", "error", err)
+		s.log.ErrorContext(ctx, "unread notices not counted", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(failedFollowWait):
 		}
 	}
 }
 
-// tellReaders tells those who have read something on another node how many notices are left.
-func (s *Service) tellReaders(ctx context.Context) error {
-	for _, read := range s.recounts.takeRead() {
-		if err := s.tellReader(ctx, read); err != nil {
-			return err
+// tellEnds tells those in whose rooms a notice has ended how many are left; where it fails, the rooms wait again.
+func (s *Service) tellEnds(ctx context.Context) error {
+	rooms, ended := s.recounts.take()
+	if len(rooms) == 0 {
+		return nil
+	}
+	users, err := s.online.UsersIn(ctx, maxRecounted, rooms...)
+	for _, userID := range users {
+		if err == nil {
+			err = s.recount(ctx, userID, ended)
 		}
 	}
-	return nil
+	if err != nil {
+		s.recounts.add(rooms, ended)
+	}
+	return err
+}
+
+// tellReaders tells those who have read something on another node how many notices are left; where it fails, they wait again.
+func (s *Service) tellReaders(ctx context.Context) (err error) {
+	for _, read := range s.recounts.takeRead() {
+		if err == nil {
+			err = s.tellReader(ctx, read)
+		}
+		if err != nil {
+			s.recounts.addReading(read)
+		}
+	}
+	return err
 }
 
 func (s *Service) tellReader(ctx context.Context, read reading) error {
