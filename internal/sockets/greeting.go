@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -31,52 +32,54 @@ func (n *namespace) Connected(socket realtime.Socket) {
 	defer func() { turn.giveBack() }()
 	credential.greeted = true
 	caller := &event.Caller{Socket: turn, Who: who}
-	if left := n.welcome(caller, n.welcomers, true); len(left) > 0 {
-		go n.welcomeLater(socket, left) // until the socket ends
+	all := make([]telling, len(n.welcomers))
+	for i, domain := range n.welcomers {
+		all[i] = domain.Welcome
+	}
+	if left, err := tellAll(socket.Context(), caller, all); len(left) > 0 {
+		n.log.ErrorContext(socket.Context(), "not everything was told to a new socket, it is tried again", "user", who.UserID, "error", err)
+		n.tellLater(socket, left, firstTellingWait)
 	}
 	n.after(func(ctx context.Context) { n.presence.Came(ctx, who) })
 }
 
-// Waits between attempts to greet a socket that was not told everything, each longer than the one before.
+// Waits between attempts to tell a socket what could not be read, each longer than the one before.
 const (
-	firstWelcomeWait = time.Second
-	maxWelcomeWait   = 8 * time.Second
+	firstTellingWait = time.Second
+	maxTellingWait   = 8 * time.Second
 )
 
-// welcome has domains tell a socket what they have to tell it first, and returns those that could not.
-func (n *namespace) welcome(caller *event.Caller, domains []Welcomer, first bool) (left []Welcomer) {
-	ctx := caller.Context()
-	for _, domain := range domains {
-		err := domain.Welcome(ctx, caller)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		left = append(left, domain)
-		if first {
-			n.log.ErrorContext(ctx, "not everything was told to a new socket, it is tried again", "user", caller.Who.UserID, "error", err)
+// telling tells a socket what a domain has to tell it. It fails where that cannot be read for the moment.
+type telling func(ctx context.Context, caller *event.Caller) error
+
+// tellAll returns what could not be told to a socket that is still there, and why the first of it.
+func tellAll(ctx context.Context, caller *event.Caller, all []telling) (left []telling, why error) {
+	for _, tell := range all {
+		if err := tell(ctx, caller); err != nil && caller.Context().Err() == nil {
+			left, why = append(left, tell), cmp.Or(why, err)
 		}
 	}
-	return left
+	return left, why
 }
 
-// welcomeLater has a socket told what could not be told when it came, as where the store was away, so that it lacks nothing
-// once that is back.
-func (n *namespace) welcomeLater(socket realtime.Socket, left []Welcomer) {
-	for wait := firstWelcomeWait; len(left) > 0; wait = min(2*wait, maxWelcomeWait) {
-		timer := time.NewTimer(rand.N(wait) + wait/2) // not all of them at once
-		select {
-		case <-socket.Context().Done():
-			timer.Stop()
+// tellLater has a socket told what could not be told, as where the store was away, so that it lacks nothing once that is back.
+func (m *Mount) tellLater(socket realtime.Socket, left []telling, wait time.Duration) {
+	time.AfterFunc(rand.N(wait)+wait/2, func() { // not all sockets at once
+		if socket.Context().Err() != nil {
 			return
-		case <-timer.C:
 		}
 		who := credentialOf(socket).identity()
-		turn := &greeting{Socket: socket, turns: n.greetings, who: who}
-		if turn.take() == nil {
-			left = n.welcome(&event.Caller{Socket: turn, Who: who}, left, false)
+		turn := &greeting{Socket: socket, turns: m.greetings, who: who}
+		err := turn.take()
+		defer func() { turn.giveBack() }()
+		if err != nil {
+			return // it has gone
 		}
-		turn.giveBack()
-	}
+		left, _ := tellAll(socket.Context(), &event.Caller{Socket: turn, Who: who}, left)
+		if len(left) > 0 {
+			m.tellLater(socket, left, min(2*wait, maxTellingWait))
+		}
+	})
 }
 
 // greeting is a socket while it is greeted.

@@ -111,3 +111,19 @@ func TestWhoComesDuringAnOutageIsGreetedBehindIt(t *testing.T) {
 		t.Errorf("who has left is greeted: %v", got)
 	}
 }
+
+// TestWhatCannotBeToldAnewIsToldLater: it is as when a socket comes.
+func TestWhatCannotBeToldAnewIsToldLater(t *testing.T) {
+	t.Parallel()
+	s, d := withDiary(t)
+	s.dial(person("amy", roles.Driver)).ask("test:who")
+	d.failing.Store(true)
+	s.mount.Renew(t.Context())
+	d.failing.Store(false)
+	want := []string{"welcome amy", "unwelcome amy", "welcome amy"}
+	is := func() bool {
+		told := slices.DeleteFunc(d.about("amy"), func(entry string) bool { return entry == "came amy" })
+		return slices.Equal(told, want)
+	}
+	wiretest.Eventually(t, "amy is told anew", is)
+}

@@ -125,6 +125,8 @@ func (d *diary) Welcome(_ context.Context, caller *event.Caller) error {
 	return nil
 }
 
+func (d *diary) Renew(ctx context.Context, caller *event.Caller) error { return d.Welcome(ctx, caller) }
+
 func (d *diary) Farewell(_ context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {
 	slices.SortFunc(chatRooms, func(a, b roles.ChatRoom) int { return strings.Compare(a.String(), b.String()) })
 	d.write("farewell %s %v", who.UserID, chatRooms)

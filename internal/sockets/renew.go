@@ -9,7 +9,8 @@ import (
 
 // Renewer is a Domain that has something to tell every socket anew when what other nodes told may have been missed.
 type Renewer interface {
-	Renew(ctx context.Context, caller *event.Caller)
+	// Renew fails as Welcome of a Welcomer does, and is called again then.
+	Renew(ctx context.Context, caller *event.Caller) error
 }
 
 // Renew has the domains tell all sockets here anew what they may have missed, one after the other. A socket that has not been
@@ -20,9 +21,14 @@ func (m *Mount) Renew(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			caller := &event.Caller{Socket: socket, Who: credentialOf(socket).identity()}
+			var all []telling
 			for _, renewer := range m.renewers[socket.Namespace()] {
-				renewer.Renew(ctx, caller)
+				all = append(all, renewer.Renew)
+			}
+			caller := &event.Caller{Socket: socket, Who: credentialOf(socket).identity()}
+			if left, err := tellAll(ctx, caller, all); len(left) > 0 && ctx.Err() == nil {
+				m.log.WarnContext(ctx, "not everything was told to a socket anew, it is tried again", "user", caller.Who.UserID, "error", err)
+				m.tellLater(socket, left, firstTellingWait)
 			}
 		}
 	}
