@@ -199,11 +199,14 @@ func (b *Bus) reply(node string, body []byte) {
 // maxAsked bounds the users of one answer.
 const maxAsked = 100_000
 
-// askSockets asks other nodes of their sockets in rooms. While they cannot be asked there are none.
-func (b *Bus) askSockets(ctx context.Context, kind string, rooms []string, limit int, each func(answer *wire.Question) (more bool)) {
+// askSockets asks other nodes of their sockets in rooms, and returns how many have not answered. While they cannot be asked
+// there are none.
+func (b *Bus) askSockets(
+	ctx context.Context, kind string, rooms []string, limit int, each func(answer *wire.Question) (more bool),
+) (missing int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience/4)
 	defer cancel()
-	_, err := b.ask(ctx, question{
+	missing, err = b.ask(ctx, question{
 		kind: kind, rooms: rooms, first: len(rooms) == 1 || kind == kindAskCount,
 		body: func(id uint64) []byte {
 			asking := wire.Question{ID: id, Limit: uint64(max(0, limit))}
@@ -213,24 +216,33 @@ func (b *Bus) askSockets(ctx context.Context, kind string, rooms []string, limit
 		answer, err := wire.DecodeQuestion(from.body)
 		return err != nil || each(&answer)
 	})
-	if err != nil && !errors.Is(err, errNotAsked) {
-		b.log.WarnContext(ctx, "other nodes were not asked", "event", kind, "error", err)
+	if errors.Is(err, errNotAsked) {
+		b.unsettled.Store(true)
+		return 0, nil
 	}
+	return missing, err
 }
 
 // SocketCount implements bus.Bus. While other nodes cannot be asked it counts this one's.
 func (b *Bus) SocketCount(ctx context.Context, rooms ...roles.Room) (int, error) {
 	n, err := b.here.SocketCount(ctx, rooms...)
 	if err == nil && len(rooms) > 0 {
-		b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
+		_, failed := b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
 			n += int(min(answer.Number, maxAsked))
 			return true
 		})
+		if failed != nil {
+			b.log.WarnContext(ctx, "other nodes were not asked", "event", kindAskCount, "error", failed)
+		}
 	}
 	return n, err
 }
 
-// UsersIn implements bus.Bus. While other nodes cannot be asked it lists this one's.
+// errUnanswered says that nodes which are there have not answered in time.
+var errUnanswered = errors.New("other nodes have not answered")
+
+// UsersIn implements bus.Bus. While other nodes cannot be asked it lists this one's, and when they can be, what may have been
+// missed is told of (Lost). It fails where some of them do not answer.
 func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error) {
 	users, err := b.here.UsersIn(ctx, limit, rooms...)
 	if err != nil || len(users) >= limit || len(rooms) == 0 {
@@ -240,7 +252,7 @@ func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]st
 	for _, user := range users {
 		seen[user] = true
 	}
-	b.askSockets(ctx, kindAskUsers, roles.Names(rooms), limit, func(answer *wire.Question) bool {
+	missing, err := b.askSockets(ctx, kindAskUsers, roles.Names(rooms), limit, func(answer *wire.Question) bool {
 		for _, user := range answer.Users {
 			if len(users) < limit && !seen[user] {
 				seen[user] = true
@@ -249,5 +261,8 @@ func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]st
 		}
 		return len(users) < limit
 	})
-	return users, nil
+	if err == nil && missing > 0 {
+		err = fmt.Errorf("%w: %d", errUnanswered, missing)
+	}
+	return users, err
 }

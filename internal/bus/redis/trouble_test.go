@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,30 @@ func TestNothingComesToWhoHasNoListeners(t *testing.T) {
 	if got := c.Stats().Received; got != 0 {
 		t.Errorf("%d messages came to who watches another fleet", got)
 	}
+}
+
+// A list of people that lacks those of a node which is there and does not answer is no list.
+func TestUsersOfWhoDoesNotAnswer(t *testing.T) {
+	server := servers.StartRedis(t)
+	proxy := servers.StartProxy(t, server.Address)
+	options := quick("redis://" + proxy.Address)
+	options.Lease = time.Minute // it is not given up
+	far := quick(server.URL)
+	far.Lease = time.Minute
+	a, b := start(t, far), start(t, options)
+	amy, bob := a.dial("user:amy", "company:acme"), b.dial("user:bob", "company:acme")
+	whole(t, a, b, amy, bob)
+	users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme"))
+	if slices.Sort(users); err != nil || !slices.Equal(users, []string{"amy", "bob"}) {
+		t.Errorf("in quiet times: %v, %v", users, err)
+	}
+	proxy.Freeze()
+	if users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme")); err == nil {
+		t.Errorf("while b does not answer: %v", users)
+	}
+	proxy.Thaw()
+	eventually(t, "b answers again", func() bool {
+		users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme"))
+		return err == nil && len(users) == 2
+	})
 }
