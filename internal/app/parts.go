@@ -204,8 +204,11 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 func messaging() roles.Messaging { return roles.Messaging{} }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus,
-		people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log})
+	o := people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log}
+	if p.redis != nil {
+		o.Nodes = p.redis
+	}
+	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus, o)
 	p.bus.Gone(p.people.Gone)
 	p.bus.Lost(p.people.Resync)
 	return life{drain: p.people.Close}, nil

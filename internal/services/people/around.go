@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -22,8 +23,11 @@ const (
 	// maxRolls is how many rolls are remembered, which takes some 5 MB where all are as long as may be.
 	maxRolls = 64
 	// maxGreetings is how often a greeting is sent anew where something was told meanwhile.
-	maxGreetings = 3
+	maxGreetings = 5
 )
+
+// errUnsettled says that a list may lack somebody, as much is told of those who come and go.
+var errUnsettled = errors.New("others come and go faster than they can be listed")
 
 // listed is somebody of a presence:list.
 type listed struct {
@@ -40,7 +44,8 @@ type roll struct {
 }
 
 // Greet sends presence:list. Who listens before it is called lacks nobody: whatever is told while the list is made and
-// sent, of whom the client may be shown an older state behind it, has it sent anew.
+// sent, of whom the client may be shown an older state behind it, has it sent anew. Where that happens again and again it fails,
+// and what was sent may lack somebody.
 func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(event string, payload any) error) error {
 	for range maxGreetings {
 		before := s.told.Load()
@@ -52,10 +57,10 @@ func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(event 
 			return err
 		}
 		if s.told.Load() == before {
-			break
+			return nil
 		}
 	}
-	return nil
+	return errUnsettled
 }
 
 // encodeList is the JSON array of what has been encoded once for many.
@@ -200,7 +205,7 @@ func (s *Service) rollOf(ctx context.Context, who auth.Identity, audience roles.
 	s.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.made.IsZero() && time.Since(r.made) < s.options.Every { // another node tells this one of no round
+	if !r.made.IsZero() && time.Since(r.made) < s.options.Every { // what another node tells may be missed
 		return r.on, nil
 	}
 	on, err := s.callRoll(ctx, who, rooms)

@@ -127,6 +127,7 @@ func (s *Service) round(ctx context.Context) {
 	if len(changes) > 0 {
 		s.forgetRolls(changes)
 		s.told.Add(1)
+		s.announceRound(ctx)
 		s.tell(ctx, changes)
 	}
 	s.tellWatcher(ctx, moves)

@@ -66,6 +66,32 @@ func (s *Service) Resync(ctx context.Context) {
 	s.round(ctx)
 }
 
+// Nodes are the other servers of the same people.
+type Nodes interface {
+	// Publish tells all nodes, before whatever is told after it, and waits for nobody.
+	Publish(ctx context.Context, message bus.Message)
+	Handle(kind string, handler func(ctx context.Context, message bus.Message))
+}
+
+// kindTelling says that a node is about to tell who has come and gone.
+const kindTelling = "people"
+
+// announceRound has other nodes take account of a round of this one, before what it tells comes: a newcomer whose list was
+// made before, and who stands in the rooms after it or hears of it before the list, would lack it.
+func (s *Service) announceRound(ctx context.Context) {
+	if s.options.Nodes != nil {
+		s.options.Nodes.Publish(ctx, bus.Message{Kind: kindTelling})
+	}
+}
+
+// hearRound takes account of a round of another node. No roll outlives it, and then who is being greeted is so anew.
+func (s *Service) hearRound(context.Context, bus.Message) {
+	s.mu.Lock()
+	s.rolls.Purge()
+	s.mu.Unlock()
+	s.told.Add(1)
+}
+
 // move is what the watcher of drivers is told of somebody.
 type move struct {
 	who       auth.Identity

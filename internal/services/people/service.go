@@ -57,6 +57,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Drivers hears of the drivers among those who come and go.
 	Drivers Watcher
+	// Nodes, where it is set, are other servers of the same people.
+	Nodes Nodes
 	// Messaging is who may write to whom: of those, people may find the name and role.
 	Messaging roles.Messaging
 	// Every is how often comings and goings are told, at most: what is true then is told, where that is not what was told
@@ -80,7 +82,7 @@ type Service struct {
 	log           *slog.Logger
 
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
-	told   atomic.Int64 // rounds that had something to tell, counted before they tell it
+	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it
 	armed  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -107,6 +109,9 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int),
 	}
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
+	if options.Nodes != nil {
+		options.Nodes.Handle(kindTelling, s.hearRound)
+	}
 	return s
 }
 
