@@ -57,13 +57,13 @@ func TestTwoNodes(t *testing.T) {
 		t.Errorf("shown: %+v", shown)
 	}
 
-	// A second phone on the other node, and the end of the first: nobody is told of either.
+	// A second phone on the other node, and the end of the first: nobody is told that the driver has gone.
 	second := b.Dial(driver, "/")
 	phone.Close()
 	harness.Eventually(t, "the first phone has gone", func() bool { return a.SocketCount(roles.UserRoom("d1")) == 0 })
 	a.Dial(harness.Person("d9", roles.Driver, "acme"), "/")
-	if came := harness.Heard[shownPerson](boss, "presence:online"); came.UserID != "d9" {
-		t.Errorf("%s came", came.UserID)
+	for came := (shownPerson{}); came.UserID != "d9"; { // that the driver is there may be told again
+		came = harness.Heard[shownPerson](boss, "presence:online")
 	}
 	boss.HeardNothing("presence:offline")
 	second.Close()

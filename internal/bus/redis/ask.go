@@ -227,15 +227,21 @@ func (b *Bus) askSockets(
 func (b *Bus) SocketCount(ctx context.Context, rooms ...roles.Room) (int, error) {
 	n, err := b.here.SocketCount(ctx, rooms...)
 	if err == nil && len(rooms) > 0 {
-		_, failed := b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
-			n += int(min(answer.Number, maxAsked))
-			return true
-		})
-		if failed != nil {
-			b.log.WarnContext(ctx, "other nodes were not asked", "event", kindAskCount, "error", failed)
-		}
+		n += b.Elsewhere(ctx, rooms...)
 	}
 	return n, err
+}
+
+// Elsewhere is the number of sockets on other nodes that stand in all of the rooms. While they cannot be asked there are none.
+func (b *Bus) Elsewhere(ctx context.Context, rooms ...roles.Room) (n int) {
+	_, err := b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
+		n += int(min(answer.Number, maxAsked))
+		return true
+	})
+	if err != nil {
+		b.log.WarnContext(ctx, "other nodes were not asked", "event", kindAskCount, "error", err)
+	}
+	return n
 }
 
 // errUnanswered says that nodes which are there have not answered in time.

@@ -98,6 +98,7 @@ func (s *Service) around(ctx context.Context, who auth.Identity) ([]listed, erro
 	if !who.Can(roles.ReadDirectory) {
 		return nil, mayNotLook()
 	}
+	s.lists.Add(1)
 	first, err := s.selfAndPeers(ctx, who)
 	if err != nil {
 		return nil, err

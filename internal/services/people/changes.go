@@ -25,6 +25,8 @@ type known struct {
 	told    auth.Identity // as whom; those who heard of the coming are those who hear of the going
 	due     bool          // awaits the next round
 	came    bool          // since the last round
+	went    bool          // one of the sockets has, since the last round
+	lists   int64         // how many lists had been made when it first did
 }
 
 // change is that somebody has come or gone, as others are told of it.
@@ -74,6 +76,8 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 	}
 	if came {
 		k.latest, k.came = who, true
+	} else if !k.went {
+		k.went, k.lists = true, s.lists.Load()
 	}
 	k.seen = s.options.Now().UnixMilli()
 	if !k.due {
@@ -123,7 +127,8 @@ func (s *Service) round(ctx context.Context) {
 		return
 	}
 	defer done()
-	changes, moves := s.settle(taken, settled)
+	changes, back, moves := s.settle(taken, settled)
+	changes = append(changes, s.returned(ctx, back)...)
 	if len(changes) > 0 {
 		s.forgetRolls(changes)
 		s.told.Add(1)
@@ -168,10 +173,11 @@ func (s *Service) putBack(taken []*known) {
 	}
 }
 
-// settle returns what is to be told of people, in the order in which they came and went, and what the watcher is, and forgets
-// who is not here.
-func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []change, moves []move) {
+// settle returns what is to be told of people, in the order in which they came and went, who has come back before it was told
+// that they had gone, and what the watcher is to be told, and forgets who is not here.
+func (s *Service) settle(taken []*known, settled []bus.Settled) (changes, back []change, moves []move) {
 	changes = make([]change, 0, len(taken))
+	lists := s.lists.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, k := range taken {
@@ -181,7 +187,11 @@ func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []chang
 			continue
 		}
 		k.came = k.due && k.came // else it counts for this round
-		changes = k.settle(changes, is, came)
+		before := len(changes)
+		if changes = k.settle(changes, is, came); len(changes) == before && k.hasReturned(is, came, lists) {
+			back = append(back, change{who: k.told, online: true})
+		}
+		k.went = k.due && k.went
 		s.countOut(k)
 		moves = k.move(moves, is, came)
 		s.countIn(k)
@@ -189,7 +199,7 @@ func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []chang
 			delete(s.known, k.latest.UserID)
 		}
 	}
-	return changes, moves
+	return changes, back, moves
 }
 
 func (s *Service) againLocked(k *known) {

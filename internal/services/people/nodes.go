@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
@@ -71,6 +72,8 @@ type Nodes interface {
 	// Publish tells all nodes, before whatever is told after it, and waits for nobody.
 	Publish(ctx context.Context, message bus.Message)
 	Handle(kind string, handler func(ctx context.Context, message bus.Message))
+	// Elsewhere is the number of sockets on other nodes that stand in all of the rooms, as far as these can be asked.
+	Elsewhere(ctx context.Context, rooms ...roles.Room) int
 }
 
 // kindTelling says that a node is about to tell who has come and gone.
@@ -90,6 +93,27 @@ func (s *Service) hearRound(context.Context, bus.Message) {
 	s.rolls.Purge()
 	s.mu.Unlock()
 	s.told.Add(1)
+}
+
+// maxSought bounds for how many people other nodes are asked in a round; of others it is told in any case.
+const maxSought = 100
+
+// returned is who may be lacking in a list, of those who were told to be online and still are: they have come, and may have had
+// no socket anywhere just before, when somebody was shown who is there. Who has one on another node had one all the time.
+func (s *Service) returned(ctx context.Context, back []change) []change {
+	if s.options.Nodes == nil || len(back) > maxSought {
+		return back
+	}
+	return slices.DeleteFunc(back, func(c change) bool {
+		return s.options.Nodes.Elsewhere(ctx, roles.UserRoom(c.who.UserID)) > 0
+	})
+}
+
+// hasReturned reports whether somebody who was told to be online before this round, and is, may have been nowhere in between
+// for a list that was made. Lists of other nodes are not known here.
+func (k *known) hasReturned(is *bus.Settled, came bool, lists int64) bool {
+	isNew := is.Shared && is.Here && k.watched == nil
+	return came && is.Online && (isNew || k.went && (is.Shared || k.lists != lists))
 }
 
 // move is what the watcher of drivers is told of somebody.

@@ -21,6 +21,8 @@ import (
 type relay struct {
 	*recorder
 	handle func(ctx context.Context, message bus.Message)
+	// elsewhere is how many sockets anybody has on other nodes.
+	elsewhere int
 }
 
 func (r *relay) Handle(_ string, handler func(ctx context.Context, message bus.Message)) {
@@ -31,6 +33,8 @@ func (r *relay) Handle(_ string, handler func(ctx context.Context, message bus.M
 func (r *relay) Publish(ctx context.Context, message bus.Message) {
 	r.Emit(ctx, "to nodes: "+message.Kind, nil, nil)
 }
+
+func (r *relay) Elsewhere(context.Context, ...roles.Room) int { return r.elsewhere }
 
 // tells has another node tell somebody to have come or gone.
 func (r *relay) tells() { r.handle(context.Background(), bus.Message{Kind: "people"}) }

@@ -84,6 +84,7 @@ type Service struct {
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
 	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it
 	armed  sync.WaitGroup
+	lists  atomic.Int64 // that were begun of who is there
 
 	mu       sync.Mutex
 	known    map[string]*known // by user id

@@ -57,7 +57,9 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
 }
 
 // Renew tells a socket anew who else is there.
-func (h *Handlers) Renew(ctx context.Context, caller *event.Caller) error { return h.Welcome(ctx, caller) }
+func (h *Handlers) Renew(ctx context.Context, caller *event.Caller) error {
+	return h.Welcome(ctx, caller)
+}
 
 // Farewell tells the rooms a socket was in that it has gone.
 func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []roles.ChatRoom) {

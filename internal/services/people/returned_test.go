@@ -1,0 +1,113 @@
+package people_test
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"rolecall/internal/bus"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/people"
+	"rolecall/test/servicetest"
+)
+
+// nobody is a Store that knows of nobody.
+type nobody struct{ broken }
+
+func (nobody) SaveUsers(context.Context, []people.User) error { return nil }
+
+func (nobody) Users(context.Context, people.UserQuery, string, int) ([]people.User, error) {
+	return nil, nil
+}
+
+// onlineTold lists of whom it was told that they are online.
+func onlineTold(told *recorder) (userIDs []string) {
+	all, _ := told.take()
+	for _, one := range all {
+		if one.Event == people.EventOnline {
+			userIDs = append(userIDs, one.Payload)
+		}
+	}
+	return userIDs
+}
+
+// TestWhoIsBackBeforeTheyWereMissedIsToldAgain: somebody loses their only connection and has another before anybody is told.
+// Where somebody was shown a list meanwhile, which lacks them, it is told that they are there.
+func TestWhoIsBackBeforeTheyWereMissedIsToldAgain(t *testing.T) {
+	t.Parallel()
+	const amyIsThere = `{"userId":"amy","username":"name of amy"}`
+	for name, listed := range map[string]bool{"listed meanwhile": true, "nobody looked": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told, there := &recorder{}, &sockets{}
+				service := people.New(nobody{}, peersOf{}, told, there, people.Options{Logger: slog.New(slog.DiscardHandler)})
+				amy, boss := person("amy", roles.Driver, "acme"), person("boss", roles.Admin, "")
+				moves := func(change int) {
+					there.add(amy, change)
+					if change > 0 {
+						service.Came(t.Context(), amy)
+					} else {
+						service.Went(t.Context(), amy)
+					}
+				}
+				moves(1)
+				time.Sleep(people.DefaultEvery / 2)
+				synctest.Wait()
+				if online := onlineTold(told); !slices.Equal(online, []string{amyIsThere}) {
+					t.Fatalf("told %v", online)
+				}
+				moves(-1)
+				if listed {
+					if err := service.Greet(t.Context(), boss, func(string, any) error { return nil }); err != nil {
+						t.Fatal(err)
+					}
+				}
+				moves(1)
+				time.Sleep(people.DefaultEvery)
+				synctest.Wait()
+				if online := onlineTold(told); slices.Contains(online, amyIsThere) != listed || len(online) > 1 {
+					t.Errorf("told %v", online)
+				}
+				servicetest.Close(t, service)
+			})
+		})
+	}
+}
+
+// shared are sockets of several nodes, of whom all were told to be online before.
+type shared struct{ sockets }
+
+func (s *shared) Settle(ctx context.Context, all ...bus.Settling) (settled []bus.Settled, done func(), err error) {
+	settled, done, err = s.sockets.Settle(ctx, all...)
+	for i := range settled {
+		settled[i].Shared, settled[i].Was = true, `{"n":"name of amy","r":"driver","c":"acme"}`
+	}
+	return settled, done, err
+}
+
+// TestWhoComesFromAnotherNodeIsToldAgain: whoever comes to a node may have been nowhere for a moment in which another made a list,
+// unless they have a socket elsewhere all the while.
+func TestWhoComesFromAnotherNodeIsToldAgain(t *testing.T) {
+	t.Parallel()
+	for elsewhere, want := range []int{1, 0} {
+		others, there := &relay{recorder: &recorder{}, elsewhere: elsewhere}, &shared{}
+		service := people.New(nobody{}, peersOf{}, others, there, people.Options{
+			Logger: slog.New(slog.DiscardHandler), Every: -1, SaveDelay: -1, Nodes: others,
+		})
+		amy := person("amy", roles.Driver, "acme")
+		there.add(amy, 1)
+		service.Came(t.Context(), amy)
+		if online := onlineTold(others.recorder); len(online) != want {
+			t.Errorf("with %d sockets elsewhere it is told %v", elsewhere, online)
+		}
+		there.add(amy, 1) // a second one here
+		service.Came(t.Context(), amy)
+		if online := onlineTold(others.recorder); len(online) != 0 {
+			t.Errorf("of a second socket here it is told %v", online)
+		}
+		servicetest.Close(t, service)
+	}
+}
