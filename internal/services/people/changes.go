@@ -98,7 +98,7 @@ func (s *Service) atOnceLocked() bool { return s.options.Every < 0 || s.closed }
 
 // armLocked sees to the next round: at once where the last one is long past.
 func (s *Service) armLocked() {
-	if s.next != nil || s.underway || s.atOnceLocked() || len(s.due) == 0 {
+	if s.next != nil || s.underway || s.atOnceLocked() || len(s.due) == 0 && len(s.owed) == 0 {
 		return
 	}
 	wait := max(0, s.options.Every-time.Since(s.last))
@@ -117,6 +117,15 @@ func (s *Service) round(ctx context.Context) {
 	defer s.rounds.Unlock()
 	taken, asked := s.beginRound()
 	defer s.endRound()
+	owes := s.owes()
+	s.tellSettled(ctx, taken, asked)
+	if owes {
+		s.tellOwed(ctx)
+	}
+}
+
+// tellSettled tells what has changed about people.
+func (s *Service) tellSettled(ctx context.Context, taken []*known, asked []bus.Settling) {
 	if len(taken) == 0 {
 		return
 	}

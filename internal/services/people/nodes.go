@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
@@ -95,8 +96,12 @@ func (s *Service) hearRound(context.Context, bus.Message) {
 	s.told.Add(1)
 }
 
-// maxSought bounds for how many people other nodes are asked in a round; of others it is told in any case.
-const maxSought = 100
+// maxSought and seekTime bound for how many people other nodes are asked in a round, and how long; of others it is told in any
+// case.
+const (
+	maxSought = 100
+	seekTime  = 500 * time.Millisecond
+)
 
 // returned is who may be lacking in a list, of those who were told to be online and still are: they have come, and may have had
 // no socket anywhere just before, when somebody was shown who is there. Who has one on another node had one all the time.
@@ -104,8 +109,10 @@ func (s *Service) returned(ctx context.Context, back []change) []change {
 	if s.options.Nodes == nil || len(back) > maxSought {
 		return back
 	}
+	ctx, cancel := context.WithTimeout(ctx, seekTime)
+	defer cancel()
 	return slices.DeleteFunc(back, func(c change) bool {
-		return s.options.Nodes.Elsewhere(ctx, roles.UserRoom(c.who.UserID)) > 0
+		return ctx.Err() == nil && s.options.Nodes.Elsewhere(ctx, roles.UserRoom(c.who.UserID)) > 0
 	})
 }
 

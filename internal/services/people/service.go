@@ -93,6 +93,7 @@ type Service struct {
 	underway bool              // a round is
 	last     time.Time         // when the last round ended
 	closed   bool              // every change is told at once
+	owed     map[string]change // by user id: what those who share a conversation are still to be told
 	rolls    *simplelru.LRU[roles.Room, *roll]
 	online   map[roles.Role]int // how many of the known are, as others were told
 }
@@ -107,7 +108,7 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	}
 	s := &Service{
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
-		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int),
+		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int), owed: make(map[string]change),
 	}
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
 	if options.Nodes != nil {

@@ -32,6 +32,11 @@ type changesEvent struct {
 // audience hears of its people in the order of the changes.
 func (s *Service) tell(ctx context.Context, changes []change) {
 	peers := s.peersOf(ctx, changes)
+	if peers == nil {
+		s.owe(changes)
+	} else {
+		s.settleDebt(changes)
+	}
 	if len(changes) <= few {
 		for i := range changes {
 			c := &changes[i]
@@ -99,7 +104,7 @@ func (s *Service) hearsAnyway(userID string, of auth.Identity) bool {
 		(k.told.Role == roles.Admin || k.told.CompanyID != "" && k.told.CompanyID == of.CompanyID)
 }
 
-// peersOf finds those who share a conversation, by user id.
+// peersOf finds those who share a conversation, by user id; nil where that cannot be found out now.
 func (s *Service) peersOf(ctx context.Context, changes []change) map[string][]string {
 	userIDs := make([]string, len(changes))
 	for i := range changes {
@@ -108,6 +113,10 @@ func (s *Service) peersOf(ctx context.Context, changes []change) map[string][]st
 	peers, err := s.conversations.Peers(ctx, userIDs, maxPeers)
 	if err != nil {
 		s.log.ErrorContext(ctx, "conversation peers not found", "people", len(userIDs), "error", err)
+		return nil
+	}
+	if peers == nil {
+		peers = map[string][]string{}
 	}
 	return peers
 }
