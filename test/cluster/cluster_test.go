@@ -90,7 +90,7 @@ func TestWhatWasPromisedHoldsThroughFaults(t *testing.T) {
 	town.settle(func(v *verdict) {
 		town.judgeDevices(stored, v)
 		town.judgeMembers(stored, v)
-		town.judgePictures(v)
+		town.judgePictures(stored, v)
 	})
 	town.settle(town.judgeAnswers)
 	var v verdict

@@ -66,8 +66,12 @@ func (d *device) enterAll(ctx context.Context, s *session) {
 
 func (d *device) enter(ctx context.Context, s *session, wanted []map[string]any) {
 	ack, err := s.call(ctx, "room:join", map[string]any{"rooms": wanted})
-	if err != nil || ack.Status != "ok" {
-		return // tried again, or the connection has ended
+	if err != nil {
+		s.client.Abort() // nobody knows what is still to come
+		return
+	}
+	if ack.Status != "ok" {
+		return // tried again
 	}
 	var answer struct {
 		Rooms []entering `json:"rooms"`

@@ -30,7 +30,7 @@ func difference(got, want map[string]bool) string {
 }
 
 // judgePictures holds what those who are connected were shown of people, notices and drivers against what is so.
-func (town *town) judgePictures(v *verdict) {
+func (town *town) judgePictures(st *stored, v *verdict) {
 	online := town.online()
 	for _, d := range town.each(true) {
 		current := d.connection()
@@ -39,7 +39,7 @@ func (town *town) judgePictures(v *verdict) {
 			continue
 		}
 		shown := current.shown()
-		town.judgePresence(current, &shown, online, v)
+		town.judgePresence(st, current, &shown, online, v)
 		town.judgeNotices(current, &shown, v)
 		if d.person.isWatcher() {
 			town.judgeFleet(current, &shown, v)
@@ -47,7 +47,7 @@ func (town *town) judgePictures(v *verdict) {
 	}
 }
 
-func (town *town) judgePresence(s *session, shown *pictures, online map[string]bool, v *verdict) {
+func (town *town) judgePresence(st *stored, s *session, shown *pictures, online map[string]bool, v *verdict) {
 	who := s.device.person
 	if !shown.listed {
 		v.add("%s on node %d was not told who is there", who.UserID, s.node)
@@ -55,9 +55,12 @@ func (town *town) judgePresence(s *session, shown *pictures, online map[string]b
 	}
 	want := make(map[string]bool)
 	for _, p := range town.people {
-		concerns := who.Role == roles.Admin || who.CompanyID != "" && who.CompanyID == p.CompanyID || shown.online[p.UserID]
-		if concerns && online[p.UserID] {
+		concerns := who.Role == roles.Admin || who.CompanyID != "" && who.CompanyID == p.CompanyID
+		switch {
+		case (concerns || shown.online[p.UserID]) && online[p.UserID]:
 			want[p.UserID] = true
+		case !concerns && !st.share(who.UserID, p.UserID): // of whom they hear no longer
+			delete(shown.online, p.UserID)
 		}
 	}
 	want[who.UserID], shown.online[who.UserID] = true, true
@@ -74,7 +77,9 @@ func (town *town) judgeNotices(s *session, shown *pictures, v *verdict) {
 	}
 	want := town.promises.unread(who)
 	if shown.number != len(want) {
-		v.add("%s on node %d was told of %d unread, want %d", who.UserID, s.node, shown.number, len(want))
+		s.mu.Lock()
+		v.add("%s on node %d was told of %d unread, want %d:%s", who.UserID, s.node, shown.number, len(want), s.lately("notices"))
+		s.mu.Unlock()
 	}
 	town.promises.note(func() {
 		for id, read := range town.promises.reads[who.UserID] {

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,20 @@ func (c *cluster) readStore(t *testing.T) *stored {
 		}
 	}
 	return s
+}
+
+// share reports whether two people are in a direct room or group in which both have written.
+func (s *stored) share(one, other string) bool {
+	for _, room := range s.rooms {
+		if room.members[one] && room.members[other] && room.wrote(one) && room.wrote(other) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *storedRoom) wrote(userID string) bool {
+	return slices.ContainsFunc(r.messages, func(m message) bool { return m.UserID == userID })
 }
 
 // each runs a query and takes its rows.
