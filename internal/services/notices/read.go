@@ -94,20 +94,24 @@ func (s *Service) tellUnread(ctx context.Context, who auth.Identity, readUpTo in
 // unread, and not with all that ever was; where that cannot be written down, they have all of them for this time.
 func (s *Service) reader(ctx context.Context, who auth.Identity) Reader {
 	reader := Reader{UserID: who.UserID, Rooms: who.Rooms()}
-	if known, ok := s.marks.Get(who.UserID); ok {
+	known, ok := s.marks.Get(who.UserID)
+	if ok && !known.unwritten {
 		if known.role != who.Role || known.companyID != who.CompanyID {
 			s.remember(who, known.upTo)
 		}
 		return reader
 	}
-	mark, err := s.store.Begin(ctx, who.UserID, s.now().Add(-s.backlog).UnixMilli())
+	begun, err := s.store.Begin(ctx, who.UserID, s.now().Add(-s.backlog).UnixMilli())
 	if err != nil {
 		if ctx.Err() == nil {
 			s.log.ErrorContext(ctx, "reader not begun", "user", who.UserID, "error", err)
 		}
+		if !ok { // so that they are told how many are left when some have ended
+			s.marks.Add(who.UserID, mark{role: who.Role, companyID: who.CompanyID, unwritten: true})
+		}
 		return reader
 	}
-	s.remember(who, mark.UpTo)
+	s.remember(who, begun.UpTo)
 	return reader
 }
 

@@ -176,6 +176,8 @@ type mark struct {
 	upTo      int64
 	role      roles.Role
 	companyID string
+	// unwritten is set where the store would not say it: upTo may be too low, and the store is asked again.
+	unwritten bool
 }
 
 // remember keeps where somebody has read up to.

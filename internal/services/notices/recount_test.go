@@ -21,6 +21,13 @@ type outage struct {
 	asked atomic.Int32
 }
 
+func (o *outage) Begin(ctx context.Context, userID string, since int64) (notices.ReadMark, error) {
+	if o.away.Load() {
+		return notices.ReadMark{}, errBroken
+	}
+	return o.Store.Begin(ctx, userID, since)
+}
+
 func (o *outage) Unread(ctx context.Context, reader notices.Reader, asOf, now int64) (int, error) {
 	o.asked.Add(1)
 	if o.away.Load() {
@@ -46,20 +53,24 @@ func TestWhatCouldNotBeCountedIsToldLater(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	store.away.Store(true) // the mark cannot be read, the inbox can
 	if err := service.Greet(t.Context(), amy, func(notices.Inbox) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
-	for what, happens := range map[string]func() error{
-		"a reading elsewhere": func() error {
+	for _, step := range []struct {
+		what    string
+		happens func() error
+	}{
+		{"an end", func() error { return service.Retract(t.Context(), admin(), created.ID) }},
+		{"a reading elsewhere", func() error {
 			n.handlers["notices.read"](t.Context(), bus.Message{Kind: "notices.read", Body: []byte(`{"userId":"amy","role":"driver","upTo":0}`)})
 			return nil
-		},
-		"an end": func() error { return service.Retract(t.Context(), admin(), created.ID) },
+		}},
 	} {
 		store.away.Store(true)
 		store.asked.Store(0)
 		emitted.take()
-		if err := happens(); err != nil {
+		if err := step.happens(); err != nil {
 			t.Fatal(err)
 		}
 		var heard []servicetest.Emission
@@ -68,7 +79,7 @@ func TestWhatCouldNotBeCountedIsToldLater(t *testing.T) {
 			for deadline := time.Now().Add(servicetest.Deadline); !is(); <-time.After(time.Millisecond) {
 				heard = append(heard, emitted.take()...)
 				if time.Now().After(deadline) {
-					t.Fatalf("%s: told %+v", what, heard)
+					t.Fatalf("%s: told %+v", step.what, heard)
 				}
 			}
 		}
