@@ -57,10 +57,12 @@ func nodes() Scenario {
 		bars: func(all results) []report.Bar {
 			one, hasOne := all.figure(target.Rolecall, cpuPerDelivery)
 			two, hasTwo := all.figure(target.RolecallPair, cpuPerDelivery)
+			shared, hasShared := all.figure(target.RolecallShared, cpuPerDelivery)
 			inVain, _ := all.figure(target.RolecallPair, heardInVain)
 			return []report.Bar{
 				manyBar(all, cpuPerDelivery),
 				report.AtMost(hasOne && hasTwo, "rolecall-pair: CPU together at most 1.5 × that of rolecall", "%.3f µs", two, mostForTwo*one),
+				report.AtMost(hasShared && hasTwo, "rolecall-pair: CPU together at most 1.5 × that of rolecall-shared", "%.3f µs", two, mostForTwo*shared),
 				report.AtMost(hasTwo, "rolecall-pair: a node without watchers hears nothing", "%.0f", inVain, 0),
 			}
 		},
