@@ -204,7 +204,7 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 func messaging() roles.Messaging { return roles.Messaging{} }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	o := people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log}
+	o := people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log, Shared: p.isOneOfSeveral()}
 	if p.redis != nil {
 		o.Nodes = p.redis
 	}

@@ -56,13 +56,16 @@ func (s *Service) changed(ctx context.Context, who auth.Identity, came bool) {
 	}
 }
 
-// Seen has the directory know somebody who is here without a socket, so that others find and answer them.
+// Seen has the directory know somebody who is here without a socket, so that others find and answer them, on whichever
+// server.
 func (s *Service) Seen(ctx context.Context, who auth.Identity) {
-	if !s.knows(who.UserID) {
-		s.seen.note(ctx, User{
-			UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: s.options.Now().UnixMilli(),
-		})
+	if s.knows(who.UserID) {
+		return
 	}
+	s.seen.note(ctx, User{
+		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: s.options.Now().UnixMilli(),
+	})
+	s.newcomers.writeDown(ctx, who.UserID)
 }
 
 // note has the next round look at a person, and reports whether that is to be held now.

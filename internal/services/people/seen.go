@@ -78,6 +78,23 @@ func (s *seen) writeInTime(ctx context.Context) {
 	s.write(ctx)
 }
 
+// writeNow has what is unsaved written, and reports whether somebody among it is in the store then. It waits no longer than ctx
+// lasts, and the write goes on.
+func (s *seen) writeNow(ctx context.Context, userID string) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.writeInTime(ctx)
+	}()
+	select {
+	case <-done:
+		_, waits := s.noted(userID)
+		return !waits
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // write writes what is unsaved. What cannot be written is kept for the next time.
 func (s *seen) write(ctx context.Context) {
 	s.writing.Lock()

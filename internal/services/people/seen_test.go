@@ -117,6 +117,30 @@ func TestPeopleAreWrittenTogether(t *testing.T) {
 	})
 }
 
+// TestNewcomersAreKnownToOtherServersAtOnce: who is seen for the first time is in the store before Seen returns, and is written
+// no sooner than others from then on. A store that does not take them holds up nobody for long.
+func TestNewcomersAreKnownToOtherServersAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &ledger{}
+		h := &held{timeline: timeline{began: time.Now()}}
+		h.Service = people.New(store, store, &h.timeline, &h.sockets, people.Options{
+			Logger: slog.New(slog.DiscardHandler), Every: -1, Shared: true,
+		})
+		h.Seen(t.Context(), vendor("amy", "Amy"))
+		expectBatches(t, "seen for the first time", store, []string{"amy Amy"})
+		h.Seen(t.Context(), vendor("amy", "Amy B."))
+		expectBatches(t, "seen again", store)
+		store.setBroken(true)
+		h.Seen(t.Context(), vendor("bob", "Bob"))
+		store.setBroken(false)
+		time.Sleep(people.DefaultSaveDelay)
+		synctest.Wait()
+		expectBatches(t, "after a broken store", store, []string{"amy Amy B.", "bob Bob"})
+		closeHeld(t, h)
+	})
+}
+
 func TestPeopleOutlastABrokenStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -67,6 +67,8 @@ type Options struct {
 	// SaveDelay is how long what was seen of people gathers before it is written, unless it is asked for. 0 stands for
 	// DefaultSaveDelay; a negative one writes at once.
 	SaveDelay time.Duration
+	// Shared says that other servers have the same store: who is seen for the first time is then written at once.
+	Shared bool
 }
 
 // maxPeers bounds how many conversation partners hear that someone has come or gone.
@@ -75,6 +77,7 @@ const maxPeers = 500
 // Service knows who is who and who is online.
 type Service struct {
 	seen          *seen
+	newcomers     *newcomers
 	conversations Conversations
 	emit          Emitter
 	sockets       Sockets
@@ -109,6 +112,9 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	s := &Service{
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
 		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int), owed: make(map[string]change),
+	}
+	if options.Shared {
+		s.newcomers = newNewcomers(s.seen)
 	}
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
 	if options.Nodes != nil {
