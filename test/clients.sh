@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the clients against the built program: the official Socket.IO client (on both engines), one in Python, and a browser.
+# Runs the clients against the built program: the official Socket.IO client (on both engines, and on three nodes behind HAProxy),
+# one in Python (on one node, and on three), and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,8 +17,8 @@ for suite in test/node test/browser; do
 done
 
 mkdir -p bin
-go build -o bin/server ./cmd/server
-export ROLECALL_BINARY=$PWD/bin/server
+go build -o bin ./cmd/server ./test/servers/deployments ./test/node/echoserver
+export ROLECALL_ECHO_BINARY=$PWD/bin/echoserver ROLECALL_BINARY=$PWD/bin/server
 if [ -n "${TEST_DATA:-}" ] && [ -d "$TEST_DATA/text" ]; then
     ROLECALL_TEXTS=$(cd "$TEST_DATA/text" && pwd)
     export ROLECALL_TEXTS ROLECALL_TEXTS_ALL=1
@@ -25,10 +26,31 @@ fi
 CONTRACT_LOG=$(mktemp)
 export CONTRACT_LOG
 trap 'rm -f "$CONTRACT_LOG"' EXIT
+# official runs the suite of the official client. Most of it waits, so that several files run at a time also where there are few
+# processors.
+official() { node --test --test-concurrency=4 --test-timeout=240000 "$@"; }
+# python runs that of the one in Python. The library leaves sockets to the collector.
+python() (cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v)
+# on_three_nodes runs a suite on three nodes. What they need comes from a program that lives until its input ends. The published
+# texts go through one node, where they are not held up by the others.
+on_three_nodes() (
+    coproc deployments { exec bin/deployments; }
+    read -r TEST_DEPLOYMENTS <&"${deployments[0]}"
+    export TEST_DEPLOYMENTS TEST_NODES=3
+    unset ROLECALL_TEXTS ROLECALL_TEXTS_ALL
+    "$@"
+    exec {deployments[1]}>&-
+    wait
+)
+
 for engine in native zishang520; do
     echo "the official client, on the engine $engine"
-    ROLECALL_ENGINE=$engine node --test --test-timeout=120000 test/node/*.test.mjs
+    ROLECALL_ENGINE=$engine official test/node/*.test.mjs
 done
+echo "the official client, on three nodes" # but for files that start no server of ours, or others beside it
+mapfile -t files < <(grep -l startServer test/node/*.test.mjs | grep -v bridge)
+on_three_nodes official "${files[@]}"
 go test -count=1 -v ./test/contractlog
 node --test --test-timeout=240000 test/browser/*.test.mjs
-(cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v) # the library leaves sockets to the collector
+python
+on_three_nodes python

@@ -48,7 +48,7 @@ func databaseURL(t testing.TB, folder string) string {
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	url := newDatabase(t)
+	url := NewDatabase(t)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		t.Fatal(err)
 	}
@@ -58,9 +58,9 @@ func databaseURL(t testing.TB, folder string) string {
 	return url
 }
 
-// newDatabase is the URL of a database with the schema that the server has, and nothing in it. The migrations, which take
+// NewDatabase is the URL of a database with the schema that the server has, and nothing in it. The migrations, which take
 // longer than many a test, are applied once for all.
-func newDatabase(t testing.TB) string {
+func NewDatabase(t testing.TB) string {
 	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
 	migrations := filepath.Join(filepath.Dir(file), "..", "..", "internal", "store", "postgres", "migrations")

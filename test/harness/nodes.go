@@ -60,7 +60,7 @@ type node struct {
 func configs(t testing.TB, c config.Config) []config.Config {
 	t.Helper()
 	if c.DatabaseURL == "" {
-		c.DatabaseURL = newDatabase(t)
+		c.DatabaseURL = NewDatabase(t)
 	}
 	c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(servers.ProxyAddress + "/32")}
 	c.RedisURL, c.RedisPrefix = servers.SharedRedis(t), "test-"+strings.ToLower(rand.Text())

@@ -97,6 +97,7 @@ test('a message sent again under its clientId is the first one', async () => {
 
   const foreign = await accepted(listener, 'chat:message', message);
   assert.notEqual(foreign.messageId, receipts[0].messageId, 'ids of another sender are other ids');
+  await nextEvents(listener, 'chat:message', 3);
   await settle(listener);
   assert.deepEqual(heard(listener, 'chat:message').map(({ seq, text }) => [seq, text]), [[1, 'once'], [2, 'twice'], [3, 'once']]);
 });
@@ -122,6 +123,7 @@ test('a direct message reaches two tabs and a phone, and nobody else', async () 
     assert.deepEqual([joined, kind, peer, members], [roomId, 'direct', ada.userId, [ada.userId, ben.userId].sort()]);
   }
   await accepted(sender, 'chat:message', { roomId, text: 'joined as well' });
+  await Promise.all([sender, ...mine].map((socket) => nextEvent(socket, 'chat:message')));
   await Promise.all([sender, ...mine].map(settle));
   for (const socket of [sender, ...mine]) assert.equal(heard(socket, 'chat:message').length, 3, 'joining a direct room doubles nothing');
 

@@ -137,6 +137,7 @@ test('what is no message is told so in the same words', async () => {
   const { event, error, code } = await nextEvent(his, 'error:event');
   assert.deepEqual([event, error, code], ['chat:message', 'Invalid message', 'invalid_payload']);
   await accepted(his, 'chat:message', { roomId: 'guide-words', text: ` ${'🙂'.repeat(5000)} ` });
+  await nextEvent(hers, 'chat:message');
   await settle(hers);
   assert.equal(heard(hers, 'chat:message').length, 1);
 });

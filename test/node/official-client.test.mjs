@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
-  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, nextPresence, person, refused, settle, startServer,
+  DEADLINE, NO_LIMITS, accepted, heard, nextEvent, nextEvents, nextPresence, person, refused, settle, startServer, until,
   stopAll, test, within,
 } from './helpers.mjs';
 
@@ -111,8 +111,10 @@ for (const transports of TRANSPORTS) {
     await settle(socket);
     const overheard = heard(socket, 'chat:message').filter(({ roomId }) => roomId === 'left-behind');
     assert.deepEqual(texts(overheard), [], 'it stands in no room it has not joined');
-    const { users } = await accepted(watcher, 'presence:list', { userIds: [who.userId] });
-    assert.deepEqual(users.map(({ online }) => online), [true]);
+    await until('the watcher\'s node knows that they are online', async () => {
+      const { users } = await accepted(watcher, 'presence:list', { userIds: [who.userId] });
+      return users.length === 1 && users[0].online;
+    });
     socket.disconnect();
     await nextPresence(watcher, 'offline', who.userId);
   });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, assertProblem, heard, nextEvent, nextPresence, person, presencesHeard, refused, settle, startServer, test,
+  NO_LIMITS, accepted, assertProblem, heard, nextEvent, nextPresence, person, presencesHeard, refused, settle, startServer, onEveryNode, test,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -77,6 +77,7 @@ test('presence: heard by colleagues, conversation partners and admins, once for 
   const roomId = `dm:${[driver.userId, vendor.userId].sort().join(':')}`;
   assert.equal((await server.rest(driver, 'POST', `/rooms/${roomId}/messages`, { text: 'may I call?' })).status, 201);
   for (const socket of [partner, stranger]) await accepted(socket, 'chat:message', { to: driver.userId, text: 'call me' });
+  await settle(partner); // by when every node knows who is online
   const [tab, otherTab] = [await server.connect(driver), await server.connect(driver, { namespace: '/chat' })];
   const list = await nextEvent(tab, 'presence:list');
   assert.ok(list.length >= 2 && list.every(({ online }) => online)); // who came a moment before is told of a moment later
@@ -107,6 +108,7 @@ test('people: what one is told of another depends on what they have to do with e
   const ask = async (who) => (await server.rest(who, 'GET', `/users/${driver.userId}`)).body;
   const { userId, username } = driver;
   const bare = { userId, username, role: 'driver' };
+  await onEveryNode('the driver is online', async () => (await ask(dispatcher)).online);
   for (const who of [dispatcher, admin]) {
     const { lastSeen, ...known } = await ask(who);
     assert.deepEqual(known, { ...bare, companyId: 'sight', online: true });

@@ -65,6 +65,7 @@ test('audiences: who is meant hears it, who is not does not', async () => {
     [{ companyRoles: [{ companyId: red, role: 'vendor' }] }, []],
   ]) {
     const { id } = await send({ audience });
+    await Promise.all(meant.map((name) => nextEvent(sockets[name], 'system:notice', (notice) => notice.id === id)));
     await Promise.all(names.map((name) => settle(sockets[name])));
     assert.deepEqual(names.filter((name) => ids(sockets[name]).includes(id)).sort(), [...meant].sort(), JSON.stringify(audience));
     for (const name of names) {
@@ -86,6 +87,7 @@ test('who matches twice gets a notice once a socket', async () => {
     audience: { all: true, roles: ['driver'], users: [driver.userId], companies: [companyId], companyRoles: [{ companyId, role: 'driver' }] },
   });
   for (const socket of sockets) {
+    await nextEvent(socket, 'system:notice', (notice) => notice.id === id);
     await settle(socket);
     assert.deepEqual(ids(socket).filter((seen) => seen === id), [id]);
   }
@@ -104,6 +106,7 @@ test('a request repeated under its Idempotency-Key is the first one', async () =
   const colleague = await server.rest(person('admin'), 'POST', '/notices', draft, key);
   assert.equal(colleague.status, 201, 'keys of another admin are other keys');
   const unkeyed = [await send(draft), await send(draft)];
+  await nextEvent(socket, 'system:notice', ({ id }) => id === unkeyed[1].id);
   await settle(socket);
   assert.deepEqual(ids(socket), [answers[0], colleague].map(({ body }) => body.id).concat(unkeyed.map(({ id }) => id)));
   assertProblem(await server.rest(admin, 'POST', '/notices', draft, { 'Idempotency-Key': 'k'.repeat(256) }), 422, 'invalid_payload', 'Idempotency-Key');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import {
-  NO_LIMITS, accepted, assertProblem, heard, heardNames, nextEvent, person, refused, settle, startServer, test,
+  NO_LIMITS, accepted, assertProblem, heard, heardNames, nextEvent, person, refused, settle, startServer, test, onEveryNode,
 } from './helpers.mjs';
 
 const server = await startServer(NO_LIMITS);
@@ -31,6 +31,8 @@ async function fleet() {
 /** Waits until a watcher has been told that drivers are online; of a crowd that is once a second. */
 async function online(watcher, ...drivers) {
   for (const { userId } of drivers) {
+    const greeted = heard(watcher, 'tracking:snapshot').flatMap(({ statuses }) => statuses);
+    if (greeted.some(({ driverId, status }) => driverId === userId && status === 'online')) continue;
     await nextEvent(watcher, 'tracking:status', ({ driverId, status }) => driverId === userId && status === 'online');
   }
 }
@@ -285,6 +287,7 @@ test('drivers are found by company, status, name and place', async () => {
     return body.items.map(({ driverId }) => driverId);
   };
   const both = [driver.userId, other.userId].sort();
+  await onEveryNode('both are online', async () => (await found(staff, { status: 'online' })).length === both.length);
   assert.deepEqual(await found(admin, { company: companyId }), both);
   assert.deepEqual(await found(staff, { company: companyId }), both);
   assert.deepEqual(await found(staff, { company: `${companyId}-rival` }), []);

@@ -1,6 +1,8 @@
 """The built programs as child processes."""
 
 import atexit
+import concurrent.futures
+import functools
 import itertools
 import json
 import os
@@ -9,6 +11,8 @@ import queue
 import subprocess
 import tempfile
 import threading
+import time
+import urllib.error
 import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -16,6 +20,18 @@ DEADLINE = 15  # seconds that anything may take
 SECRET = "a secret of the tests that is long enough"
 NO_LIMITS = {"ROLECALL_HANDSHAKES_PER_IP": "off"} | {
     f"ROLECALL_RATE_{kind}": "100000/1s:100000" for kind in ("CHAT", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED")}
+
+
+# Where TEST_NODES is 3 the product is three processes behind a proxy, with what the program of test/servers/deployments gives them.
+DEPLOYMENTS = os.environ.get("TEST_DEPLOYMENTS") if os.environ.get("TEST_NODES") == "3" else None
+
+
+@functools.cache
+def build(package):
+    """The binary of a package."""
+    binary = str(REPOSITORY / "bin" / pathlib.PurePath(package).name)
+    subprocess.run(["go", "build", "-o", binary, package], cwd=REPOSITORY, check=True)
+    return binary
 
 
 class Program:
@@ -26,8 +42,7 @@ class Program:
         self.log = []
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ROLECALL_")}
         self.environment |= environment
-        self.binary = str(REPOSITORY / "bin" / pathlib.PurePath(package).name)
-        subprocess.run(["go", "build", "-o", self.binary, package], cwd=REPOSITORY, check=True)
+        self.binary = build(package)
 
     def start(self, *arguments):
         """Starts the process: on any free port at first, on the same one afterwards."""
@@ -77,33 +92,89 @@ class Echo(Program):
         self.start()
 
 
-class Rolecall(Program):
-    """The product with a data folder of its own."""
+class Node(Program):
+    """A process of the product with a data folder of its own."""
+
+    def __init__(self, settings):
+        super().__init__("./cmd/server", {"ROLECALL_JWT_SECRET": SECRET, **NO_LIMITS, **settings})
+        self._data = tempfile.TemporaryDirectory(prefix="rolecall-python-")
+
+    def start(self):
+        super().start("-data-dir", self._data.name, "-log-format", "json")
+
+    def discard(self):
+        self._data.cleanup()
+
+
+class Deployment:
+    """A database, a prefix in Redis, and a proxy."""
 
     def __init__(self):
-        super().__init__("./cmd/server", {"ROLECALL_JWT_SECRET": SECRET, **NO_LIMITS})
-        self._data = tempfile.TemporaryDirectory(prefix="rolecall-python-")
-        self._people = itertools.count(1)
-        self._start()
+        begun = self._ask("POST", "")
+        self._id = begun["id"]
+        self.settings = [begun["settings"] | {"ROLECALL_NODE_NAME": name} for name in begun["names"]]
 
-    def _start(self):
-        self.start("-data-dir", self._data.name, "-log-format", "json")
+    @staticmethod
+    def _ask(method, route, body=None):
+        request = urllib.request.Request(f"{DEPLOYMENTS}/{route}", method=method, data=json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=4 * DEADLINE) as response:  # the first of all starts PostgreSQL
+            return json.load(response)
+
+    def proxy(self, urls):
+        """Has a proxy lead to the nodes, and returns its address."""
+        return self._ask("POST", f"{self._id}/proxy", [url.removeprefix("http://") for url in urls])["url"]
+
+    def end(self):
+        self._ask("DELETE", self._id)
+
+
+def lead(url):
+    """Waits until a proxy leads to a node."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=DEADLINE):
+                return
+        except urllib.error.HTTPError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+class Rolecall:
+    """The product: a process, or three behind a proxy."""
+
+    def __init__(self):
+        self._deployment = Deployment() if DEPLOYMENTS else None
+        self._nodes = [Node(settings) for settings in (self._deployment.settings if self._deployment else [{}])]
+        self._people = itertools.count(1)
+        self._each(Node.start)
+        self.url = self._deployment.proxy([node.url for node in self._nodes]) if self._deployment else self._nodes[0].url
+        lead(self.url)
+
+    def _each(self, what):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(what, self._nodes))
 
     def restart(self):
-        super().stop()
-        self._start()
+        self._each(Program.stop)
+        self._each(Node.start)
+        lead(self.url)
 
     def stop(self):
         try:
-            super().stop()
+            self._each(Program.stop)
         finally:
-            self._data.cleanup()
+            self._each(Node.discard)
+            if self._deployment:
+                self._deployment.end()
 
     def person(self, role, company=None):
         """Somebody nobody has met: { id, token }."""
         user = f"{role}-{next(self._people)}"
-        mint = [self.binary, "token", "-user", user, "-role", role, *(["-company", company] if company else [])]
-        token = subprocess.run(mint, env=self.environment, check=True, capture_output=True, text=True).stdout.strip()
+        node = self._nodes[0]
+        mint = [node.binary, "token", "-user", user, "-role", role, *(["-company", company] if company else [])]
+        token = subprocess.run(mint, env=node.environment, check=True, capture_output=True, text=True).stdout.strip()
         return {"id": user, "token": token}
 
     def rest(self, who, method, path, body=None):

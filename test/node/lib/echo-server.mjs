@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client';
 import { ENGINE } from './engine.mjs';
 import { DEADLINE } from './events.mjs';
-import { within } from './server.mjs';
+import { within } from './process.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));

@@ -1,6 +1,7 @@
 // What a socket has heard, kept from its first moment on, so that no test races with the events it waits for.
 import assert from 'node:assert/strict';
 import { note } from './contract-log.mjs';
+import { NODES } from './engine.mjs';
 
 /** How long a test waits for something before it fails, in milliseconds. */
 export const DEADLINE = 5000;
@@ -92,6 +93,23 @@ export async function nextPresence(socket, change, userId, timeout = DEADLINE) {
   return itsOwn(payload);
 }
 
+/** Waits until something holds. */
+export async function until(what, holds, timeout = DEADLINE) {
+  const deadline = Date.now() + timeout;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeout} ms: ${what}`);
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+  }
+}
+
+/** Waits until something holds on every node, which the proxy asks in turn. */
+export async function onEveryNode(what, holds) {
+  await until(what, async () => {
+    for (let node = 0; node < NODES; node += 1) if (!(await holds())) return false;
+    return true;
+  });
+}
+
 /** How often a socket has been told so. */
 export function presencesHeard(socket, change, userId) {
   const people = [...heard(socket, `presence:${change}`), ...heard(socket, 'presence:changes').flatMap((changes) => changes[change])];
@@ -153,10 +171,25 @@ export function assertFailure(ack, event) {
   assert.deepEqual(Object.keys(ack).filter((key) => !known.includes(key)), []);
 }
 
+/** What a node is told of by a hint alone it reads from the store. That nothing comes of it only time shows: milliseconds. */
+const READ_BEHIND = 250;
+
+/** By address, what has each node of a server handle what the others had told by then. */
+const catchUps = new Map();
+
+/** Has sockets of several nodes behind an address settle by it. */
+export function settleBy(url, catchUp) { catchUps.set(url, catchUp); }
+
 /**
  * Waits until a socket has heard everything the server had sent it before now: the answer to a harmless event comes
  * behind it. With this a test proves that something has not been heard.
  */
 export async function settle(socket) {
+  const catchUp = catchUps.get(socket.io.uri);
+  if (catchUp) {
+    await catchUp();
+    await new Promise((resolve) => { setTimeout(resolve, READ_BEHIND); });
+    await catchUp();
+  }
   await accepted(socket, 'auth:refresh', { token: socket.auth.token });
 }

@@ -1,47 +1,21 @@
-// The real server binary as a child process, with a data folder and a port of its own.
+// The real server: a binary as a child process with a data folder and a port of its own; where TEST_NODES is 3, three of them
+// behind a proxy.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { io, Manager } from 'socket.io-client';
 import { note } from './contract-log.mjs';
-import { ENGINE } from './engine.mjs';
-import { DEADLINE, nextEvent, nextOf, record } from './events.mjs';
-import { SECRET } from './token.mjs';
+import { NODES } from './engine.mjs';
+import { DEADLINE, nextEvent, nextOf, record, settleBy } from './events.mjs';
+import { Deployment } from './deployment.mjs';
+import { ServerProcess } from './process.mjs';
+import { person } from './token.mjs';
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
-
-/** How long a server may take to start or to stop, in milliseconds. */
-const LIFECYCLE_DEADLINE = 15_000;
+export { within } from './process.mjs';
 
 /** Rates so high that no test meets them. */
 export const NO_LIMITS = Object.fromEntries([
   ...['CHAT', 'TYPING', 'JOIN', 'LOCATION', 'BACKLOG', 'READ', 'OTHER', 'CONNECT', 'FAILURE', 'SHED'].map((kind) => [`ROLECALL_RATE_${kind}`, '100000/1s:100000']),
   ['ROLECALL_HANDSHAKES_PER_IP', 'off'],
 ]);
-
-/** The binary under test: ROLECALL_BINARY, or one built from the sources (and not again while they stay the same). */
-function binary() {
-  if (process.env.ROLECALL_BINARY) return path.resolve(process.env.ROLECALL_BINARY);
-  mkdirSync(cache, { recursive: true });
-  const target = path.join(cache, process.platform === 'win32' ? 'server.exe' : 'server');
-  // The folder for temporary files lies on the same disk, so that the finished binary is renamed into place whole.
-  execFileSync('go', ['build', '-o', target, './cmd/server'], {
-    cwd: repository, env: { ...process.env, GOTMPDIR: cache }, stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  return target;
-}
-
-/** This process's environment without settings of the server, but for the engine it is to run on. */
-function environment() {
-  const rest = Object.entries(process.env).filter(([name]) => !name.startsWith('ROLECALL_'));
-  return { ...Object.fromEntries(rest), ROLECALL_ENGINE: ENGINE };
-}
 
 /**
  * Starts a server and resolves once it serves.
@@ -62,87 +36,89 @@ export async function stopAll(...servers) {
 }
 
 class Server {
-  /** The address, http://127.0.0.1:PORT. */
+  /** The address, http://127.0.0.1:PORT: that of the process, or of the proxy before several. */
   url = '';
   /** Log lines, parsed; lines that are no JSON (a panic, a data race) as { raw }. */
   log = [];
   #settings;
-  #binary = binary();
-  #dataDir = mkdtempSync(path.join(tmpdir(), 'rolecall-node-'));
-  #child;
-  #exit;
+  #deployment;
+  #nodes = [];
   #sockets = new Set();
-  #killWithTests = () => this.#child?.kill('SIGKILL');
 
   constructor(settings) {
     this.#settings = settings;
-    process.on('exit', this.#killWithTests);
   }
 
-  /** Starts the process: on any free port at first, on the same port and data folder afterwards. */
+  /** Starts the process, or all of them: on any free port at first, on the same port and data afterwards. */
   async start() {
-    const address = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
-    this.#child = spawn(this.#binary, ['-addr', address, '-data-dir', this.#dataDir, '-log-format', 'json'], {
-      env: { ...environment(), ROLECALL_JWT_SECRET: SECRET, ...this.#settings }, stdio: ['ignore', 'ignore', 'pipe'],
+    if (this.#nodes.length === 0) await this.#found();
+    await this.#each((node) => node.start());
+    if (this.#deployment === undefined) this.url = this.#nodes[0].url;
+    else await this.#deployment.lead(this.#nodes.map(({ url }) => url));
+    this.url ||= this.#deployment.url;
+    if (this.#deployment) settleBy(this.url, () => this.#catchUp());
+  }
+
+  /** Asks each node for what all know: the others answer it behind what they have told before. */
+  async #catchUp() {
+    const { token } = person('admin');
+    await this.#each(async ({ url }) => {
+      const answer = await fetch(`${url}/api/v1/stats`, { headers: { Authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(DEADLINE) });
+      assert.deepEqual((await answer.json()).unanswered, []);
     });
-    this.#exit = once(this.#child, 'exit');
-    const serving = new Promise((resolve) => {
-      createInterface({ input: this.#child.stderr }).on('line', (line) => {
-        const entry = parseLine(line);
-        this.log.push(entry);
-        if (entry.msg === 'serving') resolve(entry.url);
-      });
-    });
-    const died = this.#exit.then(([code]) => { throw new Error(`the server ended with ${code}: ${this.#tail()}`); });
-    died.catch(() => {}); // ends of servers that have started are looked at by stop and kill
-    this.url = await within(LIFECYCLE_DEADLINE, 'the server to serve', Promise.race([serving, died]));
+  }
+
+  async #found() {
+    if (NODES === 1 || this.#settings.ROLECALL_REDIS_URL) { // of others a test has started
+      this.#nodes = [new ServerProcess(this.#settings, this.log)];
+      return;
+    }
+    this.#deployment = await Deployment.begin();
+    this.#nodes = this.#deployment.settings.map((own) => new ServerProcess({ ...own, ...this.#settings }, this.log));
+  }
+
+  async #each(what) {
+    await Promise.all(this.#nodes.map(what));
   }
 
   /** Ends the server as an operator would, with all sockets open, and holds it to a clean end. */
   async stop() {
     try {
-      await this.#terminate();
+      await this.#each((node) => node.terminate());
     } finally {
-      this.#child.kill('SIGKILL');
-      process.off('exit', this.#killWithTests);
-      for (const socket of this.#sockets) socket.disconnect();
-      rmSync(this.#dataDir, { recursive: true, force: true });
+      await this.#giveUp();
     }
     const complaints = this.log.filter((entry) => entry.level === 'ERROR' || entry.raw !== undefined);
     assert.deepEqual(complaints.slice(0, 5), [], 'the server logged errors');
   }
 
-  async #terminate() {
-    this.#child.kill('SIGTERM');
-    const [code, signal] = await within(LIFECYCLE_DEADLINE, 'the server to stop', this.#exit);
-    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `exit after SIGTERM: ${this.#tail()}`);
+  async #giveUp() {
+    for (const node of this.#nodes) node.discard();
+    for (const socket of this.#sockets) socket.disconnect();
+    await this.#deployment?.end();
   }
 
   /** Stops the server with SIGTERM and starts it again, sockets staying as they are. */
   async restart() {
-    await this.#terminate();
+    await this.#each((node) => node.terminate());
     await this.start();
   }
 
   /** Takes the server's life without a warning, as a power cut would, and starts it again. */
   async crash() {
-    this.#child.kill('SIGKILL');
-    await within(LIFECYCLE_DEADLINE, 'the server to die', this.#exit);
+    await this.#each((node) => node.die());
     await this.start();
   }
 
   /** Ends the server at once and for good. A second call does nothing. */
   async kill() {
-    this.#child.kill('SIGKILL');
-    await within(LIFECYCLE_DEADLINE, 'the server to die', this.#exit);
-    process.off('exit', this.#killWithTests);
-    for (const socket of this.#sockets) socket.disconnect();
-    rmSync(this.#dataDir, { recursive: true, force: true });
+    await this.#each((node) => node.die());
+    await this.#giveUp();
   }
 
   /** Freezes the process and lets it go on. */
-  pause() { this.#child.kill('SIGSTOP'); }
-  resume() { this.#child.kill('SIGCONT'); }
+  pause() { for (const node of this.#nodes) node.signal('SIGSTOP'); }
+  resume() { for (const node of this.#nodes) node.signal('SIGCONT'); }
 
   /**
    * Opens a socket without waiting for it.
@@ -206,8 +182,6 @@ class Server {
     note({ kind: 'rest', method, path: `/api/v1${route}`, status: response.status, headers: Object.fromEntries(response.headers), body: text });
     return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
   }
-
-  #tail() { return JSON.stringify(this.log.slice(-5)); }
 }
 
 /** Holds a REST failure against RFC 9457 and the contract. */
@@ -218,25 +192,4 @@ export function assertProblem({ status, headers, body }, expectedStatus, code, f
   assert.equal(body.code, code, body.detail);
   for (const member of ['type', 'title', 'detail']) assert.equal(typeof body[member], 'string', member);
   if (field !== undefined) assert.equal(body.field, field, body.detail);
-}
-
-function parseLine(line) {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return { raw: line };
-  }
-}
-
-/** The outcome of a promise, or a failure that says what was waited for in vain. */
-export async function within(milliseconds, what, promise) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited ${milliseconds} ms for ${what}`)), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
