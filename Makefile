@@ -32,7 +32,7 @@ test-go: ## vet and Go tests, with the race detector; the whole program on both 
 	ROLECALL_ENGINE=zishang520 go test -race -timeout 15m ./test/e2e
 	TEST_NODES=3 go test -race -timeout 20m ./test/e2e
 
-test-clients: ## the official Socket.IO client, one in Python, and a browser against the real program
+test-clients: ## the official Socket.IO client and one in Python, on one node and on three, and a browser against the real program
 	./test/clients.sh
 
 test-deploy: ## what is in deploy/, with real proxies, systemd's checks, Helm, and the steps of the Dockerfile
@@ -67,6 +67,9 @@ soak-crash: ## a thousand kills of a server under load
 
 soak-cluster: ## three servers, 200 people and five faults, RUNS times over with a seed each, twenty minutes
 	SOAK=1 go test -race -v -count=$(RUNS) -failfast -timeout 60m -run TestWhatWasPromisedHoldsThroughFaults ./test/cluster
+
+soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two minutes
+	SOAK=1 go test -v -count=1 -timeout 15m ./test/rolling
 
 # Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each

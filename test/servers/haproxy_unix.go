@@ -4,12 +4,14 @@ package servers
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // HAProxy is the proxy of deploy/ in front of three nodes.
@@ -124,4 +126,27 @@ func haproxyBinary(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Ask sends a command to the proxy's socket for operators, and returns the answer.
+func (p *HAProxy) Ask(command string) string {
+	p.t.Helper()
+	conn, err := net.DialTimeout("unix", p.path("stats"), patience)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	answer, err := "", conn.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, err = fmt.Fprintf(conn, "%s\n", command)
+	}
+	if err == nil {
+		var content []byte
+		content, err = io.ReadAll(conn)
+		answer = string(content)
+	}
+	if err != nil {
+		p.t.Fatalf("%s: %v", command, err)
+	}
+	return answer
 }
