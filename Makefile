@@ -38,6 +38,10 @@ test-clients: ## the official Socket.IO client and one in Python, on one node an
 test-deploy: ## what is in deploy/, with real proxies, systemd's checks, Helm, and the steps of the Dockerfile
 	./test/deploy/run.sh
 
+.PHONY: vendor-admin-ui
+vendor-admin-ui: ## the files of the official Socket.IO Admin UI anew, with its fonts and icons, from npm
+	./web/adminui/vendor.sh
+
 release: ## archives, lists of what is in them, and checksums of VERSION, into dist
 	./deploy/release.sh $(VERSION)
 

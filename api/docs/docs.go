@@ -3,16 +3,11 @@
 package docs
 
 import (
-	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
-	"time"
+
+	"rolecall/internal/packed"
 )
 
 //go:embed page.html page.js scalar/standalone.js.gz
@@ -24,18 +19,9 @@ var files embed.FS
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// file is one of the page's files.
-type file struct {
-	contentType string
-	etag        string
-	plain       []byte
-	// zipped is plain compressed by gzip; empty where that is not worth it.
-	zipped []byte
-}
-
 // handler serves files by their exact paths.
 type handler struct {
-	files  map[string]file
+	files  map[string]packed.File
 	failed error
 }
 
@@ -46,7 +32,7 @@ func Handler(openAPI, asyncAPI []byte) http.Handler {
 	return handler{files: loaded, failed: err}
 }
 
-func load(openAPI, asyncAPI []byte) (map[string]file, error) {
+func load(openAPI, asyncAPI []byte) (map[string]packed.File, error) {
 	rest, err := explainREST(openAPI)
 	if err != nil {
 		return nil, fmt.Errorf("openapi: %w", err)
@@ -68,22 +54,13 @@ func load(openAPI, asyncAPI []byte) (map[string]file, error) {
 		return nil, err
 	}
 	const javaScript, document = "text/javascript; charset=utf-8", "application/json; charset=utf-8"
-	return map[string]file{
-		"/docs":               newFile("text/html; charset=utf-8", page),
-		"/docs/page.js":       newFile(javaScript, script),
-		"/docs/openapi.json":  newFile(document, rest),
-		"/docs/asyncapi.json": newFile(document, events),
-		"/docs/scalar.js":     {contentType: javaScript, etag: etagOf(zipped), zipped: zipped},
+	return map[string]packed.File{
+		"/docs":               packed.Plain("text/html; charset=utf-8", page),
+		"/docs/page.js":       packed.Plain(javaScript, script),
+		"/docs/openapi.json":  packed.Plain(document, rest),
+		"/docs/asyncapi.json": packed.Plain(document, events),
+		"/docs/scalar.js":     packed.Zipped(javaScript, zipped),
 	}, nil
-}
-
-func newFile(contentType string, content []byte) file {
-	return file{contentType: contentType, etag: etagOf(content), plain: content}
-}
-
-func etagOf(content []byte) string {
-	digest := sha256.Sum256(content)
-	return hex.EncodeToString(digest[:12])
 }
 
 // ServeHTTP implements http.Handler.
@@ -101,39 +78,5 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	header.Set("Content-Type", served.contentType)
-	header.Set("Cache-Control", "public, no-cache")
-	content, etag := served.plain, served.etag
-	if served.zipped != nil {
-		header.Add("Vary", "Accept-Encoding")
-		if acceptsGzip(r) {
-			header.Set("Content-Encoding", "gzip")
-			content, etag = served.zipped, etag+"-gzip"
-		} else if unzipped, err := unzip(served.zipped); err == nil {
-			content = unzipped
-		}
-	}
-	header.Set("ETag", `"`+etag+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-}
-
-// acceptsGzip reads Accept-Encoding as far as browsers write it: names, some with a weight, of which 0 refuses.
-func acceptsGzip(r *http.Request) bool {
-	for _, line := range r.Header.Values("Accept-Encoding") {
-		for part := range strings.SplitSeq(line, ",") {
-			name, weight, _ := strings.Cut(strings.ReplaceAll(part, " ", ""), ";")
-			if strings.EqualFold(name, "gzip") {
-				return strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != "" || weight == ""
-			}
-		}
-	}
-	return false
-}
-
-func unzip(zipped []byte) ([]byte, error) {
-	reader, err := gzip.NewReader(bytes.NewReader(zipped))
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(reader)
+	served.ServeHTTP(w, r)
 }

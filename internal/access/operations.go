@@ -88,6 +88,15 @@ func ReadStatistics() Rule { return Needs(limit.Read, roles.ReadStatistics) }
 // ReadSockets asks for the sockets of somebody.
 func ReadSockets() Rule { return Needs(limit.Read, roles.ManageSessions) }
 
+// ReadEverySocket looks at the sockets and rooms of this server, as the Admin UI shows them.
+func ReadEverySocket() Rule { return Needs(limit.Connect, roles.ManageSessions) }
+
+// DisconnectSocket sends away a socket, or all sockets in a room.
+func DisconnectSocket() Rule { return Needs(limit.Other, roles.ManageSessions) }
+
+// MoveSocket has a socket of somebody join a room or leave one.
+func MoveSocket() Rule { return Needs(limit.Other, roles.ManageSessions) }
+
 // DisconnectUser closes somebody's connections.
 func DisconnectUser() Rule { return Needs(limit.Other, roles.ManageSessions) }
 

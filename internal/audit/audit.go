@@ -17,6 +17,11 @@ const (
 	RetractNotice   Action = "notice.retract"
 	DisconnectUser  Action = "user.disconnect"
 	RevokeUser      Action = "user.revoke"
+	// What is done to single sockets, of which the target is their user, and to all in a room, which is the target.
+	DisconnectSocket Action = "socket.disconnect"
+	JoinSocket       Action = "socket.join"
+	LeaveSocket      Action = "socket.leave"
+	DisconnectRoom   Action = "room.disconnect"
 )
 
 // Actor is who has done something.

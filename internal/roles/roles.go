@@ -56,7 +56,7 @@ const (
 	CreateGroup Permission = "chat:create-group"
 	// ReadDirectory: look people up by name and role.
 	ReadDirectory Permission = "directory:read"
-	// ManageSessions: see the sockets of others, disconnect them and revoke their tokens.
+	// ManageSessions: see the sockets of others, disconnect them, have them join and leave rooms, and revoke their tokens.
 	ManageSessions Permission = "session:manage"
 	// ReadStatistics: read how the server is doing.
 	ReadStatistics Permission = "server:statistics"
