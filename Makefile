@@ -58,7 +58,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
 	go run ./bench -scenario long -minutes $(MINUTES)
 
-soak: soak-realtime soak-crash soak-hostile soak-cluster ## the hard tests in their whole size, an hour
+soak: soak-realtime soak-crash soak-hostile soak-cluster soak-adminui ## the hard tests in their whole size, an hour
 
 soak-realtime: ## those of the realtime layer, some minutes
 	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/native/soak
@@ -74,6 +74,10 @@ soak-cluster: ## three servers, 200 people and five faults, RUNS times over with
 
 soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two minutes
 	SOAK=1 go test -v -count=1 -timeout 15m ./test/rolling
+
+.PHONY: soak-adminui
+soak-adminui: ## what an admin at the Admin UI costs with 10,000 sockets, on a machine that does nothing else; two minutes
+	SOAK=1 go test -count=1 -timeout 10m -v -run TestAdminUICost ./test/e2e
 
 # Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each

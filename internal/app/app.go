@@ -36,6 +36,7 @@ import (
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets"
+	"rolecall/internal/sockets/adminui"
 	"rolecall/internal/store"
 )
 
@@ -75,13 +76,15 @@ type Program struct {
 	// bridge shares rooms with servers of other kinds, nil where none are shared.
 	bridge *bridge.Bridge
 	// present is who has sockets here, where the server is one of several.
-	present    *order.Present
-	tracking   *tracking.Service
-	people     *people.Service
-	chat       *chat.Service
-	groups     *groups.Service
-	notices    *notices.Service
-	admin      *administration.Service
+	present  *order.Present
+	tracking *tracking.Service
+	people   *people.Service
+	chat     *chat.Service
+	groups   *groups.Service
+	notices  *notices.Service
+	admin    *administration.Service
+	// adminUI is nil where it is off.
+	adminUI    *adminui.Door
 	forwarding clientip.Tally
 	api        *api.API
 	mount      *sockets.Mount

@@ -11,16 +11,19 @@ import (
 	"rolecall/api"
 	"rolecall/internal/access"
 	"rolecall/internal/clientip"
+	"rolecall/internal/config"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
 	"rolecall/internal/simulation/demo"
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
+	"rolecall/internal/sockets/adminui"
 	"rolecall/internal/sockets/chat"
 	"rolecall/internal/sockets/event"
 	"rolecall/internal/sockets/system"
 	"rolecall/internal/sockets/tracking"
 	"rolecall/web"
+	adminpage "rolecall/web/adminui"
 )
 
 // socketPath is where Socket.IO clients connect.
@@ -57,7 +60,23 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	o.Tracer = p.tracer
 	p.api = api.New(o)
 	p.http.Handler = p.handler()
+	if p.adminUI != nil {
+		return life{run: endless(p.adminUI.Run)}, nil
+	}
 	return life{}, nil
+}
+
+// mountAdminUI lets admins look at the sockets that are mounted.
+func (p *Program) mountAdminUI(mount *sockets.Mount, decoder *payload.Decoder) {
+	mode := p.config.AdminUI
+	if mode == config.AdminUIOff {
+		return
+	}
+	p.adminUI = adminui.New(adminui.Options{
+		ShowSockets: mode != config.AdminUIStats, MayAct: mode == config.AdminUIOn,
+		Engine: p.engine, Verifier: p.verifier, People: mount, Deeds: p.admin, Chat: p.chat, ChatNamespaces: []string{"/", "/chat"},
+		Nodes: p.bus, Decoder: decoder, Buckets: p.buckets, Passwords: p.config.AdminUIPasswords, NodeName: p.config.NodeName, Logger: p.log,
+	})
 }
 
 func (p *Program) mountSockets(decoder *payload.Decoder) {
@@ -88,6 +107,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	} {
 		p.events[name] = mount.Namespace(name, domains...).Rules()
 	}
+	p.mountAdminUI(mount, decoder)
 }
 
 // handler sends each request to the door it belongs to.
@@ -103,6 +123,11 @@ func (p *Program) handler() http.Handler {
 	mux.Handle("GET /settings.json", p.measured(web.SettingsHandler(web.Settings{
 		Demo: p.config.Demo, OpenRooms: p.config.ChatOpenRooms, SignInURL: p.config.SignInURL,
 	})))
+	if p.adminUI != nil {
+		page := p.measured(adminpage.Handler())
+		mux.Handle(adminpage.Path, page)
+		mux.Handle(strings.TrimSuffix(adminpage.Path, "/"), page)
+	}
 	if p.config.Demo {
 		mux.Handle("/demo/", p.measured(demo.Door(p.secret)))
 		mux.Handle("GET /demo/streets.geojson", p.measured(http.HandlerFunc(serveStreets)))

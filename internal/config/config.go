@@ -31,6 +31,11 @@ type Config struct {
 	Addr string `group:"Server:" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Public listener."`
 	// AdminAddr is the listener for operators, host:port; empty for none.
 	AdminAddr string `group:"Server:" placeholder:"HOST:PORT" help:"Listener of its own for metrics and profiles, which is not for the public; none where not given."`
+	// AdminUI is how much of the official Socket.IO Admin UI there is: one of the constants of that name.
+	AdminUI string `group:"Server:" name:"admin-ui" enum:"off,stats,readonly,on" default:"on" placeholder:"MODE" help:"Socket.IO Admin UI at /admin/ui/, for admins: on, readonly, stats for figures alone, or off."`
+	// AdminUIPasswordFile is where AdminUIPasswords are read from: the bcrypt hash of each admin who signs in there by name.
+	AdminUIPasswordFile string            `group:"Server:" name:"admin-ui-password-file" placeholder:"FILE" help:"File of admins who sign in to the Admin UI by name and password, a line each as htpasswd -nB writes it; by token alone where not given."`
+	AdminUIPasswords    map[string][]byte `kong:"-"`
 	// NodeName tells this server from others behind the same proxy; empty where there are none.
 	NodeName string `group:"Server:" placeholder:"NAME" help:"Name of this node, with which the ids of its sessions begin, so that a proxy finds it again: letters, digits and dashes."`
 	// DataDir holds the database file and the generated secret.
@@ -218,6 +223,9 @@ func (s *Settings) Validate() error {
 		return err
 	}
 	if err := s.readHeaders(); err != nil {
+		return err
+	}
+	if err := s.readAdminPasswords(); err != nil {
 		return err
 	}
 	return s.check()

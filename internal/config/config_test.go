@@ -146,7 +146,7 @@ func TestDefaults(t *testing.T) {
 		HandshakesPerIP:      limit.Rate{Requests: 100, Period: time.Second, Burst: 1000},
 		PacketsPerConnection: limit.Rate{Requests: 1000, Period: time.Second, Burst: 10_000},
 		PacketsPerUser:       limit.Rate{Requests: 3000, Period: time.Second, Burst: 30_000}, MaxSocketsPerUser: 20,
-		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24, Engine: "native",
+		ShutdownTimeout: 20 * time.Second, LogLevel: slog.LevelInfo, LogFormat: "text", DemoDrivers: 24, AdminUI: "on", Engine: "native",
 		TraceRatio: 0.01, RedisPrefix: "rolecall", RedisBridgeKey: "socket.io",
 	}
 	got, warnings, err := config.Parse(nil, nil, io.Discard)

@@ -6,8 +6,10 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,9 @@ type setting struct {
 	// with are further arguments, without which the values would be refused.
 	with []string
 }
+
+// hash is the bcrypt hash of a password, of the cost of 10.
+const hash = "$2a$10$nv687Dygp5uukSHo3cCC.u9XGmAGXHwAo6NTSdyOhhQ/m2rTsJMWG"
 
 // file is the name of a new file of that content.
 func file(t *testing.T, content string) string {
@@ -63,7 +68,12 @@ func settings(t *testing.T) map[string]setting {
 	return map[string]setting{
 		"addr":       {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.Addr }, nil},
 		"admin-addr": {"0.0.0.0:1", "[::1]:http", "0.0.0.0:1", "[::1]:http", func(c config.Config) any { return c.AdminAddr }, nil},
-		"data-dir":   {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
+		"admin-ui":   {"off", "readonly", config.AdminUIOff, config.AdminUIReadOnly, func(c config.Config) any { return c.AdminUI }, nil},
+		"admin-ui-password-file": {
+			file(t, "ops:"+hash+"\n"), file(t, "# who\n\n a.b-c_1:"+hash+"\r\nops:"+hash), []string{"ops"}, []string{"a.b-c_1", "ops"},
+			func(c config.Config) any { return slices.Sorted(maps.Keys(c.AdminUIPasswords)) }, nil,
+		},
+		"data-dir": {"/var/a", "b", "/var/a", "b", func(c config.Config) any { return c.DataDir }, nil},
 		"database-url": {
 			"postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n", "postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n",
 			func(c config.Config) any { return c.DatabaseURL }, nil,

@@ -32,6 +32,15 @@ func (m *Mount) Of(userID string) []administration.Socket {
 	return all
 }
 
+// Who returns for whom a socket of any mounted namespace speaks, and since when it has been here; known is false of another.
+func (m *Mount) Who(socket realtime.Socket) (who auth.Identity, since time.Time, known bool) {
+	credential := credentialOf(socket)
+	if credential == nil {
+		return auth.Identity{}, time.Time{}, false
+	}
+	return credential.identity(), credential.since, true
+}
+
 // withoutPort is the address alone, which behind a proxy has no port that means anything.
 func withoutPort(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
