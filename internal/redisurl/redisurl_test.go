@@ -23,6 +23,12 @@ func TestParse(t *testing.T) {
 		watched.Sentinel.Password != "word" || watched.Sentinel.TLSConfig == nil || watched.Password != "pass" {
 		t.Errorf("Sentinels: %+v, %t, %v", watched, cluster, err)
 	}
+	if single.TLSConfig.ServerName != "example.com" || watched.TLSConfig.ServerName != "" || watched.Sentinel.TLSConfig.ServerName != "" {
+		t.Errorf("certificates are checked for %q and, by Sentinels, for %q", single.TLSConfig.ServerName, watched.TLSConfig.ServerName)
+	}
+	if secure, _, err := redisurl.Parse("rediss://a:1?cluster=true&addr=b:2"); err != nil || secure.TLSConfig.ServerName != "" {
+		t.Errorf("certificates of a cluster are checked for %q, %v", secure.TLSConfig.ServerName, err)
+	}
 	if socket, _, err := redisurl.Parse("unix:///run/redis.sock?db=2"); err != nil || socket.SelectDB != 2 || socket.DialCtxFn == nil {
 		t.Errorf("socket: %+v, %v", socket, err)
 	}
@@ -35,6 +41,8 @@ func TestRefused(t *testing.T) {
 		"redis://:hunter2%zz@a:1", "redis://:hunter2@a:port", "redis://:hunter2@a:1?hunter2=1", "redis://:hunter2@a:1?addr=b:2",
 		"redis://:hunter2@a:1?cluster=hunter2", "redis://:hunter2@a:1/1?cluster=true", "redis://:hunter2@a:1?cluster=true&master_set=x",
 		"redis://:hunter2@a:1?master_set=", "unix:///sock?master_set=hunter2", "redis://:hunter2@a:1#hunter2",
+		"redis://:hunter2@a:1?ca_file=hunter2", "rediss://:hunter2@a:1?ca_file=/hunter2/none", "rediss://:hunter2@a:1?cert_file=hunter2",
+		"rediss://:hunter2@a:1?cert_file=/hunter2/none&key_file=/hunter2/none", "rediss://:hunter2@a:1?ca_file=",
 		"redis://:hunter2@a:1?skip_verify=hunter2", "rediss://:hunter2@a:1?skip_verify=hunter2", "redis://:hunter2@a:1?%zz",
 	} {
 		_, _, err := redisurl.Parse(text)
