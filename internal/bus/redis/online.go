@@ -118,7 +118,7 @@ func (b *Bus) doneTelling(places map[*lane][]int, userIDs []string) {
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), b.options.Patience)
 			defer cancel()
-			if err := b.scripts.done.Exec(ctx, client, []string{l.presence.key("told")}, arguments).Error(); err != nil {
+			if err := b.scripts.done.Exec(ctx, client, []string{l.presence.key("told"), l.presence.key("untold")}, arguments).Error(); err != nil {
 				b.log.Warn("claims on what is told of users are left to end", "error", err)
 			}
 		}})

@@ -21,6 +21,7 @@ import (
 //	nodes            a sorted set: sessions of nodes, by when their leases end, Unix milliseconds of Redis' clock
 //	on:<session>     a set: users who are online on a node
 //	told             a hash: what was told of each user last, see settleScript
+//	untold           a hash: what was told before, of users of whom a node is just telling
 //	claim:<session>  who tells that the users of a node that has died are gone
 //
 // A session is a node's from when it reaches Redis until its lease ends. One that comes back later begins another, so that
@@ -221,7 +222,7 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 		for i := range part {
 			arguments = append(arguments, part[i].UserID, flag(here[part[i].UserID]), part[i].As, flag(part[i].Keep))
 		}
-		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, []string{p.key("nodes"), p.key("told")}, arguments).ToArray()
+		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, []string{p.key("nodes"), p.key("told"), p.key("untold")}, arguments).ToArray()
 		if err != nil {
 			return nil, fmt.Errorf("settle who is online: %w", err)
 		}

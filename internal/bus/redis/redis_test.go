@@ -322,3 +322,39 @@ func TestAsk(t *testing.T) {
 		t.Error("nobody was asked, and nothing is said of it")
 	}
 }
+
+// TestWhatWasNotToldIsTold: where a node has no answer to what it is to tell, and asks again, it is still to tell it.
+func TestWhatWasNotToldIsTold(t *testing.T) {
+	a := start(t, quick(servers.StartRedis(t).URL))
+	settle := func(as string) (was string, done func()) {
+		t.Helper()
+		settled, done, err := a.Settle(t.Context(), bus.Settling{UserID: "amy", As: as})
+		if err != nil || len(settled) != 1 || !settled[0].Shared {
+			t.Fatalf("settled %+v, %v", settled, err)
+		}
+		return settled[0].Was, done
+	}
+	eventually(t, "the node has a lease", func() bool {
+		settled, _, err := a.Settle(t.Context(), bus.Settling{UserID: "nobody"})
+		return err == nil && settled[0].Shared
+	})
+	amy := a.dial("user:amy")
+	for range 2 { // the first answer was lost
+		if was, _ := settle("as amy"); was != "" {
+			t.Errorf("online: it was told %q", was)
+		}
+	}
+	_, done := settle("as amy")
+	done()
+	eventually(t, "it is told", func() bool { was, _ := settle("as amy"); return was == "as amy" })
+	amy.Close()
+	eventually(t, "amy has gone", func() bool { n, err := a.SocketCount(t.Context(), "user:amy"); return err == nil && n == 0 })
+	for range 2 {
+		if was, _ := settle(""); was != "as amy" {
+			t.Errorf("offline: it was told %q", was)
+		}
+	}
+	_, done = settle("")
+	done()
+	eventually(t, "that is told", func() bool { was, _ := settle(""); return was == "" })
+}

@@ -29,7 +29,9 @@ return {mine, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.ca
 // settleScript finds out who of some users is online, and has one node alone tell of a change. What was told last of a user
 // is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
 // or until it is done, the node that tells of it is the only one that may change it.
-// KEYS: nodes, told. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
+// A telling that was begun and not done, as its node has died or had no answer from here, counts as none: what was told before it
+// is kept in untold.
+// KEYS: nodes, told, untold. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
 // here, as whom, and 1 where they stay whom they were told to be. Returned are of each user whether they are online, as whom they were told, and whether another node is
 // just telling of them.
 const settleScript = `
@@ -48,12 +50,20 @@ for i = 5, #ARGV, 4 do
   local busy, by, was = string.match(redis.call('HGET', KEYS[2], user) or '0;;', '^(%d+);([^;]*);(.*)$')
   local taken = tonumber(busy) > now and by ~= ARGV[3]
   if not taken then
+    local open = tonumber(busy) > 0
+    if open then was = redis.call('HGET', KEYS[3], user) or was end
     local becomes = ''
     if on then becomes = (keep and was ~= '') and was or as end
     if becomes ~= was then
       redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
-    elseif becomes == '' then
-      redis.call('HDEL', KEYS[2], user)
+      redis.call('HSET', KEYS[3], user, was)
+    else
+      if open then redis.call('HDEL', KEYS[3], user) end
+      if becomes == '' then
+        redis.call('HDEL', KEYS[2], user)
+      elseif open then
+        redis.call('HSET', KEYS[2], user, '0;;' .. becomes)
+      end
     end
   end
   all[#all + 1] = {on and 1 or 0, was, taken and 1 or 0}
@@ -61,11 +71,12 @@ end
 return all
 `
 
-// doneScript lets others tell of users again. KEYS: told. ARGV: node, users.
+// doneScript lets others tell of users again. KEYS: told, untold. ARGV: node, users.
 const doneScript = `
 for i = 2, #ARGV do
   local busy, by, as = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '0;;', '^(%d+);([^;]*);(.*)$')
   if by == ARGV[1] then
+    redis.call('HDEL', KEYS[2], ARGV[i])
     if as == '' then redis.call('HDEL', KEYS[1], ARGV[i]) else redis.call('HSET', KEYS[1], ARGV[i], '0;;' .. as) end
   end
 end
