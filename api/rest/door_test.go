@@ -31,7 +31,8 @@ func (anyone) Verify(context.Context, string) (auth.Identity, error) {
 
 type door struct {
 	http.Handler
-	log bytes.Buffer
+	log  bytes.Buffer
+	seen []string
 }
 
 func newDoor(t *testing.T, register func(r *rest.Router)) *door {
@@ -40,6 +41,7 @@ func newDoor(t *testing.T, register func(r *rest.Router)) *door {
 	router := rest.NewRouter(rest.Options{
 		Verifier: anyone{}, Buckets: limit.NewBuckets(socketstest.Rates(), nil), Decoder: socketstest.Decoder(t),
 		Logger: slog.New(slog.NewTextHandler(&d.log, nil)),
+		Seen:   func(_ context.Context, who auth.Identity) { d.seen = append(d.seen, who.UserID) },
 	})
 	register(router)
 	mux := chi.NewRouter()

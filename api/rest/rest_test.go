@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -340,5 +341,22 @@ func TestBodyMayBeLeftOut(t *testing.T) {
 		if answer.Code != want || want == 200 && !strings.Contains(answer.Body.String(), `"id":"t1"`) {
 			t.Errorf("%q: %d %s, want %d", body, answer.Code, answer.Body, want)
 		}
+	}
+}
+
+// Who asks is seen, but for programs that watch the server.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, func(r *rest.Router) {
+		rest.On(r, "GET /visit", access.Anyone(limit.Other), echo[struct{}])
+		rest.On(r, "GET /watch", access.Anyone(limit.Other).Unattended(), echo[struct{}])
+	})
+	for _, path := range []string{"/watch", "/visit", "/watch"} {
+		if answer := d.ask(t, "GET "+path, ""); answer.status != http.StatusOK {
+			t.Errorf("%s: %d", path, answer.status)
+		}
+	}
+	if !slices.Equal(d.seen, []string{"amy"}) {
+		t.Errorf("seen: %q", d.seen)
 	}
 }

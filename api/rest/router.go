@@ -180,7 +180,7 @@ func (e endpoint) answer(w http.ResponseWriter, r *http.Request, who auth.Identi
 	if err := e.rule.Check(e.options.Buckets, who); err != nil {
 		return nil, err
 	}
-	if e.options.Seen != nil {
+	if e.options.Seen != nil && !e.rule.IsUnattended() {
 		e.options.Seen(r.Context(), who)
 	}
 	out, err := e.run(w, r, who)

@@ -83,7 +83,7 @@ func MarkNoticesRead() Rule { return Needs(limit.Read, roles.ReadInbox) }
 // Administration.
 
 // ReadStatistics asks how the server is doing.
-func ReadStatistics() Rule { return Needs(limit.Read, roles.ReadStatistics) }
+func ReadStatistics() Rule { return Needs(limit.Read, roles.ReadStatistics).Unattended() }
 
 // ReadSockets asks for the sockets of somebody.
 func ReadSockets() Rule { return Needs(limit.Read, roles.ManageSessions) }

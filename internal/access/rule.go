@@ -30,6 +30,8 @@ type Rule struct {
 	itemized bool
 	maxBytes int
 	timeout  time.Duration
+	// unattended: those who ask are no visitors.
+	unattended bool
 }
 
 // Itemized is a payload that costs more than one token, or others than those of its rule's kind.
@@ -67,6 +69,15 @@ func (r Rule) ByItem() Rule {
 	r.itemized = true
 	return r
 }
+
+// Unattended is the rule of what programs ask that watch the server: in whose name they do is not seen here by it.
+func (r Rule) Unattended() Rule {
+	r.unattended = true
+	return r
+}
+
+// IsUnattended reports whether who asks is not seen by it.
+func (r Rule) IsUnattended() bool { return r.unattended }
 
 // Limit is the kind of token that a call takes.
 func (r Rule) Limit() limit.Kind { return r.limit }

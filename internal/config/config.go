@@ -376,6 +376,9 @@ func (c *Config) insecure() []Warning {
 	if len(c.RedisBridge) > 0 && slices.Contains(c.RedisBridgeEvents, "*") {
 		all = append(all, "whoever reaches Redis can send clients anything in this server's name (redis-bridge-events is *)")
 	}
+	if _, hasKey := c.TokenOptions(); !hasKey && (c.DatabaseURL != "" || c.RedisURL != "") {
+		all = append(all, "tokens are checked with a secret of this server's own, which other servers that share its database or Redis do not know: give all the same (jwt-secret)")
+	}
 	if c.AdminAddr != "" && !loopback(c.AdminAddr) {
 		all = append(all, "whoever reaches the admin listener sees metrics and profiles, without a token (admin-addr)")
 	}

@@ -69,7 +69,7 @@ func TestSecretIsNeverEchoedWhateverStandsBesideIt(t *testing.T) {
 
 // The database's password is as little repeated, and a warning says who sees it on a command line.
 func TestPasswordOfTheDatabaseIsNeverEchoed(t *testing.T) {
-	const password = "hunter2"
+	const password, keys = "hunter2", "-jwks-url=https://id.example" // which need no warning
 	for _, url := range []string{"mysql://u:" + password + "@h/n", "postgres://u:" + password + "@h", "postgres://u:" + password + "@h:x/n", "%:" + password} {
 		_, _, err := config.Parse(nil, []string{"ROLECALL_DATABASE_URL=" + url}, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), "ROLECALL_DATABASE_URL") || strings.Contains(err.Error(), password) {
@@ -77,11 +77,11 @@ func TestPasswordOfTheDatabaseIsNeverEchoed(t *testing.T) {
 		}
 	}
 	for url, warned := range map[string]bool{"postgres://u:" + password + "@h/n": true, "postgres://u@h/n?password=" + password: true, "postgres://u@h/n": false} {
-		_, warnings, err := config.Parse([]string{"-database-url", url}, nil, io.Discard)
+		_, warnings, err := config.Parse([]string{"-database-url", url, keys}, nil, io.Discard)
 		if err != nil || warned != (len(warnings) == 1) || strings.Contains(fmt.Sprint(warnings), password) {
 			t.Errorf("%s: warnings %q, error %v", url, warnings, err)
 		}
-		if _, warnings, err := config.Parse(nil, []string{"ROLECALL_DATABASE_URL=" + url}, io.Discard); err != nil || len(warnings) > 0 {
+		if _, warnings, err := config.Parse([]string{keys}, []string{"ROLECALL_DATABASE_URL=" + url}, io.Discard); err != nil || len(warnings) > 0 {
 			t.Errorf("%s as a variable: warnings %q, error %v", url, warnings, err)
 		}
 	}

@@ -67,7 +67,7 @@ func proxies(ctx context.Context, o Options) []Finding {
 	case status != http.StatusOK:
 		return one(check, Failed, "Look at the server's log.", "the server's statistics: %d", status)
 	case f.Unreadable > 0:
-		return one(check, Warning, "Have the proxy write the client's address into X-Forwarded-For.", "%d requests of trusted proxies named no client, and count as the proxy's", f.Unreadable)
+		return one(check, Warning, "Have the proxy write the client's address into X-Forwarded-For; where it does, "+setting+" names the clients as well.", "%d requests of trusted proxies named no client, and count as the proxy's", f.Unreadable)
 	case f.IgnoredFrom != "":
 		return one(check, Warning, fmt.Sprintf("If %s is your proxy, name it in %s: its clients share the limits of one address.", f.IgnoredFrom, setting),
 			"%d requests had a forwarding header that was ignored, the last from %s", f.Ignored, f.IgnoredFrom)

@@ -19,8 +19,10 @@ func TestBackupAndRestore(t *testing.T) {
 	harness.NeedsFile(t)
 	binary, folder := harness.Build(t), t.TempDir()
 	copied := filepath.Join(t.TempDir(), "copy.db")
-	command := func(args ...string) (string, error) {
-		output, err := exec.CommandContext(t.Context(), binary, append(args, "-data-dir", folder)...).CombinedOutput()
+	command := func(args ...string) (string, error) { // by a path from where one is, as the default is
+		run := exec.CommandContext(t.Context(), binary, append(args, "-data-dir", "./"+filepath.Base(folder))...)
+		run.Dir = filepath.Dir(folder)
+		output, err := run.CombinedOutput()
 		return string(output), err
 	}
 	process := harness.Launch(t, binary, "127.0.0.1:0", folder)

@@ -138,9 +138,13 @@ func create(path string) (string, error) {
 	return path, file.Close()
 }
 
-// dataSource builds the driver's URI (https://www.sqlite.org/uri.html); a path may hold any character.
+// dataSource builds the driver's URI (https://www.sqlite.org/uri.html); a path may hold any character. Without the slashes of
+// an authority, which would be the first folder of a relative path.
 func dataSource(path string, query url.Values) string {
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(filepath.Clean(path)), RawQuery: query.Encode()}
+	if filepath.VolumeName(path) != "" { // C:/data is file:/C:/data
+		uri.Path = "/" + uri.Path
+	}
 	return uri.String()
 }
 
