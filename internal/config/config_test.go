@@ -221,15 +221,15 @@ func TestWarnings(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"secure":                         {[]string{"-jwks-url=https://a.example", "-allowed-origins=https://b.example"}, nil},
-		"every origin":                   {[]string{"-allowed-origins=https://a.example,*"}, []string{"allowed-origins"}},
-		"no origin":                      {[]string{"-allowed-origins=null"}, []string{"allowed-origins"}},
-		"local pages":                    {[]string{"-allowed-origins=localhost,file://,capacitor://localhost"}, nil},
-		"plain keys":                     {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
-		"all proxies":                    {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
-		"a secret":                       {[]string{"-jwt-secret", secret}, []string{"jwt-secret"}},
-		"with blanks":                    {[]string{"-jwt-secret", secret + "\r"}, []string{"jwt-secret", "jwt-secret"}},
-		"both":                           {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
+		"secure":       {[]string{"-jwks-url=https://a.example", "-allowed-origins=https://b.example"}, nil},
+		"every origin": {[]string{"-allowed-origins=https://a.example,*"}, []string{"allowed-origins"}},
+		"no origin":    {[]string{"-allowed-origins=null"}, []string{"allowed-origins"}},
+		"local pages":  {[]string{"-allowed-origins=localhost,file://,capacitor://localhost"}, nil},
+		"plain keys":   {[]string{"-jwks-url=http://a.example"}, []string{"jwks-url"}},
+		"all proxies":  {[]string{"-trusted-proxies=10.0.0.0/8,0.0.0.0/0"}, []string{"trusted-proxies"}},
+		"a secret":     {[]string{"-jwt-secret", secret}, []string{"jwt-secret"}},
+		"with blanks":  {[]string{"-jwt-secret", secret + "\r"}, []string{"jwt-secret", "jwt-secret"}},
+		"both":         {[]string{"-jwks-url=http://a.example", "-allowed-origins=*"}, []string{"allowed-origins", "jwks-url"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, warnings, err := config.Parse(tc.args, nil, io.Discard)
