@@ -65,6 +65,13 @@ func (town *town) judgePresence(st *stored, s *session, shown *pictures, online 
 	}
 	want[who.UserID], shown.online[who.UserID] = true, true
 	if wrong := difference(shown.online, want); wrong != "" {
+		s.mu.Lock()
+		for _, p := range town.people {
+			if shown.online[p.UserID] != want[p.UserID] {
+				wrong += " " + p.UserID + ":" + s.lately(presenceOf(p.UserID))
+			}
+		}
+		s.mu.Unlock()
 		v.add("who is there, to %s on node %d:%s", who.UserID, s.node, wrong)
 	}
 }

@@ -43,9 +43,13 @@ func (s *session) hearPresence(event string, payload []byte) error {
 	case people.EventList:
 		return decode(payload, func(all []shownPerson) {
 			s.listed = true
+			for id := range s.online {
+				s.record(presenceOf(id), "a list of %d", len(all))
+			}
 			clear(s.online)
 			for _, p := range all {
 				s.online[p.UserID] = true
+				s.record(presenceOf(p.UserID), "listed")
 			}
 		})
 	case people.EventChanges:
@@ -53,20 +57,26 @@ func (s *session) hearPresence(event string, payload []byte) error {
 			Online, Offline []shownPerson
 		}) {
 			for _, p := range told.Offline {
-				delete(s.online, p.UserID)
+				s.hearOf(p.UserID, false)
 			}
 			for _, p := range told.Online {
-				s.online[p.UserID] = true
+				s.hearOf(p.UserID, true)
 			}
 		})
 	default:
-		return decode(payload, func(p shownPerson) {
-			if event == people.EventOnline {
-				s.online[p.UserID] = true
-			} else {
-				delete(s.online, p.UserID)
-			}
-		})
+		return decode(payload, func(p shownPerson) { s.hearOf(p.UserID, event == people.EventOnline) })
+	}
+}
+
+// presenceOf is the kind under which is recorded what was heard of somebody.
+func presenceOf(userID string) string { return "presence of " + userID }
+
+func (s *session) hearOf(userID string, online bool) {
+	s.record(presenceOf(userID), "online %t", online)
+	if online {
+		s.online[userID] = true
+	} else {
+		delete(s.online, userID)
 	}
 }
 

@@ -64,7 +64,7 @@ type deed struct {
 }
 
 // maxPast is how many are kept.
-const maxPast = 300
+const maxPast = 4000
 
 // record is called with the session locked.
 func (s *session) record(of, format string, arguments ...any) {

@@ -13,11 +13,15 @@ import (
 // lanes of a cluster they come in no order.
 const window = 8192
 
+// young is how many beacons one that is new may have sent before it is heard. One that has sent more was there before.
+const young = 10
+
 // peers are the other nodes, as their messages show them.
 type peers struct {
 	patience time.Duration
 	// lonely: nobody else is there. It is false until that is certain.
 	lonely atomic.Bool
+	began  time.Time
 
 	mu    sync.Mutex
 	since time.Time // nobody else has been heard since
@@ -33,7 +37,8 @@ type peer struct {
 }
 
 func newPeers(patience time.Duration) *peers {
-	return &peers{patience: patience, since: time.Now(), known: make(map[string]*peer)}
+	now := time.Now()
+	return &peers{patience: patience, began: now, since: now, known: make(map[string]*peer)}
 }
 
 // alone says that nobody else is there, so that nothing has to be sent.
@@ -45,7 +50,7 @@ type arrival struct {
 	first bool
 	// again: the message has come already.
 	again bool
-	// missed: others have not come.
+	// missed: others have not come, or what was asked meanwhile was not asked of this node.
 	missed bool
 }
 
@@ -60,7 +65,11 @@ func (p *peers) note(e *wire.Envelope) (a arrival) {
 		p.known[e.Sender] = sender
 		a.first = true
 	}
-	sender.last = time.Now()
+	now := time.Now()
+	if !a.first && now.Sub(sender.last) > p.patience { // until now nobody has waited for its answers
+		a.missed = true
+	}
+	sender.last = now
 	if e.Losses > sender.losses {
 		sender.losses, a.missed = e.Losses, true
 	}
@@ -70,7 +79,7 @@ func (p *peers) note(e *wire.Envelope) (a arrival) {
 	}
 	if told, ok := decodeBeacon(e.Body); ok {
 		before, known := sender.beacons[told.lane]
-		a.missed = a.missed || known && told.count > before+1
+		a.missed = a.missed || known && told.count > before+1 || !known && told.count > young && now.Sub(p.began) > p.patience
 		sender.beacons[told.lane] = max(before, told.count)
 	}
 	return a
