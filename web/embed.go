@@ -13,6 +13,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"rolecall/internal/packed"
 )
 
 // SocketIOClientVersion is the release of the npm package socket.io-client whose files are embedded.
@@ -129,7 +131,7 @@ func load(root fs.FS, dir string, address func(name string, content []byte) (url
 		if err != nil {
 			return err
 		}
-		contentType, err := contentTypeOf(name)
+		contentType, err := packed.ContentType(name)
 		if err != nil {
 			return err
 		}
@@ -141,22 +143,4 @@ func load(root fs.FS, dir string, address func(name string, content []byte) (url
 		return nil, fmt.Errorf("load embedded files of %s: %w", dir, err)
 	}
 	return files, nil
-}
-
-// contentTypeOf does not ask package mime, whose answers depend on tables of the machine it runs on.
-func contentTypeOf(name string) (string, error) {
-	switch path.Ext(name) {
-	case ".html":
-		return "text/html; charset=utf-8", nil
-	case ".css":
-		return "text/css; charset=utf-8", nil
-	case ".js":
-		return "text/javascript; charset=utf-8", nil
-	case ".map":
-		return "application/json; charset=utf-8", nil
-	case ".svg":
-		return "image/svg+xml", nil
-	default:
-		return "", fmt.Errorf("no content type known for %s", name)
-	}
 }

@@ -6,8 +6,10 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 )
@@ -29,6 +31,29 @@ func Plain(contentType string, content []byte) File {
 // Zipped is a file that is kept compressed by gzip, as most clients take it.
 func Zipped(contentType string, compressed []byte) File {
 	return File{contentType: contentType, etag: etagOf(compressed), zipped: compressed}
+}
+
+// ContentType is the type of a file of this name. It does not ask package mime, whose answers depend on tables of the machine
+// that it runs on.
+func ContentType(name string) (string, error) {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8", nil
+	case ".css":
+		return "text/css; charset=utf-8", nil
+	case ".js":
+		return "text/javascript; charset=utf-8", nil
+	case ".map":
+		return "application/json; charset=utf-8", nil
+	case ".svg":
+		return "image/svg+xml", nil
+	case ".png":
+		return "image/png", nil
+	case ".woff2":
+		return "font/woff2", nil
+	default:
+		return "", fmt.Errorf("no content type known for %s", name)
+	}
 }
 
 func etagOf(content []byte) string {

@@ -1,6 +1,9 @@
 package realtime
 
-import "iter"
+import (
+	"iter"
+	"sync/atomic"
+)
 
 // Watcher is told what the sockets of an Engine do, while somebody looks. Its methods are called by whoever does the thing,
 // several at a time: they must return at once and change nothing.
@@ -26,4 +29,24 @@ type Traffic struct {
 	Closed map[string]int64
 	// The rest grows: messages, and their bytes as Engine.IO frames them. Pings and the like are none.
 	PacketsIn, PacketsOut, BytesIn, BytesOut int64
+}
+
+// Watching holds an engine's watcher, if there is one. The zero value has none.
+type Watching struct{ by atomic.Pointer[Watcher] }
+
+// Watcher is the watcher; nil where there is none.
+func (w *Watching) Watcher() Watcher {
+	if by := w.by.Load(); by != nil {
+		return *by
+	}
+	return nil
+}
+
+// Set has watcher be told from now on; nil ends that.
+func (w *Watching) Set(watcher Watcher) {
+	if watcher == nil {
+		w.by.Store(nil)
+	} else {
+		w.by.Store(&watcher)
+	}
 }

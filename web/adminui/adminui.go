@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"path"
 	"strings"
 
 	"rolecall/internal/packed"
@@ -52,7 +51,7 @@ func load(root fs.FS) (map[string]packed.File, error) {
 			return err
 		}
 		plainName, zipped := strings.CutSuffix(strings.TrimPrefix(name, "files/"), ".gz")
-		contentType, err := contentTypeOf(plainName)
+		contentType, err := packed.ContentType(plainName)
 		if err != nil {
 			return err
 		}
@@ -70,26 +69,6 @@ func load(root fs.FS) (map[string]packed.File, error) {
 		return nil, fmt.Errorf("load the Admin UI: %w", err)
 	}
 	return loaded, nil
-}
-
-// contentTypeOf does not ask package mime, whose answers depend on tables of the machine it runs on.
-func contentTypeOf(name string) (string, error) {
-	switch path.Ext(name) {
-	case ".html":
-		return "text/html; charset=utf-8", nil
-	case ".css":
-		return "text/css; charset=utf-8", nil
-	case ".js":
-		return "text/javascript; charset=utf-8", nil
-	case ".svg":
-		return "image/svg+xml", nil
-	case ".png":
-		return "image/png", nil
-	case ".woff2":
-		return "font/woff2", nil
-	default:
-		return "", fmt.Errorf("no content type known for %s", name)
-	}
 }
 
 // ServeHTTP implements http.Handler.

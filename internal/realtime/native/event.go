@@ -20,7 +20,7 @@ func (c *Socket) handle(p *codec.Packet) {
 	if p.ID != nil {
 		ev.Ack = c.ack(p.Name, *p.ID)
 	}
-	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+	if watcher := c.namespace.server.watch.Watcher(); watcher != nil {
 		watcher.Received(c, p.Name)
 	}
 	c.namespace.handler.Event(c, ev)

@@ -31,7 +31,7 @@ func (c *Socket) establish(auth json.RawMessage) {
 	}
 	defer c.finish()
 	defer c.recoverFrom("connect")
-	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+	if watcher := c.namespace.server.watch.Watcher(); watcher != nil {
 		watcher.Opened(c)
 	}
 	c.namespace.handler.Connected(c)
@@ -110,7 +110,7 @@ func (c *Socket) disconnected() {
 	defer c.gone()
 	defer c.recoverFrom("disconnect")
 	c.leaveRooms() // who has ended the socket may not have come to it yet
-	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+	if watcher := c.namespace.server.watch.Watcher(); watcher != nil {
 		watcher.Ended(c, c.reason)
 	}
 	c.namespace.handler.Disconnected(c, c.reason)

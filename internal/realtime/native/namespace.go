@@ -55,7 +55,7 @@ func (n *namespace) deliver(event string, to, except []string, packet func() []*
 		return
 	}
 	n.counters.deliveries.Add(int64(rooms.Deliver(many, messages) + rooms.Deliver(beside, messages)))
-	if watcher := n.server.watch.watcher(); watcher != nil {
+	if watcher := n.server.watch.Watcher(); watcher != nil {
 		watcher.Sent(event, open(many, beside))
 	}
 }

@@ -34,7 +34,7 @@ type Server struct {
 	strangers *strangers
 	shares    shares
 	incoming  *engineio.Budget
-	watch     watch
+	watch     realtime.Watching
 	// decodeErrors counts packets that were not Socket.IO.
 	decodeErrors atomic.Int64
 

@@ -128,7 +128,7 @@ func (c *Socket) Emit(event string, payload any) error {
 	if c.isConnecting() || !c.Deliver(packet) {
 		return realtime.ErrNotConnected
 	}
-	if watcher := c.namespace.server.watch.watcher(); watcher != nil {
+	if watcher := c.namespace.server.watch.Watcher(); watcher != nil {
 		watcher.Sent(event, one(c))
 	}
 	return nil

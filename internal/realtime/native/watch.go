@@ -2,31 +2,14 @@ package native
 
 import (
 	"iter"
-	"sync/atomic"
 
 	"rolecall/internal/realtime"
 	"rolecall/internal/realtime/native/rooms"
 )
 
-// watch holds the watcher, if there is one.
-type watch struct {
-	who atomic.Pointer[realtime.Watcher]
-}
-
-func (w *watch) watcher() realtime.Watcher {
-	if who := w.who.Load(); who != nil {
-		return *who
-	}
-	return nil
-}
-
 // Watch implements realtime.Engine.
 func (s *Server) Watch(watcher realtime.Watcher) {
-	if watcher == nil {
-		s.watch.who.Store(nil)
-	} else {
-		s.watch.who.Store(&watcher)
-	}
+	s.watch.Set(watcher)
 	s.engine.CountTraffic(watcher != nil)
 }
 

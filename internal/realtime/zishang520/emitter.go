@@ -45,7 +45,7 @@ func (e *emitter) Emit(event string, payload any, to, except []string) {
 			log.Error("an event cannot have this name", "event", event, "error", err)
 			continue
 		}
-		if watcher := e.engine.watch.watcher(); watcher != nil {
+		if watcher := e.engine.watch.Watcher(); watcher != nil {
 			watcher.Sent(event, n.open(to, except))
 		}
 	}

@@ -35,7 +35,7 @@ type Engine struct {
 	io       *sio.Server
 	endpoint http.Handler
 	stopping atomic.Bool
-	watch    watch
+	watch    realtime.Watching
 	traffic  traffic
 	// running counts connections, and sockets whose handler has not seen the last of them.
 	running inflight.Counter

@@ -124,7 +124,7 @@ func (s *Socket) Emit(event string, payload any) error {
 	}
 	s.flush()
 	err = s.io.Emit(event, arguments...)
-	if watcher := s.namespace.engine.watch.watcher(); watcher != nil && err == nil {
+	if watcher := s.namespace.engine.watch.Watcher(); watcher != nil && err == nil {
 		watcher.Sent(event, one(s))
 	}
 	return err
@@ -229,7 +229,7 @@ func (s *Socket) welcome() {
 		s.io.Disconnect(false) // the library does not always see by itself that the connection has ended meanwhile
 	}
 	defer s.namespace.recoverFrom("connect")
-	if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+	if watcher := s.namespace.engine.watch.Watcher(); watcher != nil {
 		watcher.Opened(s)
 	}
 	s.namespace.handler.Connected(s)
@@ -257,7 +257,7 @@ func (s *Socket) handle(args ...any) {
 		ev.Ack = s.ack(ev.Name, ack)
 	}
 	defer s.namespace.recoverFrom(ev.Name)
-	if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+	if watcher := s.namespace.engine.watch.Watcher(); watcher != nil {
 		watcher.Received(s, ev.Name)
 	}
 	s.namespace.handler.Event(s, ev)
@@ -289,7 +289,7 @@ func (s *Socket) leave(args ...any) {
 			defer s.gone()
 			defer s.namespace.recoverFrom("disconnect")
 			reason := fmt.Sprint(args[0])
-			if watcher := s.namespace.engine.watch.watcher(); watcher != nil {
+			if watcher := s.namespace.engine.watch.Watcher(); watcher != nil {
 				watcher.Ended(s, reason)
 			}
 			s.namespace.handler.Disconnected(s, reason)

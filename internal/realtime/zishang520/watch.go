@@ -13,25 +13,9 @@ import (
 	"rolecall/internal/realtime"
 )
 
-// watch holds the watcher, if there is one.
-type watch struct {
-	who atomic.Pointer[realtime.Watcher]
-}
-
-func (w *watch) watcher() realtime.Watcher {
-	if who := w.who.Load(); who != nil {
-		return *who
-	}
-	return nil
-}
-
 // Watch implements realtime.Engine.
 func (e *Engine) Watch(watcher realtime.Watcher) {
-	if watcher == nil {
-		e.watch.who.Store(nil)
-	} else {
-		e.watch.who.Store(&watcher)
-	}
+	e.watch.Set(watcher)
 	e.traffic.counting.Store(watcher != nil)
 }
 
