@@ -207,6 +207,7 @@ func (p *Program) openPeople(context.Context) (life, error) {
 	o := people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log, Shared: p.isOneOfSeveral()}
 	if p.redis != nil {
 		o.Nodes = p.redis
+		o.Here = func(userID string) bool { return p.engine.SocketCount(string(roles.UserRoom(userID))) > 0 }
 	}
 	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus, o)
 	p.bus.Gone(p.people.Gone)

@@ -26,8 +26,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The client library looks at a cluster after a pause, for which it also stays when it has been closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	// The client library looks at a cluster, and lets go of its connections, after a pause, for which it also stays when it has
+	// been closed.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
 }
 
 // node is a server, as far as the bridge knows of it.

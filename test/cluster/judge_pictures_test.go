@@ -39,7 +39,9 @@ func (town *town) judgePictures(st *stored, v *verdict) {
 			continue
 		}
 		shown := current.shown()
-		town.judgePresence(st, current, &shown, online, v)
+		if town.scale.presence {
+			town.judgePresence(st, current, &shown, online, v)
+		}
 		town.judgeNotices(current, &shown, v)
 		if d.person.isWatcher() {
 			town.judgeFleet(current, &shown, v)

@@ -42,6 +42,7 @@ func refusedAt(t *testing.T, what, url string, auth any) {
 
 // Only admins are let in, by whichever of the ways that there are.
 func TestAdminUISignIn(t *testing.T) {
+	harness.NeedsOneNode(t, "a session of the Admin UI")
 	hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), 10)
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +106,7 @@ func TestAdminUISignIn(t *testing.T) {
 
 // Who tries passwords is held back, and who has a token is not.
 func TestAdminUIPasswordsCannotBeTriedForLong(t *testing.T) {
+	harness.NeedsOneNode(t, "how often passwords may be tried")
 	hash, err := bcrypt.GenerateFromPassword([]byte("correct horse"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)
@@ -128,6 +130,7 @@ func TestAdminUIPasswordsCannotBeTriedForLong(t *testing.T) {
 
 // With the setting there is less of it, or nothing.
 func TestAdminUIModes(t *testing.T) {
+	harness.NeedsOneNode(t, "which sockets the Admin UI shows")
 	for mode, want := range map[string][]string{
 		config.AdminUIStats:    {"AGGREGATED_EVENTS"},
 		config.AdminUIReadOnly: {"AGGREGATED_EVENTS", "ALL_EVENTS"},
@@ -175,6 +178,7 @@ func TestAdminUIModes(t *testing.T) {
 
 // The page is told who comes, goes and moves, and how much there is of everything.
 func TestAdminUITellsWhatHappens(t *testing.T) {
+	harness.NeedsOneNode(t, "which sockets the Admin UI shows")
 	server := harness.Start(t, nil)
 	ada := server.Dial(harness.Person("ada", roles.Company, "acme"), "/")
 	ada.Fence()
@@ -238,6 +242,7 @@ func TestAdminUITellsWhatHappens(t *testing.T) {
 
 // What would let somebody act in another's place is shown to nobody, wherever a client has put it.
 func TestAdminUIShowsNoSecret(t *testing.T) {
+	harness.NeedsOneNode(t, "which sockets the Admin UI shows")
 	server := harness.Start(t, nil)
 	token := harness.Token(t, harness.Person("ada", roles.Vendor, ""))
 	ask := func(method, query, body string) string {
@@ -285,6 +290,7 @@ func TestAdminUIShowsNoSecret(t *testing.T) {
 
 // However many sockets there are, an admin is shown a page of them, or those of a room.
 func TestAdminUIShowsPages(t *testing.T) {
+	harness.NeedsOneNode(t, "which sockets the Admin UI shows")
 	const many = 620
 	server := harness.Start(t, nil)
 	for i := range many {

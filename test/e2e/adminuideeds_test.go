@@ -11,6 +11,7 @@ import (
 
 // An admin sends sockets away and moves them, no further than the users themselves may go; each deed has its line.
 func TestAdminUIDeeds(t *testing.T) {
+	harness.NeedsOneNode(t, "which sockets the Admin UI shows")
 	server := harness.Start(t, nil)
 	ada := server.Dial(harness.Person("ada", roles.Company, "acme"), "/")
 	bob := server.Dial(harness.Person("bob", roles.Vendor, ""), "/chat")

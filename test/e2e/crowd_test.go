@@ -104,6 +104,9 @@ func TestSocketsOfAUserOnAllNodes(t *testing.T) {
 func TestSilentSocketsElsewhereMakeRoom(t *testing.T) {
 	t.Parallel()
 	harness.RunsOnce(t)
+	if harness.Engine() == "zishang520" {
+		t.Skip("the library sends pings by its own clock alone")
+	}
 	redis := servers.StartRedis(t)
 	nodes := threeNodes(t, redis, func(c *config.Config) { c.MaxSocketsPerUser = 3 })
 	phone := harness.Person("phone", roles.Driver, "acme")

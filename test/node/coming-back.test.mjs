@@ -136,9 +136,9 @@ test('an identity provider is down, and a user connects too often: nobody is ref
   try {
     const who = { token: provider.token({ sub: 'amy', role: 'vendor', exp: nowSeconds() + 3600 }) };
     const sockets = TRANSPORTS.map((transports) => behind.open(who, { ...PATIENCE, transports }));
-    await Promise.all(sockets.map((socket) => nextEvent(socket, 'disconnect')));
+    await Promise.all(sockets.map((socket) => nextEvent(socket, 'disconnect', undefined, 30_000)));
     provider.tells = true;
-    await Promise.all(sockets.map((socket) => nextEvent(socket, 'connect')));
+    await Promise.all(sockets.map((socket) => nextEvent(socket, 'connect', undefined, 30_000)));
     for (const socket of sockets) assert.deepEqual(heard(socket, 'connect_error'), []);
     await behind.connectAll(who, ['/', '/chat', '/tracking', '/system']);
   } finally {

@@ -227,13 +227,13 @@ func (b *Bus) askSockets(
 func (b *Bus) SocketCount(ctx context.Context, rooms ...roles.Room) (int, error) {
 	n, err := b.here.SocketCount(ctx, rooms...)
 	if err == nil && len(rooms) > 0 {
-		n += b.Elsewhere(ctx, rooms...)
+		n += b.elsewhere(ctx, rooms...)
 	}
 	return n, err
 }
 
-// Elsewhere is the number of sockets on other nodes that stand in all of the rooms. While they cannot be asked there are none.
-func (b *Bus) Elsewhere(ctx context.Context, rooms ...roles.Room) (n int) {
+// elsewhere is the number of sockets on other nodes that stand in all of the rooms. While they cannot be asked there are none.
+func (b *Bus) elsewhere(ctx context.Context, rooms ...roles.Room) (n int) {
 	_, err := b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
 		n += int(min(answer.Number, maxAsked))
 		return true

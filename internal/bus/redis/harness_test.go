@@ -21,8 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The client library looks at a cluster after a pause, for which it also stays when it has been closed.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
+	// The client library looks at a cluster, and lets go of its connections, after a pause, for which it also stays when it has
+	// been closed.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
 }
 
 // node is one process of a cluster, as far as the bus knows of it.

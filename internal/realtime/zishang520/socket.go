@@ -174,7 +174,13 @@ func (s *Socket) Call(ctx context.Context, event string, payload any) (realtime.
 
 // Close implements realtime.Socket.
 // A client that is silent hears no goodbye, for which the library would wait.
-func (s *Socket) Close() { s.io.Conn().Close(s.Silence() > 0) }
+//
+// What has been sent is waited for, but not for long: the library has been seen to wait for ever.
+func (s *Socket) Close() {
+	conn := s.io.Conn()
+	conn.Close(s.Silence() > 0)
+	time.AfterFunc(farewellPatience, func() { conn.Close(true) })
+}
 
 // Silence implements realtime.Socket.
 func (s *Socket) Silence() time.Duration {

@@ -24,6 +24,7 @@ type known struct {
 	watched *auth.Identity
 	told    auth.Identity // as whom; those who heard of the coming are those who hear of the going
 	due     bool          // awaits the next round
+	taken   bool          // by the round that is under way
 	came    bool          // since the last round
 	went    bool          // one of the sockets has, since the last round
 	lists   int64         // how many lists had been made when it first did
@@ -119,7 +120,7 @@ func (s *Service) round(ctx context.Context) {
 	s.rounds.Lock()
 	defer s.rounds.Unlock()
 	taken, asked := s.beginRound()
-	defer s.endRound()
+	defer s.endRound(taken)
 	owes := s.owes()
 	s.tellSettled(ctx, taken, asked)
 	if owes {
@@ -164,15 +165,18 @@ func (s *Service) beginRound() (taken []*known, asked []bus.Settling) {
 	taken, s.due = s.due, nil
 	asked = make([]bus.Settling, len(taken))
 	for i, k := range taken {
-		k.due = false
+		k.due, k.taken = false, true
 		asked[i] = bus.Settling{UserID: k.latest.UserID, As: toldAs(k.latest), Keep: !k.came}
 	}
 	return taken, asked
 }
 
-func (s *Service) endRound() {
+func (s *Service) endRound(taken []*known) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, k := range taken {
+		k.taken = false
+	}
 	s.underway, s.last = false, time.Now()
 	s.armLocked()
 }

@@ -73,8 +73,9 @@ type Nodes interface {
 	// Publish tells all nodes, before whatever is told after it, and waits for nobody.
 	Publish(ctx context.Context, message bus.Message)
 	Handle(kind string, handler func(ctx context.Context, message bus.Message))
-	// Elsewhere is the number of sockets on other nodes that stand in all of the rooms, as far as these can be asked.
-	Elsewhere(ctx context.Context, rooms ...roles.Room) int
+	// Ask asks those that listen to the message's room, as far as they can be asked, and Answer has a kind of question answered.
+	Ask(ctx context.Context, asking bus.Message, each func(answer bus.Message) (more bool)) (missing int, err error)
+	Answer(kind string, answer func(ctx context.Context, question bus.Message) ([]byte, error))
 }
 
 // kindTelling says that a node is about to tell who has come and gone.
@@ -104,7 +105,7 @@ const (
 )
 
 // returned is who may be lacking in a list, of those who were told to be online and still are: they have come, and may have had
-// no socket anywhere just before, when somebody was shown who is there. Who has one on another node had one all the time.
+// no socket anywhere just before, when somebody was shown who is there. Who has stayed on another node had one all the time.
 func (s *Service) returned(ctx context.Context, back []change) []change {
 	if s.options.Nodes == nil || len(back) > maxSought {
 		return back
@@ -112,8 +113,37 @@ func (s *Service) returned(ctx context.Context, back []change) []change {
 	ctx, cancel := context.WithTimeout(ctx, seekTime)
 	defer cancel()
 	return slices.DeleteFunc(back, func(c change) bool {
-		return ctx.Err() == nil && s.options.Nodes.Elsewhere(ctx, roles.UserRoom(c.who.UserID)) > 0
+		return ctx.Err() == nil && s.stayedElsewhere(ctx, c.who.UserID)
 	})
+}
+
+// kindStayed is the question whether somebody has stayed on a node; what is answered is anything for yes.
+const kindStayed = "stayed"
+
+func (s *Service) stayedElsewhere(ctx context.Context, userID string) (stayed bool) {
+	asking := bus.Message{Kind: kindStayed, Rooms: []roles.Room{roles.UserRoom(userID)}, Body: []byte(userID)}
+	_, err := s.options.Nodes.Ask(ctx, asking, func(answer bus.Message) (more bool) {
+		stayed = stayed || len(answer.Body) > 0
+		return !stayed
+	})
+	if err != nil { // then they are told again, which does no harm
+		s.log.DebugContext(ctx, "other nodes not asked", "kind", kindStayed, "error", err)
+	}
+	return stayed
+}
+
+// answerStayed tells another node whether somebody has a socket here, and has had one since before a round which has ended: one that
+// came later may have come just as the one there did, after a moment without any.
+func (s *Service) answerStayed(_ context.Context, question bus.Message) ([]byte, error) {
+	userID := string(question.Body)
+	s.mu.Lock()
+	k := s.known[userID]
+	stayed := k != nil && k.watched != nil && !k.due && !k.taken
+	s.mu.Unlock()
+	if stayed && s.options.Here(userID) { // else Went is about to be called
+		return []byte{1}, nil
+	}
+	return nil, nil
 }
 
 // hasReturned reports whether somebody who was told to be online before this round, and is, may have been nowhere in between

@@ -89,11 +89,11 @@ func (s *shared) Settle(ctx context.Context, all ...bus.Settling) (settled []bus
 }
 
 // TestWhoComesFromAnotherNodeIsToldAgain: whoever comes to a node may have been nowhere for a moment in which another made a list,
-// unless they have a socket elsewhere all the while.
+// unless they have had a socket elsewhere all the while.
 func TestWhoComesFromAnotherNodeIsToldAgain(t *testing.T) {
 	t.Parallel()
-	for elsewhere, want := range []int{1, 0} {
-		others, there := &relay{recorder: &recorder{}, elsewhere: elsewhere}, &shared{}
+	for stayed, want := range map[bool]int{false: 1, true: 0} {
+		others, there := &relay{recorder: &recorder{}, stayed: stayed}, &shared{}
 		service := people.New(nobody{}, peersOf{}, others, there, people.Options{
 			Logger: slog.New(slog.DiscardHandler), Every: -1, SaveDelay: -1, Nodes: others,
 		})
@@ -101,7 +101,7 @@ func TestWhoComesFromAnotherNodeIsToldAgain(t *testing.T) {
 		there.add(amy, 1)
 		service.Came(t.Context(), amy)
 		if online := onlineTold(others.recorder); len(online) != want {
-			t.Errorf("with %d sockets elsewhere it is told %v", elsewhere, online)
+			t.Errorf("with a socket elsewhere all the time (%t) it is told %v", stayed, online)
 		}
 		there.add(amy, 1) // a second one here
 		service.Came(t.Context(), amy)
@@ -110,4 +110,37 @@ func TestWhoComesFromAnotherNodeIsToldAgain(t *testing.T) {
 		}
 		servicetest.Close(t, service)
 	}
+}
+
+// TestWhoComesToTwoNodesAtOnceHasStayedOnNeither: of two nodes to which somebody comes in the same moment each would take the other
+// for the one where they have been all the time, and neither would tell.
+func TestWhoComesToTwoNodesAtOnceHasStayedOnNeither(t *testing.T) {
+	t.Parallel()
+	others, there := &relay{recorder: &recorder{}}, &shared{}
+	isHere := true
+	service := people.New(nobody{}, peersOf{}, others, there, people.Options{
+		Logger: slog.New(slog.DiscardHandler), Every: -1, SaveDelay: -1, Nodes: others, Here: func(string) bool { return isHere },
+	})
+	amy, during := person("amy", roles.Driver, "acme"), 0
+	others.asked = func() {
+		if during++; others.hasStayed(t, "amy") {
+			t.Error("who is just coming has stayed")
+		}
+	}
+	there.add(amy, 1)
+	service.Came(t.Context(), amy)
+	if during != 1 || !others.hasStayed(t, "amy") || others.hasStayed(t, "bob") {
+		t.Errorf("asked %d times; amy has stayed: %t, bob: %t", during, others.hasStayed(t, "amy"), others.hasStayed(t, "bob"))
+	}
+	isHere = false
+	if others.hasStayed(t, "amy") {
+		t.Error("whose socket has gone a moment ago has stayed")
+	}
+	isHere = true
+	there.add(amy, -1)
+	service.Went(t.Context(), amy)
+	if others.hasStayed(t, "amy") {
+		t.Error("who has gone has stayed")
+	}
+	servicetest.Close(t, service)
 }

@@ -57,8 +57,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Drivers hears of the drivers among those who come and go.
 	Drivers Watcher
-	// Nodes, where it is set, are other servers of the same people.
+	// Nodes, where it is set, are other servers of the same people. Here then says whether somebody has a socket on this one.
 	Nodes Nodes
+	Here  func(userID string) bool
 	// Messaging is who may write to whom: of those, people may find the name and role.
 	Messaging roles.Messaging
 	// Every is how often comings and goings are told, at most: what is true then is told, where that is not what was told
@@ -119,6 +120,7 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
 	if options.Nodes != nil {
 		options.Nodes.Handle(kindTelling, s.hearRound)
+		options.Nodes.Answer(kindStayed, s.answerStayed)
 	}
 	return s
 }
