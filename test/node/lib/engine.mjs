@@ -18,6 +18,7 @@ const EXCEPTIONS = {
     'bad events on and on: told so, disconnected, and free to come back': LOST_FAREWELL,
     'valid events sent far too fast are abuse as well': LOST_FAREWELL,
     'leaving a namespace and entering it in one breath, on a connection that stays, over websocket': LEAVE_AND_ENTER,
+    'leaving a namespace and entering it in one breath, on a connection that stays, over polling': LEAVE_AND_ENTER,
     'leaving a namespace and entering it in one breath, on a connection that stays, over polling → websocket': LEAVE_AND_ENTER,
     'permessage-deflate offered as ws offers it to a server that compresses: messages pass': UNCOMPRESSED,
     'what is compressed goes over the line as fewer bytes': UNCOMPRESSED,
