@@ -120,23 +120,8 @@ type elsewhere struct {
 
 func listen(t *testing.T, url string) *elsewhere {
 	t.Helper()
-	options, err := rueidis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.DisableCache = true
-	client, err := rueidis.NewClient(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	e := &elsewhere{t: t, client: client, heard: make(chan rueidis.PubSubMessage, 100_000)}
-	listening, giveBack := client.Dedicate()
-	t.Cleanup(giveBack)
-	listening.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) { e.heard <- m }})
-	if err := listening.Do(t.Context(), listening.B().Psubscribe().Pattern("socket.io*").Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
+	e := &elsewhere{t: t, heard: make(chan rueidis.PubSubMessage, 100_000)}
+	e.client = servers.ListenRedis(t, url, "socket.io*", func(m rueidis.PubSubMessage) { e.heard <- m })
 	return e
 }
 

@@ -27,20 +27,8 @@ type eavesdropper struct {
 
 func eavesdrop(t *testing.T, url string) *eavesdropper {
 	t.Helper()
-	options, err := rueidis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.DisableCache = true
-	client, err := rueidis.NewClient(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	listening, giveBack := client.Dedicate()
-	t.Cleanup(giveBack)
 	e := &eavesdropper{t: t}
-	listening.SetPubSubHooks(rueidis.PubSubHooks{OnMessage: func(m rueidis.PubSubMessage) {
+	servers.ListenRedis(t, url, "socket.io#*", func(m rueidis.PubSubMessage) {
 		sent, err := wire.DecodeBroadcast([]byte(m.Message))
 		if err != nil {
 			t.Errorf("on %s came what no server reads: %v", m.Channel, err)
@@ -49,10 +37,7 @@ func eavesdrop(t *testing.T, url string) *eavesdropper {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.heard = append(e.heard, sent)
-	}})
-	if err := listening.Do(t.Context(), listening.B().Psubscribe().Pattern("socket.io#*").Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
+	})
 	return e
 }
 

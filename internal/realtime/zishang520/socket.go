@@ -175,7 +175,7 @@ func (s *Socket) Call(ctx context.Context, event string, payload any) (realtime.
 // Close implements realtime.Socket.
 // A client that is silent hears no goodbye, for which the library would wait.
 //
-// What has been sent is waited for, but not for long: the library has been seen to wait for ever.
+// What has been sent is waited for, but not for long: with the library alone a connection has been seen to stay for seconds.
 func (s *Socket) Close() {
 	conn := s.io.Conn()
 	conn.Close(s.Silence() > 0)
