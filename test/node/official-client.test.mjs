@@ -212,7 +212,7 @@ test('retries with a clientId over a restart: everything is said once', async ()
   const back = restarted.restart();
   const second = upTo(20, 21).map(say);
   await back;
-  const receipts = await within(15_000, 'all to be acked', Promise.all([...first, ...second]));
+  const receipts = await within(30_000, 'all to be acked', Promise.all([...first, ...second]));
   assert.deepEqual(receipts.filter(({ status }) => status !== 'ok'), []);
   const reader = await restarted.connect(to);
   const { messages } = await accepted(reader, 'chat:history', { roomId: receipts[0].roomId, limit: 100 });

@@ -13,6 +13,13 @@ async function ask(method, route, body) {
   return JSON.parse(text);
 }
 
+/** Resolves once a node, or one behind a proxy, takes clients. */
+export async function ready(url) {
+  while ((await fetch(`${url}/readyz`).catch(() => undefined))?.status !== 200) {
+    await new Promise((resolve) => { setTimeout(resolve, 20); });
+  }
+}
+
 /** A database, a prefix in Redis, and a proxy. */
 export class Deployment {
   /** The proxy's address. */
@@ -32,13 +39,7 @@ export class Deployment {
   /** Has the proxy lead to the nodes, and resolves once it does. */
   async lead(urls) {
     this.url ||= (await ask('POST', `${this.#id}/proxy`, urls.map((url) => new URL(url).host))).url;
-    await within(PATIENCE, 'the proxy to lead to a node', this.#leads());
-  }
-
-  async #leads() {
-    while ((await fetch(`${this.url}/readyz`).catch(() => undefined))?.status !== 200) {
-      await new Promise((resolve) => { setTimeout(resolve, 20); });
-    }
+    await within(PATIENCE, 'the proxy to lead to a node', ready(this.url));
   }
 
   async end() {

@@ -37,6 +37,9 @@ const OF_ONE_NODE = {
   'too many messages: refused with the time to wait, for all tabs of that user and nobody else': 'its rates',
 };
 
+/** How long a test may take, in milliseconds: one that waits in vain fails by its name. */
+const TEST_DEADLINE = 120_000;
+
 /**
  * The runner's test. One that fails on this engine by an exception is skipped with the reason; where it passes it fails, so
  * that no exception outlives its reason. Where the outcome hangs on which of two goroutines is first, it is skipped unrun.
@@ -44,7 +47,7 @@ const OF_ONE_NODE = {
 export function test(name, run) {
   if (NODES > 1 && OF_ONE_NODE[name]) return node.test(name, { skip: `each node's own: ${OF_ONE_NODE[name]}` }, run);
   const reason = EXCEPTIONS[ENGINE]?.[name];
-  if (reason === undefined) return node.test(name, run);
+  if (reason === undefined) return node.test(name, { timeout: TEST_DEADLINE }, run);
   if (reason.sometimes) return node.test(name, { skip: `on ${ENGINE} ${reason.sometimes}` }, run);
   return node.test(name, async (t) => {
     await assert.rejects(async () => run(t), undefined, `passes on ${ENGINE}: an exception too many`);

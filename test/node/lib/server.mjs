@@ -5,11 +5,11 @@ import { io, Manager } from 'socket.io-client';
 import { note } from './contract-log.mjs';
 import { NODES } from './engine.mjs';
 import { DEADLINE, nextEvent, nextOf, record, settleBy } from './events.mjs';
-import { Deployment } from './deployment.mjs';
-import { ServerProcess } from './process.mjs';
+import { Deployment, ready } from './deployment.mjs';
+import { ServerProcess, within } from './process.mjs';
 import { person } from './token.mjs';
 
-export { within } from './process.mjs';
+export { within };
 
 /** Rates so high that no test meets them. */
 export const NO_LIMITS = Object.fromEntries([
@@ -54,9 +54,18 @@ class Server {
     if (this.#nodes.length === 0) await this.#found();
     await this.#each((node) => node.start());
     if (this.#deployment === undefined) this.url = this.#nodes[0].url;
-    else await this.#deployment.lead(this.#nodes.map(({ url }) => url));
+    else await this.#lead();
     this.url ||= this.#deployment.url;
     if (this.#deployment) settleBy(this.url, () => this.#catchUp());
+  }
+
+  /**
+   * Has the proxy lead to the nodes. One that serves may still wait for others, and is then down to the proxy, so that each is
+   * asked first.
+   */
+  async #lead() {
+    await within(DEADLINE * 3, 'all nodes to be ready', this.#each(({ url }) => ready(url)));
+    await this.#deployment.lead(this.#nodes.map(({ url }) => url));
   }
 
   /** Asks each node for what all know: the others answer it behind what they have told before. */
