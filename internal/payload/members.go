@@ -36,6 +36,9 @@ func (d *Decoder) unmarshal(decoder *jsontext.Decoder, target any) error {
 	}
 }
 
+// Strict is a payload in which no member is left out that it does not name: what was meant by it would be taken for not said.
+type Strict interface{ RefuseUnknown() }
+
 func (d *Decoder) unmarshalMembers(decoder *jsontext.Decoder, into reflect.Value) error {
 	known := d.membersOf(into.Type())
 	if _, err := decoder.ReadToken(); err != nil {
@@ -52,6 +55,9 @@ func (d *Decoder) unmarshalMembers(decoder *jsontext.Decoder, into reflect.Value
 		} else if right := otherwiseSpelt(known, string(name)); right != "" {
 			path := pathOf(decoder.StackPointer().Parent().AppendToken(right))
 			err = fault.Invalid(path, path+" must be written like this")
+		} else if _, strict := into.Addr().Interface().(Strict); strict {
+			path := pathOf(decoder.StackPointer())
+			err = fault.Invalid(path, "There is no member of this name")
 		} else {
 			err = decoder.SkipValue()
 		}

@@ -138,3 +138,30 @@ func TestWholeNumbers(t *testing.T) {
 		}
 	}
 }
+
+type strict struct {
+	Name  string `json:"name"`
+	Inner struct {
+		Any int `json:"any"`
+	} `json:"inner"`
+}
+
+func (strict) RefuseUnknown() {}
+
+// TestStrict: a payload may refuse members that it does not name, its own and no others.
+func TestStrict(t *testing.T) {
+	d := newDecoder(t)
+	for raw, field := range map[string]string{
+		`{"name":"a","inner":{"any":1,"other":2}}`: "",
+		`{"name":"a","nickname":"b"}`:              "nickname",
+		`{"nick\u006eame":"b"}`:                    "nickname",
+		`{"Name":"a"}`:                             "name",
+		`{"":1}`:                                   "",
+	} {
+		var s strict
+		err := d.Decode([]byte(raw), &s)
+		if want := field != "" || raw == `{"":1}`; fault.Is(err, fault.InvalidPayload) != want || want && fault.From(err).Field != field {
+			t.Errorf("%s: %v, want a fault of %q", raw, err, field)
+		}
+	}
+}
