@@ -43,6 +43,17 @@ func (a *API) getUser(ctx context.Context, who auth.Identity, in one) (people.Pe
 	return a.Presence.Lookup(ctx, who, in.ID)
 }
 
+// writtenUser is a person of whom it was said who they are.
+type writtenUser struct{ people.Entered }
+
+// Path implements rest.Located.
+func (u writtenUser) Path() string { return Prefix + "/users/" + u.UserID }
+
+func (a *API) putUser(ctx context.Context, who auth.Identity, in people.Entry) (writtenUser, error) {
+	entered, err := a.Presence.Put(ctx, who, in)
+	return writtenUser{entered}, err
+}
+
 // membership names somebody of a group.
 type membership struct {
 	RoomID string `json:"roomId"`

@@ -99,10 +99,12 @@ func (a *API) register(r *rest.Router) {
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)
+	rest.On(r, "PUT /users/{id}", access.WritePerson(), a.putUser)
 
 	rest.On(r, "GET /users/{id}/sockets", access.ReadSockets(), a.listSockets)
 	rest.On(r, "POST /users/{id}/disconnect", access.DisconnectUser(), a.Admin.Disconnect)
 	rest.On(r, "POST /users/{id}/revoke", access.RevokeUser(), a.Admin.Revoke)
+	rest.On(r, "POST /users/{id}/token", access.IssueToken(), a.Admin.IssueToken)
 	rest.On(r, "GET /stats", access.ReadStatistics(), a.Admin.Stats)
 	rest.On(r, "GET /audit", access.ReadAudit(), a.listAudit)
 }

@@ -50,6 +50,12 @@ func ListPresence() Rule { return Needs(limit.Other, roles.ReadDirectory) }
 // ReadPeople looks people up.
 func ReadPeople() Rule { return Needs(limit.Read, roles.ReadDirectory) }
 
+// WritePerson says who somebody is.
+func WritePerson() Rule { return Needs(limit.Other, roles.ManageDirectory) }
+
+// IssueToken has a token signed for somebody.
+func IssueToken() Rule { return Needs(limit.Other, roles.IssueTokens) }
+
 // Tracking.
 
 // PublishPositions sends one's own positions.

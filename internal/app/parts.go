@@ -256,6 +256,7 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	}
 	service, err := administration.New(ctx, administration.Parts{
 		Store: p.store.Administration, Revocations: p.revocations, Clients: p.clients(), Nodes: p.bus, Beyond: p.tellRevoked(),
+		People: p.people, Signer: p.signer(),
 	}, administration.Options{
 		Node: p.nodeName(), MaxLifetime: p.config.JWTMaxLifetime, Leeway: p.config.JWTLeeway, Retention: p.config.AuditRetention, Look: look, Logger: p.log,
 	})

@@ -17,6 +17,8 @@ const (
 	RetractNotice   Action = "notice.retract"
 	DisconnectUser  Action = "user.disconnect"
 	RevokeUser      Action = "user.revoke"
+	WriteUser       Action = "user.write"
+	IssueToken      Action = "user.token"
 	// What is done to single sockets, of which the target is their user, and to all in a room, which is the target.
 	DisconnectSocket Action = "socket.disconnect"
 	JoinSocket       Action = "socket.join"

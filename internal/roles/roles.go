@@ -56,6 +56,10 @@ const (
 	CreateGroup Permission = "chat:create-group"
 	// ReadDirectory: look people up by name and role.
 	ReadDirectory Permission = "directory:read"
+	// ManageDirectory: say who somebody is, before they have signed in and after.
+	ManageDirectory Permission = "directory:manage"
+	// IssueTokens: have the server sign tokens for others, where it signs any.
+	IssueTokens Permission = "token:issue"
 	// ManageSessions: see the sockets of others, disconnect them, have them join and leave rooms, and revoke their tokens.
 	ManageSessions Permission = "session:manage"
 	// ReadStatistics: read how the server is doing.
@@ -67,7 +71,8 @@ const (
 // Permissions lists every permission.
 func Permissions() []Permission {
 	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
-		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory, ManageSessions, ReadStatistics, ReadAudit}
+		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory, ManageDirectory, IssueTokens,
+		ManageSessions, ReadStatistics, ReadAudit}
 }
 
 // Can reports whether the role holds the permission. This switch is the permission table.
@@ -75,7 +80,7 @@ func (r Role) Can(p Permission) bool {
 	switch p {
 	case PublishPosition, ReadOwnTrack:
 		return r == Driver
-	case WatchAllFleets, Broadcast, ManageSessions, ReadStatistics, ReadAudit:
+	case WatchAllFleets, Broadcast, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
 		return r == Admin
 	case WatchOwnFleet:
 		return r == Company

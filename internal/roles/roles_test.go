@@ -21,6 +21,8 @@ func TestPermissionTable(t *testing.T) {
 		roles.Chat:            "admin driver company provider vendor",
 		roles.CreateGroup:     "admin driver company provider vendor",
 		roles.ReadDirectory:   "admin driver company provider vendor",
+		roles.ManageDirectory: "admin",
+		roles.IssueTokens:     "admin",
 		roles.ManageSessions:  "admin",
 		roles.ReadStatistics:  "admin",
 		roles.ReadAudit:       "admin",

@@ -98,7 +98,7 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 	if s.Administration, err = adminstore.New(ctx, db, log); err != nil {
 		return nil, err
 	}
-	if s.People, err = peoplestore.New(ctx, db); err != nil {
+	if s.People, err = peoplestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}
 	if s.Tracking, err = trackingstore.New(ctx, db); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
 )
@@ -18,6 +19,8 @@ func userPromises() []promise {
 		{"a search looks at no more than a bounded number of people", searchBounded},
 		{"who is introduced was not seen, and who was seen stays so", usersIntroduced},
 		{"names come back byte for byte", namesComeBack},
+		{"what was said last of a person stands", usersSaidLast},
+		{"what an admin says stands, and is written down where it changes something", usersWritten},
 	}
 }
 
@@ -182,6 +185,56 @@ func usersIntroduced(t *testing.T, store Store) {
 	saveUser(t, store, renamed)
 	seen.Username = "Anne"
 	same(t, "under another name", []people.User{seen}, users(t, store, people.UserQuery{}, 10))
+}
+
+func usersSaidLast(t *testing.T, store Store) {
+	at := func(said, seen int64, name string) people.User {
+		return people.User{UserID: "u1", Username: name, Role: roles.Driver, CompanyID: "acme", LastSeen: seen, SaidAt: said}
+	}
+	saveUser(t, store, at(10, 10, "Ann"))
+	saveUser(t, store, at(5, 12, "Old"))
+	same(t, "said before", []people.User{at(10, 12, "Ann")}, users(t, store, people.UserQuery{}, 10))
+	same(t, "not found by what was said before", "", search(t, store, people.UserQuery{Text: "old"}, 10))
+	saveUser(t, store, at(20, 12, "Ann"))
+	saveUser(t, store, at(15, 15, "Old"))
+	same(t, "said again", []people.User{at(20, 15, "Ann")}, users(t, store, people.UserQuery{}, 10))
+	saveUser(t, store, at(20, 14, "New"))
+	same(t, "said at once", []people.User{at(20, 15, "New")}, users(t, store, people.UserQuery{}, 10))
+	same(t, "found by it", "u1", search(t, store, people.UserQuery{Text: "new"}, 10))
+	found, _, err := store.People.Search(t.Context(), people.UserQuery{Text: "new"}, "", 10)
+	check(t, "search", err)
+	same(t, "as found", at(20, 15, "New"), found[0].User)
+}
+
+func usersWritten(t *testing.T, store Store) {
+	at := func(id string, said, seen int64, name string) people.User {
+		return people.User{UserID: id, Username: name, Role: roles.Vendor, LastSeen: seen, SaidAt: said}
+	}
+	write := func(all ...people.User) []people.Written {
+		t.Helper()
+		written, err := store.People.WriteUsers(t.Context(), all, deed(100, "root", audit.WriteUser, all[0].UserID))
+		check(t, "write users", err)
+		return written
+	}
+	lineCount := func() int { return len(lines(t, store, audit.Query{Action: audit.WriteUser}, 10)) }
+	saveUser(t, store, at("u2", 50, 50, "Bob"))
+	same(t, "made and changed", []people.Written{people.Created, people.Updated}, write(at("u1", 20, 0, "Ann"), at("u2", 20, 0, "Bert")))
+	same(t, "lines", 1, lineCount())
+	want := []people.User{at("u1", 20, 0, "Ann"), at("u2", 50, 50, "Bert")} // though a faster clock has said the other name
+	same(t, "as stored", want, users(t, store, people.UserQuery{}, 10))
+	same(t, "found by the new names", "u1 u2", search(t, store, people.UserQuery{Text: "ann"}, 10)+" "+search(t, store, people.UserQuery{Text: "bert"}, 10))
+	same(t, "not found by the old one", "", search(t, store, people.UserQuery{Text: "bob"}, 10))
+	same(t, "unchanged", []people.Written{people.Unchanged, people.Unchanged}, write(at("u2", 60, 0, "Bert"), at("u1", 60, 0, "Ann")))
+	same(t, "no line", 1, lineCount())
+	saveUser(t, store, at("u1", 59, 59, "Old"))
+	want = []people.User{at("u1", 60, 59, "Ann"), at("u2", 60, 50, "Bert")}
+	same(t, "what was said again stands from then on", want, users(t, store, people.UserQuery{}, 10))
+	same(t, "one of two", []people.Written{people.Unchanged, people.Created}, write(at("u1", 61, 0, "Ann"), at("u3", 61, 0, "Cem")))
+	same(t, "another line", 2, lineCount())
+	none, err := store.People.WriteUsers(t.Context(), nil, deed(100, "root", audit.WriteUser, "x"))
+	check(t, "write nobody", err)
+	same(t, "nobody", 0, len(none))
+	same(t, "no line of nobody", 2, lineCount())
 }
 
 func usersPaged(t *testing.T, store Store) {

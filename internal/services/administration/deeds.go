@@ -80,14 +80,18 @@ func (s *Service) line(who auth.Identity, action audit.Action, order Order) (aud
 	if !who.Can(roles.ManageSessions) {
 		return audit.Line{}, fault.New(fault.Forbidden, "Only admins send others away")
 	}
-	reason := text.Trim(order.Reason)
-	if text.IsBlank(reason) {
-		reason = ""
-	}
 	return audit.Line{
 		At: instant.Stamp(s.options.Now().UnixMilli()), Actor: audit.Actor{UserID: who.UserID, Username: who.Username},
-		Action: action, Target: order.UserID, Detail: reason, Key: order.ClientID,
+		Action: action, Target: order.UserID, Detail: reasonOf(order.Reason), Key: order.ClientID,
 	}, nil
+}
+
+// reasonOf is a reason as it is kept, "" where a reader would see none.
+func reasonOf(given string) string {
+	if reason := text.Trim(given); !text.IsBlank(reason) {
+		return reason
+	}
+	return ""
 }
 
 // since is the oldest use of a key that still counts.

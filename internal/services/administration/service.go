@@ -47,6 +47,9 @@ type Parts struct {
 	Revocations *auth.Revocations
 	Clients     Clients
 	Nodes       Nodes
+	People      Directory
+	// Signer is nil where tokens are an identity provider's.
+	Signer Signer
 	// Beyond, if set, lets those know of a revocation who let people in by themselves.
 	Beyond func(ctx context.Context, revoked Revoked)
 }

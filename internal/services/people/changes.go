@@ -19,6 +19,7 @@ const roundTimeout = 10 * time.Second
 type known struct {
 	latest auth.Identity // whose socket has come last
 	seen   int64         // when a socket last came or went, Unix milliseconds
+	said   int64         // when one last came, and said who they are
 	online bool          // as was told
 	// watched is as whom the watcher was told that they are connected to this node; nil where they are not.
 	watched *auth.Identity
@@ -63,8 +64,9 @@ func (s *Service) Seen(ctx context.Context, who auth.Identity) {
 	if s.knows(who.UserID) {
 		return
 	}
+	now := s.options.Now().UnixMilli()
 	s.seen.note(ctx, User{
-		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: s.options.Now().UnixMilli(),
+		UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: now, SaidAt: now,
 	})
 	s.newcomers.writeDown(ctx, who.UserID)
 }
@@ -75,11 +77,11 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 	defer s.mu.Unlock()
 	k := s.known[who.UserID]
 	if k == nil {
-		k = &known{latest: who, came: true} // also where they only went: a socket that ends before it is greeted never came
+		k = &known{latest: who, came: true, said: s.options.Now().UnixMilli()} // also where they only went: a socket that ends before it is greeted never came
 		s.known[who.UserID] = k
 	}
 	if came {
-		k.latest, k.came = who, true
+		k.latest, k.came, k.said = who, true, s.options.Now().UnixMilli()
 	} else if !k.went {
 		k.went, k.lists = true, s.lists.Load()
 	}
@@ -94,7 +96,8 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 
 func (k *known) user() User {
 	return User{
-		UserID: k.latest.UserID, Username: k.latest.Username, Role: k.latest.Role, CompanyID: k.latest.CompanyID, LastSeen: k.seen,
+		UserID: k.latest.UserID, Username: k.latest.Username, Role: k.latest.Role, CompanyID: k.latest.CompanyID,
+		LastSeen: k.seen, SaidAt: k.said,
 	}
 }
 

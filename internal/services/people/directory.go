@@ -92,7 +92,7 @@ func (s *Service) Named(ctx context.Context, who auth.Identity, userIDs []string
 	if !who.Can(roles.ReadDirectory) {
 		return nil, mayNotLook()
 	}
-	users, err := s.find(ctx, userIDs)
+	users, err := s.lookUp(ctx, userIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -113,17 +113,27 @@ func (s *Service) Lookup(ctx context.Context, who auth.Identity, userID string) 
 
 // RoleOf returns a person's role; known is false for someone the server has never seen or been told of.
 func (s *Service) RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error) {
-	users, err := s.find(ctx, []string{userID})
+	users, err := s.lookUp(ctx, []string{userID})
 	if err != nil || len(users) == 0 {
 		return "", false, err
 	}
 	return users[0].Role, true, nil
 }
 
+// Identify returns somebody as was said of them last; known is false for someone of whom nothing was ever said.
+func (s *Service) Identify(ctx context.Context, userID string) (who auth.Identity, known bool, err error) {
+	users, err := s.lookUp(ctx, []string{userID})
+	if err != nil || len(users) == 0 {
+		return auth.Identity{}, false, err
+	}
+	user := &users[0]
+	return auth.Identity{UserID: user.UserID, Username: user.Username, Role: user.Role, CompanyID: user.CompanyID}, true, nil
+}
+
 // Acquainted returns which of the people the caller may bring together with others: who is known, and a colleague of the
 // caller or shares a conversation with them; all who are known where the caller is an admin.
 func (s *Service) Acquainted(ctx context.Context, who auth.Identity, userIDs []string) (map[string]bool, error) {
-	users, err := s.find(ctx, userIDs)
+	users, err := s.lookUp(ctx, userIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +148,27 @@ func (s *Service) Acquainted(ctx context.Context, who auth.Identity, userIDs []s
 	return acquainted, nil
 }
 
-// find looks people up, those who are here in memory. They are in no particular order.
+// lookUp finds people as was said of them last.
+func (s *Service) lookUp(ctx context.Context, userIDs []string) ([]User, error) {
+	userIDs = slices.Clone(userIDs)
+	slices.Sort(userIDs)
+	if userIDs = slices.Compact(userIDs); len(userIDs) == 0 { // no ids would be no condition
+		return nil, nil
+	}
+	users, err := s.seen.find(ctx, userIDs)
+	if err != nil || len(users) == len(userIDs) {
+		return users, err
+	}
+	found := make(map[string]bool, len(users))
+	for i := range users {
+		found[users[i].UserID] = true
+	}
+	here, _ := s.amongKnown(userIDs) // of whom there was no room to be written down, perhaps
+	return append(users, slices.DeleteFunc(here, func(user User) bool { return found[user.UserID] || user.Role == "" })...), nil
+}
+
+// find looks people up who are online, as their tokens say who they are: those who are here in memory.
+// They are in no particular order.
 func (s *Service) find(ctx context.Context, userIDs []string) ([]User, error) {
 	userIDs = slices.Clone(userIDs)
 	slices.Sort(userIDs)

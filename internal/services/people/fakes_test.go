@@ -6,8 +6,11 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
 	"rolecall/internal/fault"
@@ -126,6 +129,10 @@ type broken struct{}
 
 func (broken) SaveUsers(context.Context, []people.User) error { return errBroken }
 
+func (broken) WriteUsers(context.Context, []people.User, audit.Line) ([]people.Written, error) {
+	return nil, errBroken
+}
+
 func (broken) Users(context.Context, people.UserQuery, string, int) ([]people.User, error) {
 	return nil, errBroken
 }
@@ -148,6 +155,14 @@ type bench struct {
 	store   *store.Store
 	sockets *sockets
 	told    *recorder
+	passed  atomic.Int64 // since noon, in milliseconds
+}
+
+// later moves the clock on by a second.
+func (b *bench) later() { b.passed.Add(1000) }
+
+func (b *bench) now() time.Time {
+	return servicetest.AtNoon().Add(time.Duration(b.passed.Load()) * time.Millisecond)
 }
 
 func newBench(t testing.TB) *bench {
@@ -165,7 +180,7 @@ func newBenchOn(store people.Store, conversations people.Conversations) *bench {
 func newBenchWith(store people.Store, conversations people.Conversations, messaging roles.Messaging) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = people.New(store, conversations, b.told, b.sockets, people.Options{
-		Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Every: -1, SaveDelay: -1,
+		Now: b.now, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Every: -1, SaveDelay: -1,
 		Messaging: messaging,
 	})
 	return b

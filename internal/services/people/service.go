@@ -135,10 +135,10 @@ func (s *Service) OnlineByRole() map[roles.Role]int {
 // Introduce has the directory know people who have not been here yet, so that others find them. Of who has been here it
 // changes nothing but, where they are another now, name, role and company.
 func (s *Service) Introduce(ctx context.Context, newcomers []auth.Identity) error {
-	users := make([]User, len(newcomers))
+	users, now := make([]User, len(newcomers)), s.options.Now().UnixMilli()
 	for i := range newcomers {
 		who := &newcomers[i]
-		users[i] = User{UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID}
+		users[i] = User{UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, SaidAt: now}
 	}
 	return s.seen.store.SaveUsers(ctx, users)
 }

@@ -4,6 +4,7 @@ package people
 import (
 	"context"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/roles"
 )
 
@@ -15,7 +16,25 @@ type User struct {
 	CompanyID string
 	// LastSeen is when the person last came or went, Unix milliseconds; 0 where they have not been here yet.
 	LastSeen int64
+	// SaidAt is when it was said that name, role and company are these, Unix milliseconds: by a token that was used then, or
+	// by an admin.
+	SaidAt int64
 }
+
+// IsSameAs reports whether another says of the person what this one does: name, role and company.
+func (u User) IsSameAs(other User) bool {
+	return u.Username == other.Username && u.Role == other.Role && u.CompanyID == other.CompanyID
+}
+
+// Written is what has become of somebody of whom an admin has said who they are.
+type Written string
+
+// What becomes of them. The values are promises to clients.
+const (
+	Created   Written = "created"   // nobody had said anything of them
+	Updated   Written = "updated"   // they are another than was said before
+	Unchanged Written = "unchanged" // they are who was said before
+)
 
 // UserQuery asks for people of the directory.
 type UserQuery struct {
@@ -35,8 +54,12 @@ type Found struct {
 
 // Store keeps the directory of people.
 type Store interface {
-	// SaveUsers remembers, in one transaction, who people are and when they were seen, which is never less than before.
+	// SaveUsers remembers, in one transaction, who people are and when they were seen, which is never less than before. Of
+	// whom something was said later than SaidAt, name, role and company stay what was said then.
 	SaveUsers(ctx context.Context, users []User) error
+	// WriteUsers keeps what an admin says of people, each of whom is named once, whatever was said before and when. It
+	// writes the line in the same transaction, where that changes somebody, and returns what has become of each.
+	WriteUsers(ctx context.Context, users []User, line audit.Line) ([]Written, error)
 	// Users returns the first people of the directory behind a user id ("" for all) in the order of user id, at most limit.
 	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
 	// Search returns people whose SearchKeys begin with the query's text, behind a place ("" for all) in the order of the key

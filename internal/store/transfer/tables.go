@@ -34,7 +34,7 @@ type table struct {
 // tables is everything that lasts, in an order in which what is referred to comes first.
 func tables() []table {
 	return []table{
-		{"users", "user_id", columns("user_id:ident", "username:written", "role:ident", "company_id:ident", "last_seen:integer")},
+		{"users", "user_id", columns("user_id:ident", "username:written", "role:ident", "company_id:ident", "last_seen:integer", "said_at:integer")},
 		{"user_keys", "key, user_id", columns("key:written", "user_id:ident")},
 		{"notices", "seq", columns(
 			"seq:integer", "notice_id:ident", "title:written", "body:written", "severity:ident", "audience:written", "data:written",

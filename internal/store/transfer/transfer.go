@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/store/postgres"
 	pgtracking "rolecall/internal/store/postgres/trackingstore"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/auditlog"
 	"rolecall/internal/store/sqlite/peoplestore"
 )
 
@@ -40,7 +41,7 @@ func Run(ctx context.Context, path, url string, log *slog.Logger) (carried []Tab
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if _, err := peoplestore.New(ctx, from); err != nil { // which gives keys to those who have none
+	if err := keyEverybody(ctx, from); err != nil {
 		return nil, err
 	}
 	to, err := postgres.Open(ctx, url, log)
@@ -186,4 +187,14 @@ func carryCounters(ctx context.Context, source *sql.Tx, target pgx.Tx) error {
 		}
 	}
 	return nil
+}
+
+// keyEverybody gives keys to people who have none.
+func keyEverybody(ctx context.Context, from *sqlite.DB) error {
+	log, err := auditlog.New(ctx, from)
+	if err != nil {
+		return err
+	}
+	_, err = peoplestore.New(ctx, from, log) // which does it
+	return err
 }

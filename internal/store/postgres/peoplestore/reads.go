@@ -21,7 +21,7 @@ func (s *Store) Users(ctx context.Context, query people.UserQuery, after string,
 
 // usersQuery has only the conditions that are asked for, so that each can use its index.
 func usersQuery(query people.UserQuery, after string, limit int) (text string, args []any) {
-	text, args = `SELECT user_id, username, role, company_id, last_seen FROM users WHERE user_id > $1`, []any{after}
+	text, args = `SELECT `+userColumns+` FROM users WHERE user_id > $1`, []any{after}
 	where := func(condition string, arg any) {
 		args = append(args, arg)
 		text += fmt.Sprintf(condition, len(args))
@@ -40,7 +40,7 @@ func usersQuery(query people.UserQuery, after string, limit int) (text string, a
 }
 
 func scanUser(row postgres.Scanner) (u people.User, err error) {
-	return u, row.Scan(&u.UserID, (*postgres.Text)(&u.Username), &u.Role, &u.CompanyID, &u.LastSeen)
+	return u, row.Scan(&u.UserID, (*postgres.Text)(&u.Username), &u.Role, &u.CompanyID, &u.LastSeen, &u.SaidAt)
 }
 
 // Search implements people.Store.
@@ -54,6 +54,6 @@ func (s *Store) Search(ctx context.Context, query people.UserQuery, after string
 
 func (s *Store) look(ctx context.Context, span keysearch.Span) ([]keysearch.Keyed, error) {
 	return postgres.ReadAll(ctx, s.db, selectFound, func(row postgres.Scanner) (k keysearch.Keyed, err error) {
-		return k, row.Scan((*postgres.Text)(&k.Key), &k.UserID, (*postgres.Text)(&k.Username), &k.Role, &k.CompanyID, &k.LastSeen)
+		return k, row.Scan((*postgres.Text)(&k.Key), &k.UserID, (*postgres.Text)(&k.Username), &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
 	}, postgres.Text(span.From), postgres.Text(span.Before), postgres.Text(span.AfterKey), span.AfterUser, span.Limit)
 }

@@ -8,6 +8,7 @@ import (
 
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/auditlog"
 )
 
 var _ people.Store = (*Store)(nil)
@@ -24,22 +25,29 @@ func New(ctx context.Context, db *postgres.DB) (*Store, error) {
 }
 
 // crowd is people as parameters of a statement, a column each.
-const crowd = `unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[])
-	AS seen (user_id, username, role, company_id, last_seen)`
+const crowd = `unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+	AS seen (user_id, username, role, company_id, last_seen, said_at)`
+
+// userColumns are those of a person, as scanUser reads them.
+const userColumns = `user_id, username, role, company_id, last_seen, said_at`
 
 const (
-	insertUsers = `INSERT INTO users (user_id, username, role, company_id, last_seen)
+	insertUsers = `INSERT INTO users (` + userColumns + `)
 		SELECT * FROM ` + crowd + ` ORDER BY seen.user_id ON CONFLICT DO NOTHING RETURNING user_id`
 	// It sets what stands in no index, so that the row stays where it is.
-	updateUsers = `UPDATE users SET last_seen = greatest(users.last_seen, seen.last_seen) FROM ` + crowd + `
+	updateUsers = `UPDATE users SET last_seen = greatest(users.last_seen, seen.last_seen),
+			said_at = greatest(users.said_at, seen.said_at) FROM ` + crowd + `
 		WHERE users.user_id = seen.user_id AND users.username = seen.username AND users.role = seen.role
 			AND users.company_id = seen.company_id RETURNING users.user_id`
-	selectName = `SELECT username FROM users WHERE user_id = $1 FOR NO KEY UPDATE`
-	changeUser = `UPDATE users SET username = $2, role = $3, company_id = $4, last_seen = greatest(last_seen, $5) WHERE user_id = $1`
-	insertKeys = `INSERT INTO user_keys (key, user_id) SELECT * FROM unnest($1::bytea[], $2::text[]) AS made (key, user_id)
+	selectSaid = `SELECT username, said_at FROM users WHERE user_id = $1 FOR NO KEY UPDATE`
+	changeUser = `UPDATE users SET username = $2, role = $3, company_id = $4, last_seen = greatest(last_seen, $5), said_at = $6
+		WHERE user_id = $1`
+	meetUser     = `UPDATE users SET last_seen = greatest(last_seen, $2) WHERE user_id = $1`
+	selectPeople = `SELECT ` + userColumns + ` FROM users WHERE user_id = ANY($1::text[]) ORDER BY user_id FOR NO KEY UPDATE`
+	insertKeys   = `INSERT INTO user_keys (key, user_id) SELECT * FROM unnest($1::bytea[], $2::text[]) AS made (key, user_id)
 		ORDER BY made.key, made.user_id ON CONFLICT DO NOTHING`
 	deleteKeys  = `DELETE FROM user_keys WHERE user_id = $1 AND key = ANY($2::bytea[])`
-	selectFound = `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen FROM (
+	selectFound = `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen, u.said_at FROM (
 			SELECT key, user_id FROM user_keys WHERE key >= $1 AND key < $2 AND (key, user_id) > ($3, $4)
 			ORDER BY key, user_id LIMIT $5) k
 		JOIN users u ON u.user_id = k.user_id ORDER BY k.key, k.user_id`
@@ -47,7 +55,9 @@ const (
 
 // statements is everything that the store runs.
 func statements() []string {
-	all := []string{insertUsers, updateUsers, selectName, changeUser, insertKeys, deleteKeys, selectFound}
+	all := slices.Concat(auditlog.Statements(), []string{
+		insertUsers, updateUsers, selectSaid, changeUser, meetUser, selectPeople, insertKeys, deleteKeys, selectFound,
+	})
 	for _, query := range []people.UserQuery{{}, {Role: "r", CompanyID: "c", IDs: []string{"i"}}} {
 		text, _ := usersQuery(query, "", 1)
 		all = append(all, text)
@@ -105,13 +115,13 @@ func save(ctx context.Context, tx *postgres.Tx, users []people.User) error {
 func columnsOf(users []people.User) []any {
 	size := len(users)
 	ids, names, roles := make([]string, size), make([]postgres.Text, size), make([]string, size)
-	companies, seen := make([]string, size), make([]int64, size)
+	companies, seen, said := make([]string, size), make([]int64, size), make([]int64, size)
 	for i := range users {
 		user := &users[i]
 		ids[i], names[i], roles[i] = user.UserID, postgres.Text(user.Username), string(user.Role)
-		companies[i], seen[i] = user.CompanyID, user.LastSeen
+		companies[i], seen[i], said[i] = user.CompanyID, user.LastSeen, user.SaidAt
 	}
-	return []any{ids, names, roles, companies, seen}
+	return []any{ids, names, roles, companies, seen, said}
 }
 
 // writeUsers returns whom a statement has written.
@@ -125,10 +135,16 @@ func writeUsers(ctx context.Context, tx *postgres.Tx, statement string, columns 
 	return ids, err
 }
 
-// change writes somebody who is another than before, and adds their new keys. Nobody else changes them meanwhile.
+// change writes somebody who is another than before, and adds their new keys; where that was said later, only that they were
+// seen. Nobody else changes them meanwhile.
 func change(ctx context.Context, tx *postgres.Tx, user *people.User, made *keys) error {
-	before, err := postgres.ScanOne[postgres.Text](tx.QueryRow(ctx, selectName, user.UserID))
-	if err != nil {
+	var before postgres.Text
+	var said int64
+	if err := tx.QueryRow(ctx, selectSaid, user.UserID).Scan(&before, &said); err != nil {
+		return err
+	}
+	if user.SaidAt < said {
+		_, err := tx.Exec(ctx, meetUser, user.UserID, user.LastSeen)
 		return err
 	}
 	if string(before) != user.Username {
@@ -139,7 +155,8 @@ func change(ctx context.Context, tx *postgres.Tx, user *people.User, made *keys)
 		}
 		made.add(user.UserID, user.Username)
 	}
-	_, err = tx.Exec(ctx, changeUser, user.UserID, postgres.Text(user.Username), string(user.Role), user.CompanyID, user.LastSeen)
+	_, err := tx.Exec(ctx, changeUser, user.UserID, postgres.Text(user.Username), string(user.Role), user.CompanyID,
+		user.LastSeen, user.SaidAt)
 	return err
 }
 

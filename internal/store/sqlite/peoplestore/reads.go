@@ -34,12 +34,12 @@ func (s *Store) Search(ctx context.Context, query people.UserQuery, after string
 
 func (s *Store) look(ctx context.Context, span keysearch.Span) ([]keysearch.Keyed, error) {
 	return sqlite.ReadAll(ctx, s.db, s.sql.selectFound, func(row sqlite.Scanner) (k keysearch.Keyed, err error) {
-		return k, row.Scan(&k.Key, &k.UserID, &k.Username, &k.Role, &k.CompanyID, &k.LastSeen)
+		return k, row.Scan(&k.Key, &k.UserID, &k.Username, &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
 	}, span.From, span.Before, span.AfterKey, span.AfterUser, span.Limit)
 }
 
 func scanUser(row sqlite.Scanner) (u people.User, err error) {
-	return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen)
+	return u, row.Scan(&u.UserID, &u.Username, &u.Role, &u.CompanyID, &u.LastSeen, &u.SaidAt)
 }
 
 // userFilter is a set of conditions on the people listed.
@@ -64,7 +64,7 @@ func filterOf(query people.UserQuery) (filter userFilter) {
 
 // sql has only the conditions of the filter, so that each can use its index, and the same parameters always.
 func (f userFilter) sql() string {
-	text := `SELECT user_id, username, role, company_id, last_seen FROM users WHERE user_id > ?1`
+	text := `SELECT ` + userColumns + ` FROM users WHERE user_id > ?1`
 	for i, condition := range [userFilters]string{
 		`role = ?2`,
 		`company_id = ?3`,

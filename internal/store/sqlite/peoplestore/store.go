@@ -10,6 +10,7 @@ import (
 
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/auditlog"
 )
 
 var _ people.Store = (*Store)(nil)
@@ -17,12 +18,16 @@ var _ people.Store = (*Store)(nil)
 // Store implements people.Store.
 type Store struct {
 	db  *sqlite.DB
+	log *auditlog.Log
 	sql statements
 }
 
+// userColumns are those of a person, as scanUser reads them.
+const userColumns = `user_id, username, role, company_id, last_seen, said_at`
+
 // New returns the store of an open file. People who came into it before there were keys are given theirs first.
-func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
-	s := &Store{db: db}
+func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
+	s := &Store{db: db, log: log}
 	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
 		return nil, fmt.Errorf("people store: %w", err)
 	}
@@ -34,7 +39,7 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 
 // statements holds what is prepared once.
 type statements struct {
-	insertUsers, updateUsers, changeUser, selectName, selectUnkeyed, insertKeys, deleteKeys *sql.Stmt
+	insertUsers, updateUsers, changeUser, meetUser, selectSaid, selectPeople, keyUser, selectUnkeyed, insertKeys, deleteKeys *sql.Stmt
 
 	selectUsers [1 << userFilters]*sql.Stmt
 	selectFound *sql.Stmt
@@ -42,17 +47,21 @@ type statements struct {
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.insertUsers: `INSERT INTO users (user_id, username, role, company_id, last_seen, keyed)
-			SELECT value->>0, value->>1, value->>2, value->>3, value->>4, 1 FROM json_each(?) WHERE true
+		&s.insertUsers: `INSERT INTO users (user_id, username, role, company_id, last_seen, said_at, keyed)
+			SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, 1 FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING RETURNING user_id`,
 		// It sets what stands in no index, which SQLite writes anew for whatever is set.
-		&s.updateUsers: `UPDATE users SET last_seen = max(last_seen, seen.value->>4) FROM json_each(?) seen
+		&s.updateUsers: `UPDATE users SET last_seen = max(last_seen, seen.value->>4), said_at = max(said_at, seen.value->>5)
+			FROM json_each(?) seen
 			WHERE user_id = seen.value->>0 AND username = seen.value->>1 AND role = seen.value->>2 AND company_id = seen.value->>3
 			RETURNING user_id`,
-		&s.changeUser: `UPDATE users SET username = ?2, role = ?3, company_id = ?4, last_seen = max(last_seen, ?5), keyed = 1
+		&s.changeUser: `UPDATE users SET username = ?2, role = ?3, company_id = ?4, last_seen = max(last_seen, ?5), said_at = ?6
 			WHERE user_id = ?1`,
-		&s.selectName:    `SELECT username FROM users WHERE user_id = ?`,
-		&s.selectUnkeyed: `SELECT user_id, username, role, company_id, last_seen FROM users WHERE keyed = 0 LIMIT ?`,
+		&s.meetUser:      `UPDATE users SET last_seen = max(last_seen, ?2) WHERE user_id = ?1`,
+		&s.selectSaid:    `SELECT username, said_at FROM users WHERE user_id = ?`,
+		&s.selectPeople:  `SELECT ` + userColumns + ` FROM users WHERE user_id IN (SELECT value FROM json_each(?))`,
+		&s.keyUser:       `UPDATE users SET keyed = 1 WHERE user_id = ?`,
+		&s.selectUnkeyed: `SELECT ` + userColumns + ` FROM users WHERE keyed = 0 LIMIT ?`,
 		&s.insertKeys: `INSERT INTO user_keys (key, user_id) SELECT value->>0, value->>1 FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
 		&s.deleteKeys: `DELETE FROM user_keys WHERE user_id = ?1 AND key IN (SELECT value->>0 FROM json_each(?2))`,
@@ -62,7 +71,7 @@ func (s *statements) writes() sqlite.Statements {
 // reads has the directory for every set of conditions.
 func (s *statements) reads() sqlite.Statements {
 	all := sqlite.Statements{
-		&s.selectFound: `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen
+		&s.selectFound: `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen, u.said_at
 			FROM user_keys k CROSS JOIN users u ON u.user_id = k.user_id
 			WHERE k.key >= ?1 AND k.key < ?2 AND (k.key, k.user_id) > (?3, ?4) ORDER BY k.key, k.user_id LIMIT ?5`,
 	}
@@ -93,7 +102,7 @@ func (s *Store) SaveUsers(ctx context.Context, users []people.User) error {
 
 // saveChunk makes keys only for who is new, or another now.
 func (s *Store) saveChunk(ctx context.Context, tx *sql.Tx, users []people.User) error {
-	rows := make([][5]any, len(users))
+	rows := make([][6]any, len(users))
 	for i := range users {
 		rows[i] = columnsOf(&users[i])
 	}
@@ -126,8 +135,8 @@ func (s *Store) saveChunk(ctx context.Context, tx *sql.Tx, users []people.User) 
 }
 
 // columnsOf is a person in the order of the columns.
-func columnsOf(user *people.User) [5]any {
-	return [5]any{user.UserID, user.Username, string(user.Role), user.CompanyID, user.LastSeen}
+func columnsOf(user *people.User) [6]any {
+	return [6]any{user.UserID, user.Username, string(user.Role), user.CompanyID, user.LastSeen, user.SaidAt}
 }
 
 // writeUsers returns whom a statement has written.
@@ -141,11 +150,17 @@ func (s *Store) writeUsers(ctx context.Context, tx *sql.Tx, statement *sql.Stmt,
 	return ids, err
 }
 
-// change writes somebody who is another than before, and adds their new keys.
+// change writes somebody who is another than before, and adds their new keys; where that was said later, only that they were
+// seen.
 func (s *Store) change(ctx context.Context, tx *sql.Tx, user *people.User, keys [][2]string) ([][2]string, error) {
 	var before string
-	if err := tx.StmtContext(ctx, s.sql.selectName).QueryRowContext(ctx, user.UserID).Scan(&before); err != nil {
+	var said int64
+	if err := tx.StmtContext(ctx, s.sql.selectSaid).QueryRowContext(ctx, user.UserID).Scan(&before, &said); err != nil {
 		return nil, err
+	}
+	if user.SaidAt < said {
+		_, err := tx.StmtContext(ctx, s.sql.meetUser).ExecContext(ctx, user.UserID, user.LastSeen)
+		return keys, err
 	}
 	if before != user.Username {
 		old, err := json.Marshal(appendKeys(nil, user.UserID, before))
@@ -201,8 +216,7 @@ func (s *Store) keySome(ctx context.Context, tx *sql.Tx) (int, error) {
 	users, err := sqlite.Collect(rows, err, scanUser)
 	var keys [][2]string
 	for i := range users {
-		columns := columnsOf(&users[i])
-		if _, err := tx.StmtContext(ctx, s.sql.changeUser).ExecContext(ctx, columns[:]...); err != nil {
+		if _, err := tx.StmtContext(ctx, s.sql.keyUser).ExecContext(ctx, users[i].UserID); err != nil {
 			return 0, err
 		}
 		keys = appendKeys(keys, users[i].UserID, users[i].Username)
