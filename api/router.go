@@ -95,6 +95,8 @@ func (a *API) register(r *rest.Router) {
 
 	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
 	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
+	rest.On(r, "PATCH /rooms/{roomId}/messages/{messageId}", access.EditMessage(), call.Later(a.Chat.Edit))
+	rest.On(r, "DELETE /rooms/{roomId}/messages/{messageId}", access.DeleteMessage(), call.Later(a.Chat.Delete))
 	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)

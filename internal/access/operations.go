@@ -33,6 +33,12 @@ func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
 // SendFile says a file in a room.
 func SendFile() Rule { return Needs(limit.Chat, roles.Chat) }
 
+// EditMessage has a message say something else.
+func EditMessage() Rule { return Needs(limit.Chat, roles.Chat) }
+
+// DeleteMessage deletes a message.
+func DeleteMessage() Rule { return Needs(limit.Other, roles.Chat) }
+
 // ReadMessages reads back what was said in a room.
 func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
 

@@ -24,6 +24,8 @@ const (
 	JoinSocket       Action = "socket.join"
 	LeaveSocket      Action = "socket.leave"
 	DisconnectRoom   Action = "room.disconnect"
+	// DeleteMessage is what is done to the message of somebody else, which is the target.
+	DeleteMessage Action = "message.delete"
 )
 
 // Actor is who has done something.

@@ -52,6 +52,8 @@ const (
 	ReadInbox Permission = "notice:inbox"
 	// Chat: join rooms, read and write messages.
 	Chat Permission = "chat:use"
+	// DeleteMessages: delete the messages of others, in any room.
+	DeleteMessages Permission = "chat:delete-any"
 	// CreateGroup: make a group and choose its members.
 	CreateGroup Permission = "chat:create-group"
 	// ReadDirectory: look people up by name and role.
@@ -71,7 +73,7 @@ const (
 // Permissions lists every permission.
 func Permissions() []Permission {
 	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
-		Broadcast, ReadInbox, Chat, CreateGroup, ReadDirectory, ManageDirectory, IssueTokens,
+		Broadcast, ReadInbox, Chat, DeleteMessages, CreateGroup, ReadDirectory, ManageDirectory, IssueTokens,
 		ManageSessions, ReadStatistics, ReadAudit}
 }
 
@@ -80,7 +82,7 @@ func (r Role) Can(p Permission) bool {
 	switch p {
 	case PublishPosition, ReadOwnTrack:
 		return r == Driver
-	case WatchAllFleets, Broadcast, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
+	case WatchAllFleets, Broadcast, DeleteMessages, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
 		return r == Admin
 	case WatchOwnFleet:
 		return r == Company

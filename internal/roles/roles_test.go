@@ -19,6 +19,7 @@ func TestPermissionTable(t *testing.T) {
 		roles.Broadcast:       "admin",
 		roles.ReadInbox:       "admin driver company provider vendor",
 		roles.Chat:            "admin driver company provider vendor",
+		roles.DeleteMessages:  "admin",
 		roles.CreateGroup:     "admin driver company provider vendor",
 		roles.ReadDirectory:   "admin driver company provider vendor",
 		roles.ManageDirectory: "admin",

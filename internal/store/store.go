@@ -83,15 +83,15 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 		}
 	}()
 	s = &Store{database: db}
-	rooms, err := chatstore.New(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
 	log, err := auditlog.New(ctx, db)
 	if err != nil {
 		return nil, err
 	}
+	rooms, err := chatstore.New(ctx, db, log)
+	if err != nil {
+		return nil, err
+	}
+	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func TestCheckEvent(t *testing.T) {
 		{"message in a room of the server's", "chat:message", strings.Replace(message, `dispatch`, `user:d1`, 1), false},
 		{"message of the longest text", "chat:message", strings.Replace(message, `"hi"`, `"`+strings.Repeat("𝄞", 5000)+`"`, 1), true},
 		{"message of too long a text", "chat:message", strings.Replace(message, `"hi"`, `"`+strings.Repeat("𝄞", 5001)+`"`, 1), false},
-		{"unknown event", "chat:edited", message, false},
+		{"unknown event", "chat:shouted", message, false},
 		{"a client's event that the server never sends", "room:join", `"dispatch"`, false},
 		{"no JSON", "chat:message", `{`, false},
 		{"two JSON values", "system:retract", `{"id":"n1"}{}`, false},
@@ -86,7 +86,7 @@ func TestCheckAck(t *testing.T) {
 		{"verdict", "tracking:update", `{"status":"ok","accepted":1,"rejected":[]}`, true},
 		{"verdict with null rejections", "tracking:update", `{"status":"ok","accepted":1,"rejected":null}`, false},
 		{"nothing to add", "room:leave", `{"status":"ok"}`, true},
-		{"ack of an unknown event", "chat:edit", `{"status":"ok"}`, false},
+		{"ack of an unknown event", "chat:shout", `{"status":"ok"}`, false},
 		{"ack of a server's event", "system:notice", `{"status":"ok"}`, false},
 		{"ack of a packet", "connect", `{"status":"ok"}`, false},
 	}

@@ -42,6 +42,14 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 	sent := harness.Decode[struct {
 		MessageID string `json:"messageId"`
 	}](t, server.REST("POST", harness.Path("rooms", roomID, "messages"), who, map[string]any{"text": "hello"}).Body)
+	mine := func() map[string]any {
+		said := harness.Decode[struct {
+			MessageID string `json:"messageId"`
+		}](t, server.REST("POST", harness.Path("rooms", roomID, "messages"), who, map[string]any{"text": "mine"}).Body)
+		return map[string]any{"roomId": roomID, "messageId": said.MessageID}
+	}
+	edited := mine()
+	edited["text"] = "hello again"
 	group := harness.Must[struct{ RoomID string }](server.Dial(who, "/chat"), "room:create",
 		map[string]any{"name": "alone", "members": []string{who.UserID}}).RoomID
 	admin := everyone()[roles.Admin]
@@ -56,6 +64,8 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 		"room:create":      map[string]any{"name": "crew", "members": []string{who.UserID}},
 		"room:remove":      map[string]any{"roomId": group, "members": []string{"nobody"}},
 		"chat:message":     map[string]any{"roomId": roomID, "text": "hello"},
+		"chat:edit":        edited,
+		"chat:delete":      mine(),
 		"chat:history":     map[string]any{"roomId": roomID},
 		"chat:typing":      map[string]any{"roomId": roomID, "isTyping": true},
 		"chat:read":        map[string]any{"roomId": roomID, "messageId": sent.MessageID},

@@ -112,8 +112,10 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 	}
 	server := harness.Start(t, nil)
 	socket := server.Dial(harness.Person("root", roles.Admin, ""), "/")
-	harness.Must[struct{}](socket, "room:join", "texts")
+	harness.Must[struct{}](socket, "room:join", map[string]any{"rooms": []string{"texts", "edits"}})
 	var said []string
+	first := harness.Must[receipt](socket, "chat:message", map[string]any{"roomId": "edits", "text": "what is edited"})
+	harness.Heard[message](socket, "chat:message")
 	for _, text := range texts {
 		if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > 5000 {
 			continue
@@ -127,6 +129,14 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 			t.Errorf("heard %q, sent %q", heard.Text, text)
 		} else {
 			said = append(said, heard.Text)
+		}
+		edited := socket.Ask("chat:edit", map[string]any{"roomId": "edits", "messageId": first.MessageID, "text": text})
+		if shown(text) == "" {
+			if edited.Code != "invalid_payload" || edited.Error != "Invalid message" {
+				t.Errorf("%q, in which there is nothing to see, as an edit: %s", text, edited.Raw)
+			}
+		} else if heard := harness.Heard[message](socket, "chat:edited"); heard.Text != shown(text) {
+			t.Errorf("heard of an edit %q, sent %q", heard.Text, text)
 		}
 		title, body := shown(string([]rune(text)[:min(200, utf8.RuneCountInString(text))])), shown(text)
 		if title == "" {
@@ -151,6 +161,10 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 		if kept[i].Text != text {
 			t.Errorf("kept %q, said %q", kept[i].Text, text)
 		}
+	}
+	last := get[message](t.Context(), t, server.URL, harness.Person("root", roles.Admin, ""), "/api/v1/rooms/edits/messages?limit=200")
+	if len(last) != 1 || last[0].Text != said[len(said)-1] {
+		t.Errorf("the edited message is kept as %+v, want the last text", last)
 	}
 	t.Logf("%d texts came back as they were", len(said))
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,8 @@ func chatModel(t *testing.T, store Store) {
 			"history": m.history,
 			"find":    m.find,
 			"delete":  m.delete,
+			"amend":   m.amend,
+			"changes": m.changes,
 			"":        m.agree,
 		})
 	})
@@ -46,7 +49,9 @@ type roomModel struct {
 type modelRoom struct {
 	messages []chat.Message
 	marks    map[string]int64
-	lastSeq  int64
+	changes  []chat.Changed // of messages, as they were made
+
+	lastSeq, revision int64
 }
 
 func (m *roomModel) room(rt *rapid.T) (string, *modelRoom) {
@@ -107,8 +112,9 @@ func (m *roomModel) place(r *modelRoom, d chat.Append) chat.Applied {
 		return chat.Applied{Message: first, Replayed: true}
 	}
 	r.lastSeq++
+	r.revision++
 	message := d.Message
-	message.Seq, message.Revision, message.ReadBy = r.lastSeq, r.lastSeq, []string{message.UserID}
+	message.Seq, message.Revision, message.ReadBy = r.lastSeq, r.revision, []string{message.UserID}
 	if last := len(r.messages) - 1; last >= 0 {
 		message.Timestamp = max(message.Timestamp, r.messages[last].Timestamp)
 	}
@@ -179,12 +185,81 @@ func (m *roomModel) delete(rt *rapid.T) {
 	}
 	for _, room := range m.rooms {
 		room.messages = slices.DeleteFunc(room.messages, isOld)
+		room.changes = slices.DeleteFunc(room.changes, func(c chat.Changed) bool { return isOld(c.Message) })
 	}
 	maps.DeleteFunc(m.sentAs, func(_ [2]string, message chat.Message) bool { return isOld(message) })
 }
 
 func (m *roomModel) agree(rt *rapid.T) {
 	for id, room := range m.rooms {
-		same(rt, "last seq of "+id, room.lastSeq, lastSeq(rt, m.store, id))
+		same(rt, "head of "+id, chat.Head{Revision: room.revision, Seq: room.lastSeq}, head(rt, m.store, id))
 	}
+}
+
+// amend edits and deletes messages, of a few of which there are none.
+func (m *roomModel) amend(rt *rapid.T) {
+	var changes []chat.Change
+	var want []chat.Applied
+	for range rapid.IntRange(1, 4).Draw(rt, "batch") {
+		roomID, room := m.room(rt)
+		id := fmt.Sprintf("m-%d-%d", m.run, rapid.IntRange(0, m.sent+1).Draw(rt, "message"))
+		of := amendment(roomID, id, modelUser(rt), 0)
+		of.At = instant.Stamp(m.clock.Load() - rapid.Int64Range(0, 3).Draw(rt, "clock put back"))
+		var change chat.MessageChange
+		if rapid.Bool().Draw(rt, "edits") {
+			change = chat.Edit{Deed: of, Text: rapid.SampledFrom([]string{"one", "two", rapid.String().Draw(rt, "text")}).Draw(rt, "one of")}
+		} else {
+			change = chat.Deletion{Deed: of, OfAny: rapid.Bool().Draw(rt, "of any")}
+		}
+		changes, want = append(changes, change), append(want, m.change(room, change))
+	}
+	for i, made := range apply(rt, m.store, changes...) {
+		same(rt, "refused", want[i].Refused, made.Refused)
+		same(rt, "amended", want[i].Message, made.Message)
+		same(rt, "replayed", want[i].Replayed, made.Replayed)
+	}
+}
+
+// change does to the model what a store has to do.
+func (m *roomModel) change(r *modelRoom, change chat.MessageChange) chat.Applied {
+	of := change.Of()
+	at := slices.IndexFunc(r.messages, func(message chat.Message) bool { return message.ID == of.MessageID })
+	if at < 0 {
+		return chat.Applied{Refused: chat.NoMessage()}
+	}
+	when := max(of.At, r.messages[len(r.messages)-1].Timestamp)
+	after, changed, err := change.On(r.messages[at], when)
+	switch {
+	case err != nil:
+		return chat.Applied{Refused: err}
+	case !changed:
+		return chat.Applied{Message: after, Replayed: true}
+	}
+	r.revision++
+	after.Revision = r.revision
+	r.messages[at] = after
+	r.changes = append(r.changes, chat.Changed{Revision: r.revision, Kind: change.Kind(), By: of.By, At: when, Message: after})
+	if after.ClientID != "" {
+		m.sentAs[[2]string{after.UserID, after.ClientID}] = after
+	}
+	return chat.Applied{Message: after}
+}
+
+// changes reads a part of what has become of messages.
+func (m *roomModel) changes(rt *rapid.T) {
+	roomID, room := m.room(rt)
+	after := rapid.Int64Range(0, 40).Draw(rt, "after")
+	limit := rapid.IntRange(1, 10).Draw(rt, "limit")
+	want := []chat.Changed{}
+	for _, changed := range room.changes {
+		if changed.Revision <= after || len(want) == limit {
+			continue
+		}
+		at := slices.IndexFunc(room.messages, func(message chat.Message) bool { return message.ID == changed.Message.ID })
+		changed.Message = room.messages[at]
+		want = append(want, changed)
+	}
+	got, err := m.store.Chat.ChangesSince(rt.Context(), servicetest.Room(roomID), after, math.MaxInt64, limit)
+	check(rt, "changes since", err)
+	same(rt, "changes", want, got)
 }

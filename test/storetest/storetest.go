@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
@@ -57,7 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		promises []promise
 	}{
 		{"positions", positionPromises()},
-		{"messages", messagePromises()},
+		{"messages", append(messagePromises(), amendmentPromises()...)},
 		{"rooms", roomPromises()},
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},
@@ -111,7 +112,8 @@ func check(t tester, what string, err error) {
 // same fails the test where got differs from want.
 func same(t tester, what string, want, got any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, bitEqual(), cmpopts.EquateComparable(roles.ChatRoom{})); diff != "" {
+	if diff := cmp.Diff(want, got, bitEqual(), cmpopts.EquateComparable(roles.ChatRoom{}),
+		cmpopts.IgnoreUnexported(fault.Error{})); diff != "" {
 		t.Fatalf("%s (-want +got):\n%s", what, diff)
 	}
 }

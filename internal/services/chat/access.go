@@ -60,6 +60,23 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 	}
 }
 
+// mayMake is mayBeIn for a change. Who deletes the messages of others does so in any room. It fails as mayBeIn does.
+func (s *Service) mayMake(ctx context.Context, who auth.Identity, change Change) (conversation, error) {
+	talk, err := s.mayBeIn(ctx, who, change.ChatRoom())
+	if deletion, is := change.(Deletion); !is || !deletion.OfAny || !fault.Is(err, fault.RoomForbidden) {
+		return talk, err
+	}
+	room := change.ChatRoom()
+	talk = conversation{room: room, members: room.People()}
+	if room.Kind() == roles.GroupKind {
+		talk.members, talk.since, err = s.groups.Members(ctx, room)
+		if err != nil {
+			return conversation{}, err
+		}
+	}
+	return talk, nil
+}
+
 // maxOutdated is how often something is tried anew as a group has other members than were known.
 const maxOutdated = 5
 

@@ -55,8 +55,10 @@ func (a Append) told(applied Applied) telling {
 	return telling{event: EventMessage, payload: applied.toldTo(""), toCauser: applied.Message}
 }
 
+// conflict implements Change. What a message said before it was changed is not known any more.
 func (a Append) conflict(before Applied) error {
-	if before.Room == a.Room && before.Text == a.Text && before.ReplyTo == a.ReplyTo {
+	isAsSaid := before.EditedAt == 0 && !before.Deleted
+	if before.Room == a.Room && before.ReplyTo == a.ReplyTo && (before.Text == a.Text || !isAsSaid) {
 		return nil
 	}
 	another := fault.New(fault.Conflict, "Another message was sent under this clientId before")
@@ -74,7 +76,12 @@ type Applied struct {
 	// Outdated is set where nothing has changed, as the room has other members than those since MembersSince, or had for
 	// a change before this one. Message is the zero one.
 	Outdated bool
+	// Refused is why a change of a message was not made, nil for all others. Message is the zero one.
+	Refused error
 }
+
+// IsMade reports whether something has changed.
+func (a Applied) IsMade() bool { return !a.Replayed && !a.Outdated && a.Refused == nil }
 
 // Order tells of changes, each room's in the order of its revisions, and lets newcomers in between two of them.
 type Order interface {

@@ -82,7 +82,7 @@ func (s *Service) writeOnce(
 	audiences := make([][]roles.Room, 0, len(places))
 	for _, place := range places {
 		submitted := batch[place]
-		talk, err := s.mayBeIn(ctx, submitted.who, submitted.change.ChatRoom())
+		talk, err := s.mayMake(ctx, submitted.who, submitted.change)
 		if err != nil {
 			outcomes[place].refused = err
 			continue
@@ -102,6 +102,8 @@ func (s *Service) writeOnce(
 		case made.Outdated:
 			s.groups.MembersChanged(changes[i].ChatRoom())
 			outdated = append(outdated, place)
+		case made.Refused != nil:
+			outcomes[place].refused = made.Refused
 		case made.Replayed:
 			outcomes[place] = outcome{applied: made, refused: changes[i].conflict(made)}
 			told = append(told, order.Delivery{Room: made.Room, Revision: made.Revision}) // if it ever was
@@ -125,6 +127,9 @@ func Deliveries(message Message, members []string) []order.Delivery {
 // deliveriesOf are how an audience is told of a change: each socket once, those of whoever has caused it perhaps otherwise
 // than the rest.
 func deliveriesOf(change Change, made Applied, audience []roles.Room, causer auth.Identity) []order.Delivery {
+	if len(audience) == 0 { // a group that nobody is left in
+		return []order.Delivery{{Room: made.Room, Revision: made.Revision}}
+	}
 	told := change.told(made)
 	all := order.Delivery{Room: made.Room, Revision: made.Revision, Event: told.event, Payload: told.payload, To: audience}
 	if told.toCauser == nil {

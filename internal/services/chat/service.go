@@ -22,6 +22,8 @@ const (
 	EventHistory    = "room:history"
 	EventUserJoined = "room:user-joined"
 	EventUserLeft   = "room:user-left"
+	EventEdited     = "chat:edited"
+	EventDeleted    = "chat:deleted"
 	EventTyping     = "chat:typing"
 	EventRead       = "chat:read"
 )

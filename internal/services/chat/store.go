@@ -16,7 +16,8 @@ type Message struct {
 	Room roles.ChatRoom `json:"roomId"`
 	// Seq is the message's place among the room's messages, from 1 without a gap.
 	Seq int64 `json:"seq"`
-	// Revision is the change of the room that made the message what it is.
+	// Revision is the change of the room that made the message what it is: the one by which it was said, or the newest that
+	// has changed it since.
 	Revision int64      `json:"revision"`
 	UserID   string     `json:"userId"`
 	Username string     `json:"username"`
@@ -31,6 +32,13 @@ type Message struct {
 	ReadBy []string `json:"readBy"`
 	// ClientID is the sender's own id for the message, "" where none was given. Nobody else is told of it.
 	ClientID string `json:"clientId,omitempty"`
+	// EditedAt is when its sender changed it last; 0 where it is as it was said.
+	EditedAt instant.Stamp `json:"editedAt,omitzero"`
+	// Deleted is set where nothing but the message's place is left: its text is gone. DeletedAt and DeletedBy are when and
+	// by whom.
+	Deleted   bool          `json:"deleted,omitempty"`
+	DeletedAt instant.Stamp `json:"deletedAt,omitzero"`
+	DeletedBy string        `json:"deletedBy,omitempty"`
 }
 
 // MaxReaders is how many readers a message names beside its sender: of more, those who have read the room furthest.
@@ -84,7 +92,8 @@ type ReadMark struct {
 type Store interface {
 	// Apply makes changes in one transaction, in order, and gives each the next revision of its room, messages the next
 	// seq as well. The result has one entry a change. Of a room whose members are not those since MembersSince none is made
-	// from the first such change on.
+	// from the first such change on. A change of a message is what its On makes of the message as it is then, and is kept in
+	// the log of its room as long as the message is.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy is filled in. It fails with ErrOutdated.
@@ -101,9 +110,13 @@ type Store interface {
 	// RevisionBefore returns the revision of the last change of a room, of those that are kept, that was made before a time in
 	// Unix milliseconds; 0 where there is none.
 	RevisionBefore(ctx context.Context, room roles.ChatRoom, at int64) (int64, error)
-	// MessagesSince returns the first messages of a room beyond a revision and up to another, in the order of revision and at
-	// most limit, as they were when they were taken: read by their senders alone. It does not ask who is a member.
+	// MessagesSince returns the first messages of a room that were said beyond a revision and up to another, in the order of
+	// the revision by which they were said, which is theirs here, and at most limit. They are as they have become, and read
+	// by their senders alone. It does not ask who is a member.
 	MessagesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Message, error)
+	// ChangesSince returns the first changes of messages of a room beyond a revision and up to another, in the order of
+	// revision and at most limit. Their messages are as they have become. It does not ask who is a member.
+	ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Changed, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
 	// in Unix milliseconds, in no order.
 	ChangedRooms(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error)

@@ -30,7 +30,9 @@ func inText(code fault.Code) *fault.Error {
 }
 
 // Word implements payload.Worded: every fault of the text has one sentence, also one that shows when it is decoded.
-func (o *Outgoing) Word(wrong *fault.Error) *fault.Error {
+func (o *Outgoing) Word(wrong *fault.Error) *fault.Error { return wordText(wrong) }
+
+func wordText(wrong *fault.Error) *fault.Error {
 	if wrong.Field == "text" {
 		return inText(wrong.Code)
 	}

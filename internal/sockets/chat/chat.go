@@ -36,6 +36,8 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "room:remove", access.RemoveMembers(), h.groups.Remove)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
+	event.On(r, "chat:edit", access.EditMessage(), call.Later(h.chat.Edit))
+	event.On(r, "chat:delete", access.DeleteMessage(), call.Later(h.chat.Delete))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)

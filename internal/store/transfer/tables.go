@@ -50,7 +50,10 @@ func tables() []table {
 		{"room_members", "room, user_id", columns("room:integer", "user_id:ident", "kind:ident", "wrote:boolean")},
 		{"messages", "room, seq", columns(
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
-			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written")},
+			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
+			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident")},
+		{"message_changes", "room, revision", columns(
+			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer")},
 		{"room_reads", "room, user_id", columns("room:integer", "user_id:ident", "seq:integer")},
 		{"room_removals", "room, revision, user_id", columns(
 			"room:integer", "revision:integer", "user_id:ident", "by_user_id:ident", "by_username:written", "removed_at:integer")},

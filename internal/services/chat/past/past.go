@@ -52,10 +52,25 @@ func (l *Log) Since(ctx context.Context, room roles.ChatRoom, after, upTo int64)
 	if err != nil {
 		return nil, false, err
 	}
-	if more = len(messages) == pageSize; more {
-		upTo = messages[len(messages)-1].Revision
+	if len(messages) == pageSize {
+		more, upTo = true, messages[pageSize-1].Revision
+	}
+	changed, err := l.messages.ChangesSince(ctx, room, after, upTo, pageSize)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(changed) == pageSize {
+		more, upTo = true, changed[pageSize-1].Revision
+	}
+	for _, c := range changed {
+		changes = append(changes, order.Past{
+			Revision: c.Revision, At: int64(c.At), Deliveries: chat.ChangeDeliveries(c, belonging.at(c.Revision)),
+		})
 	}
 	for _, m := range messages {
+		if m.Revision > upTo {
+			break
+		}
 		changes = append(changes, order.Past{
 			Revision: m.Revision, At: int64(m.Timestamp), Deliveries: chat.Deliveries(m, belonging.at(m.Revision)),
 		})

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
@@ -34,21 +36,20 @@ func (s *Store) Apply(ctx context.Context, changes []chat.Change) ([]chat.Applie
 }
 
 func (s *Store) apply(ctx context.Context, changes []chat.Change) ([]chat.Applied, error) {
-	drafts := make([]chat.Append, len(changes))
-	for i, change := range changes {
-		draft, known := change.(chat.Append)
-		if !known {
+	for _, change := range changes {
+		switch change.(type) {
+		case chat.Append, chat.MessageChange:
+		default:
 			return nil, fmt.Errorf("%T is no change that this store knows", change)
 		}
-		drafts[i] = draft
 	}
-	if len(drafts) == 0 {
+	if len(changes) == 0 {
 		return []chat.Applied{}, nil
 	}
 	for attempt := 1; ; attempt++ {
 		var b *batch
 		err := s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			b = newBatch(drafts)
+			b = newBatch(changes)
 			return b.run(ctx, tx)
 		})
 		var missing *missingRooms
@@ -109,9 +110,9 @@ type author struct{ roomID, userID string }
 // sending is what a sender calls a message.
 type sending struct{ userID, clientID string }
 
-// batch is the transaction of a batch of drafts.
+// batch is the transaction of a batch of changes.
 type batch struct {
-	drafts  []chat.Append
+	changes []chat.Change
 	applied []chat.Applied
 
 	rooms map[string]*room
@@ -119,6 +120,10 @@ type batch struct {
 	sent  map[sending]chat.Message
 	added []added
 	wrote []author // who writes in a room with members for the first time
+
+	targets map[target]chat.Message // as the batch has left them
+	amended []amended
+	lines   []audit.Line
 }
 
 // added is a message to insert.
@@ -127,10 +132,21 @@ type added struct {
 	room, authorNth int64
 }
 
-func newBatch(drafts []chat.Append) *batch {
+func newBatch(changes []chat.Change) *batch {
 	return &batch{
-		drafts: drafts, applied: make([]chat.Applied, 0, len(drafts)),
-		nths: make(map[author]int64), sent: make(map[sending]chat.Message),
+		changes: changes, applied: make([]chat.Applied, 0, len(changes)),
+		nths: make(map[author]int64), sent: make(map[sending]chat.Message), targets: make(map[target]chat.Message),
+	}
+}
+
+// drafts are the messages among the changes.
+func (b *batch) drafts() iter.Seq[*chat.Append] {
+	return func(yield func(*chat.Append) bool) {
+		for _, change := range b.changes {
+			if draft, is := change.(chat.Append); is && !yield(&draft) {
+				return
+			}
+		}
 	}
 }
 
@@ -141,8 +157,13 @@ func (b *batch) run(ctx context.Context, tx *postgres.Tx) error {
 	if missing := b.missing(); len(missing) > 0 {
 		return &missingRooms{missing}
 	}
-	for i := range b.drafts {
-		b.append(&b.drafts[i])
+	for _, change := range b.changes {
+		switch change := change.(type) {
+		case chat.Append:
+			b.applied = append(b.applied, b.append(&change))
+		case chat.MessageChange:
+			b.applied = append(b.applied, b.amend(change))
+		}
 	}
 	return b.write(ctx, tx)
 }
@@ -152,8 +173,7 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 	var roomIDs, authorRooms, authorIDs, senders []string
 	var clientIDs []postgres.Text
 	seen := make(map[author]bool)
-	for i := range b.drafts {
-		draft := &b.drafts[i]
+	for draft := range b.drafts() {
 		who := author{draft.Room.String(), draft.UserID}
 		if !seen[who] {
 			seen[who] = true
@@ -164,6 +184,8 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 			senders, clientIDs = append(senders, draft.UserID), append(clientIDs, postgres.Text(draft.ClientID))
 		}
 	}
+	targetRooms, targetIDs := b.wantedTargets()
+	roomIDs = append(roomIDs, targetRooms...)
 	slices.Sort(roomIDs)
 	roomIDs = slices.Compact(roomIDs)
 	asked := &pgx.Batch{}
@@ -175,6 +197,9 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 	asked.Queue(selectAuthors, authorRooms, authorIDs).Query(b.readAuthors)
 	if len(senders) > 0 {
 		asked.Queue(selectSent, senders, clientIDs).Query(b.readSent)
+	}
+	if len(targetIDs) > 0 {
+		asked.Queue(selectTargets, targetRooms, targetIDs).Query(b.readTargets)
 	}
 	if err := tx.SendBatch(ctx, asked).Close(); err != nil {
 		return fmt.Errorf("lock and read rooms: %w", err)
@@ -219,8 +244,7 @@ func (b *batch) readSent(rows pgx.Rows) error {
 
 // missing are the rooms to be made by their first message.
 func (b *batch) missing() (missing []groups.Group) {
-	for i := range b.drafts {
-		draft := &b.drafts[i]
+	for draft := range b.drafts() {
 		_, isReplay := b.sent[sending{draft.UserID, draft.ClientID}]
 		isKnown := slices.ContainsFunc(missing, func(g groups.Group) bool { return g.Room == draft.Room })
 		if _, there := b.rooms[draft.Room.String()]; there || isReplay || isKnown {
@@ -234,19 +258,17 @@ func (b *batch) missing() (missing []groups.Group) {
 }
 
 // append gives a message the next seq of its room, or finds the one that it was sent as before.
-func (b *batch) append(draft *chat.Append) {
+func (b *batch) append(draft *chat.Append) chat.Applied {
 	roomID := draft.Room.String()
 	room := b.rooms[roomID] // nil where there is none and the draft was sent before
 	if room != nil {
 		if room.isOutdated = room.isOutdated || room.membersSince != draft.MembersSince; room.isOutdated {
-			b.applied = append(b.applied, chat.Applied{Outdated: true})
-			return
+			return chat.Applied{Outdated: true}
 		}
 	}
 	sent := sending{draft.UserID, draft.ClientID}
 	if before, isReplay := b.sent[sent]; isReplay {
-		b.applied = append(b.applied, chat.Applied{Message: before, Replayed: true})
-		return
+		return chat.Applied{Message: before, Replayed: true}
 	}
 	room.lastSeq++
 	room.revision++
@@ -263,13 +285,13 @@ func (b *batch) append(draft *chat.Append) {
 		b.sent[sent] = message
 	}
 	b.added = append(b.added, added{&message, room.number, b.nths[who]})
-	b.applied = append(b.applied, chat.Applied{Message: message})
+	return chat.Applied{Message: message}
 }
 
 // write stores what was added. Messages go in the order of what their senders call them: where two batches have the same, in
 // different rooms, one waits for the other and never both.
 func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
-	if len(b.added) == 0 {
+	if len(b.added)+len(b.amended) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(b.added, func(one, other added) int {
@@ -280,14 +302,16 @@ func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
 	})
 	wanted := &pgx.Batch{}
 	inserted := int64(0)
-	insert := wanted.Queue(insertMessages, b.columns()...)
-	insert.Exec(func(tag pgconn.CommandTag) error {
-		inserted = tag.RowsAffected()
-		return nil
-	})
+	if len(b.added) > 0 {
+		wanted.Queue(insertMessages, b.columns()...).Exec(func(tag pgconn.CommandTag) error {
+			inserted = tag.RowsAffected()
+			return nil
+		})
+	}
+	b.queueAmended(wanted)
 	b.queueRooms(wanted)
 	if err := tx.SendBatch(ctx, wanted).Close(); err != nil {
-		return fmt.Errorf("insert messages: %w", err)
+		return fmt.Errorf("write changes: %w", err)
 	}
 	if inserted != int64(len(b.added)) {
 		return errRaced

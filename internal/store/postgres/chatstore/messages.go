@@ -74,9 +74,11 @@ func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
 func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
-	err := row.Scan(append(before, &m.ID, &m.Seq, &m.Revision, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
-		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID))...)
+	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
+		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy)...)
 	m.ReadBy = []string{m.UserID}
+	m.Deleted = m.DeletedAt != 0
 	return m, err
 }
 

@@ -99,13 +99,19 @@ const (
 			coalesce((SELECT m.revision FROM messages m WHERE m.room = r.number AND m.timestamp + 0 < $2
 				ORDER BY m.seq DESC LIMIT 1), 0),
 			coalesce((SELECT x.revision FROM room_removals x WHERE x.room = r.number AND x.removed_at < $2
-				ORDER BY x.revision DESC LIMIT 1), 0))
+				ORDER BY x.revision DESC LIMIT 1), 0),
+			coalesce((SELECT c.revision FROM message_changes c WHERE c.room = r.number AND c.changed_at < $2
+				ORDER BY c.revision DESC LIMIT 1), 0))
 		FROM rooms r WHERE r.room_id = $1`
 	// selectSince: a message's revision lies above its seq by as many as there were other changes of the room before it.
-	selectSince = `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
+	selectSince = `SELECT ` + saidColumns + ` FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
 			AND m.seq > $2 - (SELECT revision - last_seq FROM rooms WHERE room_id = $1)
 			AND m.revision > $2 AND m.revision <= $3
 		ORDER BY m.seq LIMIT $4`
+	selectChanges = `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, ` + messageColumns + `
+		FROM message_changes c JOIN messages m ON m.room = c.room AND m.seq = c.seq
+		WHERE c.room = (SELECT number FROM rooms WHERE room_id = $1) AND c.revision > $2 AND c.revision <= $3
+		ORDER BY c.revision LIMIT $4`
 	selectRemovals = `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at FROM room_removals x
 		WHERE x.room = (SELECT number FROM rooms WHERE room_id = $1) AND x.revision > $2 ORDER BY x.revision, x.user_id`
 	selectChanged = `SELECT r.room_id FROM room_members me JOIN rooms r ON r.number = me.room
@@ -114,6 +120,9 @@ const (
 		UNION SELECT r.room_id FROM room_members me JOIN rooms r ON r.number = me.room
 			JOIN room_removals x ON x.room = r.number AND x.revision = r.members_since
 			WHERE me.user_id = ANY($1::text[]) AND me.kind = 'group' AND x.removed_at >= $2
+		UNION SELECT r.room_id FROM room_members me JOIN rooms r ON r.number = me.room
+			JOIN message_changes c ON c.room = r.number AND c.revision = r.revision
+			WHERE me.user_id = ANY($1::text[]) AND me.kind IN ('direct', 'group') AND c.changed_at >= $2
 		UNION SELECT r.room_id FROM room_removals x JOIN rooms r ON r.number = x.room
 			WHERE x.user_id = ANY($1::text[]) AND x.removed_at >= $2`
 )

@@ -35,10 +35,11 @@ func New(ctx context.Context, db *postgres.DB) (*Store, error) {
 func statements() []string {
 	return []string{
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
+		selectTargets, updateMessage, insertChange,
 		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
 		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
-		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged,
+		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged, selectChanges,
 	}
 }
 
@@ -58,6 +59,11 @@ const (
 	selectSent = `SELECT r.room_id, ` + messageColumns + `
 		FROM unnest($1::text[], $2::bytea[]) a (user_id, client_id)
 		JOIN messages m ON m.user_id = a.user_id AND m.client_id = a.client_id JOIN rooms r ON r.number = m.room`
+	// selectTargets has the messages wait that a batch changes, should retention be about to delete them.
+	selectTargets = `SELECT r.room_id, ` + messageColumns + `
+		FROM unnest($1::text[], $2::text[]) a (room_id, message_id)
+		JOIN rooms r ON r.room_id = a.room_id JOIN messages m ON m.message_id = a.message_id AND m.room = r.number
+		FOR NO KEY UPDATE OF m`
 
 	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
@@ -72,6 +78,10 @@ const (
 			$9::text[], $10::bytea[], $11::text[], $12::bytea[])
 			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
+	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7
+		WHERE room = $1 AND seq = $2`
+	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) a (number, last_seq, revision) WHERE r.number = a.number`
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
@@ -90,8 +100,13 @@ const (
 		WHERE m.room = gone.room AND m.seq = gone.seq`
 )
 
-const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-	coalesce(m.client_id, '')`
+// messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
+const (
+	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
+	saidColumns    = `m.revision` + besideRevision
+	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by`
+)
 
 // Statements of reads.
 const (

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/adminstore"
 	"rolecall/internal/store/postgres/chatstore"
 	"rolecall/internal/store/postgres/noticestore"
 	"rolecall/internal/store/postgres/peoplestore"
@@ -51,8 +52,9 @@ func made[T any](t testing.TB, make func(ctx context.Context, db *postgres.DB) (
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
-		store := newStore(t, servers.Database(t))
-		return storetest.Store{Chat: store, Groups: store, Conversations: store}
+		db := open(t, servers.Database(t))
+		store := made(t, chatstore.New, db)
+		return storetest.Store{Chat: store, Groups: store, Conversations: store, Administration: made(t, adminstore.New, db)}
 	}, "messages", "rooms")
 }
 

@@ -49,6 +49,8 @@ func (b *batch) apply(ctx context.Context, change chat.Change) (chat.Applied, er
 	switch change := change.(type) {
 	case chat.Append:
 		return b.append(ctx, &change)
+	case chat.MessageChange:
+		return b.amend(ctx, change)
 	default:
 		return chat.Applied{}, fmt.Errorf("%T is no change that this store knows", change)
 	}

@@ -80,9 +80,10 @@ func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) 
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
 func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
-	err := row.Scan(append(before, &m.ID, &m.Seq, &m.Revision, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID)...)
+	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy)...)
 	m.ReadBy = []string{m.UserID}
+	m.Deleted = m.DeletedAt != 0
 	return m, err
 }
 

@@ -96,3 +96,44 @@ func (s *Store) Removals(ctx context.Context, room roles.ChatRoom, after int64) 
 	}
 	return all, nil
 }
+
+// pastReads are those of what has become of rooms.
+func (s *statements) pastReads() sqlite.Statements {
+	return sqlite.Statements{
+		&s.selectHeads: `SELECT room_id, revision FROM rooms WHERE room_id IN (SELECT value FROM json_each(?))`,
+		// The messages are gone through from the newest, and no further than to the first that is older.
+		&s.selectBefore: `SELECT max(
+				coalesce((SELECT m.revision FROM messages m WHERE m.room = r.number AND +m.timestamp < ?2
+					ORDER BY m.seq DESC LIMIT 1), 0),
+				coalesce((SELECT x.revision FROM room_removals x WHERE x.room = r.number AND x.removed_at < ?2
+					ORDER BY x.revision DESC LIMIT 1), 0),
+				coalesce((SELECT c.revision FROM message_changes c WHERE c.room = r.number AND c.changed_at < ?2
+					ORDER BY c.revision DESC LIMIT 1), 0))
+			FROM rooms r WHERE r.room_id = ?1`,
+		// A message's revision lies above its seq by as many as there were other changes of the room before it.
+		&s.selectSince: `SELECT ` + saidColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ?1 AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 AND m.revision <= ?3
+			ORDER BY m.seq LIMIT ?4`,
+		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, ` + messageColumns + `
+			FROM rooms r CROSS JOIN message_changes c ON c.room = r.number CROSS JOIN messages m ON m.room = c.room AND m.seq = c.seq
+			WHERE r.room_id = ?1 AND c.revision > ?2 AND c.revision <= ?3 ORDER BY c.revision LIMIT ?4`,
+		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at
+			FROM rooms r JOIN room_removals x ON x.room = r.number
+			WHERE r.room_id = ? AND x.revision > ? ORDER BY x.revision, x.user_id`,
+		&s.selectChanged: `SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind IN ('direct', 'group')
+				CROSS JOIN rooms r ON r.number = me.room
+				CROSS JOIN messages m ON m.room = r.number AND m.seq = r.last_seq WHERE m.timestamp >= ?2
+			UNION SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind = 'group'
+				CROSS JOIN rooms r ON r.number = me.room
+				CROSS JOIN room_removals x ON x.room = r.number AND x.revision = r.members_since WHERE x.removed_at >= ?2
+			UNION SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind IN ('direct', 'group')
+				CROSS JOIN rooms r ON r.number = me.room
+				CROSS JOIN message_changes c ON c.room = r.number AND c.revision = r.revision WHERE c.changed_at >= ?2
+			UNION SELECT r.room_id FROM json_each(?1) asked
+				CROSS JOIN room_removals x ON x.user_id = asked.value AND x.removed_at >= ?2
+				CROSS JOIN rooms r ON r.number = x.room`,
+	}
+}

@@ -5,10 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/store/sqlite"
+	"rolecall/internal/store/sqlite/auditlog"
 )
 
 var (
@@ -19,13 +21,14 @@ var (
 // Store implements the stores of chat and of its groups.
 type Store struct {
 	db      *sqlite.DB
+	log     *auditlog.Log
 	sql     statements
 	writers writers
 }
 
-// New returns the store of an open file.
-func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
-	s := &Store{db: db}
+// New returns the store of an open file. What admins do to messages is written to the log.
+func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
+	s := &Store{db: db, log: log}
 	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
@@ -40,6 +43,7 @@ type statements struct {
 	// Writes, and the reads that belong to a write.
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
+	selectTarget, updateMessage, insertChange                         *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals *sql.Stmt
 
@@ -48,10 +52,16 @@ type statements struct {
 	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
+	selectChanges                                                                          *sql.Stmt
 }
 
-const messageColumns = `m.message_id, m.seq, m.revision, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-	coalesce(m.client_id, '')`
+// messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
+const (
+	messageColumns = `max(m.revision, m.changed)` + besideRevision
+	saidColumns    = `m.revision` + besideRevision
+	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by`
+)
 
 // selectUnread counts the messages of others beyond a mark without looking at them. The room has lost none but its first;
 // the reader's own among the rest are numbered one after the other.
@@ -92,13 +102,19 @@ func (s *statements) writes() sqlite.Statements {
 			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT r.room_id, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE m.user_id = ? AND m.client_id = ?`,
+		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
+		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7
+			WHERE room = ?1 AND seq = ?2`,
+		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
 			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp, number LIMIT ?)`,
 	}
 }
 
 func (s *statements) reads() sqlite.Statements {
-	return sqlite.Statements{
+	all := s.pastReads()
+	maps.Copy(all, sqlite.Statements{
 		&s.selectMembers: `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
 			WHERE r.room_id = ? ORDER BY m.user_id`,
 		&s.selectPeers: `SELECT asked.value, (SELECT json_group_array(user_id) FROM (
@@ -127,33 +143,8 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
 		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
-		&s.selectHeads: `SELECT room_id, revision FROM rooms WHERE room_id IN (SELECT value FROM json_each(?))`,
-		// The messages are gone through from the newest, and no further than to the first that is older.
-		&s.selectBefore: `SELECT max(
-				coalesce((SELECT m.revision FROM messages m WHERE m.room = r.number AND +m.timestamp < ?2
-					ORDER BY m.seq DESC LIMIT 1), 0),
-				coalesce((SELECT x.revision FROM room_removals x WHERE x.room = r.number AND x.removed_at < ?2
-					ORDER BY x.revision DESC LIMIT 1), 0))
-			FROM rooms r WHERE r.room_id = ?1`,
-		// A message's revision lies above its seq by as many as there were other changes of the room before it.
-		&s.selectSince: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ?1 AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 AND m.revision <= ?3
-			ORDER BY m.seq LIMIT ?4`,
-		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at
-			FROM rooms r JOIN room_removals x ON x.room = r.number
-			WHERE r.room_id = ? AND x.revision > ? ORDER BY x.revision, x.user_id`,
-		&s.selectChanged: `SELECT r.room_id FROM json_each(?1) asked
-				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind IN ('direct', 'group')
-				CROSS JOIN rooms r ON r.number = me.room
-				CROSS JOIN messages m ON m.room = r.number AND m.seq = r.last_seq WHERE m.timestamp >= ?2
-			UNION SELECT r.room_id FROM json_each(?1) asked
-				CROSS JOIN room_members me ON me.user_id = asked.value AND me.kind = 'group'
-				CROSS JOIN rooms r ON r.number = me.room
-				CROSS JOIN room_removals x ON x.room = r.number AND x.revision = r.members_since WHERE x.removed_at >= ?2
-			UNION SELECT r.room_id FROM json_each(?1) asked
-				CROSS JOIN room_removals x ON x.user_id = asked.value AND x.removed_at >= ?2
-				CROSS JOIN rooms r ON r.number = x.room`,
 		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
 			WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.seq DESC, read.user_id DESC LIMIT ?`,
-	}
+	})
+	return all
 }

@@ -1,0 +1,228 @@
+package chat
+
+import (
+	"fmt"
+
+	"rolecall/internal/audit"
+	"rolecall/internal/fault"
+	"rolecall/internal/instant"
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/order"
+)
+
+// MessageChange is a change of a message that is there. The rules of it are here, and a store holds them against the message
+// as it is at the moment of the change.
+type MessageChange interface {
+	Change
+	// Of is what it has in common with all changes of messages.
+	Of() Deed
+	// Kind is what becomes of the message.
+	Kind() ChangeKind
+	// On returns what becomes of a message by the change, made at a time; changed is false where the message is so already. It
+	// fails with forbidden and conflict.
+	On(before Message, at instant.Stamp) (after Message, changed bool, err error)
+	// Line is what is written down of it for the audit, nil for nothing.
+	Line(before Message, at instant.Stamp) *audit.Line
+}
+
+// Amend is what comes of a change of a message that is made at a time: its revision is yet to be given.
+func Amend(change MessageChange, before Message, at instant.Stamp) Applied {
+	after, changed, err := change.On(before, at)
+	if err != nil {
+		return Applied{Refused: err}
+	}
+	return Applied{Message: after, Replayed: !changed}
+}
+
+// Deed is what changes of messages have in common.
+type Deed struct {
+	Room      roles.ChatRoom
+	MessageID string
+	By        audit.Actor
+	// At is when it was asked for. The store makes it no earlier than the room's newest message.
+	At instant.Stamp
+	// MembersSince is that of the members among whom the actor was found.
+	MembersSince int64
+}
+
+// ChatRoom implements Change.
+func (d Deed) ChatRoom() roles.ChatRoom { return d.Room }
+
+// Of implements MessageChange.
+func (d Deed) Of() Deed { return d }
+
+// Line implements MessageChange: most is nobody else's business.
+func (d Deed) Line(Message, instant.Stamp) *audit.Line { return nil }
+
+// conflict implements Change: what is so already is as it was asked for.
+func (d Deed) conflict(Applied) error { return nil }
+
+// NoMessage is why a message is not changed that is not in the room.
+func NoMessage() error { return notFound("messageId", "There is no such message in this room") }
+
+// ChangeKind names a kind of change of a message, as it is kept.
+type ChangeKind string
+
+// The kinds.
+const (
+	Edited  ChangeKind = "edited"
+	Deleted ChangeKind = "deleted"
+)
+
+// Changed is a change of a message that is on disk.
+type Changed struct {
+	Revision int64
+	Kind     ChangeKind
+	By       audit.Actor
+	At       instant.Stamp
+	// Message is as the change has left it, or as it has become since.
+	Message Message
+}
+
+// changedOf is a change that has just been made.
+func changedOf(change MessageChange, made Applied) Changed {
+	deed := change.Of()
+	changed := Changed{Revision: made.Revision, Kind: change.Kind(), By: deed.By, At: made.EditedAt, Message: made.Message}
+	if made.Deleted {
+		changed.At = made.DeletedAt
+	}
+	return changed
+}
+
+// changedEvent is what all events about a changed message have.
+type changedEvent struct {
+	Room      roles.ChatRoom `json:"roomId"`
+	MessageID string         `json:"messageId"`
+	Seq       int64          `json:"seq"`
+	Revision  int64          `json:"revision"`
+	UserID    string         `json:"userId"` // whose doing it was
+	Username  string         `json:"username"`
+}
+
+type editedEvent struct {
+	changedEvent
+	Text     string        `json:"text"`
+	EditedAt instant.Stamp `json:"editedAt"`
+}
+
+type deletedEvent struct {
+	changedEvent
+	DeletedAt instant.Stamp `json:"deletedAt"`
+}
+
+// telling is how people of the room hear of it; false where there is nothing left to be told.
+func (c *Changed) telling() (told telling, is bool) {
+	event := changedEvent{
+		Room: c.Message.Room, MessageID: c.Message.ID, Seq: c.Message.Seq, Revision: c.Revision,
+		UserID: c.By.UserID, Username: c.By.Username,
+	}
+	switch {
+	case c.Kind == Deleted:
+		return telling{event: EventDeleted, payload: deletedEvent{event, c.Message.DeletedAt}}, true
+	case c.Message.Deleted: // by a later change, which is told
+		return telling{}, false
+	case c.Kind == Edited:
+		return telling{event: EventEdited, payload: editedEvent{event, c.Message.Text, c.Message.EditedAt}}, true
+	default:
+		return telling{}, false
+	}
+}
+
+// ChangeDeliveries are how the people of a room are told of a change of a message: members are those of a direct room or
+// group. Where a later change has left nothing of it, or nobody is left, it tells of the revision alone.
+func ChangeDeliveries(changed Changed, members []string) []order.Delivery {
+	delivery := order.Delivery{Room: changed.Message.Room, Revision: changed.Revision}
+	talk := conversation{room: changed.Message.Room, members: members}
+	told, is := changed.telling()
+	if audience := talk.audience(changed.By.UserID); is && len(audience) > 0 {
+		delivery.Event, delivery.Payload, delivery.To = told.event, told.payload, audience
+	}
+	return []order.Delivery{delivery}
+}
+
+// Edit says something else in the place of a message, which only its sender does.
+type Edit struct {
+	Deed
+	Text string
+}
+
+func (e Edit) among(membersSince int64) Change {
+	e.MembersSince = membersSince
+	return e
+}
+
+func (e Edit) told(made Applied) telling {
+	changed := changedOf(e, made)
+	told, _ := changed.telling()
+	return told
+}
+
+// Kind implements MessageChange.
+func (e Edit) Kind() ChangeKind { return Edited }
+
+// On implements MessageChange.
+func (e Edit) On(before Message, at instant.Stamp) (after Message, changed bool, err error) {
+	switch {
+	case before.UserID != e.By.UserID:
+		return Message{}, false, fault.New(fault.Forbidden, "Only who has sent a message edits it")
+	case before.Deleted:
+		return Message{}, false, isDeleted()
+	case before.Text == e.Text:
+		return before, false, nil
+	}
+	after = before
+	after.Text, after.EditedAt = e.Text, at
+	return after, true, nil
+}
+
+func isDeleted() error {
+	gone := fault.New(fault.Conflict, "The message was deleted")
+	gone.Field = "messageId"
+	return gone
+}
+
+// Deletion leaves nothing of a message but its place. Its sender may ask for it, and who may delete any.
+type Deletion struct {
+	Deed
+	// OfAny is set for who may delete the messages of others.
+	OfAny bool
+}
+
+func (d Deletion) among(membersSince int64) Change {
+	d.MembersSince = membersSince
+	return d
+}
+
+func (d Deletion) told(made Applied) telling {
+	changed := changedOf(d, made)
+	told, _ := changed.telling()
+	return told
+}
+
+// Kind implements MessageChange.
+func (d Deletion) Kind() ChangeKind { return Deleted }
+
+// On implements MessageChange.
+func (d Deletion) On(before Message, at instant.Stamp) (after Message, changed bool, err error) {
+	switch {
+	case before.UserID != d.By.UserID && !d.OfAny:
+		return Message{}, false, fault.New(fault.Forbidden, "Only who has sent a message deletes it")
+	case before.Deleted:
+		return before, false, nil
+	}
+	after = before
+	after.Text, after.EditedAt = "", 0
+	after.Deleted, after.DeletedAt, after.DeletedBy = true, at, d.By.UserID
+	return after, true, nil
+}
+
+// Line implements MessageChange: what is done to the message of somebody else.
+func (d Deletion) Line(before Message, at instant.Stamp) *audit.Line {
+	if before.UserID == d.By.UserID {
+		return nil
+	}
+	return &audit.Line{
+		At: at, Actor: d.By, Action: audit.DeleteMessage, Target: before.ID,
+		Detail: fmt.Sprintf("of %s in %s", before.UserID, before.Room),
+	}
+}

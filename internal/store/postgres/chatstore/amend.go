@@ -1,0 +1,113 @@
+package chatstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/auditlog"
+)
+
+// target is a message that a batch changes.
+type target struct{ roomID, messageID string }
+
+func targetOf(deed chat.Deed) target { return target{deed.Room.String(), deed.MessageID} }
+
+// amended is a message as a change has left it.
+type amended struct {
+	change chat.MessageChange
+	after  chat.Message
+	room   *room
+	at     int64
+}
+
+// wantedTargets are the messages to be changed, each once: their rooms, and their ids.
+func (b *batch) wantedTargets() (roomIDs, messageIDs []string) {
+	seen := make(map[target]bool)
+	for _, change := range b.changes {
+		change, is := change.(chat.MessageChange)
+		if !is {
+			continue
+		}
+		if wanted := targetOf(change.Of()); !seen[wanted] {
+			seen[wanted] = true
+			roomIDs, messageIDs = append(roomIDs, wanted.roomID), append(messageIDs, wanted.messageID)
+		}
+	}
+	return roomIDs, messageIDs
+}
+
+func (b *batch) readTargets(rows pgx.Rows) error {
+	_, err := postgres.Collect(rows, nil, func(row postgres.Scanner) (none struct{}, err error) {
+		var roomID string
+		message, err := scanMessage(row, &roomID)
+		if err == nil {
+			message.Room, err = roles.ParseChatRoom(roomID)
+		}
+		b.targets[target{roomID, message.ID}] = message
+		return none, err
+	})
+	return err
+}
+
+// amend changes a message that is there.
+func (b *batch) amend(change chat.MessageChange) chat.Applied {
+	deed := change.Of()
+	room, there := b.rooms[deed.Room.String()]
+	if !there {
+		return chat.Applied{Refused: chat.NoMessage()}
+	}
+	if room.isOutdated = room.isOutdated || room.membersSince != deed.MembersSince; room.isOutdated {
+		return chat.Applied{Outdated: true}
+	}
+	before, there := b.targets[targetOf(deed)]
+	if !there {
+		return chat.Applied{Refused: chat.NoMessage()}
+	}
+	at := max(deed.At, room.latest)
+	made := chat.Amend(change, before, at)
+	if !made.IsMade() {
+		return made
+	}
+	room.revision++
+	room.changed = true
+	made.Revision = room.revision
+	b.targets[targetOf(deed)] = made.Message
+	b.amended = append(b.amended, amended{change, made.Message, room, int64(at)})
+	if line := change.Line(before, at); line != nil {
+		b.lines = append(b.lines, *line)
+	}
+	return made
+}
+
+// queueAmended adds the messages as they have become, the changes, and what is written down of them.
+func (b *batch) queueAmended(wanted *pgx.Batch) {
+	for i := range b.amended {
+		made := &b.amended[i]
+		after, deed := &made.after, made.change.Of()
+		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
+			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy)
+		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,
+			postgres.Text(deed.By.Username), made.at)
+	}
+	for _, line := range b.lines {
+		auditlog.Queue(wanted, line)
+	}
+}
+
+// ChangesSince implements chat.Store.
+func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
+	changes, err := postgres.ReadAll(ctx, s.db, selectChanges, func(row postgres.Scanner) (c chat.Changed, err error) {
+		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At)
+		c.Message.Room = room
+		return c, err
+	}, room.String(), after, upTo, int64(limit))
+	if err != nil {
+		return nil, fmt.Errorf("read changes of messages since a revision: %w", err)
+	}
+	return changes, nil
+}

@@ -1,0 +1,92 @@
+package chatstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/sqlite"
+)
+
+// amend changes a message that is there.
+func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Applied, error) {
+	deed := change.Of()
+	room, err := b.roomThere(ctx, deed.Room)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return chat.Applied{Refused: chat.NoMessage()}, nil
+	case err != nil:
+		return chat.Applied{}, err
+	}
+	if room.isOutdated = room.isOutdated || room.membersSince != deed.MembersSince; room.isOutdated {
+		return chat.Applied{Outdated: true}, nil
+	}
+	before, err := scanMessage(b.tx.StmtContext(ctx, b.sql.selectTarget).QueryRowContext(ctx, room.number, deed.MessageID))
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return chat.Applied{Refused: chat.NoMessage()}, nil
+	case err != nil:
+		return chat.Applied{}, fmt.Errorf("find message to change: %w", err)
+	}
+	before.Room = deed.Room
+	at := max(deed.At, room.latest)
+	made := chat.Amend(change, before, at)
+	if !made.IsMade() {
+		return made, nil
+	}
+	made.Revision = room.revision + 1
+	if err := b.saveAmended(ctx, room, change, &made.Message); err != nil {
+		return chat.Applied{}, err
+	}
+	if line := change.Line(before, at); line != nil {
+		if _, err := b.log.Append(ctx, b.tx, *line); err != nil {
+			return chat.Applied{}, err
+		}
+	}
+	room.revision = made.Revision
+	return made, nil
+}
+
+// saveAmended writes a message as a change has left it, and the change.
+func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, after *chat.Message) error {
+	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, after.Text,
+		after.EditedAt, after.DeletedAt, after.DeletedBy)
+	if err != nil {
+		return fmt.Errorf("change message: %w", err)
+	}
+	deed := change.Of()
+	_, err = b.tx.StmtContext(ctx, b.sql.insertChange).ExecContext(ctx, room.number, after.Revision, after.Seq,
+		string(change.Kind()), deed.By.UserID, deed.By.Username, max(deed.At, room.latest))
+	if err != nil {
+		return fmt.Errorf("note change of message: %w", err)
+	}
+	return nil
+}
+
+// roomThere fails with sql.ErrNoRows for a room that is not there.
+func (b *batch) roomThere(ctx context.Context, id roles.ChatRoom) (*room, error) {
+	if known, ok := b.rooms[id]; ok {
+		return known, nil
+	}
+	found, err := b.findRoom(ctx, b.tx, id)
+	if err == nil {
+		b.rooms[id] = found
+	}
+	return found, err
+}
+
+// ChangesSince implements chat.Store.
+func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
+	changes, err := sqlite.ReadAll(ctx, s.db, s.sql.selectChanges, func(row sqlite.Scanner) (c chat.Changed, err error) {
+		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, &c.By.Username, &c.At)
+		c.Message.Room = room
+		return c, err
+	}, room.String(), after, upTo, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read changes of messages since a revision: %w", err)
+	}
+	return changes, nil
+}

@@ -1,0 +1,109 @@
+// Messages that are edited and deleted.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import {
+  NO_LIMITS, accepted, assertProblem, heard, nextEvent, nextEvents, person, refused, settle, startServer, test,
+} from './helpers.mjs';
+
+const server = await startServer(NO_LIMITS);
+after(() => server.stop());
+
+const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/** The newest messages of a room, by the other door. */
+async function history(who, roomId) {
+  const { status, body } = await server.rest(who, 'GET', `/rooms/${encodeURIComponent(roomId)}/messages`);
+  assert.equal(status, 200);
+  return body.items;
+}
+
+test('an edit and a deletion reach every device of both people', async () => {
+  const [ada, ben, eve] = [person('vendor'), person('driver'), person('company')];
+  const [phone, tab] = [await server.connect(ada), await server.connect(ada, { namespace: '/chat', transports: ['polling'] })];
+  const [other, stranger] = [await server.connect(ben), await server.connect(eve)];
+  const { messageId, roomId } = await accepted(phone, 'chat:message', { to: ben.userId, text: 'at nin' });
+
+  const edited = await accepted(tab, 'chat:edit', { roomId, messageId, text: ' at nine\n' });
+  const { status, editedAt, ...rest } = edited;
+  assert.deepEqual({ status, rest }, { status: 'ok', rest: { messageId, roomId, seq: 1, revision: 2 } });
+  assert.match(editedAt, STAMP);
+  for (const socket of [phone, tab, other]) {
+    assert.deepEqual(await nextEvent(socket, 'chat:edited'), {
+      roomId, messageId, seq: 1, revision: 2, userId: ada.userId, username: ada.username, text: 'at nine', editedAt,
+    });
+  }
+  assert.deepEqual(await accepted(phone, 'chat:edit', { roomId, messageId, text: 'at nine' }), edited, 'it says so already');
+
+  const deleted = await accepted(phone, 'chat:delete', { roomId, messageId });
+  assert.deepEqual([deleted.seq, deleted.revision, deleted.editedAt], [1, 3, undefined]);
+  for (const socket of [phone, tab, other]) {
+    assert.deepEqual(await nextEvent(socket, 'chat:deleted'), {
+      roomId, messageId, seq: 1, revision: 3, userId: ada.userId, username: ada.username, deletedAt: deleted.deletedAt,
+    });
+  }
+  assert.deepEqual(await accepted(tab, 'chat:delete', { roomId, messageId }), deleted, 'it is deleted already');
+  await refused(tab, 'conflict', 'messageId', 'chat:edit', { roomId, messageId, text: 'at ten' });
+
+  const [left] = await history(ben, roomId);
+  assert.deepEqual([left.id, left.text, left.deleted, left.deletedBy, left.deletedAt, left.revision],
+    [messageId, '', true, ada.userId, deleted.deletedAt, 3]);
+  await Promise.all([phone, tab, other, stranger].map((socket) => settle(socket)));
+  for (const socket of [phone, tab, other]) {
+    assert.deepEqual([heard(socket, 'chat:edited').length, heard(socket, 'chat:deleted').length], [1, 1]);
+  }
+  assert.deepEqual([...heard(stranger, 'chat:edited'), ...heard(stranger, 'chat:deleted')], []);
+});
+
+test('who may edit and delete, by both doors', async () => {
+  const [ada, ben, root] = [person('provider'), person('vendor'), person('admin')];
+  const [mine, his, admins] = [await server.connect(ada), await server.connect(ben), await server.connect(root)];
+  const { messageId, roomId } = await accepted(mine, 'chat:message', { to: ben.userId, text: 'mine' });
+  await refused(his, 'forbidden', undefined, 'chat:edit', { roomId, messageId, text: 'his' });
+  await refused(his, 'forbidden', undefined, 'chat:delete', { roomId, messageId });
+  await refused(admins, 'room_forbidden', 'roomId', 'chat:edit', { roomId, messageId, text: 'the house\'s' });
+  await refused(mine, 'not_found', 'messageId', 'chat:edit', { roomId, messageId: 'none', text: 'x' });
+  await refused(mine, 'not_found', 'messageId', 'chat:delete', { roomId: 'elsewhere', messageId });
+  for (const text of ['', ' \u200b ', 'x'.repeat(5001), 7, null, undefined]) {
+    const { error, field } = await refused(mine, text?.length > 5000 ? 'too_large' : 'invalid_payload', 'text', 'chat:edit', { roomId, messageId, text });
+    assert.deepEqual([error, field], ['Invalid message', 'text']);
+  }
+  const path = `/rooms/${encodeURIComponent(roomId)}/messages/${messageId}`;
+  assertProblem(await server.rest(ben, 'PATCH', path, { text: 'his' }), 403, 'forbidden');
+  assertProblem(await server.rest(ada, 'PATCH', path, { text: ' ' }), 422, 'invalid_payload', 'text');
+  const edited = await server.rest(ada, 'PATCH', path, { text: 'mine, by REST' });
+  assert.deepEqual([edited.status, edited.body.revision], [200, 2]);
+  const deleted = await server.rest(root, 'DELETE', path);
+  assert.deepEqual([deleted.status, deleted.body.revision], [200, 3]);
+  assert.deepEqual((await nextEvent(mine, 'chat:deleted')).userId, root.userId);
+  const audit = await server.rest(root, 'GET', '/audit?action=message.delete&limit=1');
+  assert.deepEqual([audit.body.items[0].target, audit.body.items[0].actor.userId], [messageId, root.userId]);
+});
+
+test('who was away finds messages as they have become', async () => {
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const [socket, listener] = [await server.connect(ada), await server.connect(ben, { auth: { token: ben.token, batch: true } })];
+  for (const member of [socket, listener]) await accepted(member, 'room:join', 'edits');
+  const said = [];
+  for (const text of ['one', 'two', 'three']) said.push(await accepted(socket, 'chat:message', { roomId: 'edits', text }));
+  await accepted(socket, 'chat:edit', { roomId: 'edits', messageId: said[1].messageId, text: 'second' });
+  await accepted(socket, 'chat:delete', { roomId: 'edits', messageId: said[2].messageId });
+  await nextEvent(listener, 'chat:deleted');
+  const inOrder = heard(listener, 'chat:batch').flat().map(({ revision }) => revision)
+    .concat(heard(listener, 'chat:edited').map(({ revision }) => revision), heard(listener, 'chat:deleted').map(({ revision }) => revision));
+  assert.deepEqual(inOrder, [1, 2, 3, 4, 5]);
+
+  const late = await server.connect(ben);
+  await accepted(late, 'room:join', { roomId: 'edits', after: 1 });
+  const { messages } = await nextEvent(late, 'room:history');
+  assert.deepEqual(messages.map(({ seq, text, revision, deleted = false }) => [seq, text, revision, deleted]),
+    [[2, 'second', 4, false], [3, '', 5, true]]);
+  assert.deepEqual(await history(ada, 'edits').then((all) => all.map(({ text }) => text)), ['one', 'second', '']);
+  // A message that is sent again was sent, whatever it has become.
+  const once = { roomId: 'edits', text: 'once', clientId: 'e-1' };
+  const first = await accepted(socket, 'chat:message', once);
+  await accepted(socket, 'chat:edit', { roomId: 'edits', messageId: first.messageId, text: 'changed' });
+  assert.deepEqual(await accepted(socket, 'chat:message', once), first);
+  await nextEvents(late, 'chat:message', 1);
+  await settle(late);
+  assert.equal(heard(late, 'chat:message').length, 1);
+});
