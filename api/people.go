@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"rolecall/api/rest"
+	"rolecall/api/roster"
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
@@ -52,6 +54,10 @@ func (u writtenUser) Path() string { return Prefix + "/users/" + u.UserID }
 func (a *API) putUser(ctx context.Context, who auth.Identity, in people.Entry) (writtenUser, error) {
 	entered, err := a.Presence.Put(ctx, who, in)
 	return writtenUser{entered}, err
+}
+
+func (a *API) importUsers(ctx context.Context, who auth.Identity, body rest.Body) (people.ImportReport, error) {
+	return a.Presence.Import(ctx, who, roster.Read(body, body.Media, a.Decoder))
 }
 
 // membership names somebody of a group.

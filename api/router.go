@@ -11,6 +11,7 @@ import (
 
 	"rolecall/api/docs"
 	"rolecall/api/rest"
+	"rolecall/api/roster"
 	"rolecall/internal/access"
 	"rolecall/internal/call"
 	"rolecall/internal/limit"
@@ -100,6 +101,7 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
+	rest.OnStream(r, "POST /users/import", access.ImportPeople(), []string{roster.CSV, roster.JSON}, a.importUsers)
 	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)
 	rest.On(r, "PUT /users/{id}", access.WritePerson(), a.putUser)
 

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -210,34 +208,14 @@ func merge(object, body []byte) []byte {
 
 // readBody reads a body of JSON.
 func readBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
-	if err := checkMedia(r.Header); err != nil {
+	if _, err := mediaOf(r.Header, "application/json"); err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil:
-		return body, nil
-	case errors.As(err, &tooLarge):
-		return nil, fault.Newf(fault.TooLarge, "The body of this request has at most %d bytes", most)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		w.Header().Set("Connection", "close") // the rest of the body would be taken for a request
-		return nil, refusal{http.StatusRequestTimeout, fault.Invalid("", "The body did not come in time")}
-	default:
-		return nil, refusal{http.StatusBadRequest, fault.Invalid("", "The body could not be read")}
+	if err != nil {
+		return nil, bodyFault(w, err, most)
 	}
-}
-
-// checkMedia refuses bodies that are not plain JSON (RFC 9110, section 15.5.16).
-func checkMedia(header http.Header) error {
-	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if charset := parameters["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return refusal{http.StatusUnsupportedMediaType, fault.Invalid("Content-Type", "The body must be sent as application/json")}
-	}
-	if encoding := header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return refusal{http.StatusUnsupportedMediaType, fault.Invalid("Content-Encoding", "The body must not be compressed")}
-	}
-	return nil
+	return body, nil
 }
 
 // named names a fault of the member keyMember as its sender does.

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"time"
+
 	"rolecall/internal/limit"
 	"rolecall/internal/roles"
 )
@@ -58,6 +60,11 @@ func ReadPeople() Rule { return Needs(limit.Read, roles.ReadDirectory) }
 
 // WritePerson says who somebody is.
 func WritePerson() Rule { return Needs(limit.Other, roles.ManageDirectory) }
+
+// ImportPeople says of many who they are.
+func ImportPeople() Rule {
+	return Needs(limit.Other, roles.ManageDirectory).WithMaxBytes(16 << 20).WithTimeout(5 * time.Minute)
+}
 
 // IssueToken has a token signed for somebody.
 func IssueToken() Rule { return Needs(limit.Other, roles.IssueTokens) }

@@ -19,6 +19,9 @@ import (
 // Malformed is the fault of a payload that is no JSON at all, which no other value in it could make right.
 type Malformed struct{ fault *fault.Error }
 
+// NewMalformed returns the fault of what is read in another way than by a Decoder.
+func NewMalformed(message string) Malformed { return Malformed{fault.Invalid("", message)} }
+
 // Error implements error.
 func (m Malformed) Error() string { return m.fault.Error() }
 

@@ -45,7 +45,7 @@ func (s *Service) Put(ctx context.Context, who auth.Identity, entry Entry) (Ente
 	if err != nil {
 		return Entered{}, err
 	}
-	written, err := s.write(ctx, []User{user}, s.line(who, user.UserID, describe(user)))
+	written, err := s.write(ctx, who, []User{user}, func(int) string { return describe(user) })
 	if err != nil {
 		return Entered{}, err
 	}
@@ -53,17 +53,17 @@ func (s *Service) Put(ctx context.Context, who auth.Identity, entry Entry) (Ente
 	return Entered{person, written[0]}, err
 }
 
-// write has the store keep what an admin says of people, behind what was seen of them before.
-func (s *Service) write(ctx context.Context, users []User, line audit.Line) ([]Written, error) {
-	s.seen.writeInTime(ctx)
-	return s.seen.store.WriteUsers(ctx, users, line)
-}
-
-func (s *Service) line(who auth.Identity, target, detail string) audit.Line {
-	return audit.Line{
-		At: instant.Stamp(s.options.Now().UnixMilli()), Actor: audit.Actor{UserID: who.UserID, Username: who.Username},
-		Action: audit.WriteUser, Target: target, Detail: detail,
+// write has the store keep what an admin says of people, behind what was seen of them before, and what the audit has of each.
+func (s *Service) write(ctx context.Context, who auth.Identity, users []User, detail func(i int) string) ([]Written, error) {
+	lines := make([]audit.Line, len(users))
+	for i := range users {
+		lines[i] = audit.Line{
+			At: instant.Stamp(s.options.Now().UnixMilli()), Actor: audit.Actor{UserID: who.UserID, Username: who.Username},
+			Action: audit.WriteUser, Target: users[i].UserID, Detail: detail(i),
+		}
 	}
+	s.seen.writeInTime(ctx)
+	return s.seen.store.WriteUsers(ctx, users, lines)
 }
 
 // describe is what the audit says of somebody.
@@ -119,16 +119,6 @@ func Rewrite(users []User, before map[string]User) (newest []User, written []Wri
 		}
 	}
 	return newest, written
-}
-
-// AnyWritten reports whether somebody has come or become another.
-func AnyWritten(written []Written) bool {
-	for _, w := range written {
-		if w != Unchanged {
-			return true
-		}
-	}
-	return false
 }
 
 func mayNotManage() error { return fault.New(fault.Forbidden, "Only admins say who others are") }

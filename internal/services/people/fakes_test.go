@@ -129,7 +129,7 @@ type broken struct{}
 
 func (broken) SaveUsers(context.Context, []people.User) error { return errBroken }
 
-func (broken) WriteUsers(context.Context, []people.User, audit.Line) ([]people.Written, error) {
+func (broken) WriteUsers(context.Context, []people.User, []audit.Line) ([]people.Written, error) {
 	return nil, errBroken
 }
 

@@ -85,6 +85,8 @@ type Service struct {
 	options       Options
 	log           *slog.Logger
 
+	importing sync.Mutex // held while an import runs
+
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
 	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it
 	armed  sync.WaitGroup

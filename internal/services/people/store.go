@@ -57,9 +57,10 @@ type Store interface {
 	// SaveUsers remembers, in one transaction, who people are and when they were seen, which is never less than before. Of
 	// whom something was said later than SaidAt, name, role and company stay what was said then.
 	SaveUsers(ctx context.Context, users []User) error
-	// WriteUsers keeps what an admin says of people, each of whom is named once, whatever was said before and when. It
-	// writes the line in the same transaction, where that changes somebody, and returns what has become of each.
-	WriteUsers(ctx context.Context, users []User, line audit.Line) ([]Written, error)
+	// WriteUsers keeps what an admin says of people, each of whom is named once, whatever was said before and when. Of whom
+	// that changes it writes the line, of which there is one for each, in the same transaction. It returns what has become of
+	// each.
+	WriteUsers(ctx context.Context, users []User, lines []audit.Line) ([]Written, error)
 	// Users returns the first people of the directory behind a user id ("" for all) in the order of user id, at most limit.
 	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
 	// Search returns people whose SearchKeys begin with the query's text, behind a place ("" for all) in the order of the key

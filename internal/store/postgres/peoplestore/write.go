@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"rolecall/internal/audit"
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/postgres"
@@ -11,7 +13,7 @@ import (
 )
 
 // WriteUsers implements people.Store.
-func (s *Store) WriteUsers(ctx context.Context, users []people.User, line audit.Line) ([]people.Written, error) {
+func (s *Store) WriteUsers(ctx context.Context, users []people.User, lines []audit.Line) ([]people.Written, error) {
 	written, err := postgres.Share(ctx, s.db, func(ctx context.Context, tx *postgres.Tx) ([]people.Written, error) {
 		before, err := peopleOf(ctx, tx, users)
 		if err != nil {
@@ -21,10 +23,16 @@ func (s *Store) WriteUsers(ctx context.Context, users []people.User, line audit.
 		if err := save(ctx, tx, newest); err != nil {
 			return nil, err
 		}
-		if people.AnyWritten(written) {
-			_, err = auditlog.Append(ctx, tx, line)
+		batch := &pgx.Batch{}
+		for i := range written {
+			if written[i] != people.Unchanged {
+				auditlog.Queue(batch, lines[i])
+			}
 		}
-		return written, err
+		if batch.Len() == 0 {
+			return written, nil
+		}
+		return written, tx.SendBatch(ctx, batch).Close()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write users: %w", err)

@@ -12,7 +12,7 @@ import (
 )
 
 // WriteUsers implements people.Store.
-func (s *Store) WriteUsers(ctx context.Context, users []people.User, line audit.Line) ([]people.Written, error) {
+func (s *Store) WriteUsers(ctx context.Context, users []people.User, lines []audit.Line) ([]people.Written, error) {
 	written, err := sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) ([]people.Written, error) {
 		before, err := s.peopleOf(ctx, tx, users)
 		if err != nil {
@@ -22,10 +22,15 @@ func (s *Store) WriteUsers(ctx context.Context, users []people.User, line audit.
 		if err := s.saveChunk(ctx, tx, newest); err != nil {
 			return nil, err
 		}
-		if people.AnyWritten(written) {
-			_, err = s.log.Append(ctx, tx, line)
+		for i := range written {
+			if written[i] == people.Unchanged {
+				continue
+			}
+			if _, err := s.log.Append(ctx, tx, lines[i]); err != nil {
+				return nil, err
+			}
 		}
-		return written, err
+		return written, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write users: %w", err)
