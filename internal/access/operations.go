@@ -41,6 +41,9 @@ func EditMessage() Rule { return Needs(limit.Chat, roles.Chat) }
 // DeleteMessage deletes a message.
 func DeleteMessage() Rule { return Needs(limit.Other, roles.Chat) }
 
+// ReactToMessage reacts to a message with an emoji.
+func ReactToMessage() Rule { return Needs(limit.Other, roles.Chat) }
+
 // ReadMessages reads back what was said in a room.
 func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
 

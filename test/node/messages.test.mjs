@@ -107,3 +107,42 @@ test('who was away finds messages as they have become', async () => {
   await settle(late);
   assert.equal(heard(late, 'chat:message').length, 1);
 });
+
+test('reactions reach every device, counted, and are in the history', async () => {
+  const [ada, ben] = [person('vendor'), person('company')];
+  const [socket, tab, other] = [await server.connect(ada), await server.connect(ada, { namespace: '/chat' }), await server.connect(ben)];
+  const { messageId, roomId } = await accepted(socket, 'chat:message', { to: ben.userId, text: 'done' });
+  const of = { roomId, messageId };
+  const react = (who, emoji, on) => accepted(who, 'chat:react', { ...of, emoji, on });
+
+  assert.deepEqual(await react(other, '\u2764', true), { status: 'ok', messageId, roomId, seq: 1, revision: 2 });
+  assert.equal((await react(socket, '❤️', true)).revision, 3);
+  assert.equal((await react(tab, '❤️', true)).revision, 3, 'it is so already');
+  assert.equal((await react(other, '👩‍👩‍👧‍👦', true)).revision, 4);
+  assert.equal((await react(other, '❤️', false)).revision, 5);
+  const by = ({ userId, username }) => ({ userId, username });
+  for (const listener of [socket, tab, other]) {
+    assert.deepEqual(await nextEvents(listener, 'chat:reaction', 4), [
+      { ...of, seq: 1, revision: 2, ...by(ben), emoji: '❤️', on: true, count: 1 },
+      { ...of, seq: 1, revision: 3, ...by(ada), emoji: '❤️', on: true, count: 2 },
+      { ...of, seq: 1, revision: 4, ...by(ben), emoji: '👩‍👩‍👧‍👦', on: true, count: 1 },
+      { ...of, seq: 1, revision: 5, ...by(ben), emoji: '❤️', on: false, count: 1 },
+    ]);
+  }
+  assert.deepEqual((await history(ben, roomId))[0].reactions, [
+    { emoji: '❤️', count: 1, userIds: [ada.userId] }, { emoji: '👩‍👩‍👧‍👦', count: 1, userIds: [ben.userId], mine: true },
+  ]);
+  for (const emoji of ['', 'x', ':-)', '👍👍', '<b>', '\u200d', 'a'.repeat(1000), 7, null]) {
+    await refused(socket, 'invalid_payload', 'emoji', 'chat:react', { ...of, emoji, on: true });
+  }
+  await refused(socket, 'invalid_payload', 'on', 'chat:react', { ...of, emoji: '👍' });
+  for (const emoji of ['😀', '😁', '😂', '🤣']) await react(socket, emoji, true);
+  await refused(socket, 'too_large', 'emoji', 'chat:react', { ...of, emoji: '😅', on: true });
+  await react(socket, '😀', false);
+  await react(socket, '😅', true);
+  await accepted(socket, 'chat:delete', of);
+  assert.equal((await history(ben, roomId))[0].reactions, undefined);
+  await refused(other, 'conflict', 'messageId', 'chat:react', { ...of, emoji: '👍', on: true });
+  await settle(tab);
+  assert.equal(heard(tab, 'chat:reaction').length, 4 + 6);
+});

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ func amendmentPromises() []promise {
 		{"a change is for the members it was asked among", amendmentOutdated},
 		{"changes are read back in order, with the message as it has become", changesKept},
 		{"changes go with their message", changesGo},
+		{"reactions are counted, and name the first who reacted", reactionsCounted},
+		{"reactions are bounded", reactionsBounded},
 		{"edited texts come back byte for byte", editedTextsComeBack},
 	}
 }
@@ -264,4 +267,89 @@ func editedTextsComeBack(t *testing.T, store Store) {
 			t.Fatalf("%s: the change is kept as %+v", name, changes)
 		}
 	}
+}
+
+func react(roomID, messageID, userID, emoji string, n int) chat.React {
+	return chat.React{Deed: amendment(roomID, messageID, userID, n), With: emoji}
+}
+
+func unreact(roomID, messageID, userID, emoji string, n int) chat.React {
+	change := react(roomID, messageID, userID, emoji, n)
+	change.Off = true
+	return change
+}
+
+func reactionsCounted(t *testing.T, store Store) {
+	first, second := draft("room", "u1", 1), draft("room", "u2", 2)
+	appendDrafts(t, store, first, second)
+	// In one batch, by several, of one message and another.
+	made := apply(t, store, react("room", first.ID, "u2", "👍", 3), react("room", first.ID, "u3", "❤️", 3), react("room", first.ID, "u3", "👍", 3),
+		react("room", first.ID, "u2", "👍", 4), react("room", second.ID, "u2", "👍", 4), unreact("room", second.ID, "u1", "👍", 4))
+	var revisions []int64
+	for _, one := range made {
+		if one.Refused != nil {
+			t.Fatal(one.Refused)
+		}
+		revisions = append(revisions, one.Revision)
+	}
+	same(t, "revisions", []int64{3, 4, 5, 5, 6, 6}, revisions)
+	if !made[3].Replayed || !made[5].Replayed {
+		t.Fatalf("what is so already: %+v", made)
+	}
+	same(t, "as the change leaves them", []chat.Reaction{{Emoji: "👍", Count: 2, Mine: true}, {Emoji: "❤️", Count: 1, Mine: true}}, made[2].Reactions)
+	shown := history(t, store, "room", chat.Page{Limit: 10, Asker: "u2"})
+	same(t, "reactions to the first", []chat.Reaction{
+		{Emoji: "👍", Count: 2, UserIDs: []string{"u2", "u3"}, Mine: true}, {Emoji: "❤️", Count: 1, UserIDs: []string{"u3"}},
+	}, shown[0].Reactions)
+	same(t, "reactions to the second", []chat.Reaction{{Emoji: "👍", Count: 1, UserIDs: []string{"u2"}, Mine: true}}, shown[1].Reactions)
+	same(t, "its revision", []int64{5, 6}, []int64{shown[0].Revision, shown[1].Revision})
+	same(t, "head", chat.Head{Revision: 6, Seq: 2}, head(t, store, "room"))
+
+	apply(t, store, unreact("room", first.ID, "u2", "👍", 5), react("room", first.ID, "u2", "👍", 6))
+	same(t, "who reacts again is the last", []string{"u3", "u2"}, wholeRoom(t, store, "room")[0].Reactions[1].UserIDs)
+	changes, err := store.Chat.ChangesSince(t.Context(), servicetest.Room("room"), 6, math.MaxInt64, 10)
+	check(t, "changes since", err)
+	same(t, "changes", []string{"unreacted 👍 u2", "reacted 👍 u2"}, []string{
+		string(changes[0].Kind) + " " + changes[0].Emoji + " " + changes[0].By.UserID,
+		string(changes[1].Kind) + " " + changes[1].Emoji + " " + changes[1].By.UserID,
+	})
+	same(t, "the message of a change", 2, changes[0].Message.Reactions[1].Count)
+
+	apply(t, store, deletion("room", first.ID, "u1", 7))
+	same(t, "reactions to what was deleted", 0, len(wholeRoom(t, store, "room")[0].Reactions))
+	late := apply(t, store, react("room", first.ID, "u2", "👍", 8))[0]
+	same(t, "a reaction to what was deleted", fault.Conflict, servicetest.Code(late.Refused))
+	gone, err := store.Chat.DeleteMessagesBefore(t.Context(), int64(at(100)))
+	check(t, "delete", err)
+	same(t, "messages that go with their reactions", 2, gone)
+}
+
+func reactionsBounded(t *testing.T, store Store) {
+	message := draft("room", "u0", 1)
+	appendDrafts(t, store, message)
+	emoji := func(n int) string { return string(rune('a' + n)) }
+	for n := range chat.MaxEmoji {
+		made := apply(t, store, react("room", message.ID, fmt.Sprintf("u%d", n/chat.MaxOwnEmoji), emoji(n), 2))[0]
+		check(t, "react", made.Refused)
+	}
+	for what, change := range map[string]chat.Change{
+		"a sixth of one's own": react("room", message.ID, "u0", emoji(10), 3),
+		"one more of all":      react("room", message.ID, "u9", "z", 3),
+	} {
+		if made := apply(t, store, change)[0]; servicetest.Code(made.Refused) != fault.TooLarge {
+			t.Errorf("%s: %+v, want too_large", what, made)
+		}
+	}
+	var crowd []chat.Change
+	for n := range chat.MaxReactors + 10 {
+		crowd = append(crowd, react("room", message.ID, fmt.Sprintf("v%02d", n), emoji(0), 4))
+	}
+	made := apply(t, store, crowd...)
+	same(t, "a crowd, as the last leaves it", chat.MaxReactors+11, made[len(made)-1].Reactions[0].Count)
+	shown := history(t, store, "room", chat.Page{Limit: 1, Asker: "v29"})[0].Reactions
+	if first := shown[0]; first.Count != chat.MaxReactors+11 || len(first.UserIDs) != chat.MaxReactors || first.UserIDs[0] != "u0" ||
+		first.UserIDs[19] != "v18" || !first.Mine {
+		t.Fatalf("a crowd is shown as %+v", first)
+	}
+	same(t, "emoji", chat.MaxEmoji, len(shown))
 }

@@ -49,7 +49,8 @@ type roomModel struct {
 type modelRoom struct {
 	messages []chat.Message
 	marks    map[string]int64
-	changes  []chat.Changed // of messages, as they were made
+	changes  []chat.Changed       // of messages, as they were made
+	reacted  map[string][]reactor // to messages by their id, in the order in which it was done
 
 	lastSeq, revision int64
 }
@@ -57,7 +58,7 @@ type modelRoom struct {
 func (m *roomModel) room(rt *rapid.T) (string, *modelRoom) {
 	id := fmt.Sprintf("room-%d-%s", m.run, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "room"))
 	if m.rooms[id] == nil {
-		m.rooms[id] = &modelRoom{marks: map[string]int64{}}
+		m.rooms[id] = &modelRoom{marks: map[string]int64{}, reacted: map[string][]reactor{}}
 	}
 	return id, m.rooms[id]
 }
@@ -75,6 +76,33 @@ func (r *modelRoom) view(message chat.Message) chat.Message {
 		}
 	}
 	return message
+}
+
+// reactor is somebody who has reacted to a message.
+type reactor struct{ emoji, userID string }
+
+// reactions are those to a message as somebody is shown them.
+func (r *modelRoom) reactions(messageID, asker string) (reactions []chat.Reaction) {
+	for _, by := range r.reacted[messageID] {
+		at := slices.IndexFunc(reactions, func(one chat.Reaction) bool { return one.Emoji == by.emoji })
+		if at < 0 {
+			at = len(reactions)
+			reactions = append(reactions, chat.Reaction{Emoji: by.emoji})
+		}
+		reactions[at].Count++
+		reactions[at].UserIDs = append(reactions[at].UserIDs, by.userID)
+		reactions[at].Mine = reactions[at].Mine || by.userID == asker
+	}
+	return reactions
+}
+
+// without are reactions without the people, as a change knows them.
+func without(reactions []chat.Reaction) []chat.Reaction {
+	reactions = slices.Clone(reactions)
+	for i := range reactions {
+		reactions[i].UserIDs = nil
+	}
+	return reactions
 }
 
 func (m *roomModel) append(rt *rapid.T) {
@@ -146,11 +174,14 @@ func (m *roomModel) history(rt *rapid.T) {
 		Before: rapid.Int64Range(0, 30).Draw(rt, "before"),
 		After:  rapid.Int64Range(chat.FromStart, 30).Draw(rt, "after"),
 		Limit:  rapid.IntRange(1, 10).Draw(rt, "limit"),
+		Asker:  modelUser(rt),
 	}
 	want := []chat.Message{}
 	for _, message := range room.messages {
 		if message.Seq > page.After && (page.Before == 0 || message.Seq < page.Before) {
-			want = append(want, room.view(message))
+			shown := room.view(message)
+			shown.Reactions = room.reactions(message.ID, page.Asker)
+			want = append(want, shown)
 		}
 	}
 	size := min(len(want), page.Limit)
@@ -196,7 +227,7 @@ func (m *roomModel) agree(rt *rapid.T) {
 	}
 }
 
-// amend edits and deletes messages, of a few of which there are none.
+// amend edits and deletes messages, and reacts to them, of a few of which there are none.
 func (m *roomModel) amend(rt *rapid.T) {
 	var changes []chat.Change
 	var want []chat.Applied
@@ -206,9 +237,13 @@ func (m *roomModel) amend(rt *rapid.T) {
 		of := amendment(roomID, id, modelUser(rt), 0)
 		of.At = instant.Stamp(m.clock.Load() - rapid.Int64Range(0, 3).Draw(rt, "clock put back"))
 		var change chat.MessageChange
-		if rapid.Bool().Draw(rt, "edits") {
+		switch kind := rapid.IntRange(0, 5).Draw(rt, "kind"); {
+		case kind > 1:
+			emoji := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g"}).Draw(rt, "emoji")
+			change = chat.React{Deed: of, With: emoji, Off: rapid.IntRange(0, 2).Draw(rt, "off") == 0}
+		case kind == 1:
 			change = chat.Edit{Deed: of, Text: rapid.SampledFrom([]string{"one", "two", rapid.String().Draw(rt, "text")}).Draw(rt, "one of")}
-		} else {
+		default:
 			change = chat.Deletion{Deed: of, OfAny: rapid.Bool().Draw(rt, "of any")}
 		}
 		changes, want = append(changes, change), append(want, m.change(room, change))
@@ -228,7 +263,9 @@ func (m *roomModel) change(r *modelRoom, change chat.MessageChange) chat.Applied
 		return chat.Applied{Refused: chat.NoMessage()}
 	}
 	when := max(of.At, r.messages[len(r.messages)-1].Timestamp)
-	after, changed, err := change.On(r.messages[at], when)
+	before := r.messages[at]
+	before.Reactions = without(r.reactions(of.MessageID, of.By.UserID))
+	after, changed, err := change.On(before, when)
 	switch {
 	case err != nil:
 		return chat.Applied{Refused: err}
@@ -237,12 +274,26 @@ func (m *roomModel) change(r *modelRoom, change chat.MessageChange) chat.Applied
 	}
 	r.revision++
 	after.Revision = r.revision
+	by := reactor{change.Emoji(), of.By.UserID}
+	switch change.Kind() {
+	case chat.Reacted:
+		r.reacted[of.MessageID] = append(r.reacted[of.MessageID], by)
+	case chat.Unreacted:
+		r.reacted[of.MessageID] = slices.DeleteFunc(r.reacted[of.MessageID], func(other reactor) bool { return other == by })
+	case chat.Deleted:
+		delete(r.reacted, of.MessageID)
+	case chat.Edited:
+	}
+	made := after
+	after.Reactions = nil
 	r.messages[at] = after
-	r.changes = append(r.changes, chat.Changed{Revision: r.revision, Kind: change.Kind(), By: of.By, At: when, Message: after})
+	r.changes = append(r.changes, chat.Changed{
+		Revision: r.revision, Kind: change.Kind(), By: of.By, At: when, Emoji: change.Emoji(), Message: after,
+	})
 	if after.ClientID != "" {
 		m.sentAs[[2]string{after.UserID, after.ClientID}] = after
 	}
-	return chat.Applied{Message: after}
+	return chat.Applied{Message: made}
 }
 
 // changes reads a part of what has become of messages.
@@ -257,6 +308,7 @@ func (m *roomModel) changes(rt *rapid.T) {
 		}
 		at := slices.IndexFunc(room.messages, func(message chat.Message) bool { return message.ID == changed.Message.ID })
 		changed.Message = room.messages[at]
+		changed.Message.Reactions = room.reactions(changed.Message.ID, "")
 		want = append(want, changed)
 	}
 	got, err := m.store.Chat.ChangesSince(rt.Context(), servicetest.Room(roomID), after, math.MaxInt64, limit)

@@ -268,3 +268,94 @@ func TestChangesOfAClosedService(t *testing.T) {
 		t.Errorf("an edit after the end: %v", err)
 	}
 }
+
+func react(t testing.TB, s *service, who auth.Identity, roomID, messageID, emoji string, on bool) (chat.Amended, error) {
+	t.Helper()
+	pending, err := s.React(t.Context(), who, chat.MessageReaction{
+		MessageRef: chat.MessageRef{RoomID: roomID, MessageID: messageID}, Emoji: emoji, On: &on,
+	})
+	return settled(t, pending, err)
+}
+
+// TestReactions: every member hears of them, with how many there are, and finds them in the history, the own marked.
+func TestReactions(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy, bob, cem := person("amy", roles.Driver), person("bob", roles.Vendor), person("cem", roles.Vendor)
+	sent := send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"})
+	roomID := sent.Room.String()
+	amys, bobs, cems := h.connect(amy), h.connect(bob), h.connect(cem)
+	for i, step := range []struct {
+		who      auth.Identity
+		emoji    string
+		on       bool
+		revision int64
+		told     string
+	}{
+		{bob, "\u2764", true, 2, `"emoji":"❤️","on":true,"count":1`},
+		{amy, "❤️", true, 3, `"emoji":"❤️","on":true,"count":2`},
+		{amy, "\u2764", true, 3, ""},
+		{amy, "👍", false, 3, ""},
+		{bob, "❤️", false, 4, `"emoji":"❤️","on":false,"count":1`},
+		{amy, "❤️", false, 5, `"emoji":"❤️","on":false,"count":0`},
+		{bob, "👍🏽", true, 6, `"emoji":"👍🏽","on":true,"count":1`},
+	} {
+		made, err := react(t, service, step.who, roomID, sent.MessageID, step.emoji, step.on)
+		if err != nil || made.Revision != step.revision || made.Seq != 1 {
+			t.Fatalf("step %d: %+v, %v", i, made, err)
+		}
+		for who, s := range map[string]*socket{"amy": amys, "bob": bobs} {
+			heard := s.take()
+			if step.told == "" {
+				if len(heard) > 0 {
+					t.Errorf("step %d: %s heard %v, though nothing has changed", i, who, heard)
+				}
+				continue
+			}
+			if len(heard) != 1 || heard[0].Name != chat.EventReaction || !strings.Contains(heard[0].Payload, step.told) ||
+				!strings.Contains(heard[0].Payload, `"userId":"`+step.who.UserID+`"`) {
+				t.Errorf("step %d: %s heard %v, want %s", i, who, heard, step.told)
+			}
+		}
+	}
+	for _, who := range []auth.Identity{amy, bob} {
+		history, err := service.History(t.Context(), who, chat.HistoryQuery{RoomID: roomID})
+		want := []chat.Reaction{{Emoji: "👍🏽", Count: 1, UserIDs: []string{"bob"}, Mine: who.UserID == "bob"}}
+		if diff := differs(want, history.Messages[0].Reactions); diff != "" || err != nil {
+			t.Errorf("%s: %v, reactions (-want +got):\n%s", who.UserID, err, diff)
+		}
+	}
+	for name, test := range map[string]struct {
+		who              auth.Identity
+		messageID, emoji string
+		code             fault.Code
+		field            string
+	}{
+		"a word":       {amy, sent.MessageID, "ok", fault.InvalidPayload, "emoji"},
+		"two emoji":    {amy, sent.MessageID, "👍👍", fault.InvalidPayload, "emoji"},
+		"a long chain": {amy, sent.MessageID, strings.Repeat("👍\u200D", 100) + "👍", fault.InvalidPayload, "emoji"},
+		"a stranger":   {cem, sent.MessageID, "👍", fault.RoomForbidden, "roomId"},
+		"no message":   {amy, "none", "👍", fault.NotFound, "messageId"},
+	} {
+		_, err := react(t, service, test.who, roomID, test.messageID, test.emoji, true)
+		if known := fault.From(err); err == nil || known.Code != test.code || known.Field != test.field {
+			t.Errorf("%s: %v, want %s at %s", name, err, test.code, test.field)
+		}
+	}
+	for i, emoji := range []string{"1\u20E3", "2\u20E3", "3\u20E3", "4\u20E3", "5\u20E3", "6\u20E3"} {
+		_, err := react(t, service, amy, roomID, sent.MessageID, emoji, true)
+		if want := i == chat.MaxOwnEmoji; want != (code(err) == fault.TooLarge) || !want && err != nil {
+			t.Errorf("reaction %d of one person: %v", i+1, err)
+		}
+	}
+	if _, err := remove(t, service, amy, roomID, sent.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := react(t, service, bob, roomID, sent.MessageID, "👍", true); code(err) != fault.Conflict {
+		t.Errorf("a reaction to what was deleted: %v", err)
+	}
+	if heard := cems.take(); len(heard) > 0 {
+		t.Errorf("a stranger heard %v", heard)
+	}
+}

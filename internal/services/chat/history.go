@@ -139,7 +139,7 @@ func (s *Service) historyOf(ctx context.Context, who auth.Identity, talk convers
 func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conversation, asked Page) (History, error) {
 	size := asked.Limit
 	asked.Limit++
-	asked.MembersSince = talk.since
+	asked.MembersSince, asked.Asker = talk.since, who.UserID
 	messages, err := s.store.History(ctx, talk.room, asked)
 	if err != nil {
 		return History{}, err
@@ -161,6 +161,13 @@ func messageBytes(m Message) int {
 	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID)
 	for _, reader := range m.ReadBy {
 		bytes += len(reader) + len(`"",`)
+	}
+	for i := range m.Reactions {
+		const rest = 60 // names of members, a number, an emoji
+		bytes += rest
+		for _, userID := range m.Reactions[i].UserIDs {
+			bytes += len(userID) + len(`"",`)
+		}
 	}
 	return bytes
 }

@@ -18,6 +18,8 @@ type MessageChange interface {
 	Of() Deed
 	// Kind is what becomes of the message.
 	Kind() ChangeKind
+	// Emoji is that of a reaction, "" for other changes.
+	Emoji() string
 	// On returns what becomes of a message by the change, made at a time; changed is false where the message is so already. It
 	// fails with forbidden and conflict.
 	On(before Message, at instant.Stamp) (after Message, changed bool, err error)
@@ -51,6 +53,9 @@ func (d Deed) ChatRoom() roles.ChatRoom { return d.Room }
 // Of implements MessageChange.
 func (d Deed) Of() Deed { return d }
 
+// Emoji implements MessageChange.
+func (d Deed) Emoji() string { return "" }
+
 // Line implements MessageChange: most is nobody else's business.
 func (d Deed) Line(Message, instant.Stamp) *audit.Line { return nil }
 
@@ -67,6 +72,9 @@ type ChangeKind string
 const (
 	Edited  ChangeKind = "edited"
 	Deleted ChangeKind = "deleted"
+	// Somebody has reacted with an emoji, or has taken that back.
+	Reacted   ChangeKind = "reacted"
+	Unreacted ChangeKind = "unreacted"
 )
 
 // Changed is a change of a message that is on disk.
@@ -75,6 +83,8 @@ type Changed struct {
 	Kind     ChangeKind
 	By       audit.Actor
 	At       instant.Stamp
+	// Emoji is that of a reaction.
+	Emoji string
 	// Message is as the change has left it, or as it has become since.
 	Message Message
 }
@@ -82,11 +92,9 @@ type Changed struct {
 // changedOf is a change that has just been made.
 func changedOf(change MessageChange, made Applied) Changed {
 	deed := change.Of()
-	changed := Changed{Revision: made.Revision, Kind: change.Kind(), By: deed.By, At: made.EditedAt, Message: made.Message}
-	if made.Deleted {
-		changed.At = made.DeletedAt
+	return Changed{
+		Revision: made.Revision, Kind: change.Kind(), By: deed.By, At: deed.At, Emoji: change.Emoji(), Message: made.Message,
 	}
-	return changed
 }
 
 // changedEvent is what all events about a changed message have.
@@ -110,6 +118,14 @@ type deletedEvent struct {
 	DeletedAt instant.Stamp `json:"deletedAt"`
 }
 
+type reactionEvent struct {
+	changedEvent
+	Emoji string `json:"emoji"`
+	On    bool   `json:"on"`
+	// Count is how many people have reacted with the emoji.
+	Count int `json:"count"`
+}
+
 // telling is how people of the room hear of it; false where there is nothing left to be told.
 func (c *Changed) telling() (told telling, is bool) {
 	event := changedEvent{
@@ -123,7 +139,13 @@ func (c *Changed) telling() (told telling, is bool) {
 		return telling{}, false
 	case c.Kind == Edited:
 		return telling{event: EventEdited, payload: editedEvent{event, c.Message.Text, c.Message.EditedAt}}, true
-	default:
+	case c.Kind == Reacted || c.Kind == Unreacted:
+		count := 0
+		if at := reactionAt(c.Message.Reactions, c.Emoji); at >= 0 {
+			count = c.Message.Reactions[at].Count
+		}
+		return telling{event: EventReaction, payload: reactionEvent{event, c.Emoji, c.Kind == Reacted, count}}, true
+	default: // of a later version of the server
 		return telling{}, false
 	}
 }
@@ -211,7 +233,7 @@ func (d Deletion) On(before Message, at instant.Stamp) (after Message, changed b
 		return before, false, nil
 	}
 	after = before
-	after.Text, after.EditedAt = "", 0
+	after.Text, after.EditedAt, after.Reactions = "", 0, nil
 	after.Deleted, after.DeletedAt, after.DeletedBy = true, at, d.By.UserID
 	return after, true, nil
 }

@@ -24,6 +24,7 @@ const (
 	EventUserLeft   = "room:user-left"
 	EventEdited     = "chat:edited"
 	EventDeleted    = "chat:deleted"
+	EventReaction   = "chat:reaction"
 	EventTyping     = "chat:typing"
 	EventRead       = "chat:read"
 )

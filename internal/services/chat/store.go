@@ -34,12 +34,33 @@ type Message struct {
 	ClientID string `json:"clientId,omitempty"`
 	// EditedAt is when its sender changed it last; 0 where it is as it was said.
 	EditedAt instant.Stamp `json:"editedAt,omitzero"`
+	// Reactions are in the order in which their emoji came.
+	Reactions []Reaction `json:"reactions,omitempty"`
 	// Deleted is set where nothing but the message's place is left: its text is gone. DeletedAt and DeletedBy are when and
 	// by whom.
 	Deleted   bool          `json:"deleted,omitempty"`
 	DeletedAt instant.Stamp `json:"deletedAt,omitzero"`
 	DeletedBy string        `json:"deletedBy,omitempty"`
 }
+
+// Reaction is an emoji with which people have reacted to a message.
+type Reaction struct {
+	Emoji string `json:"emoji"`
+	// Count is how many people there are, and UserIDs the first MaxReactors of them.
+	Count   int      `json:"count"`
+	UserIDs []string `json:"userIds"`
+	// Mine is set where the one who asks is among them.
+	Mine bool `json:"mine,omitempty"`
+}
+
+const (
+	// MaxReactors is how many people a reaction names.
+	MaxReactors = 20
+	// MaxEmoji is how many different emoji a message has at most.
+	MaxEmoji = 20
+	// MaxOwnEmoji is with how many one person reacts to a message at most.
+	MaxOwnEmoji = 5
+)
 
 // MaxReaders is how many readers a message names beside its sender: of more, those who have read the room furthest.
 const MaxReaders = 100
@@ -76,6 +97,8 @@ type Page struct {
 	Limit         int
 	// MembersSince is that of the members among whom the asker was found.
 	MembersSince int64
+	// Asker is whose own reactions are marked.
+	Asker string
 }
 
 // ReadMark says how far a user has read a room.
@@ -96,7 +119,7 @@ type Store interface {
 	// the log of its room as long as the message is.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
-	// Limit after it. ReadBy is filled in. It fails with ErrOutdated.
+	// Limit after it. ReadBy and Reactions are filled in. It fails with ErrOutdated.
 	History(ctx context.Context, room roles.ChatRoom, page Page) ([]Message, error)
 	// Head returns how far a room has come; the zero Head for a room that is not there.
 	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
@@ -111,11 +134,11 @@ type Store interface {
 	// Unix milliseconds; 0 where there is none.
 	RevisionBefore(ctx context.Context, room roles.ChatRoom, at int64) (int64, error)
 	// MessagesSince returns the first messages of a room that were said beyond a revision and up to another, in the order of
-	// the revision by which they were said, which is theirs here, and at most limit. They are as they have become, and read
-	// by their senders alone. It does not ask who is a member.
+	// the revision by which they were said, which is theirs here, and at most limit. They are as they have become, read
+	// by their senders alone, and without reactions. It does not ask who is a member.
 	MessagesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Message, error)
 	// ChangesSince returns the first changes of messages of a room beyond a revision and up to another, in the order of
-	// revision and at most limit. Their messages are as they have become. It does not ask who is a member.
+	// revision and at most limit. Their messages are as they have become, read by their senders alone. It does not ask who is a member.
 	ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Changed, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
 	// in Unix milliseconds, in no order.

@@ -38,6 +38,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
 	event.On(r, "chat:edit", access.EditMessage(), call.Later(h.chat.Edit))
 	event.On(r, "chat:delete", access.DeleteMessage(), call.Later(h.chat.Delete))
+	event.On(r, "chat:react", access.ReactToMessage(), call.Later(h.chat.React))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)

@@ -53,7 +53,10 @@ func tables() []table {
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
 			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident")},
 		{"message_changes", "room, revision", columns(
-			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer")},
+			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
+			"emoji:ident")},
+		{"message_reactions", "room, seq, emoji, user_id", columns(
+			"room:integer", "seq:integer", "emoji:ident", "user_id:ident", "revision:integer")},
 		{"room_reads", "room, user_id", columns("room:integer", "user_id:ident", "seq:integer")},
 		{"room_removals", "room, revision, user_id", columns(
 			"room:integer", "revision:integer", "user_id:ident", "by_user_id:ident", "by_username:written", "removed_at:integer")},

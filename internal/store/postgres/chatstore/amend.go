@@ -68,6 +68,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	if !there {
 		return chat.Applied{Refused: chat.NoMessage()}
 	}
+	before.Reactions = b.reacted[targetOf(deed)].seenBy(deed.By.UserID)
 	at := max(deed.At, room.latest)
 	made := chat.Amend(change, before, at)
 	if !made.IsMade() {
@@ -76,6 +77,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	room.revision++
 	room.changed = true
 	made.Revision = room.revision
+	b.reacted[targetOf(deed)] = b.reacted[targetOf(deed)].after(change, made.Reactions)
 	b.targets[targetOf(deed)] = made.Message
 	b.amended = append(b.amended, amended{change, made.Message, room, int64(at)})
 	if line := change.Line(before, at); line != nil {
@@ -92,7 +94,8 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
 			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy)
 		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,
-			postgres.Text(deed.By.Username), made.at)
+			postgres.Text(deed.By.Username), made.at, made.change.Emoji())
+		made.queueReaction(wanted)
 	}
 	for _, line := range b.lines {
 		auditlog.Queue(wanted, line)
@@ -102,10 +105,17 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 // ChangesSince implements chat.Store.
 func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
 	changes, err := postgres.ReadAll(ctx, s.db, selectChanges, func(row postgres.Scanner) (c chat.Changed, err error) {
-		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At)
+		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At, &c.Emoji)
 		c.Message.Room = room
 		return c, err
 	}, room.String(), after, upTo, int64(limit))
+	if err == nil {
+		messages := make([]*chat.Message, len(changes))
+		for i := range changes {
+			messages[i] = &changes[i].Message
+		}
+		err = s.fillReactions(ctx, room, "", messages)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read changes of messages since a revision: %w", err)
 	}

@@ -121,7 +121,8 @@ type batch struct {
 	added []added
 	wrote []author // who writes in a room with members for the first time
 
-	targets map[target]chat.Message // as the batch has left them
+	targets map[target]chat.Message // as the batch has left them, without reactions
+	reacted map[target]*reacted
 	amended []amended
 	lines   []audit.Line
 }
@@ -136,6 +137,7 @@ func newBatch(changes []chat.Change) *batch {
 	return &batch{
 		changes: changes, applied: make([]chat.Applied, 0, len(changes)),
 		nths: make(map[author]int64), sent: make(map[sending]chat.Message), targets: make(map[target]chat.Message),
+		reacted: make(map[target]*reacted),
 	}
 }
 
@@ -200,6 +202,7 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 	}
 	if len(targetIDs) > 0 {
 		asked.Queue(selectTargets, targetRooms, targetIDs).Query(b.readTargets)
+		b.queueReacted(asked)
 	}
 	if err := tx.SendBatch(ctx, asked).Close(); err != nil {
 		return fmt.Errorf("lock and read rooms: %w", err)

@@ -36,6 +36,7 @@ func statements() []string {
 	return []string{
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
 		selectTargets, updateMessage, insertChange,
+		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
 		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
 		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
@@ -80,8 +81,8 @@ const (
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
 	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7
 		WHERE room = $1 AND seq = $2`
-	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) a (number, last_seq, revision) WHERE r.number = a.number`
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)

@@ -32,6 +32,9 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 		return chat.Applied{}, fmt.Errorf("find message to change: %w", err)
 	}
 	before.Room = deed.Room
+	if before.Reactions, err = b.reacted(ctx, room, before.Seq, deed.By.UserID); err != nil {
+		return chat.Applied{}, err
+	}
 	at := max(deed.At, room.latest)
 	made := chat.Amend(change, before, at)
 	if !made.IsMade() {
@@ -59,11 +62,11 @@ func (b *batch) saveAmended(ctx context.Context, room *room, change chat.Message
 	}
 	deed := change.Of()
 	_, err = b.tx.StmtContext(ctx, b.sql.insertChange).ExecContext(ctx, room.number, after.Revision, after.Seq,
-		string(change.Kind()), deed.By.UserID, deed.By.Username, max(deed.At, room.latest))
+		string(change.Kind()), deed.By.UserID, deed.By.Username, max(deed.At, room.latest), change.Emoji())
 	if err != nil {
 		return fmt.Errorf("note change of message: %w", err)
 	}
-	return nil
+	return b.saveReaction(ctx, room, change, after)
 }
 
 // roomThere fails with sql.ErrNoRows for a room that is not there.
@@ -81,10 +84,17 @@ func (b *batch) roomThere(ctx context.Context, id roles.ChatRoom) (*room, error)
 // ChangesSince implements chat.Store.
 func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
 	changes, err := sqlite.ReadAll(ctx, s.db, s.sql.selectChanges, func(row sqlite.Scanner) (c chat.Changed, err error) {
-		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, &c.By.Username, &c.At)
+		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, &c.By.Username, &c.At, &c.Emoji)
 		c.Message.Room = room
 		return c, err
 	}, room.String(), after, upTo, limit)
+	if err == nil {
+		messages := make([]*chat.Message, len(changes))
+		for i := range changes {
+			messages[i] = &changes[i].Message
+		}
+		err = s.fillReactions(ctx, room, "", messages)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read changes of messages since a revision: %w", err)
 	}

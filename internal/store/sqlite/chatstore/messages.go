@@ -44,6 +44,9 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	if backwards {
 		slices.Reverse(messages)
 	}
+	if err := s.fillReactions(ctx, room, page.Asker, pointers(messages)); err != nil {
+		return nil, err
+	}
 	return messages, s.fillReaders(ctx, messages)
 }
 

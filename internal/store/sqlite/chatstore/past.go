@@ -114,9 +114,15 @@ func (s *statements) pastReads() sqlite.Statements {
 		&s.selectSince: `SELECT ` + saidColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ?1 AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 AND m.revision <= ?3
 			ORDER BY m.seq LIMIT ?4`,
-		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, ` + messageColumns + `
+		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, ` + messageColumns + `
 			FROM rooms r CROSS JOIN message_changes c ON c.room = r.number CROSS JOIN messages m ON m.room = c.room AND m.seq = c.seq
 			WHERE r.room_id = ?1 AND c.revision > ?2 AND c.revision <= ?3 ORDER BY c.revision LIMIT ?4`,
+		&s.selectReactions: `SELECT seq, emoji, count(*), max(user_id = ?3),
+				json_group_array(user_id ORDER BY revision) FILTER (WHERE place <= ?4)
+			FROM (SELECT x.seq, x.emoji, x.user_id, x.revision, row_number() OVER (PARTITION BY x.seq, x.emoji ORDER BY x.revision) AS place
+				FROM rooms r CROSS JOIN json_each(?2) asked CROSS JOIN message_reactions x ON x.room = r.number AND x.seq = asked.value
+				WHERE r.room_id = ?1) reacted
+			GROUP BY seq, emoji ORDER BY seq, min(revision)`,
 		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at
 			FROM rooms r JOIN room_removals x ON x.room = r.number
 			WHERE r.room_id = ? AND x.revision > ? ORDER BY x.revision, x.user_id`,

@@ -44,6 +44,7 @@ type statements struct {
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
 	selectTarget, updateMessage, insertChange                         *sql.Stmt
+	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals *sql.Stmt
 
@@ -52,7 +53,7 @@ type statements struct {
 	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
-	selectChanges                                                                          *sql.Stmt
+	selectChanges, selectReactions                                                         *sql.Stmt
 }
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
@@ -105,8 +106,13 @@ func (s *statements) writes() sqlite.Statements {
 		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
 		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7
 			WHERE room = ?1 AND seq = ?2`,
-		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&s.selectReacted: `SELECT emoji, count(*), max(user_id = ?3) FROM message_reactions WHERE room = ?1 AND seq = ?2
+			GROUP BY emoji ORDER BY min(revision)`,
+		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES (?, ?, ?, ?, ?)`,
+		&s.deleteReaction:  `DELETE FROM message_reactions WHERE room = ? AND seq = ? AND emoji = ? AND user_id = ?`,
+		&s.deleteReactions: `DELETE FROM message_reactions WHERE room = ? AND seq = ?`,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
 			SELECT number FROM messages WHERE timestamp < ? ORDER BY timestamp, number LIMIT ?)`,
 	}
