@@ -21,6 +21,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
@@ -127,6 +128,9 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		Store: store.Chat, Groups: members, Reach: contacts, People: people,
 		Order: inOrder, Emit: silence{}, Rooms: silence{},
 	}, chat.Options{OpenRooms: true, Logger: log})
+	lists := conversations.New(conversations.Parts{
+		Store: store.Lists, Groups: members, People: people, Rooms: rooms, Emit: silence{},
+	}, conversations.Options{OpenRooms: true})
 	inbox, err := notices.New(context.Background(), store.Notices, silence{}, notices.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +156,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Groups: members, Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
+		Chat: rooms, Groups: members, Conversations: lists, Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
 		Ready:    func(context.Context) error { return nil },
 		Degraded: func() []string { return nil },
 	}

@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/payload"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -34,12 +35,14 @@ type Options struct {
 	Decoder  *payload.Decoder
 	Logger   *slog.Logger
 
-	Chat     *chat.Service
-	Groups   *groups.Service
-	Tracking *tracking.Service
-	Notices  *notices.Service
-	Presence *people.Service
-	Admin    *administration.Service
+	Chat   *chat.Service
+	Groups *groups.Service
+	// Conversations lists what people take part in.
+	Conversations *conversations.Service
+	Tracking      *tracking.Service
+	Notices       *notices.Service
+	Presence      *people.Service
+	Admin         *administration.Service
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool
@@ -94,6 +97,9 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "GET /drivers/{id}/positions", access.ReadDriver(), a.listPositions)
 	rest.On(r, "POST /positions", access.PublishPositions(), call.Later(a.Tracking.Submit))
 
+	rest.On(r, "GET /rooms", access.ReadConversations(), a.listRooms)
+	rest.On(r, "GET /rooms/{roomId}", access.ReadConversations(), a.Conversations.Get)
+	rest.On(r, "PUT /rooms/{roomId}/muted", access.MuteRoom(), a.Conversations.Mute)
 	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
 	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
 	rest.On(r, "PATCH /rooms/{roomId}/messages/{messageId}", access.EditMessage(), call.Later(a.Chat.Edit))

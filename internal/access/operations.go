@@ -29,6 +29,12 @@ func CreateGroup() Rule { return Needs(limit.Join, roles.CreateGroup) }
 // RemoveMembers leaves a group, or takes others out of one that one has made.
 func RemoveMembers() Rule { return Needs(limit.Join, roles.Chat) }
 
+// ReadConversations lists the rooms in which one takes part, or reads one of them.
+func ReadConversations() Rule { return Needs(limit.Read, roles.Chat) }
+
+// MuteRoom says whether one wants to be left alone by a room.
+func MuteRoom() Rule { return Needs(limit.Other, roles.Chat) }
+
 // SendMessage says something in a room or to a person.
 func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
 

@@ -30,6 +30,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/notices"
@@ -81,8 +82,10 @@ type Program struct {
 	people   *people.Service
 	chat     *chat.Service
 	groups   *groups.Service
-	notices  *notices.Service
-	admin    *administration.Service
+	// conversations lists what people take part in.
+	conversations *conversations.Service
+	notices       *notices.Service
+	admin         *administration.Service
 	// adminUI is nil where it is off.
 	adminUI    *adminui.Door
 	forwarding clientip.Tally

@@ -24,6 +24,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
@@ -226,6 +227,9 @@ func (p *Program) openChat(context.Context) (life, error) {
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
+	p.conversations = conversations.New(conversations.Parts{
+		Store: p.store.Lists, Groups: p.groups, People: p.people, Rooms: p.chat, Emit: sockets,
+	}, conversations.Options{OpenRooms: p.config.ChatOpenRooms})
 	return life{drain: p.chat.Close, close: func() error { end(); return nil }}, nil
 }
 

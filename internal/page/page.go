@@ -49,6 +49,8 @@ const (
 	Users      Kind = "u"
 	FoundUsers Kind = "f"
 	Audit      Kind = "a"
+
+	Conversations Kind = "c"
 )
 
 // Text returns the cursor of a place that is a text, not empty.

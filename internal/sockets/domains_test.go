@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
@@ -50,6 +51,9 @@ func withServices(t *testing.T) *server {
 			Store: store.Chat, Groups: members, Reach: contacts, People: directory,
 			Order: inOrder, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
 		}, chat.Options{OpenRooms: true, Logger: log})
+		lists := conversations.New(conversations.Parts{
+			Store: store.Lists, Groups: members, People: directory, Rooms: rooms, Emit: s.Bus.Emitter("/"),
+		}, conversations.Options{OpenRooms: true})
 		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), notices.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +71,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions),
-			systemdoor.New(inbox, log), chatdoor.New(rooms, members, directory, log))
+			systemdoor.New(inbox, log), chatdoor.New(rooms, members, lists, directory, log))
 	})
 }
 
@@ -108,6 +112,13 @@ func TestFaultsNameTheField(t *testing.T) {
 		code    fault.Code
 		field   string
 	}{
+		{roles.Vendor, "rooms:list", object{"limit": 201}, fault.InvalidPayload, "limit"},
+		{roles.Vendor, "rooms:list", object{"cursor": "x"}, fault.InvalidPayload, "cursor"},
+		{roles.Vendor, "rooms:list", []int{1}, fault.InvalidPayload, ""},
+		{roles.Vendor, "room:mute", object{"roomId": "lobby"}, fault.InvalidPayload, "muted"},
+		{roles.Vendor, "room:mute", object{"roomId": "lobby", "muted": 1}, fault.InvalidPayload, "muted"},
+		{roles.Vendor, "room:mute", object{"roomId": "lobby", "muted": true}, fault.NotFound, "roomId"},
+		{roles.Vendor, "room:mute", object{"roomId": "group:none", "muted": true}, fault.RoomForbidden, "roomId"},
 		{roles.Vendor, "room:join", object{}, fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "room:join", nil, fault.InvalidPayload, "roomId"},
 		{roles.Vendor, "room:join", 7, fault.InvalidPayload, ""},
@@ -323,6 +334,9 @@ func TestGreetings(t *testing.T) {
 			if slices.Sort(around); !slices.Equal(around, test.around) {
 				t.Errorf("around are %v, want %v", around, test.around)
 			}
+			if raw := c.hears("rooms:list"); raw != `{"rooms":[]}` {
+				t.Errorf("conversations: %s", raw)
+			}
 			if test.fleet >= 0 {
 				got := decode[struct{ Positions, Statuses []object }](t, c.hears("tracking:snapshot"))
 				if len(got.Positions) != test.fleet || len(got.Statuses) != test.fleet {
@@ -345,6 +359,46 @@ func TestGreetings(t *testing.T) {
 			c.Close()
 			root.until(func() bool { return s.Engine.SocketCount(string(roles.UserRoom(test.who.UserID))) == 0 })
 		})
+	}
+}
+
+// TestConversationsOnConnection: what was said to somebody who was away is in the list that they are sent when they come, and
+// what is said from then on is heard.
+func TestConversationsOnConnection(t *testing.T) {
+	t.Parallel()
+	s := withServices(t)
+	bob := s.dial(person("bob", roles.Vendor))
+	if raw := bob.hears("rooms:list"); raw != `{"rooms":[]}` {
+		t.Errorf("the first list: %s", raw)
+	}
+	bob.Close()
+	bob.until(func() bool { return s.Engine.SocketCount(string(roles.UserRoom("bob"))) == 0 })
+	amy := s.dial(person("amy", roles.Driver))
+	must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "hello"})
+	sent := must[chat.Receipt](amy, "chat:message", object{"to": "bob", "text": "are you there?", "clientId": "c-1"})
+
+	back := s.dial(person("bob", roles.Vendor))
+	list := decode[conversations.List](t, back.hears("rooms:list"))
+	if len(list.Rooms) != 1 || list.NextCursor != "" {
+		t.Fatalf("the list of who was away: %+v", list)
+	}
+	got := list.Rooms[0]
+	if got.Room != sent.Room || got.Kind != roles.DirectKind || got.Peer != "amy" || got.Name != "name of amy" || got.Unread != 2 ||
+		got.LastSeq != 2 || got.ReadSeq != 0 || got.Muted || got.LastMessage == nil || got.LastMessage.ID != sent.MessageID || got.LastMessage.ClientID != "" {
+		t.Errorf("the conversation of who was away: %+v", got)
+	}
+	must[object](back, "chat:read", object{"roomId": sent.Room, "messageId": sent.MessageID})
+	if got := decode[conversations.List](t, back.Ask("rooms:list")).Rooms[0]; got.Unread != 0 || got.ReadSeq != 2 {
+		t.Errorf("once it is read: %+v", got)
+	}
+	if got := back.ask("room:mute", object{"roomId": sent.Room, "muted": true}); got.raw != `{"status":"ok","roomId":"dm:amy:bob","muted":true}` {
+		t.Errorf("muted: %s", got.raw)
+	}
+	if raw := back.hears("room:muted"); raw != `{"roomId":"dm:amy:bob","muted":true}` {
+		t.Errorf("heard %s", raw)
+	}
+	if mine := decode[conversations.List](t, amy.Ask("rooms:list", object{"limit": 1})).Rooms[0]; mine.LastMessage.ClientID != "c-1" || mine.Unread != 0 || mine.Muted {
+		t.Errorf("the same of its sender: %+v", mine)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -35,6 +36,8 @@ type Store struct {
 
 	// Conversations is what people ask of the rooms.
 	Conversations people.Conversations
+	// Lists has the conversations of people.
+	Lists conversations.Store
 
 	database
 }
@@ -91,7 +94,7 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 	if err != nil {
 		return nil, err
 	}
-	s.Chat, s.Groups, s.Conversations = rooms, rooms, rooms
+	s.Chat, s.Groups, s.Conversations, s.Lists = rooms, rooms, rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}

@@ -63,6 +63,8 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 		"room:leave":       roomID,
 		"room:create":      map[string]any{"name": "crew", "members": []string{who.UserID}},
 		"room:remove":      map[string]any{"roomId": group, "members": []string{"nobody"}},
+		"room:mute":        map[string]any{"roomId": roomID, "muted": true},
+		"rooms:list":       map[string]any{},
 		"chat:message":     map[string]any{"roomId": roomID, "text": "hello"},
 		"chat:edit":        edited,
 		"chat:delete":      mine(),

@@ -14,8 +14,8 @@ const NAMESPACES = ['/', '/chat', '/tracking', '/system'];
 
 /** What an admin hears first in each namespace. */
 const GREETING = {
-  '/': ['tracking:snapshot', 'system:inbox', 'presence:list'],
-  '/chat': ['presence:list'],
+  '/': ['tracking:snapshot', 'system:inbox', 'presence:list', 'rooms:list'],
+  '/chat': ['presence:list', 'rooms:list'],
   '/tracking': ['tracking:snapshot'],
   '/system': ['system:inbox'],
 };

@@ -49,6 +49,7 @@ type roomModel struct {
 type modelRoom struct {
 	messages []chat.Message
 	marks    map[string]int64
+	from     map[string]int64     // the seq before somebody's first message
 	changes  []chat.Changed       // of messages, as they were made
 	reacted  map[string][]reactor // to messages by their id, in the order in which it was done
 
@@ -58,7 +59,7 @@ type modelRoom struct {
 func (m *roomModel) room(rt *rapid.T) (string, *modelRoom) {
 	id := fmt.Sprintf("room-%d-%s", m.run, rapid.SampledFrom([]string{"a", "b", "c"}).Draw(rt, "room"))
 	if m.rooms[id] == nil {
-		m.rooms[id] = &modelRoom{marks: map[string]int64{}, reacted: map[string][]reactor{}}
+		m.rooms[id] = &modelRoom{marks: map[string]int64{}, from: map[string]int64{}, reacted: map[string][]reactor{}}
 	}
 	return id, m.rooms[id]
 }
@@ -147,6 +148,9 @@ func (m *roomModel) place(r *modelRoom, d chat.Append) chat.Applied {
 		message.Timestamp = max(message.Timestamp, r.messages[last].Timestamp)
 	}
 	r.messages = append(r.messages, message)
+	if _, known := r.from[d.UserID]; !known {
+		r.from[d.UserID] = message.Seq - 1
+	}
 	if d.ClientID != "" {
 		m.sentAs[key] = message
 	}
@@ -159,7 +163,7 @@ func (m *roomModel) mark(rt *rapid.T) {
 	room.marks[user] = max(room.marks[user], min(seq, room.lastSeq))
 	want := 0
 	for _, message := range room.messages {
-		if message.UserID != user && message.Seq > room.marks[user] {
+		if message.UserID != user && message.Seq > max(room.marks[user], room.from[user]) {
 			want++
 		}
 	}

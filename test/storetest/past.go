@@ -21,7 +21,6 @@ func pastKept(t *testing.T, store Store) {
 	room := servicetest.Room("group:g")
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c", "d")))
 	placed := appendDrafts(t, store, draft("group:g", "a", 1), draft("group:g", "b", 2), draft("dm:a:b", "a", 3), draft("open", "a", 4))
-	start := int64(1_700_000_000_000)
 	remove := func(since, at int64, gone ...string) {
 		t.Helper()
 		by := remover

@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
@@ -31,6 +32,8 @@ type Store struct {
 	Tracking tracking.Store
 
 	Conversations people.Conversations
+	// Lists has the conversations of people.
+	Lists conversations.Store
 	// Administration has what was revoked, and what admins do.
 	Administration administration.Store
 }
@@ -60,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		{"positions", positionPromises()},
 		{"messages", append(messagePromises(), amendmentPromises()...)},
 		{"rooms", roomPromises()},
+		{"conversations", conversationPromises()},
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},
 		{"users", userPromises()},

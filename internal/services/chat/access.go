@@ -77,6 +77,12 @@ func (s *Service) mayMake(ctx context.Context, who auth.Identity, change Change)
 	return talk, nil
 }
 
+// Admits returns the room of an id, where the caller may be in it. It fails with room_invalid, room_forbidden and forbidden.
+func (s *Service) Admits(ctx context.Context, who auth.Identity, roomID string) (roles.ChatRoom, error) {
+	talk, err := s.conversation(ctx, who, roomID)
+	return talk.room, err
+}
+
 // maxOutdated is how often something is tried anew as a group has other members than were known.
 const maxOutdated = 5
 

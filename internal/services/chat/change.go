@@ -52,7 +52,7 @@ func (a Append) told(applied Applied) telling {
 	if applied.ClientID == "" {
 		return telling{event: EventMessage, payload: applied.Message}
 	}
-	return telling{event: EventMessage, payload: applied.toldTo(""), toCauser: applied.Message}
+	return telling{event: EventMessage, payload: applied.ToldTo(""), toCauser: applied.Message}
 }
 
 // conflict implements Change. What a message said before it was changed is not known any more.

@@ -145,18 +145,18 @@ func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conve
 		return History{}, err
 	}
 	for i := range messages {
-		messages[i] = messages[i].toldTo(who.UserID)
+		messages[i] = messages[i].ToldTo(who.UserID)
 	}
 	if asked.After == 0 { // backwards: those too many are the oldest
-		size = page.FitLast(messages, size, messageBytes)
+		size = page.FitLast(messages, size, Message.Bytes)
 		return History{Messages: messages[len(messages)-size:], HasMore: size < len(messages)}, nil
 	}
-	size = page.Fit(messages, size, messageBytes)
+	size = page.Fit(messages, size, Message.Bytes)
 	return History{Messages: messages[:size], HasMore: size < len(messages)}, nil
 }
 
-// messageBytes is about what a message takes as JSON.
-func messageBytes(m Message) int {
+// Bytes is about what the message takes as JSON.
+func (m Message) Bytes() int {
 	const rest = 400 // ids, names of members, numbers
 	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID)
 	for _, reader := range m.ReadBy {

@@ -65,8 +65,8 @@ const (
 // MaxReaders is how many readers a message names beside its sender: of more, those who have read the room furthest.
 const MaxReaders = 100
 
-// toldTo is the message as somebody is told of it.
-func (m Message) toldTo(userID string) Message {
+// ToldTo is the message as somebody is told of it.
+func (m Message) ToldTo(userID string) Message {
 	if m.UserID != userID {
 		m.ClientID = ""
 	}

@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/call"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 	"rolecall/internal/sockets/event"
@@ -20,13 +21,16 @@ import (
 type Handlers struct {
 	chat   *chat.Service
 	groups *groups.Service
+	lists  *conversations.Service
 	people *people.Service
 	log    *slog.Logger
 }
 
 // New returns the handlers of the chat domain.
-func New(rooms *chat.Service, members *groups.Service, directory *people.Service, log *slog.Logger) *Handlers {
-	return &Handlers{chat: rooms, groups: members, people: directory, log: log}
+func New(
+	rooms *chat.Service, members *groups.Service, lists *conversations.Service, directory *people.Service, log *slog.Logger,
+) *Handlers {
+	return &Handlers{chat: rooms, groups: members, lists: lists, people: directory, log: log}
 }
 
 // Register implements the sockets package's Domain.
@@ -35,6 +39,8 @@ func (h *Handlers) Register(r *event.Router) {
 	event.OnSocket(r, "room:leave", access.LeaveRoom(), h.leave)
 	event.On(r, "room:create", access.CreateGroup(), h.groups.Create)
 	event.On(r, "room:remove", access.RemoveMembers(), h.groups.Remove)
+	event.On(r, "rooms:list", access.ReadConversations(), h.lists.List)
+	event.On(r, "room:mute", access.MuteRoom(), h.lists.Mute)
 	event.On(r, "chat:message", access.SendMessage(), call.Later(h.chat.Submit))
 	event.On(r, "chat:edit", access.EditMessage(), call.Later(h.chat.Edit))
 	event.On(r, "chat:delete", access.DeleteMessage(), call.Later(h.chat.Delete))
@@ -46,8 +52,21 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "presence:list", access.ListPresence(), h.listPeople, event.Long())
 }
 
-// Welcome tells a new socket who else is there.
+// Welcome tells a new socket who else is there, and of its user's conversations.
 func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
+	if err := h.greet(ctx, caller); err != nil {
+		return err
+	}
+	list, err := h.lists.List(ctx, caller.Who, conversations.Query{})
+	if err != nil {
+		return fmt.Errorf("list conversations: %w", err)
+	}
+	_ = caller.Emit(conversations.EventList, list) // it fails where there is nobody to tell any more
+	return nil
+}
+
+// greet tells a socket who else is there.
+func (h *Handlers) greet(ctx context.Context, caller *event.Caller) error {
 	var gone error
 	err := h.people.Greet(ctx, caller.Who, func(event string, payload any) error {
 		gone = caller.Emit(event, payload)
@@ -59,7 +78,7 @@ func (h *Handlers) Welcome(ctx context.Context, caller *event.Caller) error {
 	return fmt.Errorf("read presence list: %w", err)
 }
 
-// Renew tells a socket anew who else is there.
+// Renew tells a socket anew who else is there, and what has become of its user's conversations.
 func (h *Handlers) Renew(ctx context.Context, caller *event.Caller) error {
 	return h.Welcome(ctx, caller)
 }

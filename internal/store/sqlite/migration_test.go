@@ -148,3 +148,40 @@ func TestCountsOfOldMessages(t *testing.T) {
 		t.Errorf("%v, after the migration (-want +got):\n%s", err, diff)
 	}
 }
+
+// TestConversationsOfOldRooms opens a file from before there were lists: rooms stand where they were last active, and who has
+// written in an open room takes part in it since their first message that is kept.
+func TestConversationsOfOldRooms(t *testing.T) {
+	db := openMigrated(t, 16,
+		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq, revision)
+			VALUES (1, 'lobby', 'open', '', 'u1', 1, 4, 4), (2, 'dm:u1:u2', 'direct', '', 'u1', 2, 1, 1), (3, 'group:g', 'group', 'g', 'u1', 3, 0, 1),
+				(4, 'dm:u1:u3', 'direct', '', 'u1', 4, 0, 0), (5, 'dm:u2:u3', 'direct', '', 'u2', 5, 7, 7)`,
+		`INSERT INTO room_members (room, user_id, kind) VALUES (2, 'u1', 'direct'), (2, 'u2', 'direct'), (3, 'u1', 'group'),
+			(4, 'u1', 'direct'), (4, 'u3', 'direct'), (5, 'u2', 'direct'), (5, 'u3', 'direct')`,
+		`INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at) VALUES (3, 1, 'u2', 'u1', 'U', 60)`,
+		`INSERT INTO messages (message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth)
+			VALUES ('a', 1, 2, 2, 'u2', 'U', 'driver', 'x', '', 50, 1), ('b', 1, 3, 3, 'u1', 'U', 'driver', 'x', '', 51, 1),
+				('c', 1, 4, 4, 'u2', 'U', 'driver', 'x', '', 52, 2), ('d', 2, 1, 1, 'u1', 'U', 'driver', 'x', '', 53, 1)`)
+	type row struct {
+		ID         string
+		Active, At int64
+	}
+	read := func(query string) []row {
+		rows, err := db.readers.QueryContext(t.Context(), query)
+		found, err := Collect(rows, err, func(s Scanner) (r row, err error) { return r, s.Scan(&r.ID, &r.Active, &r.At) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	got := slices.Concat(
+		read("SELECT room_id, active_at, 0 FROM rooms ORDER BY number"),
+		read("SELECT room || user_id, active_at, counted_from FROM room_members ORDER BY room, user_id"))
+	want := []row{
+		{"lobby", 52, 0}, {"dm:u1:u2", 53, 0}, {"group:g", 60, 0}, {"dm:u1:u3", 4, 0}, {"dm:u2:u3", 5, 0},
+		{"1u1", 0, 2}, {"1u2", 0, 1}, {"2u1", 53, 0}, {"2u2", 53, 0}, {"3u1", 0, 0}, {"4u1", 0, 0}, {"4u3", 0, 0}, {"5u2", 5, 0}, {"5u3", 5, 0},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after the migration (-want +got):\n%s", diff)
+	}
+}

@@ -46,8 +46,9 @@ func tables() []table {
 			"user_id:ident", "key:written", "digest:ident", "notice:integer", "created_at:integer")},
 		{"rooms", "number", columns(
 			"number:integer", "room_id:ident", "kind:ident", "name:written", "created_by:ident", "created_at:integer",
-			"last_seq:integer", "revision:integer", "members_since:integer")},
-		{"room_members", "room, user_id", columns("room:integer", "user_id:ident", "kind:ident", "wrote:boolean")},
+			"last_seq:integer", "revision:integer", "members_since:integer", "active_at:integer")},
+		{"room_members", "room, user_id", columns(
+			"room:integer", "user_id:ident", "kind:ident", "wrote:boolean", "active_at:integer", "counted_from:integer", "muted:boolean")},
 		{"messages", "room, seq", columns(
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",

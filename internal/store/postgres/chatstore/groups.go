@@ -135,7 +135,7 @@ func (s *Store) RemoveMembers(
 		if err != nil {
 			return fmt.Errorf("note who was taken out: %w", err)
 		}
-		_, err = tx.Exec(ctx, updateMembersSince, found.number, revision)
+		_, err = tx.Exec(ctx, updateMembersSince, found.number, revision, by.At)
 		return err
 	})
 	if err != nil {

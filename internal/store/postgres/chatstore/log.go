@@ -84,10 +84,11 @@ func (m *missingRooms) create(ctx context.Context, tx *postgres.Tx) error {
 
 // room is what changing a room takes to know of it.
 type room struct {
-	number, lastSeq, revision, membersSince int64
+	number, lastSeq, revision, membersSince, activeAt int64
 
 	latest     instant.Stamp // the time of its newest message, 0 where there is none
 	isOutdated bool          // a change was asked for among other members
+	isDirect   bool
 	changed    bool
 }
 
@@ -97,7 +98,7 @@ func lockedRooms(rows pgx.Rows, failed error) (map[string]*room, error) {
 	_, err := postgres.Collect(rows, failed, func(row postgres.Scanner) (none struct{}, err error) {
 		var found room
 		var id string
-		err = row.Scan(&found.number, &id, &found.lastSeq, &found.revision, &found.membersSince)
+		err = row.Scan(&found.number, &id, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt)
 		rooms[id] = &found
 		return none, err
 	})
@@ -120,6 +121,7 @@ type batch struct {
 	sent  map[sending]chat.Message
 	added []added
 	wrote []author // who writes in a room with members for the first time
+	came  []added  // the first messages of those who begin to take part in an open room
 
 	targets map[target]chat.Message // as the batch has left them, without reactions
 	reacted map[target]*reacted
@@ -276,12 +278,17 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 	room.lastSeq++
 	room.revision++
 	room.latest = max(room.latest, draft.Timestamp)
-	room.changed = true
+	room.activeAt = max(room.activeAt, int64(room.latest))
+	room.changed, room.isDirect = true, draft.Room.Kind() == roles.DirectKind
 	message := draft.Message
 	message.Seq, message.Revision, message.Timestamp, message.ReadBy = room.lastSeq, room.revision, room.latest, []string{message.UserID}
 	who := author{roomID, message.UserID}
 	b.nths[who]++
-	if b.nths[who] == 1 && message.Room.Kind() != roles.OpenKind {
+	switch {
+	case b.nths[who] > 1:
+	case message.Room.Kind() == roles.OpenKind:
+		b.came = append(b.came, added{&message, room.number, 1})
+	default:
 		b.wrote = append(b.wrote, who)
 	}
 	if message.ClientID != "" {
@@ -340,21 +347,42 @@ func (b *batch) columns() []any {
 	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs}
 }
 
-// queueRooms adds how far the rooms have come, and who has written in one that has members: those who have share the
-// conversation.
+// queueRooms adds how far the rooms have come.
 func (b *batch) queueRooms(wanted *pgx.Batch) {
-	var numbers, seqs, revisions, wroteIn []int64
-	var wrote []string
+	var numbers, seqs, revisions, active, direct, directActive []int64
 	for _, room := range b.rooms {
-		if room.changed {
-			numbers, seqs, revisions = append(numbers, room.number), append(seqs, room.lastSeq), append(revisions, room.revision)
+		if !room.changed {
+			continue
+		}
+		numbers, seqs, revisions = append(numbers, room.number), append(seqs, room.lastSeq), append(revisions, room.revision)
+		active = append(active, room.activeAt)
+		if room.isDirect {
+			direct, directActive = append(direct, room.number), append(directActive, room.activeAt)
 		}
 	}
-	wanted.Queue(updateRooms, numbers, seqs, revisions)
-	for _, who := range b.wrote {
-		wroteIn, wrote = append(wroteIn, b.rooms[who.roomID].number), append(wrote, who.userID)
+	wanted.Queue(updateRooms, numbers, seqs, revisions, active)
+	if len(direct) > 0 {
+		wanted.Queue(updateDirectActive, direct, directActive)
 	}
-	if len(wrote) > 0 {
-		wanted.Queue(updateWrote, wroteIn, wrote)
+	b.queueWriters(wanted)
+}
+
+// queueWriters adds who has written in a room for the first time: those who have share the conversation, or take part in an
+// open room.
+func (b *batch) queueWriters(wanted *pgx.Batch) {
+	var rooms, seqs []int64
+	var userIDs []string
+	for _, who := range b.wrote {
+		rooms, userIDs = append(rooms, b.rooms[who.roomID].number), append(userIDs, who.userID)
+	}
+	if len(rooms) > 0 {
+		wanted.Queue(updateWrote, rooms, userIDs)
+	}
+	rooms, userIDs = nil, nil
+	for _, first := range b.came {
+		rooms, userIDs, seqs = append(rooms, first.room), append(userIDs, first.UserID), append(seqs, first.Seq)
+	}
+	if len(rooms) > 0 {
+		wanted.Queue(insertTakesPart, rooms, userIDs, seqs)
 	}
 }

@@ -16,10 +16,6 @@ import (
 // Heads implements chat.Store.
 func (s *Store) Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.ChatRoom]int64, error) {
 	heads := make(map[roles.ChatRoom]int64, len(rooms))
-	ids := make([]string, len(rooms))
-	for i, room := range rooms {
-		ids[i] = room.String()
-	}
 	_, err := postgres.ReadAll(ctx, s.db, selectHeads, func(row postgres.Scanner) (none struct{}, err error) {
 		var id string
 		var revision int64
@@ -29,11 +25,19 @@ func (s *Store) Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.Ch
 		room, err := roles.ParseChatRoom(id)
 		heads[room] = revision
 		return none, err
-	}, ids)
+	}, idsOf(rooms))
 	if err != nil {
 		return nil, fmt.Errorf("read how far rooms have come: %w", err)
 	}
 	return heads, nil
+}
+
+func idsOf(rooms []roles.ChatRoom) []string {
+	ids := make([]string, len(rooms))
+	for i, room := range rooms {
+		ids[i] = room.String()
+	}
+	return ids
 }
 
 // RevisionBefore implements chat.Store.
@@ -56,13 +60,7 @@ func (s *Store) MessagesSince(ctx context.Context, room roles.ChatRoom, after, u
 
 // ChangedRooms implements chat.Store.
 func (s *Store) ChangedRooms(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error) {
-	rooms, err := postgres.ReadAll(ctx, s.db, selectChanged, func(row postgres.Scanner) (roles.ChatRoom, error) {
-		id, err := postgres.ScanOne[string](row)
-		if err != nil {
-			return roles.ChatRoom{}, err
-		}
-		return roles.ParseChatRoom(id)
-	}, postgres.Array(userIDs), since)
+	rooms, err := postgres.ReadAll(ctx, s.db, selectChanged, scanRoom, postgres.Array(userIDs), since)
 	if err != nil {
 		return nil, fmt.Errorf("find changed rooms: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/postgres"
@@ -16,6 +17,8 @@ var (
 	_ chat.Store           = (*Store)(nil)
 	_ groups.Store         = (*Store)(nil)
 	_ people.Conversations = (*Store)(nil)
+
+	_ conversations.Store = (*Store)(nil)
 )
 
 // Store implements the stores of chat and of its groups.
@@ -41,13 +44,15 @@ func statements() []string {
 		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
 		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged, selectChanges,
+		updateDirectActive, insertTakesPart, updateMuted,
+		selectConversations, selectConversationsIn, selectRisen, selectLastMessages, selectReadersIn,
 	}
 }
 
 // Statements of writes, and the reads that belong to a write.
 const (
 	// lockRooms locks in the order of the rows that come out: two batches that want the same rooms never wait for each other.
-	lockRooms = `SELECT number, room_id, last_seq, revision, members_since FROM rooms WHERE room_id = ANY($1::text[])
+	lockRooms = `SELECT number, room_id, last_seq, revision, members_since, active_at FROM rooms WHERE room_id = ANY($1::text[])
 		ORDER BY room_id FOR NO KEY UPDATE`
 	// selectLatest and those behind it are run once the rooms are locked, so that they see what was committed before.
 	selectLatest = `SELECT r.room_id, coalesce(
@@ -66,8 +71,9 @@ const (
 		JOIN rooms r ON r.room_id = a.room_id JOIN messages m ON m.message_id = a.message_id AND m.room = r.number
 		FOR NO KEY UPDATE OF m`
 
-	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
+	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at, active_at)
+		SELECT *, created_at FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
+			a (room_id, kind, name, created_by, created_at)
 		ON CONFLICT (room_id) DO NOTHING`
 	insertMembers = `INSERT INTO room_members (room, user_id, kind)
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
@@ -83,15 +89,23 @@ const (
 		WHERE room = $1 AND seq = $2`
 	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) a (number, last_seq, revision) WHERE r.number = a.number`
+	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision, active_at = a.active_at
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) a (number, last_seq, revision, active_at)
+		WHERE r.number = a.number`
+	updateDirectActive = `UPDATE room_members m SET active_at = a.active_at FROM unnest($1::bigint[], $2::bigint[]) a (room, active_at)
+		WHERE m.room = a.room AND m.active_at <> a.active_at`
+	insertTakesPart = `INSERT INTO room_members (room, user_id, kind, wrote, counted_from)
+		SELECT a.room, a.user_id, 'open', true, a.seq - 1 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) a (room, user_id, seq)
+		ON CONFLICT DO NOTHING`
+	updateMuted = `UPDATE room_members SET muted = $1
+		WHERE room = (SELECT number FROM rooms WHERE room_id = $2) AND user_id = $3 AND (kind <> 'direct' OR active_at > 0)`
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
 		WHERE m.room = a.room AND m.user_id = a.user_id AND NOT m.wrote`
 
 	deleteMembers  = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[]) RETURNING user_id`
 	insertRemovals = `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
 		SELECT $1, $2, unnest($3::text[]), $4, $5, $6`
-	updateMembersSince = `UPDATE rooms SET revision = $2, members_since = $2 WHERE number = $1`
+	updateMembersSince = `UPDATE rooms SET revision = $2, members_since = $2, active_at = greatest(active_at, $3) WHERE number = $1`
 	upsertRoomRead     = `INSERT INTO room_reads (room, user_id, seq)
 		SELECT number, $1, least($2, last_seq) FROM rooms WHERE room_id = $3 AND least($2, last_seq) > 0 AND members_since = $4
 		ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`
@@ -112,7 +126,7 @@ const (
 // Statements of reads.
 const (
 	selectMembers = `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
-		WHERE r.room_id = $1 ORDER BY m.user_id`
+		WHERE r.room_id = $1 AND r.kind <> 'open' ORDER BY m.user_id`
 	selectPeers = `SELECT asked.user_id, peers.user_ids FROM unnest($1::text[]) asked (user_id)
 		CROSS JOIN LATERAL (SELECT array_agg(user_id) AS user_ids FROM (
 			SELECT DISTINCT peer.user_id FROM room_members me
@@ -132,19 +146,22 @@ const (
 	countMade   = `SELECT count(*) FROM rooms WHERE created_by = $1 AND kind = 'group' AND created_at > $2`
 	selectMaker = `SELECT created_by FROM rooms WHERE room_id = $1 AND kind = 'group'`
 	selectHead  = `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = $1`
-	// countUnread counts the messages of others beyond a mark without looking at them. The room has lost none but its first;
-	// the reader's own among the rest are numbered one after the other.
-	countUnread = `WITH place AS MATERIALIZED (
-			SELECT r.number AS room, r.last_seq, greatest(
-				coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = $2), 0),
-				coalesce((SELECT m.seq FROM messages m WHERE m.room = r.number ORDER BY m.seq LIMIT 1), r.last_seq + 1) - 1) AS upto
+	// mark is how far a reader ($2) has read a room r, or what came before they took part.
+	mark = `greatest(
+		(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = $2),
+		(SELECT me.counted_from FROM room_members me WHERE me.room = r.number AND me.user_id = $2), 0)`
+	// lost is the last message that a room r is without.
+	lost = `coalesce((SELECT m.seq FROM messages m WHERE m.room = r.number ORDER BY m.seq LIMIT 1), r.last_seq + 1) - 1`
+	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
+	// them: the reader's own ($2) among them are numbered one after the other.
+	beyond = `last_seq - upto - coalesce(
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2
+			ORDER BY own.seq DESC LIMIT 1) + 1 -
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2 AND own.seq > upto
+			ORDER BY own.seq LIMIT 1), 0)`
+	countUnread = `WITH place AS MATERIALIZED (SELECT r.number AS room, r.last_seq, greatest(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = $1 AND r.members_since = $3)
-		SELECT last_seq - upto - coalesce(
-			(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2
-				ORDER BY own.seq DESC LIMIT 1) + 1 -
-			(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2 AND own.seq > upto
-				ORDER BY own.seq LIMIT 1), 0)
-		FROM place`
+		SELECT ` + beyond + ` FROM place`
 	selectSeq = `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room WHERE r.room_id = $1 AND m.message_id = $2`
 
 	selectReaders = `SELECT read.user_id, read.seq FROM room_reads read

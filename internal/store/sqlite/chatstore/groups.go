@@ -100,7 +100,7 @@ func (s *Store) RemoveMembers(
 		if err != nil {
 			return fmt.Errorf("note who was taken out: %w", err)
 		}
-		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number, revision)
+		_, err = tx.StmtContext(ctx, s.sql.updateRoom).ExecContext(ctx, found.lastSeq, revision, found.number, revision, max(found.activeAt, by.At))
 		return err
 	})
 	if err != nil {

@@ -81,15 +81,20 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return b.sent(ctx, draft)
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
+	room.activeAt, room.isDirect = max(room.activeAt, int64(message.Timestamp)), message.Room.Kind() == roles.DirectKind
 	if err := b.noteWriter(ctx, room, &message); err != nil {
 		return chat.Applied{}, err
 	}
 	return chat.Applied{Message: message}, nil
 }
 
-// noteWriter keeps who has written in a room that has members: those who have share the conversation.
+// noteWriter keeps who has written in a room: those who have share the conversation, or take part in an open room.
 func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Message) error {
 	if message.Room.Kind() == roles.OpenKind {
+		_, err := b.tx.StmtContext(ctx, b.sql.insertTakesPart).ExecContext(ctx, room.number, message.UserID, message.Seq)
+		if err != nil {
+			return fmt.Errorf("note who takes part: %w", err)
+		}
 		return nil
 	}
 	b.writers.add(message.UserID)
@@ -141,7 +146,11 @@ func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
 func (b *batch) saveRooms(ctx context.Context) error {
 	update := b.tx.StmtContext(ctx, b.sql.updateRoom)
 	for _, room := range b.rooms {
-		if _, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number, room.membersSince); err != nil {
+		_, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number, room.membersSince, room.activeAt)
+		if err == nil && room.isDirect {
+			_, err = b.tx.StmtContext(ctx, b.sql.updateDirectActive).ExecContext(ctx, room.activeAt, room.number)
+		}
+		if err != nil {
 			return fmt.Errorf("save how far a room has come: %w", err)
 		}
 	}

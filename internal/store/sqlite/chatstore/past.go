@@ -15,11 +15,7 @@ import (
 // Heads implements chat.Store.
 func (s *Store) Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.ChatRoom]int64, error) {
 	heads := make(map[roles.ChatRoom]int64, len(rooms))
-	ids := make([]string, len(rooms))
-	for i, room := range rooms {
-		ids[i] = room.String()
-	}
-	list, err := sqlite.List(ids)
+	list, err := sqlite.List(idsOf(rooms))
 	if err == nil {
 		_, err = sqlite.ReadAll(ctx, s.db, s.sql.selectHeads, func(row sqlite.Scanner) (none struct{}, err error) {
 			var id string
@@ -36,6 +32,14 @@ func (s *Store) Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.Ch
 		return nil, fmt.Errorf("read how far rooms have come: %w", err)
 	}
 	return heads, nil
+}
+
+func idsOf(rooms []roles.ChatRoom) []string {
+	ids := make([]string, len(rooms))
+	for i, room := range rooms {
+		ids[i] = room.String()
+	}
+	return ids
 }
 
 // RevisionBefore implements chat.Store.
@@ -62,13 +66,7 @@ func (s *Store) ChangedRooms(ctx context.Context, userIDs []string, since int64)
 	if err != nil {
 		return nil, fmt.Errorf("find changed rooms: %w", err)
 	}
-	rooms, err := sqlite.ReadAll(ctx, s.db, s.sql.selectChanged, func(row sqlite.Scanner) (roles.ChatRoom, error) {
-		id, err := sqlite.ScanOne[string](row)
-		if err != nil {
-			return roles.ChatRoom{}, err
-		}
-		return roles.ParseChatRoom(id)
-	}, list, since)
+	rooms, err := sqlite.ReadAll(ctx, s.db, s.sql.selectChanged, scanRoom, list, since)
 	if err != nil {
 		return nil, fmt.Errorf("find changed rooms: %w", err)
 	}

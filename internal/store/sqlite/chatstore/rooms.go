@@ -58,6 +58,8 @@ type room struct {
 	lastSeq  int64
 	revision int64
 	latest   instant.Stamp // the time of its newest message, 0 where there is none
+	activeAt int64
+	isDirect bool // and something was said in it
 
 	membersSince int64
 	isOutdated   bool // a change was asked for among other members
@@ -67,7 +69,7 @@ type room struct {
 func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*room, error) {
 	var found room
 	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).
-		Scan(&found.number, &found.lastSeq, &found.revision, &found.membersSince, &found.latest)
+		Scan(&found.number, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt, &found.latest)
 	if err != nil {
 		return nil, fmt.Errorf("find room: %w", err)
 	}
@@ -76,7 +78,7 @@ func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*r
 
 // createRoom makes a room; a group's is one with a name.
 func (s *Store) createRoom(ctx context.Context, tx *sql.Tx, group groups.Group) (*room, error) {
-	var made room
+	made := room{activeAt: group.CreatedAt}
 	err := tx.StmtContext(ctx, s.sql.insertRoom).QueryRowContext(ctx,
 		group.Room.String(), string(group.Room.Kind()), group.Name, group.CreatedBy, group.CreatedAt).Scan(&made.number)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"maps"
 
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/store/sqlite"
 	"rolecall/internal/store/sqlite/auditlog"
@@ -16,6 +17,8 @@ import (
 var (
 	_ chat.Store   = (*Store)(nil)
 	_ groups.Store = (*Store)(nil)
+
+	_ conversations.Store = (*Store)(nil)
 )
 
 // Store implements the stores of chat and of its groups.
@@ -46,7 +49,7 @@ type statements struct {
 	selectTarget, updateMessage, insertChange                         *sql.Stmt
 	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
 
-	deleteMembers, updateWrote, insertRemovals *sql.Stmt
+	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
 
 	// Reads.
 	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker *sql.Stmt
@@ -54,6 +57,8 @@ type statements struct {
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
 	selectChanges, selectReactions                                                         *sql.Stmt
+	selectConversations, selectConversationsIn, selectRisen, selectLastMessages            *sql.Stmt
+	selectReadersIn                                                                        *sql.Stmt
 }
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
@@ -64,26 +69,32 @@ const (
 		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by`
 )
 
-// selectUnread counts the messages of others beyond a mark without looking at them. The room has lost none but its first;
-// the reader's own among the rest are numbered one after the other.
-const selectUnread = `WITH place AS (
-		SELECT r.number AS room, r.last_seq, max(
-			coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0),
-			coalesce((SELECT min(m.seq) FROM messages m WHERE m.room = r.number), r.last_seq + 1) - 1) AS upto
-		FROM rooms r WHERE r.room_id = ?1 AND r.members_since = ?3)
-	SELECT last_seq - upto - coalesce(
+const (
+	// mark is how far a reader (?2) has read a room r, or what came before they took part.
+	mark = `max(
+		coalesce((SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = ?2), 0),
+		coalesce((SELECT me.counted_from FROM room_members me WHERE me.room = r.number AND me.user_id = ?2), 0))`
+	// lost is the last message that a room r is without.
+	lost = `coalesce((SELECT min(m.seq) FROM messages m WHERE m.room = r.number), r.last_seq + 1) - 1`
+	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
+	// them: the reader's own (?2) among them are numbered one after the other.
+	beyond = `last_seq - upto - coalesce(
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2
 			ORDER BY own.seq DESC LIMIT 1) + 1 -
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2 AND own.seq > upto
-			ORDER BY own.seq LIMIT 1), 0)
-	FROM place`
+			ORDER BY own.seq LIMIT 1), 0)`
+
+	selectUnread = `WITH place AS (SELECT r.number AS room, r.last_seq, max(` + mark + `, ` + lost + `) AS upto
+			FROM rooms r WHERE r.room_id = ?1 AND r.members_since = ?3)
+		SELECT ` + beyond + ` FROM place`
+)
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectRoom: `SELECT number, last_seq, revision, members_since, coalesce(
+		&s.selectRoom: `SELECT number, last_seq, revision, members_since, active_at, coalesce(
 				(SELECT m.timestamp FROM messages m WHERE m.room = rooms.number ORDER BY m.seq DESC LIMIT 1), 0)
 			FROM rooms WHERE room_id = ?`,
-		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at) VALUES (?, ?, ?, ?, ?)
+		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at, active_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
 			RETURNING number`,
 		&s.insertMembers: `INSERT INTO room_members (room, user_id, kind) SELECT ?, value, ? FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
@@ -92,7 +103,13 @@ func (s *statements) writes() sqlite.Statements {
 		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
 			SELECT ?1, ?2, value, ?3, ?4, ?5 FROM json_each(?6)`,
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
-		&s.updateRoom:  `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4 WHERE number = ?3 AND revision <> ?2`,
+		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4, active_at = ?5
+			WHERE number = ?3 AND revision <> ?2`,
+		&s.updateDirectActive: `UPDATE room_members SET active_at = ?1 WHERE room = ?2 AND active_at <> ?1`,
+		&s.insertTakesPart: `INSERT INTO room_members (room, user_id, kind, wrote, counted_from) VALUES (?, ?, 'open', 1, ? - 1)
+			ON CONFLICT DO NOTHING`,
+		&s.updateMuted: `UPDATE room_members SET muted = ?1
+			WHERE room = (SELECT number FROM rooms WHERE room_id = ?2) AND user_id = ?3 AND (kind <> 'direct' OR active_at > 0)`,
 		&s.upsertRoomRead: `INSERT INTO room_reads (room, user_id, seq)
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
@@ -122,14 +139,14 @@ func (s *statements) reads() sqlite.Statements {
 	all := s.pastReads()
 	maps.Copy(all, sqlite.Statements{
 		&s.selectMembers: `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
-			WHERE r.room_id = ? ORDER BY m.user_id`,
+			WHERE r.room_id = ? AND r.kind <> 'open' ORDER BY m.user_id`,
 		&s.selectPeers: `SELECT asked.value, (SELECT json_group_array(user_id) FROM (
 				SELECT DISTINCT peer.user_id FROM room_members me
 				CROSS JOIN room_members peer ON peer.room = me.room AND peer.wrote = 1 AND peer.user_id <> me.user_id
 				WHERE me.user_id = asked.value AND me.kind IN ('direct', 'group') AND me.wrote = 1
 				ORDER BY peer.user_id LIMIT ?2))
 			FROM json_each(?1) asked`,
-		&s.selectWriters: `SELECT DISTINCT user_id FROM room_members WHERE user_id > ? AND wrote = 1 ORDER BY user_id LIMIT ?`,
+		&s.selectWriters: `SELECT DISTINCT user_id FROM room_members WHERE user_id > ? AND wrote = 1 AND kind <> 'open' ORDER BY user_id LIMIT ?`,
 		&s.selectDirectAmong: `SELECT peer.user_id FROM json_each(?2) asked
 			CROSS JOIN rooms r ON r.room_id = asked.value
 			CROSS JOIN room_members me ON me.room = r.number AND me.user_id = ?1 AND me.wrote = 1
@@ -151,6 +168,16 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE r.room_id = ? AND m.message_id = ?`,
 		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
 			WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.seq DESC, read.user_id DESC LIMIT ?`,
+		&s.selectConversations:   selectConversations,
+		&s.selectConversationsIn: selectConversationsIn,
+		&s.selectRisen:           selectRisen,
+		&s.selectLastMessages: `SELECT r.room_id, ` + messageColumns + ` FROM json_each(?) asked
+			CROSS JOIN rooms r ON r.room_id = asked.value ->> 'room'
+			CROSS JOIN messages m ON m.room = r.number AND m.seq = asked.value ->> 'seq'`,
+		&s.selectReadersIn: `SELECT r.room_id, (SELECT json_group_array(json_object('UserID', user_id, 'Seq', seq)) FROM (
+				SELECT read.user_id, read.seq FROM room_reads read WHERE read.room = r.number AND read.seq >= asked.value ->> 'seq'
+				ORDER BY read.seq DESC, read.user_id DESC LIMIT ?2))
+			FROM json_each(?1) asked CROSS JOIN rooms r ON r.room_id = asked.value ->> 'room'`,
 	})
 	return all
 }

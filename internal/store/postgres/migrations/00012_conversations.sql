@@ -1,0 +1,27 @@
+-- A person's conversations are listed in the order in which they were last active: a message, or a change of a group. A direct
+-- room keeps that for its two people as well, however many they have; of groups and open rooms a person has few. Who writes in
+-- an open room takes part in it from then on.
+
+-- +goose Up
+ALTER TABLE rooms ADD COLUMN active_at bigint NOT NULL DEFAULT 0; -- never falls
+UPDATE rooms r SET active_at = greatest(created_at,
+    (SELECT m.timestamp FROM messages m WHERE m.room = r.number ORDER BY m.seq DESC LIMIT 1),
+    (SELECT max(x.removed_at) FROM room_removals x WHERE x.room = r.number));
+
+ALTER TABLE room_members ADD COLUMN active_at bigint NOT NULL DEFAULT 0;    -- a direct room's, 0 before its first message
+ALTER TABLE room_members ADD COLUMN counted_from bigint NOT NULL DEFAULT 0; -- no message up to this seq is unread
+ALTER TABLE room_members ADD COLUMN muted boolean NOT NULL DEFAULT false;
+UPDATE room_members me SET active_at = r.active_at FROM rooms r WHERE r.number = me.room AND r.last_seq > 0 AND me.kind = 'direct';
+CREATE INDEX room_members_by_activity ON room_members (user_id, active_at, room) WHERE kind = 'direct';
+
+INSERT INTO room_members (room, user_id, kind, wrote, counted_from)
+    SELECT m.room, m.user_id, 'open', true, min(m.seq) - 1 FROM messages m JOIN rooms r ON r.number = m.room AND r.kind = 'open'
+    GROUP BY m.room, m.user_id;
+
+-- +goose Down
+DELETE FROM room_members WHERE kind = 'open';
+DROP INDEX room_members_by_activity;
+ALTER TABLE room_members DROP COLUMN muted;
+ALTER TABLE room_members DROP COLUMN counted_from;
+ALTER TABLE room_members DROP COLUMN active_at;
+ALTER TABLE rooms DROP COLUMN active_at;

@@ -1,0 +1,68 @@
+// The list of the rooms in which somebody takes part.
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import {
+  NO_LIMITS, accepted, assertProblem, nextEvent, person, refused, startServer, test,
+} from './helpers.mjs';
+
+const server = await startServer(NO_LIMITS);
+after(() => server.stop());
+
+test('a message to somebody who is away is found when they come, and read on every device', async () => {
+  const [ada, ben] = [person('vendor'), person('driver')];
+  assert.equal((await server.rest(ben, 'GET', '/me')).status, 200); // whoever has been here is known
+  const writing = await server.connect(ada);
+  assert.deepEqual(await nextEvent(writing, 'rooms:list'), { rooms: [] });
+  const { roomId } = await accepted(writing, 'chat:message', { to: ben.userId, text: 'hello' });
+  const last = await accepted(writing, 'chat:message', { to: ben.userId, text: 'are you there?', clientId: 'c-1' });
+
+  const [phone, tab] = [await server.connect(ben), await server.connect(ben, { namespace: '/chat' })];
+  for (const socket of [phone, tab]) {
+    const { rooms } = await nextEvent(socket, 'rooms:list');
+    const [{ lastMessage, ...room }] = rooms;
+    assert.deepEqual([rooms.length, lastMessage.id, lastMessage.text, lastMessage.clientId], [1, last.messageId, 'are you there?', undefined]);
+    assert.deepEqual(room, {
+      roomId, kind: 'direct', name: ada.username, peer: ada.userId, lastSeq: 2, readSeq: 0, unread: 2, muted: false,
+    });
+  }
+  assert.equal((await accepted(phone, 'chat:read', { roomId, messageId: last.messageId })).unread, 0);
+  assert.equal((await nextEvent(tab, 'chat:read')).seq, 2);
+  const { rooms } = await accepted(tab, 'rooms:list');
+  assert.deepEqual([rooms[0].unread, rooms[0].readSeq, rooms[0].lastMessage.readBy], [0, 2, [ada.userId, ben.userId]]);
+  const { body } = await server.rest(ben, 'GET', '/rooms');
+  assert.deepEqual(body.items, rooms);
+});
+
+test('pages, and one room, by either door', async () => {
+  const who = person('company');
+  const socket = await server.connect(who);
+  const ids = Array.from({ length: 5 }, (_, i) => `${who.userId}-room-${i}`);
+  for (const roomId of ids) await accepted(socket, 'chat:message', { roomId, text: 'x' });
+  const shown = [];
+  for (let cursor; ;) {
+    const page = await accepted(socket, 'rooms:list', { limit: 2, cursor });
+    shown.push(...page.rooms.map(({ roomId }) => roomId));
+    if (!page.nextCursor) break;
+    cursor = page.nextCursor;
+    await accepted(socket, 'chat:message', { roomId: ids[0], text: 'again' }); // which was last
+  }
+  assert.deepEqual(shown.toSorted(), ids);
+  const { status, body } = await server.rest(who, 'GET', `/rooms/${ids[1]}`);
+  assert.deepEqual([status, body.roomId, body.lastSeq, body.kind], [200, ids[1], 1, 'open']);
+  assertProblem(await server.rest(who, 'GET', `/rooms/${who.userId}-none`), 404, 'not_found');
+  assertProblem(await server.rest(who, 'GET', '/rooms?cursor=x'), 422, 'invalid_payload');
+  await refused(socket, 'invalid_payload', 'cursor', 'rooms:list', { cursor: 'x' });
+});
+
+test('muting holds on every device', async () => {
+  const who = person('provider');
+  const [phone, tab] = [await server.connect(who), await server.connect(who)];
+  const roomId = `${who.userId}-hall`;
+  await refused(phone, 'not_found', 'roomId', 'room:mute', { roomId, muted: true });
+  await accepted(phone, 'chat:message', { roomId, text: 'x' });
+  assert.deepEqual(await accepted(phone, 'room:mute', { roomId, muted: true }), { status: 'ok', roomId, muted: true });
+  assert.deepEqual(await nextEvent(tab, 'room:muted'), { roomId, muted: true });
+  assert.equal((await accepted(tab, 'rooms:list')).rooms[0].muted, true);
+  assert.deepEqual((await server.rest(who, 'PUT', `/rooms/${roomId}/muted`, { muted: false })).body, { roomId, muted: false });
+  assert.deepEqual(await nextEvent(tab, 'room:muted'), { roomId, muted: false });
+});
