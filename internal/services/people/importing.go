@@ -112,9 +112,8 @@ func (r *importRun) add(ctx context.Context, row Row) error {
 	if roles.ValidUserID(row.Entry.UserID) {
 		told.UserID = row.Entry.UserID
 	}
-	user, refused := r.userOf(row)
-	if refused != nil {
-		told.Outcome, told.Field, told.Hint = Refused, refused.Field, refused.Message
+	user, taken := r.userOf(row, &told)
+	if !taken {
 		r.report.Lines = append(r.report.Lines, told)
 		r.report.Refused++
 		return nil
@@ -130,13 +129,18 @@ func (r *importRun) add(ctx context.Context, row Row) error {
 	return nil
 }
 
-// userOf is whom a row is of.
-func (r *importRun) userOf(row Row) (User, *fault.Error) {
-	if row.Refused != nil {
-		return User{}, row.Refused
+// userOf is whom a row is of. It reports why it is refused where it is.
+func (r *importRun) userOf(row Row, told *RowReport) (user User, taken bool) {
+	refused := row.Refused
+	if refused == nil {
+		var err error
+		user, err = row.Entry.user(r.service.options.Now().UnixMilli())
+		refused = fault.From(err)
 	}
-	user, err := row.Entry.user(r.service.options.Now().UnixMilli())
-	return user, fault.From(err)
+	if refused != nil {
+		told.Outcome, told.Field, told.Hint = Refused, refused.Field, refused.Message
+	}
+	return user, refused == nil
 }
 
 // flush writes the chunk, and reports what has become of it.
