@@ -127,10 +127,10 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	rooms := chat.New(chat.Parts{
 		Store: store.Chat, Groups: members, Reach: contacts, People: people,
 		Order: inOrder, Emit: silence{}, Rooms: silence{},
-	}, chat.Options{OpenRooms: true, Logger: log})
+	}, chat.Options{OpenRooms: roles.EveryOpenRoom(), Logger: log})
 	lists := conversations.New(conversations.Parts{
 		Store: store.Lists, Groups: members, People: people, Rooms: rooms, Emit: silence{},
-	}, conversations.Options{OpenRooms: true})
+	}, conversations.Options{OpenRooms: roles.EveryOpenRoom()})
 	inbox, err := notices.New(context.Background(), store.Notices, silence{}, notices.Options{Logger: log})
 	if err != nil {
 		t.Fatal(err)

@@ -121,7 +121,7 @@ func (p *Program) handler() http.Handler {
 	mux.Handle(socketPath+"{file}", p.measured(p.clientFiles()))
 	mux.Handle("/", p.measured(web.Handler()))
 	mux.Handle("GET /settings.json", p.measured(web.SettingsHandler(web.Settings{
-		Demo: p.config.Demo, OpenRooms: p.config.ChatOpenRooms, SignInURL: p.config.SignInURL,
+		Demo: p.config.Demo, OpenRooms: p.config.ChatOpenRooms.Any(), SignInURL: p.config.SignInURL,
 	})))
 	if p.adminUI != nil {
 		page := p.measured(adminpage.Handler())

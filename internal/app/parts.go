@@ -201,11 +201,9 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 	return life{drain: service.Close, run: endless(service.Run)}, nil
 }
 
-// messaging is who may write to whom, and so who finds whom.
-func messaging() roles.Messaging { return roles.Messaging{} }
-
 func (p *Program) openPeople(context.Context) (life, error) {
-	o := people.Options{Drivers: p.tracking, Messaging: messaging(), Logger: p.log, Shared: p.isOneOfSeveral()}
+	o := people.Options{Drivers: p.tracking, Messaging: p.config.ChatReach, Finding: roles.Finding{Public: p.config.PublicRoles},
+		Logger: p.log, Shared: p.isOneOfSeveral()}
 	if p.redis != nil {
 		o.Nodes = p.redis
 		o.Here = func(userID string) bool { return p.engine.SocketCount(string(roles.UserRoom(userID))) > 0 }
@@ -218,7 +216,7 @@ func (p *Program) openPeople(context.Context) (life, error) {
 
 func (p *Program) openChat(context.Context) (life, error) {
 	sockets := p.emitter(chatDomain)
-	contacts := reach.New(messaging(), p.people)
+	contacts := reach.New(p.config.ChatReach, p.people)
 	inOrder, end := p.orderOfRooms(sockets)
 	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
 	p.chat = chat.New(chat.Parts{

@@ -124,7 +124,12 @@ type Config struct {
 	PositionRetention time.Duration `group:"Tracking and chat:" default:"720h" placeholder:"TIME" help:"How long positions are kept; 0 for ever."`
 	// MessageRetention is 0 where messages are kept for ever.
 	MessageRetention time.Duration `group:"Tracking and chat:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long messages are kept: a time, or kept."`
-	ChatOpenRooms    bool          `group:"Tracking and chat:" default:"true" help:"Let every user into rooms that are neither direct nor groups."`
+	// ChatOpenRooms is who may enter rooms that are neither direct nor groups.
+	ChatOpenRooms roles.OpenRooms `group:"Tracking and chat:" default:"true" placeholder:"RULES" help:"Let every user into rooms that are neither direct nor groups: true, false, or by the beginning of their ids and by role, such as orders-=vendor+provider,*=everyone."`
+	// ChatReach is who may write directly to whom.
+	ChatReach roles.Messaging `group:"Tracking and chat:" default:"everyone" placeholder:"RULES" help:"Who may write directly to whom: everyone, or for roles that may not write to everybody those they may write to, such as driver=own:company+admin,vendor=provider+admin."`
+	// PublicRoles are the roles whose people everybody finds.
+	PublicRoles []roles.Role `group:"Tracking and chat:" type:"rolesOrOff" sep:"none" default:"provider,vendor" placeholder:"ROLES" help:"Roles that serve the public, whose people everybody finds by name, comma-separated, or off."`
 	// AuditRetention is 0 where what admins do is kept for ever.
 	AuditRetention time.Duration `group:"Server:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long it is kept what admins have done: a time, or kept."`
 	InboxBacklog   time.Duration `group:"Tracking and chat:" default:"168h" placeholder:"TIME" help:"How far back notices are unread for somebody seen for the first time."`

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/config"
 	"rolecall/internal/limit"
+	"rolecall/internal/roles"
 )
 
 const secret = "a shared secret of forty bytes, or so...."
@@ -129,7 +130,7 @@ func TestDefaults(t *testing.T) {
 		JWTClaimUser: auth.Claim{{"sub"}, {"userId"}}, JWTClaimName: auth.Claim{{"username"}, {"preferred_username"}, {"name"}},
 		JWTClaimRole: auth.Claim{{"role"}}, JWTClaimCompany: auth.Claim{{"companyId"}}, JWTLeeway: 30 * time.Second,
 		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
-		ChatOpenRooms: true, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
+		ChatOpenRooms: roles.EveryOpenRoom(), PublicRoles: []roles.Role{roles.Provider, roles.Vendor}, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
 		InboxBacklog: 7 * 24 * time.Hour,
 		Rates: map[limit.Kind]limit.Rate{
 			limit.Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
@@ -282,7 +283,9 @@ func TestBadValues(t *testing.T) {
 		"audit-retention":        {"", "0", "-1h", "30", "forever"},
 		"message-retention":      {"", "0", "0s", "0d", "-1h", "-30d", "30", "Kept", "forever"},
 		"inbox-backlog":          {"", "0", "-1h", "week"},
-		"chat-open-rooms":        {"", "yes", "on", "2"},
+		"chat-open-rooms":        {"", "yes", "on", "2", "orders-", "orders-=", "orders-=boss", "=vendor", "a b=vendor", "dm:=vendor", "dm:a:b=vendor", "group:=vendor", "group:x=vendor", "user:=vendor", "a=vendor,a=admin", "*=vendor,", "*=vendor vendor", "true,*=vendor"},
+		"chat-reach":             {"", "nobody", "off", "driver", "driver=", "boss=driver", "driver=boss", "driver=admin+", "driver=nobody+admin", "driver=admin,driver=company", "driver=own:", "driver=own:vendor", "vendor=own:company", "admin=own:everyone", "driver=mine:company", "everyone,driver=admin", "driver=admin,"},
+		"public-roles":           {"", ",", "boss", "vendor,vendor", "everyone", "Vendor"},
 		"trusted-proxies":        {"localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "*", "127.0.0.1,x"},
 		"packets-per-connection": {"", "10", "0/1s", "10/10s:0", "OFF", "none"},
 		"packets-per-user":       {"", "10", "0/1s", "10/10s:0", "OFF", "none"},

@@ -143,19 +143,29 @@ func settings(t *testing.T) map[string]setting {
 		"audit-retention":     {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.AuditRetention }, nil},
 		"message-retention":   {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
 		"inbox-backlog":       {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
-		"chat-open-rooms":     {"false", "true", false, true, func(c config.Config) any { return c.ChatOpenRooms }, nil},
-		"rate-shared":         {"true", "false", true, false, func(c config.Config) any { return c.RateShared }, []string{"-redis-url", "redis://a:1"}},
-		"rate-chat":           rate(limit.Chat),
-		"rate-typing":         rate(limit.Typing),
-		"rate-join":           rate(limit.Join),
-		"rate-location":       rate(limit.Location),
-		"rate-backlog":        rate(limit.Backlog),
-		"rate-read":           rate(limit.Read),
-		"rate-other":          rate(limit.Other),
-		"rate-connect":        rate(limit.Connect),
-		"rate-failure":        rate(limit.Failure),
-		"rate-shed":           rate(limit.Shed),
-		"otlp-endpoint":       {"http://127.0.0.1:4318", "https://a.example/v1/traces", "http://127.0.0.1:4318", "https://a.example/v1/traces", func(c config.Config) any { return c.OTLPEndpoint }, nil},
+		"chat-open-rooms": {
+			"false", "orders-=vendor+provider,*=nobody", roles.OpenRooms{}, openRooms(t, "orders-=vendor+provider,*=nobody"),
+			func(c config.Config) any { return c.ChatOpenRooms }, nil,
+		},
+		"chat-reach": {
+			"driver=own:company+admin", "vendor=everyone", reach(t, "driver=own:company+admin"), reach(t, "vendor=everyone"),
+			func(c config.Config) any { return c.ChatReach }, nil,
+		},
+		"public-roles": {
+			"off", "vendor, driver", []roles.Role(nil), []roles.Role{roles.Vendor, roles.Driver}, func(c config.Config) any { return c.PublicRoles }, nil,
+		},
+		"rate-shared":   {"true", "false", true, false, func(c config.Config) any { return c.RateShared }, []string{"-redis-url", "redis://a:1"}},
+		"rate-chat":     rate(limit.Chat),
+		"rate-typing":   rate(limit.Typing),
+		"rate-join":     rate(limit.Join),
+		"rate-location": rate(limit.Location),
+		"rate-backlog":  rate(limit.Backlog),
+		"rate-read":     rate(limit.Read),
+		"rate-other":    rate(limit.Other),
+		"rate-connect":  rate(limit.Connect),
+		"rate-failure":  rate(limit.Failure),
+		"rate-shed":     rate(limit.Shed),
+		"otlp-endpoint": {"http://127.0.0.1:4318", "https://a.example/v1/traces", "http://127.0.0.1:4318", "https://a.example/v1/traces", func(c config.Config) any { return c.OTLPEndpoint }, nil},
 		"otlp-headers-file": {
 			file(t, "authorization: Bearer a\n\nX-Team:  b c \n"), file(t, "X-Team: d"),
 			map[string]string{"Authorization": "Bearer a", "X-Team": "b c"}, map[string]string{"X-Team": "d"},
@@ -173,4 +183,22 @@ func settings(t *testing.T) map[string]setting {
 		"demo":             {"true", "false", true, false, func(c config.Config) any { return c.Demo }, nil},
 		"demo-drivers":     {"0", "5000", 0, 5000, func(c config.Config) any { return c.DemoDrivers }, nil},
 	}
+}
+
+func openRooms(t *testing.T, text string) roles.OpenRooms {
+	t.Helper()
+	o, err := roles.ParseOpenRooms(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func reach(t *testing.T, text string) roles.Messaging {
+	t.Helper()
+	m, err := roles.ParseMessaging(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

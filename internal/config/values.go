@@ -41,6 +41,9 @@ func mappers() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[limit.Rate](), decoder(limit.ParseRate)),
 		kong.TypeMapper(reflect.TypeFor[auth.Claim](), decoder(auth.ParseClaim)),
 		kong.TypeMapper(reflect.TypeFor[map[string]roles.Role](), decoder(parseRoleMap)),
+		kong.TypeMapper(reflect.TypeFor[roles.OpenRooms](), openRooms{}),
+		kong.TypeMapper(reflect.TypeFor[roles.Messaging](), decoder(roles.ParseMessaging)),
+		kong.NamedMapper("rolesOrOff", decoder(parseRolesOrOff)),
 		kong.NamedMapper("domainsOrOff", decoder(parseDomainsOrOff)),
 		kong.NamedMapper("roleOrOff", decoder(parseRoleOrOff)),
 		kong.NamedMapper("timeOrOff", decoder(timeOr(off))),
@@ -115,6 +118,49 @@ func (toggle) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return nil
 	}
 	return decoder(parser("true or false", strconv.ParseBool)).Decode(ctx, target)
+}
+
+// openRooms reads a flag that needs no value, and may have rules for one.
+type openRooms struct{ toggle }
+
+// Decode implements kong.Mapper.
+func (openRooms) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		target.Set(reflect.ValueOf(roles.EveryOpenRoom()))
+		return nil
+	}
+	return decoder(parseOpenRooms).Decode(ctx, target)
+}
+
+func parseOpenRooms(text string) (roles.OpenRooms, error) {
+	switch every, err := strconv.ParseBool(text); {
+	case err != nil:
+		return roles.ParseOpenRooms(text)
+	case every:
+		return roles.EveryOpenRoom(), nil
+	default:
+		return roles.OpenRooms{}, nil
+	}
+}
+
+// parseRolesOrOff reads roles, each named once.
+func parseRolesOrOff(text string) ([]roles.Role, error) {
+	if text == off {
+		return nil, nil
+	}
+	names, _ := parseList(text) // never fails
+	var list []roles.Role
+	for _, name := range names {
+		role, err := roles.Parse(name)
+		if err != nil || slices.Contains(list, role) {
+			return nil, fmt.Errorf("%q is not a list of different roles, comma-separated, or off", text)
+		}
+		list = append(list, role)
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%q is not a list of different roles, comma-separated, or off", text)
+	}
+	return list, nil
 }
 
 func parseList(text string) ([]string, error) {

@@ -92,19 +92,3 @@ func (r Role) Can(p Permission) bool {
 		return false
 	}
 }
-
-// Messaging is the policy of which role may write directly to which.
-type Messaging struct {
-	// Denied lists the pairs, sender first, that may not. The zero value lets every role reach every other.
-	Denied map[[2]Role]bool
-}
-
-// Allows reports whether a person of role from may write to a person of role to.
-func (m Messaging) Allows(from, to Role) bool {
-	return from.Can(Chat) && to.Can(Chat) && !m.Denied[[2]Role{from, to}]
-}
-
-// AllowsAny reports whether from may write to every role, so that the recipient's role need not be known.
-func (m Messaging) AllowsAny(from Role) bool {
-	return !slices.ContainsFunc(All(), func(to Role) bool { return !m.Allows(from, to) })
-}

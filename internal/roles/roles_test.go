@@ -60,24 +60,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestMessagingPolicy(t *testing.T) {
-	open := roles.Messaging{}
-	closed := roles.Messaging{Denied: map[[2]roles.Role]bool{{roles.Vendor, roles.Driver}: true}}
-	for _, from := range roles.All() {
-		if !open.AllowsAny(from) {
-			t.Errorf("the default policy keeps %s from someone", from)
-		}
-		for _, to := range roles.All() {
-			if want := from != roles.Vendor || to != roles.Driver; closed.Allows(from, to) != want {
-				t.Errorf("Allows(%s, %s) = %t", from, to, !want)
-			}
-		}
-	}
-	if closed.AllowsAny(roles.Vendor) || !closed.AllowsAny(roles.Driver) {
-		t.Error("AllowsAny does not follow the denied pairs")
-	}
-}
-
 func TestStanding(t *testing.T) {
 	for _, tc := range []struct {
 		role    roles.Role

@@ -50,10 +50,10 @@ func withServices(t *testing.T) *server {
 		rooms := chat.New(chat.Parts{
 			Store: store.Chat, Groups: members, Reach: contacts, People: directory,
 			Order: inOrder, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
-		}, chat.Options{OpenRooms: true, Logger: log})
+		}, chat.Options{OpenRooms: roles.EveryOpenRoom(), Logger: log})
 		lists := conversations.New(conversations.Parts{
 			Store: store.Lists, Groups: members, People: directory, Rooms: rooms, Emit: s.Bus.Emitter("/"),
-		}, conversations.Options{OpenRooms: true})
+		}, conversations.Options{OpenRooms: roles.EveryOpenRoom()})
 		inbox, err := notices.New(context.Background(), store.Notices, s.Bus.Emitter("/"), notices.Options{Logger: log})
 		if err != nil {
 			t.Fatal(err)

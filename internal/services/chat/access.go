@@ -51,8 +51,8 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 		}
 		return conversation{room: room, members: members, since: since}, nil
 	case roles.OpenKind:
-		if !s.options.OpenRooms {
-			return conversation{}, forbiddenRoom("Open rooms are turned off")
+		if !s.options.OpenRooms.Allows(room, who.Role) {
+			return conversation{}, forbiddenRoom("This room is not open to you")
 		}
 		return conversation{room: room}, nil
 	default:

@@ -36,7 +36,7 @@ func TestAdmission(t *testing.T) {
 	h := &hub{}
 	store := openStore(t)
 	service := newService(t, store, h, nil, nil)
-	closed := newService(t, store, h, nil, func(o *settings) { o.OpenRooms = false })
+	closed := newService(t, store, h, nil, func(o *settings) { o.OpenRooms = roles.OpenRooms{} })
 	everyID := []string{"u-admin", "u-driver", "u-company", "u-provider", "u-vendor"}
 	theirs := group(t, service, person("maker", roles.Admin), everyID...)
 	notTheirs := group(t, service, person("maker", roles.Admin), "somebody")

@@ -198,6 +198,11 @@ func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, e
 	return role, known, nil
 }
 
+func (d directory) Identify(ctx context.Context, userID string) (auth.Identity, bool, error) {
+	role, known, err := d.RoleOf(ctx, userID)
+	return auth.Identity{UserID: userID, Role: role}, known, err
+}
+
 // gated holds Apply back until the test lets it through, with the error the test chooses.
 type gated struct {
 	roomStore
@@ -261,7 +266,7 @@ type settings struct {
 // newService starts a service that is closed at the test's end. Open rooms are on and the clock stands at noon.
 func newService(t testing.TB, store roomStore, h *hub, people directory, change func(*settings)) *service {
 	t.Helper()
-	options := settings{Options: chat.Options{OpenRooms: true, Now: atNoon, Logger: slog.New(slog.DiscardHandler)}}
+	options := settings{Options: chat.Options{OpenRooms: roles.EveryOpenRoom(), Now: atNoon, Logger: slog.New(slog.DiscardHandler)}}
 	if change != nil {
 		change(&options)
 	}

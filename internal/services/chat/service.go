@@ -72,8 +72,8 @@ type Parts struct {
 
 // Options shapes a Service.
 type Options struct {
-	// OpenRooms lets any authenticated user into any room that is neither direct nor a group.
-	OpenRooms bool
+	// OpenRooms is who may enter rooms that are neither direct nor groups.
+	OpenRooms roles.OpenRooms
 	// Retention is how long messages are kept; 0 keeps them for ever.
 	Retention time.Duration
 	Now       func() time.Time

@@ -103,7 +103,7 @@ func sight(asker, target auth.Identity, shares, apart, online bool) *people.Pers
 	seen := people.Person{UserID: target.UserID, Username: target.Username, Role: target.Role}
 	colleagues := asker.Role == roles.Admin || asker.CompanyID != "" && asker.CompanyID == target.CompanyID
 	if !colleagues && !shares {
-		if apart {
+		if apart || target.Role != roles.Provider && target.Role != roles.Vendor {
 			return nil
 		}
 		return &seen

@@ -19,7 +19,7 @@ const (
 	MaxPage = 500
 )
 
-// Directory returns a page of the people with whom the caller has to do, each with what the caller may know of them, and
+// Directory returns a page of the people with whom the caller has to do, or who serve the public, each with what the caller may know of them, and
 // the cursor of the next page or "". A page may have fewer people than asked for though there is a next one. Who asks for
 // a company finds its people where that is the caller's own, or the caller is an admin.
 func (s *Service) Directory(

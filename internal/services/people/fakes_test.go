@@ -178,10 +178,14 @@ func newBenchOn(store people.Store, conversations people.Conversations) *bench {
 }
 
 func newBenchWith(store people.Store, conversations people.Conversations, messaging roles.Messaging) *bench {
+	return newBenchFinding(store, conversations, messaging, roles.DefaultFinding())
+}
+
+func newBenchFinding(store people.Store, conversations people.Conversations, messaging roles.Messaging, finding roles.Finding) *bench {
 	b := &bench{sockets: &sockets{}, told: &recorder{}}
 	b.Service = people.New(store, conversations, b.told, b.sockets, people.Options{
 		Now: b.now, Logger: slog.New(slog.DiscardHandler), Drivers: b.told, Every: -1, SaveDelay: -1,
-		Messaging: messaging,
+		Messaging: messaging, Finding: finding,
 	})
 	return b
 }

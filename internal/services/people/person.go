@@ -26,7 +26,7 @@ type closeness int
 
 const (
 	stranger     closeness = iota // nothing: it is as if the person did not exist
-	reachable                     // may write to them: who they are
+	reachable                     // they serve the public, and may be written to: who they are
 	acquaintance                  // shares a conversation: also whether they are here, and when they last were
 	colleague                     // is oneself, of the same company, or an admin: everything
 )
@@ -34,11 +34,11 @@ const (
 // closenessTo is what somebody has to do with a person with whom they share a conversation, or do not.
 func (s *Service) closenessTo(who auth.Identity, user User, conversing bool) closeness {
 	switch {
-	case who.UserID == user.UserID, who.Role == roles.Admin, who.CompanyID != "" && who.CompanyID == user.CompanyID:
+	case who.UserID == user.UserID, who.Role == roles.Admin, roles.AreColleagues(who.CompanyID, user.CompanyID):
 		return colleague
 	case conversing:
 		return acquaintance
-	case s.options.Messaging.Allows(who.Role, user.Role):
+	case s.options.Finding.Finds(user.Role) && s.options.Messaging.Allows(who.Role, user.Role, false):
 		return reachable
 	default:
 		return stranger

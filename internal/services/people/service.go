@@ -60,8 +60,9 @@ type Options struct {
 	// Nodes, where it is set, are other servers of the same people. Here then says whether somebody has a socket on this one.
 	Nodes Nodes
 	Here  func(userID string) bool
-	// Messaging is who may write to whom: of those, people may find the name and role.
+	// Messaging is who may write to whom, and Finding who finds whom: of those who are both, strangers find the name and role.
 	Messaging roles.Messaging
+	Finding   roles.Finding
 	// Every is how often comings and goings are told, at most: what is true then is told, where that is not what was told
 	// last. After a quiet time they are told at once. 0 stands for DefaultEvery; a negative one tells each at once.
 	Every time.Duration

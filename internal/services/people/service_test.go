@@ -299,7 +299,8 @@ func TestAroundCostsWhoIsOnline(t *testing.T) {
 
 func TestDirectory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	opened := sqlitetest.Open(t)
+	b := newBenchFinding(opened.People, opened.Conversations, roles.Messaging{}, roles.Finding{Public: roles.All()})
 	for _, who := range []auth.Identity{
 		person("dan", roles.Driver, "acme"), person("Eve", roles.Driver, "umbra"), person("vic", roles.Vendor, ""), person("root", roles.Admin, ""),
 	} {

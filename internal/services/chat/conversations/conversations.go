@@ -61,8 +61,8 @@ type Parts struct {
 
 // Options shapes a Service.
 type Options struct {
-	// OpenRooms has open rooms among the conversations.
-	OpenRooms bool
+	// OpenRooms is who may enter which open room: others find it not among their conversations.
+	OpenRooms roles.OpenRooms
 	Now       func() time.Time
 }
 
@@ -158,18 +158,23 @@ func (s *Service) List(ctx context.Context, who auth.Identity, query Query) (Lis
 		at.show(&all[i])
 	}
 	slices.Reverse(listed[:min(risen, fits)])
-	list := List{Rooms: listed[:fits]}
+	list := List{Rooms: slices.DeleteFunc(listed[:fits], func(c Conversation) bool { return !s.mayEnter(who, c.Room) })}
 	if fits < len(all) {
 		list.NextCursor = at.text()
 	}
 	return list, nil
 }
 
+// mayEnter reports whether a room is not an open one that is closed to somebody by now.
+func (s *Service) mayEnter(who auth.Identity, room roles.ChatRoom) bool {
+	return room.Kind() != roles.OpenKind || s.options.OpenRooms.Allows(room, who.Role)
+}
+
 // next are the conversations with which a listing goes on: first, so many as risen says, those that have risen above the place
 // to which it has come, in the order in which they have, and then, at most limit, those below it. What rises between the two
 // reads is in both, and counts as risen.
 func (s *Service) next(ctx context.Context, who auth.Identity, at *cursor, limit int) (all []Row, risen int, err error) {
-	below, err := s.Store.Conversations(ctx, who.UserID, at.place, limit, s.options.OpenRooms)
+	below, err := s.Store.Conversations(ctx, who.UserID, at.place, limit, s.options.OpenRooms.Any())
 	if err != nil || at.place == Top() {
 		return below, 0, err
 	}
@@ -188,7 +193,7 @@ func (s *Service) next(ctx context.Context, who auth.Identity, at *cursor, limit
 
 // risen are the conversations that a listing has not shown and that stand above the place to which it has come.
 func (s *Service) risen(ctx context.Context, who auth.Identity, at *cursor) ([]Row, error) {
-	rooms, err := s.Store.Risen(ctx, who.UserID, at.place, at.since, s.options.OpenRooms)
+	rooms, err := s.Store.Risen(ctx, who.UserID, at.place, at.since, s.options.OpenRooms.Any())
 	if err != nil {
 		return nil, err
 	}

@@ -58,10 +58,15 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
+	return newBenchOpen(t, roles.EveryOpenRoom())
+}
+
+func newBenchOpen(t testing.TB, policy roles.OpenRooms) *bench {
+	t.Helper()
 	b := &bench{store: sqlitetest.Open(t), told: &servicetest.Recorder{}, now: servicetest.Noon}
 	b.Service = conversations.New(conversations.Parts{
 		Store: b.store.Lists, Groups: b.store.Groups, People: names{}, Rooms: open{}, Emit: b.told,
-	}, conversations.Options{OpenRooms: true, Now: func() time.Time { return time.UnixMilli(b.now) }})
+	}, conversations.Options{OpenRooms: policy, Now: func() time.Time { return time.UnixMilli(b.now) }})
 	return b
 }
 
@@ -110,6 +115,40 @@ func ids(list conversations.List) []string {
 		all = append(all, c.Room.String())
 	}
 	return all
+}
+
+// TestClosedRooms: of open rooms that have been closed to somebody, by their role, nothing is listed, on no page.
+func TestClosedRooms(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"orders-=vendor":            {"dm:amy:bob", "orders-2", "orders-1"},
+		"orders-=driver":            {"dm:amy:bob"},
+		"*=everyone":                {"dm:amy:bob", "orders-2", "lobby", "orders-1"},
+		"*=everyone,orders-2=admin": {"dm:amy:bob", "lobby", "orders-1"},
+	} {
+		policy, err := roles.ParseOpenRooms(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBenchOpen(t, policy)
+		for _, roomID := range []string{"orders-1", "lobby", "orders-2", "dm:amy:bob"} {
+			b.say(t, roomID, "amy", "hello")
+			b.now++
+		}
+		for _, limit := range []int{1, 2, 10} {
+			got := []string{}
+			for query := (conversations.Query{Limit: limit}); ; {
+				list := b.list(t, "amy", query)
+				got = append(got, ids(list)...)
+				if query.Cursor = list.NextCursor; query.Cursor == "" {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, in pages of %d: %v, want %v", text, limit, got, want)
+			}
+		}
+	}
 }
 
 // TestList: each kind of room as somebody sees it.
