@@ -53,6 +53,9 @@ func ReactToMessage() Rule { return Needs(limit.Other, roles.Chat) }
 // ReadMessages reads back what was said in a room.
 func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
 
+// SyncRooms reads what one has missed in all one's rooms.
+func SyncRooms() Rule { return Needs(limit.Read, roles.Chat) }
+
 // ShowTyping shows that one is writing.
 func ShowTyping() Rule { return Needs(limit.Typing, roles.Chat) }
 

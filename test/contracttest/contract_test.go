@@ -249,6 +249,9 @@ func TestRequestsAreClosed(t *testing.T) {
 				if object["type"] != "object" || strings.Contains(path, "/examples/") || strings.HasSuffix(path, "/data") {
 					return
 				}
+				if _, isMap := object["additionalProperties"].(map[string]any); isMap { // whose members have no names of their own
+					return
+				}
 				if closed := object["additionalProperties"] == any(false); closed != input {
 					t.Errorf("%s: %s: closed is %t, want %t", name, path, closed, input)
 				}

@@ -225,3 +225,75 @@ func talk(t *testing.T, server *harness.Server, who auth.Identity, seed int) err
 	}
 	return nil
 }
+
+// synced is the answer to chat:sync.
+type synced struct {
+	Rooms map[string]struct {
+		Changes []struct {
+			Kind     string      `json:"kind"`
+			Revision int64       `json:"revision"`
+			Message  keptMessage `json:"message"`
+			Members  []string    `json:"members"`
+		} `json:"changes"`
+		Revision int64  `json:"revision"`
+		HasMore  bool   `json:"hasMore"`
+		Reset    bool   `json:"reset"`
+		Code     string `json:"code"`
+	} `json:"rooms"`
+	HasMore bool           `json:"hasMore"`
+	Unread  map[string]int `json:"unread"`
+}
+
+// Who was away asks once for what was missed in all rooms, and has it as the rooms are.
+func TestWhatWasMissedInAllRooms(t *testing.T) {
+	server := harness.Start(t, nil)
+	amy, bob := harness.Person("amy", roles.Vendor, ""), harness.Person("bob", roles.Driver, "acme")
+	here := server.Dial(amy, "/")
+	say := func(payload map[string]any) receipt {
+		payload["text"] = "x"
+		return harness.Must[receipt](here, "chat:message", payload)
+	}
+	away := server.Dial(bob, "/")
+	direct := say(map[string]any{"to": "bob"})
+	open := say(map[string]any{"roomId": "lobby"})
+	first := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": map[string]int64{"lobby": 0}})
+	if len(first.Rooms) != 2 || !first.Rooms[direct.RoomID].Reset || first.Rooms["lobby"].Reset || first.Unread[direct.RoomID] != 1 {
+		t.Errorf("at first: %+v", first)
+	}
+	known := map[string]int64{direct.RoomID: first.Rooms[direct.RoomID].Revision, "lobby": first.Rooms["lobby"].Revision}
+	away.Close()
+	second := say(map[string]any{"to": "bob"})
+	harness.Must[struct{}](here, "chat:edit", map[string]any{"roomId": "dm:bob:amy", "messageId": direct.MessageID, "text": "edited"})
+	harness.Must[struct{}](here, "chat:react", map[string]any{"roomId": direct.RoomID, "messageId": second.MessageID, "emoji": "👍", "on": true})
+	harness.Must[struct{}](here, "chat:delete", map[string]any{"roomId": "lobby", "messageId": open.MessageID})
+
+	away = server.Dial(bob, "/chat")
+	known["dm:amy:zoe"] = 3
+	missed := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": known})
+	inDirect, inLobby := missed.Rooms[direct.RoomID], missed.Rooms["lobby"]
+	if missed.HasMore || inDirect.Revision != 4 || len(inDirect.Changes) != 2 || inLobby.Revision != 2 || len(inLobby.Changes) != 1 {
+		t.Fatalf("missed: %+v", missed)
+	}
+	if edited := inDirect.Changes[0]; edited.Kind != "message" || edited.Revision != 3 || edited.Message.Text != "edited" || edited.Message.Seq != 1 {
+		t.Errorf("the edit: %+v", edited)
+	}
+	if said := inDirect.Changes[1]; said.Revision != 4 || said.Message.ID != second.MessageID || said.Message.Seq != 2 {
+		t.Errorf("the message that was said and reacted to: %+v", said)
+	}
+	if gone := inLobby.Changes[0].Message; !gone.Deleted || gone.Text != "" {
+		t.Errorf("the deletion: %+v", gone)
+	}
+	if missed.Rooms["dm:amy:zoe"].Code != "room_forbidden" || missed.Unread[direct.RoomID] != 2 {
+		t.Errorf("a room of others, and unread: %+v", missed)
+	}
+	known[direct.RoomID], known["lobby"] = inDirect.Revision, inLobby.Revision
+	delete(known, "dm:amy:zoe")
+	if again := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": known}); len(again.Rooms) != 0 || again.HasMore {
+		t.Errorf("again: %+v", again)
+	}
+	for _, bad := range []any{[]int{1}, map[string]any{"rooms": map[string]any{"lobby": -1}}, map[string]any{"rooms": map[string]any{"lobby": "1"}}} {
+		if ack := away.Ask("chat:sync", bad); ack.Code != "invalid_payload" {
+			t.Errorf("%v was answered with %s", bad, ack.Raw)
+		}
+	}
+}

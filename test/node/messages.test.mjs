@@ -146,3 +146,34 @@ test('reactions reach every device, counted, and are in the history', async () =
   await settle(tab);
   assert.equal(heard(tab, 'chat:reaction').length, 4 + 6);
 });
+
+test('who was away asks once for what was missed in all rooms', async () => {
+  const [ada, ben] = [person('vendor'), person('provider')];
+  const socket = await server.connect(ada);
+  const { roomId } = await accepted(await server.connect(ben), 'room:create', { name: 'crew', members: [ben.userId] });
+  const { roomId: direct } = await accepted(socket, 'chat:message', { to: ben.userId, text: 'one' });
+  const gone = await server.connect(ben);
+  const first = await accepted(gone, 'chat:sync', {});
+  assert.deepEqual(Object.keys(first.rooms).sort(), [direct, roomId].sort());
+  assert.deepEqual(first.unread, { [direct]: 1, [roomId]: 0 });
+  assert.deepEqual([first.hasMore, first.rooms[direct].reset, first.rooms[direct].revision], [false, true, 1]);
+  gone.disconnect();
+
+  const said = [];
+  for (const text of ['two', 'three', 'four']) said.push(await accepted(socket, 'chat:message', { roomId: direct, text }));
+  await accepted(socket, 'chat:edit', { roomId: direct, messageId: said[0].messageId, text: 'second' });
+  await accepted(socket, 'chat:delete', { roomId: direct, messageId: said[1].messageId });
+
+  const back = await server.connect(ben);
+  const rooms = { [direct]: 1, [roomId]: 0, 'not a room': 1 };
+  const missed = await accepted(back, 'chat:sync', { rooms });
+  assert.deepEqual(missed.rooms['not a room'].code, 'room_invalid');
+  const { changes, ...room } = missed.rooms[direct];
+  assert.deepEqual(room, { revision: 6, hasMore: false });
+  assert.deepEqual(changes.map(({ kind, revision, message }) => [kind, revision, message.seq, message.text, message.deleted ?? false]), [
+    ['message', 4, 4, 'four', false], ['message', 5, 2, 'second', false], ['message', 6, 3, '', true],
+  ]);
+  assert.deepEqual(missed.unread, { [direct]: 4 });
+  assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 0 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {} });
+  await refused(back, 'invalid_payload', 'rooms', 'chat:sync', { rooms: [1] });
+});

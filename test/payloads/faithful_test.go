@@ -220,5 +220,5 @@ func isZero(value any) bool {
 
 // encode writes a decoded payload by the names of its type, and what it has none of as null.
 func encode(value any) ([]byte, error) {
-	return json.Marshal(value, json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true))
+	return json.Marshal(value, json.FormatNilSliceAsNull(true), json.FormatNilMapAsNull(true), json.Deterministic(true))
 }

@@ -61,7 +61,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		promises []promise
 	}{
 		{"positions", positionPromises()},
-		{"messages", append(messagePromises(), amendmentPromises()...)},
+		{"messages", slices.Concat(messagePromises(), amendmentPromises(), syncPromises())},
 		{"rooms", roomPromises()},
 		{"conversations", conversationPromises()},
 		{"notices", noticePromises()},

@@ -307,6 +307,10 @@ func (m *membership) Members(context.Context, roles.ChatRoom) ([]string, int64, 
 	return m.members, 0, m.failure
 }
 
+func (m *membership) Removals(context.Context, roles.ChatRoom, int64) ([]groups.Removed, error) {
+	return nil, nil
+}
+
 func (m *membership) MembersChanged(roles.ChatRoom) {}
 
 func (m *membership) change(failure error, members ...string) {

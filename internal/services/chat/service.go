@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/instant"
 	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 )
 
 // The events that members of a room hear.
@@ -39,6 +40,9 @@ type Groups interface {
 	// Members returns them in the order of user id, none for an unknown group, and the revision of the room's change by
 	// which they have become these. The list must not be changed. It may be out of date where another server has changed it.
 	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
+	// Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of
+	// revision.
+	Removals(ctx context.Context, room roles.ChatRoom, after int64) ([]groups.Removed, error)
 	// MembersChanged has the members of a group looked up anew.
 	MembersChanged(room roles.ChatRoom)
 }

@@ -101,6 +101,22 @@ type Page struct {
 	Asker string
 }
 
+// ChangedPage asks for what has become of the messages of a room beyond a revision and up to another.
+type ChangedPage struct {
+	After, UpTo int64
+	Limit       int
+	// MembersSince is that of the members among whom the asker was found.
+	MembersSince int64
+	// Asker is whose own reactions are marked.
+	Asker string
+}
+
+// Standing is a room to which somebody belongs, and how far it has come.
+type Standing struct {
+	Room     roles.ChatRoom
+	Revision int64
+}
+
 // ReadMark says how far a user has read a room.
 type ReadMark struct {
 	Room   roles.ChatRoom
@@ -140,6 +156,18 @@ type Store interface {
 	// ChangesSince returns the first changes of messages of a room beyond a revision and up to another, in the order of
 	// revision and at most limit. Their messages are as they have become, read by their senders alone. It does not ask who is a member.
 	ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]Changed, error)
+	// ChangedMessages returns the first messages of a room that were said or changed beyond a revision, as they have become, in
+	// the order of their revisions, which are not beyond another; and beyond EnoughText no more of them. ReadBy and Reactions
+	// are filled in. It fails with ErrOutdated.
+	ChangedMessages(ctx context.Context, room roles.ChatRoom, page ChangedPage) ([]Message, error)
+	// FirstSaid returns the revision by which the first message was said that is kept of a room, 0 where none is.
+	FirstSaid(ctx context.Context, room roles.ChatRoom) (revision int64, err error)
+	// Standings returns the direct rooms in which something was said, and the groups, to which somebody belongs, and the open
+	// rooms in which they have written.
+	Standings(ctx context.Context, userID string) ([]Standing, error)
+	// Unread returns how many messages by others lie beyond a user's mark; 0 in a room that is not there. It fails with
+	// ErrOutdated.
+	Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
 	// in Unix milliseconds, in no order.
 	ChangedRooms(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error)

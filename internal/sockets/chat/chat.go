@@ -47,6 +47,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "chat:react", access.ReactToMessage(), call.Later(h.chat.React))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
+	event.On(r, "chat:sync", access.SyncRooms(), h.chat.Sync, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)
 	event.OnSocket(r, "chat:read", access.MarkMessagesRead(), h.read)
 	event.On(r, "presence:list", access.ListPresence(), h.listPeople, event.Long())

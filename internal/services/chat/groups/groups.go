@@ -225,6 +225,11 @@ func (s *Service) Members(ctx context.Context, room roles.ChatRoom) (members []s
 	return members, since, nil
 }
 
+// Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of revision.
+func (s *Service) Removals(ctx context.Context, room roles.ChatRoom, after int64) ([]Removed, error) {
+	return s.Store.Removals(ctx, room, after)
+}
+
 // MembersChanged forgets who belongs to a group. Whoever changes it calls this once the change is on disk, before
 // anybody is told; what another node has changed ends here as well.
 func (s *Service) MembersChanged(room roles.ChatRoom) { s.members.forget(room) }

@@ -115,6 +115,16 @@ func (s *statements) pastReads() sqlite.Statements {
 		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, ` + messageColumns + `
 			FROM rooms r CROSS JOIN message_changes c ON c.room = r.number CROSS JOIN messages m ON m.room = c.room AND m.seq = c.seq
 			WHERE r.room_id = ?1 AND c.revision > ?2 AND c.revision <= ?3 ORDER BY c.revision LIMIT ?4`,
+		&s.selectChangedMessages: `SELECT ` + messageColumns + ` FROM (SELECT seq, now FROM (
+					SELECT m.seq, max(m.revision, m.changed) AS now FROM rooms r CROSS JOIN messages m ON m.room = r.number
+					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > ?3 - (r.revision - r.last_seq) AND m.revision > ?3
+				UNION ALL SELECT m.seq, m.changed FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?3
+					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3)
+				WHERE now <= ?4 ORDER BY now LIMIT ?5) changed
+			CROSS JOIN rooms r ON r.room_id = ?1 CROSS JOIN messages m ON m.room = r.number AND m.seq = changed.seq ORDER BY changed.now`,
+		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? ORDER BY m.seq LIMIT 1`,
+		&s.selectStandings: `SELECT r.room_id, r.revision FROM room_members me CROSS JOIN rooms r ON r.number = me.room
+			WHERE me.user_id = ?`,
 		&s.selectReactions: `SELECT seq, emoji, count(*), max(user_id = ?3),
 				json_group_array(user_id ORDER BY revision) FILTER (WHERE place <= ?4)
 			FROM (SELECT x.seq, x.emoji, x.user_id, x.revision, row_number() OVER (PARTITION BY x.seq, x.emoji ORDER BY x.revision) AS place

@@ -56,7 +56,7 @@ type statements struct {
 	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
-	selectChanges, selectReactions                                                         *sql.Stmt
+	selectChanges, selectReactions, selectChangedMessages, selectFirst, selectStandings    *sql.Stmt
 	selectConversations, selectConversationsIn, selectRisen, selectLastMessages            *sql.Stmt
 	selectReadersIn                                                                        *sql.Stmt
 }

@@ -12,6 +12,6 @@ import (
 func TestQueryPlans(t *testing.T) {
 	sqlitetest.CheckPlans(t, chatstore.Statements(), func(_, step string) bool { // what has been narrowed down
 		name, isScan := strings.CutPrefix(step, "SCAN ")
-		return isScan && slices.Contains([]string{"mine", "place", "candidates", "c", "stood", "search", "reacted"}, name)
+		return isScan && slices.Contains([]string{"mine", "place", "candidates", "c", "stood", "search", "reacted", "changed"}, name)
 	})
 }

@@ -1,0 +1,297 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/fault"
+	"rolecall/internal/page"
+	"rolecall/internal/roles"
+)
+
+const (
+	// MaxSyncedRooms is how many rooms one answer of Sync has.
+	MaxSyncedRooms = 100
+	// MaxSyncedChanges is how many changes of all rooms one answer has.
+	MaxSyncedChanges = 200
+	// MaxBehind is how many revisions somebody may lack of a room and still be told of each.
+	MaxBehind = 5000
+)
+
+// SyncQuery says how far a client knows rooms.
+type SyncQuery struct {
+	// Rooms are revisions by the ids of rooms.
+	Rooms map[string]int64 `json:"rooms" validate:"max=1000,dive,min=0"`
+}
+
+// Synced is what a client lacks of rooms.
+type Synced struct {
+	// Rooms are by the ids of the rooms, as the server writes them. What is not among them is as the client knows it, unless
+	// HasMore is set: then there are more rooms.
+	Rooms   map[string]SyncedRoom `json:"rooms"`
+	HasMore bool                  `json:"hasMore"`
+	// Unread is how many messages of others lie beyond the caller's read mark, by the ids of those rooms.
+	Unread map[string]int `json:"unread"`
+}
+
+// SyncedRoom is what a client lacks of a room.
+type SyncedRoom struct {
+	// Changes are in the order of revision; a message that was changed several times comes once, as it has become.
+	Changes []SyncedChange `json:"changes"`
+	// Revision is how far the client knows the room with them.
+	Revision int64 `json:"revision"`
+	HasMore  bool  `json:"hasMore"`
+	// Reset is set where not all that is lacking can be told, or nothing was known. What the client has of the room counts no
+	// more: Changes are its newest messages, in the order of seq, and what was said before them is in the history.
+	Reset bool `json:"reset,omitempty"`
+	// Error and Code are why the room cannot be told of; what else is here is as the client has said.
+	Error string     `json:"error,omitempty"`
+	Code  fault.Code `json:"code,omitempty"`
+}
+
+// SyncedKind is what a SyncedChange is.
+type SyncedKind string
+
+// The kinds.
+const (
+	SyncedMessage  SyncedKind = "message"
+	SyncedRemovals SyncedKind = "removed"
+)
+
+// SyncedChange is one change of a room.
+type SyncedChange struct {
+	Kind     SyncedKind `json:"kind"`
+	Revision int64      `json:"revision"`
+	// Message is one that was said, or has become what it is.
+	Message *Message `json:"message,omitempty"`
+	// Members are those who were taken out of a group, by whom is told beside.
+	Members  []string `json:"members,omitempty"`
+	UserID   string   `json:"userId,omitempty"`
+	Username string   `json:"username,omitempty"`
+}
+
+// bytes is about what the change takes as JSON.
+func (c SyncedChange) bytes() int {
+	const rest = 100 // names of members, a number
+	bytes := rest + page.TextBytes(c.Username)
+	if c.Message != nil {
+		bytes += c.Message.Bytes()
+	}
+	for _, member := range c.Members {
+		bytes += len(member) + len(`"",`)
+	}
+	return bytes
+}
+
+// Sync tells what the caller has missed in all their direct rooms and groups, and in the open rooms in which they have written
+// or that they name. It is asked for again, with the revisions that it has returned, as long as there is more: a room that is not named is one of which
+// nothing is known.
+func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) (Synced, error) {
+	if !who.Can(roles.Chat) {
+		return Synced{}, fault.New(fault.Forbidden, "This role cannot chat")
+	}
+	synced := Synced{Rooms: make(map[string]SyncedRoom), Unread: make(map[string]int)}
+	known := make(map[roles.ChatRoom]int64, len(query.Rooms))
+	for id, revision := range query.Rooms {
+		room, err := parseRoom(id)
+		if err != nil {
+			synced.Rooms[id] = unsynced(revision, err)
+			continue
+		}
+		if before, twice := known[room]; twice { // a direct room, by both of its ids
+			revision = min(revision, before)
+		}
+		known[room] = revision
+	}
+	rooms, err := s.lacking(ctx, who, known)
+	if err != nil {
+		return Synced{}, err
+	}
+	changes, bytes := 0, 0
+	for _, room := range rooms {
+		if len(synced.Rooms) >= MaxSyncedRooms || changes >= MaxSyncedChanges || bytes >= page.MaxBytes {
+			synced.HasMore = true
+			break
+		}
+		revision, isKnown := known[room]
+		one, unread, err := s.syncRoom(ctx, who, room, syncFrom{revision, isKnown}, MaxSyncedChanges-changes)
+		switch {
+		case fault.Unexpected(err), fault.Is(err, fault.Unavailable):
+			return Synced{}, err
+		case err != nil:
+			synced.Rooms[room.String()] = unsynced(revision, err)
+			continue
+		case isKnown && one.Revision == revision && !one.Reset:
+			continue
+		}
+		synced.Rooms[room.String()], synced.Unread[room.String()] = one, unread
+		synced.HasMore = synced.HasMore || one.HasMore
+		changes += len(one.Changes)
+		for _, change := range one.Changes {
+			bytes += change.bytes()
+		}
+	}
+	return synced, nil
+}
+
+// unsynced is a room of which nothing can be told.
+func unsynced(revision int64, why error) SyncedRoom {
+	failed := fault.From(why)
+	return SyncedRoom{Changes: []SyncedChange{}, Revision: revision, Error: failed.Message, Code: failed.Code}
+}
+
+// lacking are the rooms of which the caller may lack something, in the order of their ids.
+func (s *Service) lacking(ctx context.Context, who auth.Identity, known map[roles.ChatRoom]int64) ([]roles.ChatRoom, error) {
+	standings, err := s.store.Standings(ctx, who.UserID)
+	if err != nil {
+		return nil, err
+	}
+	var rooms []roles.ChatRoom
+	stands := make(map[roles.ChatRoom]bool, len(standings))
+	for _, standing := range standings {
+		if standing.Room.Kind() == roles.OpenKind && !s.options.OpenRooms.Allows(standing.Room, who.Role) {
+			continue
+		}
+		stands[standing.Room] = true
+		if revision, isKnown := known[standing.Room]; !isKnown || revision != standing.Revision {
+			rooms = append(rooms, standing.Room)
+		}
+	}
+	for room := range known {
+		if !stands[room] {
+			rooms = append(rooms, room)
+		}
+	}
+	slices.SortFunc(rooms, func(a, b roles.ChatRoom) int { return cmp.Compare(a.String(), b.String()) })
+	return rooms, nil
+}
+
+// syncFrom is how far a client knows a room.
+type syncFrom struct {
+	revision int64
+	isKnown  bool
+}
+
+// syncRoom tells what somebody lacks of a room, at most so many changes, and how many messages there they have not read.
+func (s *Service) syncRoom(
+	ctx context.Context, who auth.Identity, room roles.ChatRoom, from syncFrom, most int,
+) (one SyncedRoom, unread int, err error) {
+	err = s.while(ctx, who, room, func(talk conversation) (err error) {
+		head, err := s.store.Head(ctx, room)
+		if err != nil {
+			return err
+		}
+		if head.MembersSince != talk.since {
+			return ErrOutdated
+		}
+		if unread, err = s.store.Unread(ctx, room, who.UserID, talk.since); err != nil {
+			return err
+		}
+		isWhole, err := s.canTell(ctx, room, from, head)
+		switch {
+		case err != nil:
+			return err
+		case !isWhole:
+			one, err = s.newest(ctx, who, talk, head, most)
+		default:
+			one, err = s.changed(ctx, who, talk, syncPart{from.revision, head.Revision, most})
+		}
+		return err
+	})
+	return one, unread, err
+}
+
+// canTell reports whether all is there that somebody lacks of a room. What retention has taken away is not: of the revisions
+// before the first message that is kept only those are known that are no message's.
+func (s *Service) canTell(ctx context.Context, room roles.ChatRoom, from syncFrom, head Head) (bool, error) {
+	if !from.isKnown || from.revision > head.Revision || head.Revision-from.revision > MaxBehind {
+		return false, nil
+	}
+	first, err := s.store.FirstSaid(ctx, room)
+	if err != nil {
+		return false, err
+	}
+	if first == 0 {
+		first = head.Revision + 1
+	}
+	gone := first - 1 - from.revision
+	if gone <= 0 {
+		return true, nil
+	}
+	removals, err := s.removals(ctx, room, from.revision, first)
+	return int64(len(removals)) == gone, err
+}
+
+// removals are those who were taken out of a group by changes between two revisions.
+func (s *Service) removals(ctx context.Context, room roles.ChatRoom, after, before int64) ([]SyncedChange, error) {
+	if room.Kind() != roles.GroupKind {
+		return nil, nil
+	}
+	all, err := s.groups.Removals(ctx, room, after)
+	if err != nil {
+		return nil, err
+	}
+	var changes []SyncedChange
+	for _, removed := range all {
+		if removed.Revision < before {
+			changes = append(changes, SyncedChange{
+				Kind: SyncedRemovals, Revision: removed.Revision, Members: removed.Members,
+				UserID: removed.By.UserID, Username: removed.By.Username,
+			})
+		}
+	}
+	return changes, nil
+}
+
+// newest are the newest messages of a room, for whom not all can be told that they lack.
+func (s *Service) newest(ctx context.Context, who auth.Identity, talk conversation, head Head, most int) (SyncedRoom, error) {
+	asked := newPage(nil, nil, min(most, DefaultPage))
+	asked.Before = head.Seq + 1
+	history, err := s.readHistory(ctx, who, talk, asked)
+	one := SyncedRoom{Changes: []SyncedChange{}, Revision: head.Revision, Reset: true}
+	for i := range history.Messages {
+		one.Changes = append(one.Changes, SyncedChange{
+			Kind: SyncedMessage, Revision: history.Messages[i].Revision, Message: &history.Messages[i],
+		})
+	}
+	return one, err
+}
+
+// syncPart is a part of a room's changes.
+type syncPart struct {
+	after, upTo int64
+	most        int
+}
+
+// changed are the first changes of a room beyond a revision.
+func (s *Service) changed(ctx context.Context, who auth.Identity, talk conversation, part syncPart) (SyncedRoom, error) {
+	messages, err := s.store.ChangedMessages(ctx, talk.room, ChangedPage{
+		After: part.after, UpTo: part.upTo, Limit: part.most, MembersSince: talk.since, Asker: who.UserID,
+	})
+	if err != nil {
+		return SyncedRoom{}, err
+	}
+	upTo, texts := part.upTo, 0
+	changes := make([]SyncedChange, 0, len(messages))
+	for i := range messages {
+		messages[i] = messages[i].ToldTo(who.UserID)
+		texts += len(messages[i].Text)
+		changes = append(changes, SyncedChange{Kind: SyncedMessage, Revision: messages[i].Revision, Message: &messages[i]})
+	}
+	if len(messages) == part.most || texts > EnoughText { // there may be more
+		upTo = messages[len(messages)-1].Revision
+	}
+	removals, err := s.removals(ctx, talk.room, part.after, upTo+1)
+	if err != nil {
+		return SyncedRoom{}, err
+	}
+	changes = append(changes, removals...)
+	slices.SortFunc(changes, func(a, b SyncedChange) int { return cmp.Compare(a.Revision, b.Revision) })
+	if fits := page.Fit(changes, part.most, SyncedChange.bytes); fits < len(changes) {
+		changes = changes[:fits]
+		upTo = changes[fits-1].Revision
+	}
+	return SyncedRoom{Changes: changes, Revision: upTo, HasMore: upTo < part.upTo}, nil
+}

@@ -1,0 +1,100 @@
+package chatstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"rolecall/internal/roles"
+	"rolecall/internal/services/chat"
+	"rolecall/internal/store/postgres"
+)
+
+const (
+	selectChangedMessages = `SELECT ` + messageColumns + ` FROM (SELECT room, seq, now FROM (
+				SELECT m.room, m.seq, greatest(m.revision, m.changed) AS now FROM rooms r JOIN messages m ON m.room = r.number
+				WHERE r.room_id = $1 AND r.members_since = $2 AND m.seq > $3 - (r.revision - r.last_seq) AND m.revision > $3
+			UNION ALL SELECT m.room, m.seq, m.changed FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $3
+				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3) found
+			WHERE now <= $4 ORDER BY now LIMIT $5) changed
+		JOIN messages m ON m.room = changed.room AND m.seq = changed.seq ORDER BY changed.now`
+	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1) ORDER BY m.seq LIMIT 1`
+
+	selectStandings = `SELECT r.room_id, r.revision FROM room_members me JOIN rooms r ON r.number = me.room
+		WHERE me.user_id = $1`
+)
+
+// ChangedMessages implements chat.Store.
+func (s *Store) ChangedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
+	messages, err := s.changedMessages(ctx, room, page)
+	if err != nil {
+		return nil, fmt.Errorf("read changed messages: %w", err)
+	}
+	return messages, nil
+}
+
+func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
+	messages, err := postgres.ReadAll(ctx, s.db, selectChangedMessages, messagesOf(room),
+		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)))
+	if err == nil && len(messages) == 0 {
+		err = s.checkMembers(ctx, room, page.MembersSince)
+	}
+	if err != nil || len(messages) == 0 {
+		return messages, err
+	}
+	bytes := 0
+	for i := range messages {
+		if bytes += len(messages[i].Text); bytes > chat.EnoughText {
+			messages = messages[:i+1]
+			break
+		}
+	}
+	if err := s.fillReactions(ctx, room, page.Asker, pointers(messages)); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	err = s.fillReaders(ctx, messages)
+	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Compare(a.Revision, b.Revision) })
+	return messages, err
+}
+
+// FirstSaid implements chat.Store.
+func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom) (int64, error) {
+	revision, err := postgres.ReadOne(ctx, s.db, selectFirst, postgres.ScanOne[int64], room.String())
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("find first message: %w", err)
+	}
+	return revision, nil
+}
+
+// Standings implements chat.Store.
+func (s *Store) Standings(ctx context.Context, userID string) ([]chat.Standing, error) {
+	standings, err := postgres.ReadAll(ctx, s.db, selectStandings, func(row postgres.Scanner) (one chat.Standing, err error) {
+		var id string
+		if err := row.Scan(&id, &one.Revision); err != nil {
+			return one, err
+		}
+		one.Room, err = roles.ParseChatRoom(id)
+		return one, err
+	}, userID)
+	if err != nil {
+		return nil, fmt.Errorf("list rooms of a person: %w", err)
+	}
+	return standings, nil
+}
+
+// Unread implements chat.Store.
+func (s *Store) Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error) {
+	unread, err := postgres.ReadOne(ctx, s.db, countUnread, postgres.ScanOne[int], room.String(), userID, membersSince)
+	if errors.Is(err, pgx.ErrNoRows) { // there is no such room, or not with these members
+		unread, err = 0, s.checkMembers(ctx, room, membersSince)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("count unread messages: %w", err)
+	}
+	return unread, nil
+}
