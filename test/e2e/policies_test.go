@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,5 +203,43 @@ func TestOpenRoomsByPrefix(t *testing.T) {
 			}
 		}
 		socket.Close()
+	}
+}
+
+// TestNobodyIsWrittenTo: where everybody may write to everybody, an id that is nobody's is told to be, by every door and on every
+// server, whatever was tried before; and nothing of it is listed or kept.
+func TestNobodyIsWrittenTo(t *testing.T) {
+	server := harness.Start(t, nil)
+	for role, who := range everyone() {
+		for _, node := range server.Nodes() {
+			socket := node.Dial(who, "/chat")
+			room := "dm:nobody:" + who.UserID
+			for door, ack := range map[string]harness.Ack{
+				"to":     socket.Ask("chat:message", map[string]any{"to": "nobody", "text": "x"}),
+				"dm":     socket.Ask("chat:message", map[string]any{"roomId": room, "text": "x"}),
+				"typing": socket.Ask("chat:typing", map[string]any{"roomId": room, "isTyping": true}),
+				"group":  socket.Ask("room:create", map[string]any{"name": "g", "members": []string{"nobody"}}),
+				"read":   socket.Ask("chat:read", map[string]any{"roomId": room, "messageId": "m"}),
+			} {
+				if ack.Code != "not_found" {
+					t.Errorf("a %s writes to nobody by %s: %s", role, door, ack.Raw)
+				}
+			}
+			if answer := node.REST("POST", harness.Path("rooms", room, "messages"), who, map[string]any{"text": "x"}); answer.Status != http.StatusNotFound {
+				t.Errorf("a %s writes to nobody over REST: %d %s", role, answer.Status, answer.Body)
+			}
+			if history := node.REST("GET", harness.Path("rooms", room, "messages"), who, nil); !strings.HasPrefix(string(history.Body), `{"items":[],`) {
+				t.Errorf("what a %s has written to nobody: %s", role, history.Body)
+			}
+			socket.Close()
+		}
+	}
+	nobody := harness.Person("nobody", roles.Vendor, "")
+	server.REST("GET", "/api/v1/me", nobody, nil) // a token has come for them
+	for _, node := range server.Nodes() {
+		sender := harness.Person("sender", roles.Provider, "")
+		if ack := node.Dial(sender, "/chat").Ask("chat:message", map[string]any{"to": "nobody", "text": "x"}); ack.Status != "ok" {
+			t.Errorf("who has been here is written to: %s", ack.Raw)
+		}
 	}
 }
