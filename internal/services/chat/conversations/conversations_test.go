@@ -80,12 +80,20 @@ type tester interface {
 // say says something, now.
 func (b *bench) say(t tester, roomID, userID, text string) {
 	t.Helper()
+	b.apply(t, b.saying(roomID, userID, text))
+}
+
+func (b *bench) saying(roomID, userID, text string) chat.Change {
 	b.sent++
-	_, err := b.store.Chat.Apply(t.Context(), []chat.Change{chat.Append{Message: chat.Message{
+	return chat.Append{Message: chat.Message{
 		ID: fmt.Sprint(b.sent), Room: servicetest.Room(roomID), UserID: userID, Username: "name of " + userID, Role: roles.Vendor,
 		Text: text, Timestamp: instant.Stamp(b.now),
-	}}})
-	if err != nil {
+	}}
+}
+
+func (b *bench) apply(t tester, changes ...chat.Change) {
+	t.Helper()
+	if _, err := b.store.Chat.Apply(t.Context(), changes); err != nil {
 		t.Fatalf("say: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 )
 
@@ -23,15 +24,17 @@ func TestPagesShowEachOnce(t *testing.T) {
 		room := func(n int) string {
 			return []string{fmt.Sprintf("dm:%s:p%d", me, n), fmt.Sprintf("open-%d-%d", run, n)}[n%2]
 		}
-		for n := range rapid.IntRange(1, 25).Draw(t, "rooms") {
+		var said []chat.Change
+		for n := range rapid.IntRange(1, 15).Draw(t, "rooms") {
 			// Seconds ago, or before the time from which a listing looks for what has risen.
 			b.now += rapid.Int64Range(0, 15_000).Draw(t, "pause")
 			rooms = append(rooms, room(n))
-			b.say(t, room(n), me, "first")
+			said = append(said, b.saying(room(n), me, "first"))
 		}
+		b.apply(t, said...)
 		there := slices.Clone(rooms)
 		shown := map[string]int{}
-		query := conversations.Query{Limit: rapid.IntRange(1, 6).Draw(t, "limit")}
+		query := conversations.Query{Limit: rapid.IntRange(2, 6).Draw(t, "limit")}
 		for pages := 0; ; pages++ {
 			list := b.list(t, me, query)
 			if len(list.Rooms) > query.Limit || pages > 100 {
@@ -43,13 +46,15 @@ func TestPagesShowEachOnce(t *testing.T) {
 			if query.Cursor = list.NextCursor; query.Cursor == "" {
 				break
 			}
+			said = nil
 			for range rapid.IntRange(0, 6).Draw(t, "said") {
 				b.now += rapid.Int64Range(0, 20_000).Draw(t, "pause")
 				if rapid.IntRange(0, 4).Draw(t, "new") == 0 {
 					rooms = append(rooms, room(len(rooms)))
 				}
-				b.say(t, rapid.SampledFrom(rooms).Draw(t, "room"), me, "more")
+				said = append(said, b.saying(rapid.SampledFrom(rooms).Draw(t, "room"), me, "more"))
 			}
+			b.apply(t, said...)
 		}
 		for _, id := range there {
 			if shown[id] != 1 {
@@ -97,10 +102,12 @@ func TestCursorsStayShort(t *testing.T) {
 	b := newBench(t)
 	const rooms = 700
 	for _, pause := range []int64{0, 1} { // all at the same time, and one after the other
+		var said []chat.Change
 		for n := range rooms {
 			b.now += pause
-			b.say(t, fmt.Sprintf("dm:amy:p%d", n), "amy", "x")
+			said = append(said, b.saying(fmt.Sprintf("dm:amy:p%d", n), "amy", "x"))
 		}
+		b.apply(t, said...)
 	}
 	shown := map[string]int{}
 	longest, next := 0, 0
@@ -113,11 +120,13 @@ func TestCursorsStayShort(t *testing.T) {
 			break
 		}
 		longest = max(longest, len(query.Cursor))
+		var said []chat.Change
 		for range 90 {
 			b.now++
-			b.say(t, fmt.Sprintf("dm:amy:p%d", next%rooms), "amy", "x")
+			said = append(said, b.saying(fmt.Sprintf("dm:amy:p%d", next%rooms), "amy", "x"))
 			next += 7
 		}
+		b.apply(t, said...)
 	}
 	for id, times := range shown {
 		if times != 1 {
