@@ -123,7 +123,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
 	contacts := reach.New(roles.Messaging{}, people)
 	inOrder := order.NewLocal(silence{})
-	members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: people, Order: inOrder}, nil)
+	members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: people, Order: inOrder, Emit: silence{}}, nil)
 	rooms := chat.New(chat.Parts{
 		Store: store.Chat, Groups: members, Reach: contacts, People: people,
 		Order: inOrder, Emit: silence{}, Rooms: silence{},

@@ -218,7 +218,7 @@ func (p *Program) openChat(context.Context) (life, error) {
 	sockets := p.emitter(chatDomain)
 	contacts := reach.New(p.config.ChatReach, p.people)
 	inOrder, end := p.orderOfRooms(sockets)
-	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder}, nil)
+	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder, Emit: sockets}, nil)
 	p.chat = chat.New(chat.Parts{
 		Store: p.store.Chat, Groups: p.groups, Reach: contacts, People: p.people,
 		Order: inOrder, Emit: sockets, Rooms: p.bus,

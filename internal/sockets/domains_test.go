@@ -46,7 +46,7 @@ func withServices(t *testing.T) *server {
 	}, func(s *server) {
 		contacts := reach.New(roles.Messaging{}, directory)
 		inOrder := order.NewLocal(s.Bus.Emitter("/"))
-		members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: directory, Order: inOrder}, nil)
+		members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: directory, Order: inOrder, Emit: s.Bus.Emitter("/")}, nil)
 		rooms := chat.New(chat.Parts{
 			Store: store.Chat, Groups: members, Reach: contacts, People: directory,
 			Order: inOrder, Emit: s.Bus.Emitter("/"), Rooms: s.Bus,
@@ -262,6 +262,14 @@ func TestChatByEvents(t *testing.T) {
 	back.hears("chat:message") // one's own
 	back.hears("chat:message")
 	made := must[entered](amy, "room:create", object{"name": "g", "members": []string{"bob"}})
+	for _, c := range []*client{amy, back} {
+		if got := decode[struct {
+			RoomID string
+			Room   conversations.Conversation
+		}](t, c.hears("room:added")); got.RoomID != made.RoomID || got.Room.Name != "g" || got.Room.MemberCount != 2 {
+			t.Errorf("told of the group: %+v", got)
+		}
+	}
 	if got := must[entered](amy, "room:join", made.RoomID); !slices.Equal(got.Members, []string{"amy", "bob"}) {
 		t.Errorf("the group's members are %v", got.Members)
 	}

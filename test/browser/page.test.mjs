@@ -231,17 +231,41 @@ test("who was put into a group sees who is in it, and leaves it for good", async
     return window.moe.emitWithAck("room:create", { name: "Night shift", members: ["gil"] });
   }, moe);
   const tell = (text) => ask(server.url, moe, "POST", `/rooms/${encodeURIComponent(roomId)}/messages`, { text });
+  await page.locator("#talks-list button").filter({ hasText: "Night shift" }).waitFor();
   await tell("Who is awake?");
+  await page.locator("#talks-list button").filter({ hasText: "Night shift" }).filter({ hasText: "Who is awake?" }).waitFor();
+  await page.reload(); // and it is found again
   await page.locator("#talks-list button").filter({ hasText: "Who is awake?" }).click();
-  await page.locator("#thread-title").filter({ hasText: "Moe" }).waitFor();
+  await page.locator("#thread-title").filter({ hasText: "Night shift" }).waitFor();
   await page.getByRole("button", { name: "Leave" }).click();
   await page.locator("#thread").waitFor({ state: "hidden" });
   await tell("Anybody?");
   await page.reload();
   await connected(page);
   await page.locator("#talks-list button").filter({ hasText: "Moe" }).waitFor();
-  assert.equal(await page.locator("#talks-list button").filter({ hasText: /Who is awake|Anybody/ }).count(), 0);
+  assert.equal(await page.locator("#talks-list button").filter({ hasText: /Night shift|Who is awake|Anybody/ }).count(), 0);
   assert.equal(await page.locator("#toasts .toast").count(), 0, "who leaves is not told that they are out");
+  assert.deepEqual(problems, []);
+});
+
+test("what was said to who was away stands in the list and counts, until it is read", async () => {
+  const [ida, uwe] = [mint({ sub: "ida", username: "Ida", role: "vendor" }), mint({ sub: "uwe", username: "Uwe", role: "provider" })];
+  await ask(server.url, ida, "GET", "/me"); // whoever has been here is known
+  for (const text of ["Are you there?", "Call me back"]) await ask(server.url, uwe, "POST", "/rooms/dm:ida:uwe/messages", { text });
+  const { page, problems } = await open(browser, link(ida));
+  await connected(page);
+  const row = page.locator("#talks-list button").filter({ hasText: "Call me back" });
+  await row.filter({ hasText: "Uwe" }).locator(".badge").filter({ hasText: "2" }).waitFor();
+  await page.locator("#chat-badge").filter({ hasText: "2" }).waitFor({ state: "attached" }); // shown where the list is not
+  await row.click();
+  await page.locator("#thread-messages").filter({ hasText: "Are you there?" }).filter({ hasText: "Call me back" }).waitFor();
+  await page.locator("#chat-badge[hidden]").waitFor({ state: "attached" });
+  const isUnread = async () => (await ask(server.url, ida, "GET", "/rooms")).items[0].unread > 0;
+  while (await isUnread()) await page.waitForTimeout(100); // the test's own time bounds it
+  await page.reload();
+  await row.waitFor();
+  await connected(page);
+  assert.equal(await page.locator("#chat-badge[hidden]").count(), 1);
   assert.deepEqual(problems, []);
 });
 

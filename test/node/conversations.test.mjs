@@ -66,3 +66,21 @@ test('muting holds on every device', async () => {
   assert.deepEqual((await server.rest(who, 'PUT', `/rooms/${roomId}/muted`, { muted: false })).body, { roomId, muted: false });
   assert.deepEqual(await nextEvent(tab, 'room:muted'), { roomId, muted: false });
 });
+
+test('a new group is told on every device of its members, with its name, and found by who comes later', async () => {
+  const [maker, member, absent] = [person('company'), person('driver'), person('driver')];
+  assert.equal((await server.rest(absent, 'GET', '/me')).status, 200);
+  const sockets = [await server.connect(maker), await server.connect(member), await server.connect(member, { namespace: '/chat' })];
+  for (const socket of sockets) await nextEvent(socket, 'rooms:list');
+  const { roomId } = await accepted(sockets[0], 'room:create', { name: 'Night shift', members: [member.userId, absent.userId] });
+  const members = [maker, member, absent].map(({ userId }) => userId).sort();
+  const room = { roomId, kind: 'group', name: 'Night shift', members, memberCount: 3, lastSeq: 0, readSeq: 0, unread: 0, muted: false };
+  for (const socket of sockets) {
+    assert.deepEqual(await nextEvent(socket, 'room:added'), { roomId, revision: 0, userId: maker.userId, username: maker.username, room });
+  }
+  const late = await server.connect(absent);
+  assert.deepEqual((await nextEvent(late, 'rooms:list')).rooms, [room]);
+  await accepted(late, 'room:remove', { roomId, members: [absent.userId] });
+  assert.deepEqual((await accepted(late, 'rooms:list')).rooms, []);
+  assertProblem(await server.rest(absent, 'GET', `/rooms/${roomId}`), 403, 'room_forbidden');
+});

@@ -272,7 +272,7 @@ func newService(t testing.TB, store roomStore, h *hub, people directory, change 
 	}
 	contacts := reach.New(options.messaging, people)
 	inOrder := order.NewLocal(h)
-	made := groups.New(groups.Parts{Store: store, Reach: contacts, People: colleagues{}, Order: inOrder}, options.Now)
+	made := groups.New(groups.Parts{Store: store, Reach: contacts, People: colleagues{}, Order: inOrder, Emit: h}, options.Now)
 	if options.members == nil {
 		options.members = made
 	}

@@ -6,6 +6,7 @@ import { Drafts } from './drafts.js';
 
 const historyPage = 50;
 const typingShownMs = 6000;
+const mostListed = 20; // pages of the list of conversations
 const mostNamed = 3; // members of a group in its title
 
 export class Chat {
@@ -34,6 +35,8 @@ export class Chat {
     connection.on('room:history', ({ roomId, messages }) => this.#learn(roomId, messages));
     connection.on('chat:typing', (event) => this.#showTyping(event));
     connection.on('chat:read', ({ roomId, userId, seq }) => this.#noteRead(roomId, userId, seq));
+    connection.on('rooms:list', (list) => this.#list(list));
+    connection.on('room:added', ({ room }) => this.#list({ rooms: [room] }));
     connection.on('room:updated', (event) => this.#update(event));
     connection.on('room:removed', ({ roomId }) => this.#removed(roomId));
     for (const id of this.#drafts.rooms()) this.#talk(id).wanted = true;
@@ -155,7 +158,7 @@ export class Chat {
   }
 
   async #join(talk) {
-    const request = talk.lastSeq ? { roomId: talk.id, after: talk.lastSeq, limit: historyPage } : { roomId: talk.id, limit: historyPage };
+    const request = talk.begun && talk.lastSeq ? { roomId: talk.id, after: talk.lastSeq, limit: historyPage } : { roomId: talk.id, limit: historyPage };
     try {
       this.#noteJoined(talk, await this.#connection.call('room:join', request));
     } catch (error) {
@@ -171,6 +174,27 @@ export class Chat {
     }
   }
 
+  /** Takes what the server tells on connection of the user's conversations, and asks for the rest. */
+  async #list({ rooms, nextCursor }) {
+    try {
+      for (let pages = 1; ; pages += 1) {
+        for (const room of rooms) this.#noteListed(room);
+        this.seen();
+        this.#countUnread();
+        this.#changed();
+        if (!nextCursor || pages === mostListed) return;
+        ({ rooms, nextCursor } = await this.#connection.call('rooms:list', { cursor: nextCursor }));
+      }
+    } catch (error) {
+      if (error.code !== 'offline') this.#onProblem(error.message); // the next connection tells it again
+    }
+  }
+
+  #noteListed({ roomId, kind, peer, name, members, lastMessage, lastSeq, unread }) {
+    const talk = this.#talk(roomId);
+    Object.assign(talk, { kind, peer, name: name ?? talk.name, members: members ?? talk.members, unread, countedTo: lastSeq, preview: lastMessage });
+  }
+
   /** Asks what kind of room has been heard of. */
   async #identify(talk) {
     if (talk.identifying) return;
@@ -180,7 +204,7 @@ export class Chat {
   }
 
   #noteJoined(talk, { kind, peer, name, members, lastSeq, reset }) {
-    Object.assign(talk, { kind, peer, name: name ?? talk.name, members, joined: true });
+    Object.assign(talk, { kind, peer, name: name ?? talk.name, members, joined: true, begun: true });
     if (reset) { // the server has less than this page has seen: it was put back to an older state
       talk.clear();
       this.#join(talk);
@@ -201,7 +225,7 @@ export class Chat {
     this.#noteReaders(talk, [message]);
     talk.trim();
     if (!mine) {
-      talk.unread += 1;
+      if (message.seq > talk.countedTo) talk.unread += 1;
       this.onHeard(message);
     }
     if (talk.kind) this.#fillGaps(talk);
@@ -213,10 +237,9 @@ export class Chat {
 
   #learn(roomId, messages) {
     const talk = this.#talk(roomId);
-    const resumed = talk.messages.length > 0;
     const fresh = talk.add(messages);
     this.#noteReaders(talk, messages);
-    if (resumed) talk.unread += fresh.filter(({ userId }) => userId !== this.#me.userId).length;
+    if (talk.begun) talk.unread += fresh.filter(({ userId, seq }) => userId !== this.#me.userId && seq > talk.countedTo).length;
     this.#fillGaps(talk);
     this.seen();
     this.#countUnread();
@@ -273,7 +296,7 @@ export class Chat {
     const talk = this.conversations.get(roomId);
     if (!talk) return;
     talk.readUpTo.set(userId, Math.max(seq, talk.readUpTo.get(userId) ?? 0));
-    if (userId === this.#me.userId && seq >= talk.lastSeq) { // read in another tab
+    if (userId === this.#me.userId && seq >= (talk.lastMessage?.seq ?? 0)) { // read in another tab
       talk.unread = 0;
       this.#countUnread();
     }
@@ -320,7 +343,10 @@ const nextOf = (talk) => talk.pending.find(({ problem }) => !problem);
 
 /** The name of a conversation for a person: the other's name, a group's name or its members', or an open room's id. */
 export function titleOf(talk, people) {
-  if (talk.peer !== undefined) return people.nameOf(talk.peer);
+  if (talk.peer !== undefined) {
+    const name = people.nameOf(talk.peer);
+    return name === talk.peer ? talk.name ?? name : name;
+  }
   if (talk.name !== undefined || talk.kind !== 'group') return talk.name ?? talk.id;
   const others = (talk.members ?? []).filter((userId) => userId !== people.me.userId);
   const named = others.slice(0, mostNamed).map((userId) => people.nameOf(userId)).join(', ');

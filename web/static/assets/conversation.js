@@ -5,19 +5,24 @@ const keepAtMost = 1000; // messages held; beyond it the oldest half is let go a
 export class Conversation {
   kind; // 'direct', 'group' or 'open', as the server says when the room is joined
   peer; // the other person's id, in a direct room
-  name; // of a group
+  name; // of a group, or of the other person where the list of conversations knows it
   members; // ids of those of a direct room or group
   messages = []; // by rising seq, each seq once
   pending = []; // { clientId, text, at, arrived?, problem? } in the order written
   typing = new Map(); // userId → { username, until }
   readUpTo = new Map(); // userId → seq
   unread = 0;
+  countedTo = 0; // the seq up to which the server has counted what is unread
+  preview; // the last message, where the messages have not been read yet
   joined = false;
+  begun = false; // whether its newest messages have been read once
   noOlder = false;
   newestKnown = 0; // the highest seq that the server has mentioned
   lastReadSent = 0;
 
   constructor(id) { this.id = id; }
+
+  get lastMessage() { return this.messages.at(-1) ?? this.preview; }
 
   get lastSeq() { return this.messages.at(-1)?.seq ?? 0; }
 
@@ -54,7 +59,7 @@ export class Conversation {
 
   /** Forgets what was said, of a room that has begun anew. */
   clear() {
-    Object.assign(this, { messages: [], noOlder: false, newestKnown: 0, lastReadSent: 0, unread: 0 });
+    Object.assign(this, { messages: [], noOlder: false, newestKnown: 0, lastReadSent: 0, unread: 0, begun: false, countedTo: 0, preview: undefined });
     this.readUpTo.clear();
   }
 

@@ -67,7 +67,7 @@ export class TalkList {
   #talkRow(talk) {
     const { peer } = talk;
     const title = titleOf(talk, this.#people);
-    const last = talk.messages.at(-1);
+    const last = talk.lastMessage;
     const draft = talk === this.#chat.active ? '' : this.#chat.draftOf(talk);
     const said = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${last.text.slice(0, 120)}` : 'No message yet';
     return this.#row(talk.id, () => this.#onOpen(talk.id), {
@@ -100,7 +100,7 @@ export class TalkList {
   }
 }
 
-const lastTime = (talk) => timeOf(talk.messages.at(-1)?.timestamp) || 0;
+const lastTime = (talk) => timeOf(talk.lastMessage?.timestamp) || 0;
 
 /** A row of the list: a round sign made from a name, two lines of text, and what stands at the end. */
 function emptyRow(key, onclick) {

@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 	DefaultPage = 50
 	MaxPage     = 200
 	// MaxListedMembers is how many members of a group a list names; of a larger group it says how many there are.
-	MaxListedMembers = 100
+	MaxListedMembers = groups.MaxListed
 )
 
 // Groups knows who belongs to a group.

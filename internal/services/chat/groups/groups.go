@@ -98,12 +98,18 @@ type Order interface {
 	Commit(ctx context.Context, rooms []roles.ChatRoom, write func() ([]order.Delivery, error)) error
 }
 
+// Emitter sends an event to every socket in any of the rooms, once each.
+type Emitter interface {
+	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
+}
+
 // Parts are what a Service stands upon.
 type Parts struct {
 	Store  Store
 	Reach  Reach
 	People People
 	Order  Order
+	Emit   Emitter
 }
 
 // Service makes groups, knows their members and lets them go.
@@ -135,7 +141,7 @@ type Created struct {
 
 // Create makes a group of the caller and the named members. Each of them must be somebody with whom the caller has to do
 // and to whom the caller may write: a group is no way round that, and nobody is put into one by strangers. That somebody is
-// not is answered like that there is no such person. It fails with forbidden, not_found, too_many_rooms, and
+// not is answered like that there is no such person. All members are told room:added on every device. It fails with forbidden, not_found, too_many_rooms, and
 // invalid_payload for too many members.
 func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup) (Created, error) {
 	if !who.Can(roles.CreateGroup) {
@@ -165,6 +171,7 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup)
 	case err != nil:
 		return Created{}, err
 	}
+	s.Emit.Emit(ctx, EventAdded, newAdded(who, room, group.Name, members), userRooms(members))
 	return Created{Room: room}, nil
 }
 

@@ -42,7 +42,7 @@ func newService(store groups.Store, reach reach) *groups.Service {
 func newTold(store groups.Store, reach reach) (*groups.Service, *servicetest.Recorder) {
 	told := &servicetest.Recorder{}
 	return groups.New(groups.Parts{
-		Store: store, Reach: reach, People: acquainted{[]string{"stranger"}}, Order: order.NewLocal(told),
+		Store: store, Reach: reach, People: acquainted{[]string{"stranger"}}, Order: order.NewLocal(told), Emit: told,
 	}, servicetest.AtNoon), told
 }
 

@@ -27,6 +27,13 @@ func TestRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	room := made.Room.String()
+	all := []roles.Room{"user:amy", "user:bob", "user:cem", "user:dan", "user:eve"}
+	added := []servicetest.Emission{{Event: "room:added", To: all, Payload: fmt.Sprintf(
+		`{"roomId":%q,"revision":0,"userId":"amy","username":"name of amy","room":{"roomId":%q,"kind":"group","name":"g",`+
+			`"members":["amy","bob","cem","dan","eve"],"memberCount":5,"lastSeq":0,"readSeq":0,"unread":0,"muted":false}}`, room, room)}}
+	if diff := cmp.Diff(added, told.Take()); diff != "" {
+		t.Errorf("told of the group (-want +got):\n%s", diff)
+	}
 	heard := func(event, by string, revision int, more string, to ...roles.Room) servicetest.Emission {
 		return servicetest.Emission{Event: event, To: to, Payload: fmt.Sprintf(
 			`{"roomId":%q,"revision":%d,"userId":%q,"username":"name of %s"%s}`, room, revision, by, by, more)}
