@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/admission"
 	"rolecall/internal/auth"
+	"rolecall/internal/bus"
 	"rolecall/internal/bus/local"
 	"rolecall/internal/bus/redis"
 	"rolecall/internal/bus/traced"
@@ -165,6 +166,7 @@ func (p *Program) openEngine(context.Context) (life, error) {
 		p.redis.Attach(p.bus)
 		p.bus = p.redis
 	}
+	p.bus.Answer(kindCatchUp, func(context.Context, bus.Message) ([]byte, error) { return nil, nil })
 	if p.tracer != nil {
 		p.bus = traced.Bus{Bus: p.bus}
 	}
@@ -206,7 +208,6 @@ func (p *Program) openPeople(context.Context) (life, error) {
 		Logger: p.log, Shared: p.isOneOfSeveral()}
 	if p.redis != nil {
 		o.Nodes = p.redis
-		o.Here = func(userID string) bool { return p.engine.SocketCount(string(roles.UserRoom(userID))) > 0 }
 	}
 	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus, o)
 	p.bus.Gone(p.people.Gone)

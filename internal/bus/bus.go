@@ -22,13 +22,14 @@ type Bus interface {
 	LocalEmitter(namespaces ...string) Emitter
 	// SocketCount is the number of sockets that stand in all of the rooms, those among them that are still being let in.
 	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
-	// Online tells which of the users have a socket that has been let in and has not ended.
+	// Online tells which of the users are online: who has a socket here that has been let in and has not ended, and of the
+	// others who was told last to be, see Settle. So whoever asks, and hears what is told from then on, is never wrong for long.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
-	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them, in no
+	// UsersIn lists users who are online, as Online has it, in any of the rooms, each once and at most limit of them, in no
 	// particular order.
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
 	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that is another
-	// thing now, the caller alone is to tell of it, and calls done when it has.
+	// thing now, or is not certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...Settling) (settled []Settled, done func(), err error)
 	// Gone has f called with users who were online on a node that has died, and may be so elsewhere. One node is called.
 	Gone(f func(ctx context.Context, userIDs []string))
@@ -89,6 +90,8 @@ type Settling struct {
 	// whom they were told to be, if they were.
 	As   string
 	Keep bool
+	// Rooms are those in which they are found from then on, as As: see UsersIn. In their own they always are.
+	Rooms []roles.Room
 }
 
 // Settled is what is true of somebody, and what was told last.
@@ -99,6 +102,10 @@ type Settled struct {
 	// the caller knows best itself.
 	Shared bool
 	Was    string
+	// Unsure: a telling was begun that may have come to nobody, or to some. What is true is to be told in any case, and whom
+	// Begun names may be shown to be online: empty where it was told that they are offline.
+	Unsure bool
+	Begun  string
 	// Busy: another node is telling of them. Ask again in a while.
 	Busy bool
 }

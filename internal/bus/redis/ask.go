@@ -175,16 +175,11 @@ func (b *Bus) answer(ctx context.Context, e *wire.Envelope) error {
 	if err != nil {
 		return err
 	}
-	rooms := roles.Rooms(e.Rooms)
-	if e.Kind == kindAskCount {
-		n, err := b.here.SocketCount(ctx, rooms...)
-		if err != nil {
-			return err
-		}
-		question.Number = uint64(max(0, n))
-	} else if question.Users, err = b.here.UsersIn(ctx, int(min(question.Limit, maxAsked)), rooms...); err != nil {
+	n, err := b.here.SocketCount(ctx, roles.Rooms(e.Rooms)...)
+	if err != nil {
 		return err
 	}
+	question.Number = uint64(max(0, n))
 	b.reply(e.Sender, question.Append(nil))
 	return nil
 }
@@ -196,34 +191,11 @@ func (b *Bus) reply(node string, body []byte) {
 	l.outbox.put(outgoing{message: message, channel: l.own(node)})
 }
 
-// maxAsked bounds the users of one answer.
+// maxAsked bounds the sockets that one answer counts.
 const maxAsked = 100_000
 
-// askSockets asks other nodes of their sockets in rooms, and returns how many have not answered. While they cannot be asked
-// there are none.
-func (b *Bus) askSockets(
-	ctx context.Context, kind string, rooms []string, limit int, each func(answer *wire.Question) (more bool),
-) (missing int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, b.options.Patience/4)
-	defer cancel()
-	missing, err = b.ask(ctx, question{
-		kind: kind, rooms: rooms, first: len(rooms) == 1 || kind == kindAskCount,
-		body: func(id uint64) []byte {
-			asking := wire.Question{ID: id, Limit: uint64(max(0, limit))}
-			return asking.Append(nil)
-		},
-	}, func(from reply) bool {
-		answer, err := wire.DecodeQuestion(from.body)
-		return err != nil || each(&answer)
-	})
-	if errors.Is(err, errNotAsked) {
-		b.unsettled.Store(true)
-		return 0, nil
-	}
-	return missing, err
-}
-
-// SocketCount implements bus.Bus. While other nodes cannot be asked it counts this one's.
+// SocketCount implements bus.Bus. While other nodes cannot be asked it counts this one's, and when they can be, what may have been
+// missed is told of (Lost).
 func (b *Bus) SocketCount(ctx context.Context, rooms ...roles.Room) (int, error) {
 	n, err := b.here.SocketCount(ctx, rooms...)
 	if err == nil && len(rooms) > 0 {
@@ -234,41 +206,24 @@ func (b *Bus) SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
 
 // elsewhere is the number of sockets on other nodes that stand in all of the rooms. While they cannot be asked there are none.
 func (b *Bus) elsewhere(ctx context.Context, rooms ...roles.Room) (n int) {
-	_, err := b.askSockets(ctx, kindAskCount, roles.Names(rooms), 0, func(answer *wire.Question) bool {
-		n += int(min(answer.Number, maxAsked))
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience/4)
+	defer cancel()
+	_, err := b.ask(ctx, question{
+		kind: kindAskCount, rooms: roles.Names(rooms), first: true,
+		body: func(id uint64) []byte {
+			asking := wire.Question{ID: id}
+			return asking.Append(nil)
+		},
+	}, func(from reply) bool {
+		if answer, err := wire.DecodeQuestion(from.body); err == nil {
+			n += int(min(answer.Number, maxAsked))
+		}
 		return true
 	})
-	if err != nil {
+	if errors.Is(err, errNotAsked) {
+		b.unsettled.Store(true)
+	} else if err != nil {
 		b.log.WarnContext(ctx, "other nodes were not asked", "event", kindAskCount, "error", err)
 	}
 	return n
-}
-
-// errUnanswered says that nodes which are there have not answered in time.
-var errUnanswered = errors.New("other nodes have not answered")
-
-// UsersIn implements bus.Bus. While other nodes cannot be asked it lists this one's, and when they can be, what may have been
-// missed is told of (Lost). It fails where some of them do not answer.
-func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error) {
-	users, err := b.here.UsersIn(ctx, limit, rooms...)
-	if err != nil || len(users) >= limit || len(rooms) == 0 {
-		return users, err
-	}
-	seen := make(map[string]bool, len(users))
-	for _, user := range users {
-		seen[user] = true
-	}
-	missing, err := b.askSockets(ctx, kindAskUsers, roles.Names(rooms), limit, func(answer *wire.Question) bool {
-		for _, user := range answer.Users {
-			if len(users) < limit && !seen[user] {
-				seen[user] = true
-				users = append(users, user)
-			}
-		}
-		return len(users) < limit
-	})
-	if err == nil && missing > 0 {
-		err = fmt.Errorf("%w: %d", errUnanswered, missing)
-	}
-	return users, err
 }

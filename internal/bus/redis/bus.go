@@ -26,7 +26,6 @@ const (
 	kindNewest     = "newest"
 	kindDisconnect = "disconnect"
 	kindBeacon     = "beacon"
-	kindAskUsers   = "ask.users"
 	kindAskCount   = "ask.count"
 	kindAsk        = "ask"
 	kindAnswer     = "answer"
@@ -164,7 +163,7 @@ var errOwnKind = errors.New("the kind of message is one of the bus's own")
 
 func isOwn(kind string) bool {
 	switch kind {
-	case kindEvent, kindNewest, kindDisconnect, kindBeacon, kindAskUsers, kindAskCount, kindAsk, kindAnswer:
+	case kindEvent, kindNewest, kindDisconnect, kindBeacon, kindAskCount, kindAsk, kindAnswer:
 		return true
 	}
 	return false

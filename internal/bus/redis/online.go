@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/redis/rueidis"
 
@@ -29,12 +30,17 @@ func (b *Bus) reachable() rueidis.Client {
 	return b.link.ready()
 }
 
-// Online implements bus.Bus. While Redis cannot be reached it tells of this node's own alone.
+// Online implements bus.Bus. While Redis cannot be reached it tells of this node's own alone, and when it can be, what may have been
+// missed is told of (Lost).
 func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, error) {
 	online, err := b.here.Online(ctx, userIDs...)
-	client := b.reachable()
-	if err != nil || client == nil {
+	if err != nil {
 		return online, err
+	}
+	client := b.reachable()
+	if client == nil {
+		b.unsettled.Store(true)
+		return online, nil
 	}
 	byLane := make(map[*lane][]string)
 	for _, userID := range userIDs {
@@ -45,24 +51,96 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	for l, absent := range byLane {
-		_, others := l.presence.current()
-		commands := make([]rueidis.Completed, len(others))
-		for i, session := range others {
-			commands[i] = client.B().Smismember().Key(l.presence.key("on:" + session)).Member(absent...).Build()
-		}
-		for _, result := range client.DoMulti(ctx, commands...) {
-			is, err := result.AsIntSlice()
-			if err != nil {
-				return nil, fmt.Errorf("who is online on other nodes: %w", err)
-			}
-			for i, userID := range absent {
-				if i < len(is) && is[i] == 1 {
-					online[userID] = true
-				}
-			}
+		if err := l.presence.told(ctx, client, absent, online); err != nil {
+			return nil, err
 		}
 	}
 	return online, nil
+}
+
+// told adds those of the users who were told last to be online.
+func (p *presence) told(ctx context.Context, client rueidis.Client, userIDs []string, online map[string]bool) error {
+	values, err := client.Do(ctx, client.B().Hmget().Key(p.key("told")).Field(userIDs...).Build()).ToArray()
+	if err != nil {
+		return fmt.Errorf("who is online on other nodes: %w", err)
+	}
+	for i := range values {
+		if i >= len(userIDs) || values[i].IsNil() {
+			continue
+		}
+		value, err := values[i].ToString()
+		if err != nil {
+			return fmt.Errorf("who is online on other nodes: %w", err)
+		}
+		if as := strings.SplitN(value, ";", 3); len(as) == 3 && as[2] != "" {
+			online[userIDs[i]] = true
+		}
+	}
+	return nil
+}
+
+// UsersIn implements bus.Bus. While Redis cannot be reached it lists this node's own, and when it can be, what may have been
+// missed is told of (Lost).
+func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error) {
+	users, err := b.here.UsersIn(ctx, limit, rooms...)
+	if err != nil || len(users) >= limit || len(rooms) == 0 {
+		return users, err
+	}
+	client := b.reachable()
+	if client == nil {
+		b.unsettled.Store(true)
+		return users, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
+	defer cancel()
+	seen := make(map[string]bool, len(users))
+	for _, user := range users {
+		seen[user] = true
+	}
+	for _, l := range b.lanes {
+		found, err := l.presence.usersIn(ctx, client, limit, rooms)
+		if err != nil {
+			return nil, err
+		}
+		for _, user := range found {
+			if len(users) < limit && !seen[user] {
+				seen[user] = true
+				users = append(users, user)
+			}
+		}
+	}
+	return users, nil
+}
+
+// usersIn lists users of this lane who were told to be online and are found in any of the rooms, up to limit of each.
+func (p *presence) usersIn(ctx context.Context, client rueidis.Client, limit int, rooms []roles.Room) ([]string, error) {
+	var users, own []string
+	var commands rueidis.Commands
+	for _, room := range rooms {
+		if user, is := roles.UserAmong([]string{string(room)}); !is {
+			commands = append(commands, client.B().Srandmember().Key(p.key("in:"+string(room))).Count(int64(limit)).Build())
+		} else if p.lane.bus.laneOf(user) == p.lane {
+			own = append(own, user)
+		}
+	}
+	for _, result := range client.DoMulti(ctx, commands...) {
+		found, err := result.AsStrSlice()
+		if err != nil {
+			return nil, fmt.Errorf("who is found in rooms: %w", err)
+		}
+		users = append(users, found...)
+	}
+	if len(own) == 0 {
+		return users, nil
+	}
+	online := make(map[string]bool, len(own))
+	if err := p.told(ctx, client, own, online); err != nil {
+		return nil, err
+	}
+	for user := range online {
+		users = append(users, user)
+	}
+	return users, nil
 }
 
 // Settle implements bus.Bus. While Redis cannot be reached every node tells its own sockets what it knows.

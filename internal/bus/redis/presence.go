@@ -22,6 +22,8 @@ import (
 //	on:<session>     a set: users who are online on a node
 //	told             a hash: what was told of each user last, see settleScript
 //	untold           a hash: what was told before, of users of whom a node is just telling
+//	listed           a hash: the rooms in which a user is found who was told to be online
+//	in:<room>        a set: who is found in a room
 //	claim:<session>  who tells that the users of a node that has died are gone
 //
 // A session is a node's from when it reaches Redis until its lease ends. One that comes back later begins another, so that
@@ -30,11 +32,12 @@ type presence struct {
 	lane *lane
 
 	mu      sync.Mutex
-	session string   // empty while there is none
-	retired []string // this node's former sessions, which are to be told to have ended
-	resync  bool     // the next session is to be told of
-	number  int      // of sessions so far
-	others  []string // sessions of other nodes with a lease
+	session string    // empty while there is none
+	retired []string  // this node's former sessions, which are to be told to have ended
+	resync  bool      // the next session is to be told of
+	number  int       // of sessions so far
+	others  []string  // sessions of other nodes with a lease
+	sweeps  time.Time // when it is looked whether anybody was forgotten; zero where there is no reason to
 }
 
 func newPresence(l *lane) *presence { return &presence{lane: l} }
@@ -64,7 +67,7 @@ func (p *presence) beat(ctx context.Context, client rueidis.Client) error {
 			return err
 		}
 		if mine {
-			return p.bury(ctx, client, dead)
+			return errors.Join(p.bury(ctx, client, dead), p.sweep(ctx, client))
 		}
 		p.retire()
 	}
@@ -95,7 +98,7 @@ func (p *presence) beat(ctx context.Context, client rueidis.Client) error {
 		}
 	}
 	p.mu.Lock()
-	p.retired = nil
+	p.retired, p.sweeps = nil, time.Now().Add(p.lane.bus.options.Lease+p.lane.bus.options.Beat)
 	p.mu.Unlock()
 	return p.bury(ctx, client, dead)
 }
@@ -185,10 +188,16 @@ func (p *presence) bury(ctx context.Context, client rueidis.Client, dead []strin
 		if err != nil {
 			return fmt.Errorf("users of a dead node: %w", err)
 		}
-		p.lane.bus.log.InfoContext(ctx, "a node has gone", "node", session, "users", len(users))
-		if gone := p.lane.bus.gone.Load(); gone != nil && len(users) > 0 {
-			p.lane.bus.guard("gone", func() { (*gone)(ctx, users) })
+		// It may have died while it told of others, who are on no node's account any more.
+		telling, err := client.Do(ctx, client.B().Hkeys().Key(p.key("untold")).Build()).AsStrSlice()
+		if err != nil {
+			return fmt.Errorf("of whom a dead node told: %w", err)
 		}
+		users = append(users, telling...)
+		slices.Sort(users)
+		users = slices.Compact(users)
+		p.lane.bus.log.InfoContext(ctx, "a node has gone", "node", session, "users", len(users))
+		p.lane.bus.tellGone(ctx, users)
 		for _, result := range client.DoMulti(ctx,
 			client.B().Del().Key(p.key("on:"+session)).Build(),
 			client.B().Zrem().Key(p.key("nodes")).Member(session).Build(),
@@ -220,9 +229,12 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 	for part := range slices.Chunk(people, maxScript) {
 		arguments := []string{p.lane.base, session, p.lane.bus.node, telling}
 		for i := range part {
-			arguments = append(arguments, part[i].UserID, flag(here[part[i].UserID]), part[i].As, flag(part[i].Keep))
+			one := &part[i]
+			arguments = append(arguments, one.UserID, flag(here[one.UserID]), one.As, flag(one.Keep), strconv.Itoa(len(one.Rooms)))
+			arguments = append(arguments, roles.Names(one.Rooms)...)
 		}
-		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, []string{p.key("nodes"), p.key("told"), p.key("untold")}, arguments).ToArray()
+		keys := []string{p.key("nodes"), p.key("told"), p.key("untold"), p.key("listed")}
+		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, keys, arguments).ToArray()
 		if err != nil {
 			return nil, fmt.Errorf("settle who is online: %w", err)
 		}
@@ -243,7 +255,7 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 
 func settledOf(answer *rueidis.RedisMessage) (bus.Settled, error) {
 	parts, err := answer.ToArray()
-	if err != nil || len(parts) != 3 {
+	if err != nil || len(parts) != 4 {
 		return bus.Settled{}, errors.Join(errAnswer, err)
 	}
 	online, err := parts[0].AsInt64()
@@ -252,7 +264,14 @@ func settledOf(answer *rueidis.RedisMessage) (bus.Settled, error) {
 	if err := errors.Join(err, errWas, errBusy); err != nil {
 		return bus.Settled{}, errors.Join(errAnswer, err)
 	}
-	return bus.Settled{Online: online == 1, Shared: true, Was: was, Busy: busy == 1}, nil
+	settled := bus.Settled{Online: online == 1, Shared: true, Was: was, Busy: busy == 1}
+	if !parts[3].IsNil() {
+		settled.Unsure = true
+		if settled.Begun, err = parts[3].ToString(); err != nil {
+			return bus.Settled{}, errors.Join(errAnswer, err)
+		}
+	}
+	return settled, nil
 }
 
 // cutSession is the node of a session, and its number.

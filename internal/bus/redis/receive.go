@@ -131,7 +131,7 @@ func (b *Bus) handle(ctx context.Context, e *wire.Envelope) {
 		for _, room := range e.Rooms {
 			err = errors.Join(err, b.here.Disconnect(ctx, roles.Room(room)))
 		}
-	case kindAskUsers, kindAskCount:
+	case kindAskCount:
 		err = b.answer(ctx, e)
 	case kindAsk:
 		err = b.answerQuery(ctx, e)

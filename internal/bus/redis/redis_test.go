@@ -146,7 +146,10 @@ func TestWhoIsOnlineAnywhere(t *testing.T) {
 	c.dial("user:cy", "role:vendor")
 	ctx := t.Context()
 	for _, n := range []*node{a, b, c} {
-		if _, done, err := n.Settle(ctx, bus.Settling{UserID: "amy", As: "amy"}, bus.Settling{UserID: "bob", As: "bob"}, bus.Settling{UserID: "cy", As: "cy"}); err != nil {
+		acme, vendors := roles.CompanyRoom("acme"), roles.RoleRoom(roles.Vendor)
+		if _, done, err := n.Settle(ctx, bus.Settling{UserID: "amy", As: "amy", Rooms: []roles.Room{acme}},
+			bus.Settling{UserID: "bob", As: "bob", Rooms: []roles.Room{acme, vendors}},
+			bus.Settling{UserID: "cy", As: "cy", Rooms: []roles.Room{vendors}}); err != nil {
 			t.Fatal(err)
 		} else {
 			done()
@@ -175,6 +178,7 @@ func TestWhoIsOnlineAnywhere(t *testing.T) {
 		{10, []roles.Room{roles.CompanyRoom("acme"), roles.RoleRoom(roles.Vendor)}, []string{"amy", "bob", "cy"}},
 		{10, []roles.Room{roles.RoleRoom(roles.Vendor)}, []string{"bob", "cy"}},
 		{10, []roles.Room{roles.RoleRoom(roles.Driver)}, nil},
+		{10, []roles.Room{roles.UserRoom("bob"), roles.UserRoom("dan"), roles.RoleRoom(roles.Driver)}, []string{"bob"}},
 	} {
 		users, err := a.UsersIn(ctx, tc.limit, tc.rooms...)
 		slices.Sort(users)
@@ -236,14 +240,16 @@ func TestDeadNode(t *testing.T) {
 		n.Gone(func(_ context.Context, users []string) { gone <- strings.Join(users, " ") })
 	}
 	c.dial("user:cy")
-	eventually(t, "redis knows of cy", func() bool {
-		settled, done, err := c.Settle(t.Context(), bus.Settling{UserID: "cy", As: "cy"})
+	settle := func(n *node) bus.Settled {
+		t.Helper()
+		settled, done, err := n.Settle(t.Context(), bus.Settling{UserID: "cy", As: "cy"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		done()
-		return settled[0].Shared
-	})
+		return settled[0]
+	}
+	eventually(t, "redis knows of cy", func() bool { return settle(c).Shared })
 	began := time.Now()
 	proxy.Freeze() // as dead as can be seen from elsewhere
 	if got := receive(t, gone); got != "cy" {
@@ -252,13 +258,17 @@ func TestDeadNode(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	eventually(t, "nobody takes cy for online", func() bool { // each node when it next asks for leases
-		online, err := a.Online(t.Context(), "cy")
-		return err == nil && !online["cy"]
-	})
+	if online, err := b.Online(t.Context(), "cy"); err != nil || !online["cy"] {
+		t.Errorf("before it is told that cy has gone: %v, %v", online, err)
+	}
+	settle(a)
+	if online, err := b.Online(t.Context(), "cy"); err != nil || online["cy"] {
+		t.Errorf("when it is told that cy has gone: %v, %v", online, err)
+	}
 	proxy.Thaw()
 	receive(t, c.lost) // it knows that others may have told anything
 	eventually(t, "cy is online again", func() bool {
+		settle(c)
 		online, err := a.Online(t.Context(), "cy")
 		return err == nil && online["cy"]
 	})
@@ -343,6 +353,9 @@ func TestWhatWasNotToldIsTold(t *testing.T) {
 		if was, _ := settle("as amy"); was != "" {
 			t.Errorf("online: it was told %q", was)
 		}
+	}
+	if again, _, err := a.Settle(t.Context(), bus.Settling{UserID: "amy", As: "as amy"}); err != nil || !again[0].Unsure || again[0].Begun != "as amy" {
+		t.Errorf("nobody knows whom it has reached: %+v, %v", again, err)
 	}
 	_, done := settle("as amy")
 	done()

@@ -24,7 +24,8 @@ func rightsOnChannels() []string {
 
 func rightsOnKeys() []string {
 	return []string{
-		"eval", "evalsha", "get", "set", "del", "hget", "hset", "hdel", "sadd", "srem", "smembers", "sismember", "smismember",
+		"eval", "evalsha", "get", "set", "del", "hget", "hmget", "hset", "hdel", "hkeys", "hscan", "sadd", "srem", "smembers", "sismember",
+		"smismember", "srandmember",
 		"zadd", "zrem", "zscore", "zrangebyscore",
 	}
 }

@@ -28,19 +28,44 @@ return {mine, redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf'), redis.ca
 
 // settleScript finds out who of some users is online, and has one node alone tell of a change. What was told last of a user
 // is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
-// or until it is done, the node that tells of it is the only one that may change it.
-// A telling that was begun and not done, as its node has died or had no answer from here, counts as none: what was told before it
-// is kept in untold.
-// KEYS: nodes, told, untold. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they are online
-// here, as whom, and 1 where they stay whom they were told to be. Returned are of each user whether they are online, as whom they were told, and whether another node is
-// just telling of them.
+// or until it is done, or its lease has ended, the node that tells of it is the only one that may change it.
+// A telling that was begun and not done, as its node has died or had no answer from here, may have reached some: what was told
+// before it is kept in untold, and what is true is told again in any case. In listed stand the rooms in which somebody is found, each
+// of which has a set of them, in:<room>.
+// KEYS: nodes, told, untold, listed. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they
+// are online here, as whom, 1 where they stay whom they were told to be, the number of their rooms, and these. Returned are of each
+// user whether they are online, as whom they were told, whether another node is just telling of them, and if a telling was begun,
+// as whom.
 const settleScript = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
+local function lives(node)
+  for _, session in ipairs(live) do
+    if string.sub(session, 1, #node + 1) == node .. '.' then return true end
+  end
+  return false
+end
+local function list(user, rooms)
+  for _, room in ipairs(cjson.decode(redis.call('HGET', KEYS[4], user) or '[]')) do
+    redis.call('SREM', ARGV[1] .. 'in:' .. room, user)
+  end
+  if #rooms == 0 then
+    redis.call('HDEL', KEYS[4], user)
+    return
+  end
+  for _, room in ipairs(rooms) do
+    redis.call('SADD', ARGV[1] .. 'in:' .. room, user)
+  end
+  redis.call('HSET', KEYS[4], user, cjson.encode(rooms))
+end
 local all = {}
-for i = 5, #ARGV, 4 do
+local i = 5
+while i <= #ARGV do
   local user, here, as, keep = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3] == '1'
+  local rooms = {}
+  for n = 1, tonumber(ARGV[i + 4]) do rooms[n] = ARGV[i + 4 + n] end
+  i = i + 5 + #rooms
   redis.call(here and 'SADD' or 'SREM', ARGV[1] .. 'on:' .. ARGV[2], user)
   local on = here
   for _, session in ipairs(live) do
@@ -48,25 +73,22 @@ for i = 5, #ARGV, 4 do
     on = session ~= ARGV[2] and redis.call('SISMEMBER', ARGV[1] .. 'on:' .. session, user) == 1
   end
   local busy, by, was = string.match(redis.call('HGET', KEYS[2], user) or '0;;', '^(%d+);([^;]*);(.*)$')
-  local taken = tonumber(busy) > now and by ~= ARGV[3]
+  local taken = tonumber(busy) > now and by ~= ARGV[3] and lives(by)
+  local begun = false
   if not taken then
-    local open = tonumber(busy) > 0
-    if open then was = redis.call('HGET', KEYS[3], user) or was end
+    if tonumber(busy) > 0 then
+      begun = was
+      was = redis.call('HGET', KEYS[3], user) or was
+    end
     local becomes = ''
     if on then becomes = (keep and was ~= '') and was or as end
-    if becomes ~= was then
+    if becomes ~= was or begun then
       redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
       redis.call('HSET', KEYS[3], user, was)
-    else
-      if open then redis.call('HDEL', KEYS[3], user) end
-      if becomes == '' then
-        redis.call('HDEL', KEYS[2], user)
-      elseif open then
-        redis.call('HSET', KEYS[2], user, '0;;' .. becomes)
-      end
+      if becomes == '' then list(user, {}) elseif becomes == as then list(user, rooms) end
     end
   end
-  all[#all + 1] = {on and 1 or 0, was, taken and 1 or 0}
+  all[#all + 1] = {on and 1 or 0, was, taken and 1 or 0, begun}
 end
 return all
 `

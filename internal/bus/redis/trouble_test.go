@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,28 +216,94 @@ func TestNothingComesToWhoHasNoListeners(t *testing.T) {
 	}
 }
 
-// A list of people that lacks those of a node which is there and does not answer is no list.
+// Who was told to be there is listed also while their node does not answer, and until it is told that they have gone.
 func TestUsersOfWhoDoesNotAnswer(t *testing.T) {
 	server := servers.StartRedis(t)
 	proxy := servers.StartProxy(t, server.Address)
-	options := quick("redis://" + proxy.Address)
-	options.Lease = time.Minute // it is not given up
-	far := quick(server.URL)
-	far.Lease = time.Minute
-	a, b := start(t, far), start(t, options)
+	a, b := start(t, quick(server.URL)), start(t, quick("redis://"+proxy.Address))
+	gone := make(chan string, 10)
+	a.Gone(func(_ context.Context, users []string) { gone <- strings.Join(users, " ") })
+	acme := []roles.Room{roles.CompanyRoom("acme")}
 	amy, bob := a.dial("user:amy", "company:acme"), b.dial("user:bob", "company:acme")
 	whole(t, a, b, amy, bob)
-	users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme"))
-	if slices.Sort(users); err != nil || !slices.Equal(users, []string{"amy", "bob"}) {
-		t.Errorf("in quiet times: %v, %v", users, err)
+	list := func() []string {
+		t.Helper()
+		users, err := a.UsersIn(t.Context(), 10, acme...)
+		if slices.Sort(users); err != nil {
+			t.Error(err)
+		}
+		return users
+	}
+	settle := func(n *node) {
+		t.Helper()
+		_, done, err := n.Settle(t.Context(), bus.Settling{UserID: "bob", As: "bob", Rooms: acme})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+	}
+	settle(b)
+	if users := list(); !slices.Equal(users, []string{"amy", "bob"}) {
+		t.Errorf("in quiet times: %v", users)
 	}
 	proxy.Freeze()
-	if users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme")); err == nil {
+	if users := list(); !slices.Equal(users, []string{"amy", "bob"}) {
 		t.Errorf("while b does not answer: %v", users)
 	}
+	if got := receive(t, gone); got != "bob" {
+		t.Errorf("gone: %q", got)
+	}
+	settle(a)
+	if users := list(); !slices.Equal(users, []string{"amy"}) {
+		t.Errorf("when it is told that bob has gone: %v", users)
+	}
 	proxy.Thaw()
-	eventually(t, "b answers again", func() bool {
-		users, err := a.UsersIn(t.Context(), 10, roles.CompanyRoom("acme"))
-		return err == nil && len(users) == 2
+}
+
+// Nobody is forgotten: of whom a node was telling when it died, and who was told to be there and is on no node's account.
+func TestNobodyIsForgotten(t *testing.T) {
+	server := servers.StartRedis(t)
+	proxy, before := servers.StartProxy(t, server.Address), servers.StartProxy(t, server.Address)
+	a, b := start(t, quick("redis://"+before.Address)), start(t, quick("redis://"+proxy.Address))
+	gone := make(chan string, 10)
+	a.Gone(func(_ context.Context, users []string) {
+		gone <- strings.Join(users, " ")
 	})
+	bob := b.dial("user:bob")
+	b.dial("user:cy")
+	settle := func(end bool, userIDs ...string) {
+		t.Helper()
+		for _, userID := range userIDs {
+			settled, done, err := b.Settle(t.Context(), bus.Settling{UserID: userID, As: userID})
+			if err != nil || !settled[0].Shared {
+				t.Fatalf("%+v, %v", settled, err)
+			}
+			if end {
+				done()
+			}
+		}
+	}
+	settle(true, "bob", "cy")
+	eventually(t, "that is told", func() bool {
+		settled, done, err := b.Settle(t.Context(), bus.Settling{UserID: "bob", As: "bob"})
+		done()
+		return err == nil && settled[0].Was == "bob" && !settled[0].Unsure
+	})
+	bob.Close()
+	eventually(t, "bob has left", func() bool { n, _ := b.SocketCount(t.Context(), roles.UserRoom("bob")); return n == 0 })
+	settle(false, "bob")
+	proxy.Freeze() // as dead as can be seen from elsewhere
+	if got := receive(t, gone); got != "bob cy" {
+		t.Errorf("gone: %q", got)
+	}
+	// This node does nothing about it, as if it had died as well; and comes back.
+	before.Freeze()
+	eventually(t, "Redis is missed", func() bool { return a.Degraded() != nil })
+	before.Thaw()
+	found := ""
+	for found != "cy" { // before it, of whom b was telling
+		if found = receive(t, gone); found != "bob" && found != "cy" {
+			t.Fatalf("found later: %q", found)
+		}
+	}
 }

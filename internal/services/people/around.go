@@ -98,7 +98,6 @@ func (s *Service) around(ctx context.Context, who auth.Identity) ([]listed, erro
 	if !who.Can(roles.ReadDirectory) {
 		return nil, mayNotLook()
 	}
-	s.lists.Add(1)
 	first, err := s.selfAndPeers(ctx, who)
 	if err != nil {
 		return nil, err
@@ -169,9 +168,9 @@ func (s *Service) onlineUsers(ctx context.Context, userIDs []string) ([]User, er
 	if len(userIDs) == 0 {
 		return nil, nil
 	}
-	online, err := s.sockets.Online(ctx, userIDs...)
+	online, err := s.whoIsOnline(ctx, userIDs)
 	if err != nil {
-		return nil, fmt.Errorf("who is online: %w", err)
+		return nil, err
 	}
 	there := make([]string, 0, len(userIDs))
 	for _, userID := range userIDs {
@@ -223,6 +222,7 @@ func (s *Service) callRoll(ctx context.Context, who auth.Identity, rooms []roles
 	if err != nil {
 		return nil, fmt.Errorf("who is online: %w", err)
 	}
+	userIDs = s.withLeaving(userIDs, rooms)
 	if !s.knows(who.UserID) {
 		userIDs = slices.DeleteFunc(userIDs, func(userID string) bool { return userID == who.UserID })
 	}

@@ -27,8 +27,6 @@ type known struct {
 	due     bool          // awaits the next round
 	taken   bool          // by the round that is under way
 	came    bool          // since the last round
-	went    bool          // one of the sockets has, since the last round
-	lists   int64         // how many lists had been made when it first did
 }
 
 // change is that somebody has come or gone, as others are told of it.
@@ -82,8 +80,6 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 	}
 	if came {
 		k.latest, k.came, k.said = who, true, s.options.Now().UnixMilli()
-	} else if !k.went {
-		k.went, k.lists = true, s.lists.Load()
 	}
 	k.seen = s.options.Now().UnixMilli()
 	if !k.due {
@@ -143,8 +139,7 @@ func (s *Service) tellSettled(ctx context.Context, taken []*known, asked []bus.S
 		return
 	}
 	defer done()
-	changes, back, moves := s.settle(taken, settled)
-	changes = append(changes, s.returned(ctx, back)...)
+	changes, moves := s.settle(taken, settled)
 	if len(changes) > 0 {
 		s.forgetRolls(changes)
 		s.told.Add(1)
@@ -166,10 +161,11 @@ func (s *Service) beginRound() (taken []*known, asked []bus.Settling) {
 		s.next = nil
 	}
 	taken, s.due = s.due, nil
+	s.taken = taken
 	asked = make([]bus.Settling, len(taken))
 	for i, k := range taken {
 		k.due, k.taken = false, true
-		asked[i] = bus.Settling{UserID: k.latest.UserID, As: toldAs(k.latest), Keep: !k.came}
+		asked[i] = bus.Settling{UserID: k.latest.UserID, As: toldAs(k.latest), Keep: !k.came, Rooms: rollsWith(k.latest)}
 	}
 	return taken, asked
 }
@@ -180,7 +176,7 @@ func (s *Service) endRound(taken []*known) {
 	for _, k := range taken {
 		k.taken = false
 	}
-	s.underway, s.last = false, time.Now()
+	s.taken, s.underway, s.last = nil, false, time.Now()
 	s.armLocked()
 }
 
@@ -192,11 +188,10 @@ func (s *Service) putBack(taken []*known) {
 	}
 }
 
-// settle returns what is to be told of people, in the order in which they came and went, who has come back before it was told
-// that they had gone, and what the watcher is to be told, and forgets who is not here.
-func (s *Service) settle(taken []*known, settled []bus.Settled) (changes, back []change, moves []move) {
+// settle returns what is to be told of people, in the order in which they came and went, and what the watcher is to be told, and
+// forgets who is not here.
+func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []change, moves []move) {
 	changes = make([]change, 0, len(taken))
-	lists := s.lists.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, k := range taken {
@@ -206,11 +201,7 @@ func (s *Service) settle(taken []*known, settled []bus.Settled) (changes, back [
 			continue
 		}
 		k.came = k.due && k.came // else it counts for this round
-		before := len(changes)
-		if changes = k.settle(changes, is, came); len(changes) == before && k.hasReturned(is, came, lists) {
-			back = append(back, change{who: k.told, online: true})
-		}
-		k.went = k.due && k.went
+		changes = k.settle(changes, is, came)
 		s.countOut(k)
 		moves = k.move(moves, is, came)
 		s.countIn(k)
@@ -218,7 +209,7 @@ func (s *Service) settle(taken []*known, settled []bus.Settled) (changes, back [
 			delete(s.known, k.latest.UserID)
 		}
 	}
-	return changes, back, moves
+	return changes, moves
 }
 
 func (s *Service) againLocked(k *known) {
@@ -237,12 +228,15 @@ func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
 	if is.Shared && k.online && !came {
 		becomes = k.told
 	}
-	another := becomes.Role != k.told.Role || becomes.CompanyID != k.told.CompanyID
+	another := !isSame(becomes, k.told)
 	if k.online && (!is.Online || another) {
 		changes = append(changes, change{who: k.told})
 	}
+	if begun := wasTold(k.latest.UserID, is.Begun); is.Begun != "" && !(k.online && isSame(begun, k.told)) && (!is.Online || !isSame(begun, becomes)) {
+		changes = append(changes, change{who: begun})
+	}
 	switch {
-	case is.Online && (!k.online || another):
+	case is.Online && (!k.online || another || is.Unsure):
 		if becomes.Role != "" { // else nobody here knows them
 			changes = append(changes, change{who: becomes, online: true})
 		}
@@ -254,6 +248,9 @@ func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
 	}
 	return changes
 }
+
+// isSame says that who hears of the one hears of the other.
+func isSame(a, b auth.Identity) bool { return a.Role == b.Role && a.CompanyID == b.CompanyID }
 
 // Close tells at once what awaits the next round, while there is somebody to hear it, so that what is stored of each
 // person is true at the end as well. From then on every change is told at once: there is no later. It fails where ctx ends

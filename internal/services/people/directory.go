@@ -2,7 +2,6 @@ package people
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"rolecall/internal/auth"
@@ -216,9 +215,9 @@ func (s *Service) seenBy(ctx context.Context, who auth.Identity, users []User) (
 	for i, user := range users {
 		userIDs[i] = user.UserID
 	}
-	online, err := s.sockets.Online(ctx, userIDs...)
+	online, err := s.whoIsOnline(ctx, userIDs)
 	if err != nil {
-		return nil, fmt.Errorf("who is online: %w", err)
+		return nil, err
 	}
 	conversing, err := s.conversing(ctx, who, users)
 	if err != nil {

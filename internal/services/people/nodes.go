@@ -3,8 +3,6 @@ package people
 import (
 	"context"
 	"encoding/json"
-	"slices"
-	"time"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
@@ -73,9 +71,6 @@ type Nodes interface {
 	// Publish tells all nodes, before whatever is told after it, and waits for nobody.
 	Publish(ctx context.Context, message bus.Message)
 	Handle(kind string, handler func(ctx context.Context, message bus.Message))
-	// Ask asks those that listen to the message's room, as far as they can be asked, and Answer has a kind of question answered.
-	Ask(ctx context.Context, asking bus.Message, each func(answer bus.Message) (more bool)) (missing int, err error)
-	Answer(kind string, answer func(ctx context.Context, question bus.Message) ([]byte, error))
 }
 
 // kindTelling says that a node is about to tell who has come and gone.
@@ -95,62 +90,6 @@ func (s *Service) hearRound(context.Context, bus.Message) {
 	s.rolls.Purge()
 	s.mu.Unlock()
 	s.told.Add(1)
-}
-
-// maxSought and seekTime bound for how many people other nodes are asked in a round, and how long; of others it is told in any
-// case.
-const (
-	maxSought = 100
-	seekTime  = 500 * time.Millisecond
-)
-
-// returned is who may be lacking in a list, of those who were told to be online and still are: they have come, and may have had
-// no socket anywhere just before, when somebody was shown who is there. Who has stayed on another node had one all the time.
-func (s *Service) returned(ctx context.Context, back []change) []change {
-	if s.options.Nodes == nil || len(back) > maxSought {
-		return back
-	}
-	ctx, cancel := context.WithTimeout(ctx, seekTime)
-	defer cancel()
-	return slices.DeleteFunc(back, func(c change) bool {
-		return ctx.Err() == nil && s.stayedElsewhere(ctx, c.who.UserID)
-	})
-}
-
-// kindStayed is the question whether somebody has stayed on a node; what is answered is anything for yes.
-const kindStayed = "stayed"
-
-func (s *Service) stayedElsewhere(ctx context.Context, userID string) (stayed bool) {
-	asking := bus.Message{Kind: kindStayed, Rooms: []roles.Room{roles.UserRoom(userID)}, Body: []byte(userID)}
-	_, err := s.options.Nodes.Ask(ctx, asking, func(answer bus.Message) (more bool) {
-		stayed = stayed || len(answer.Body) > 0
-		return !stayed
-	})
-	if err != nil { // then they are told again, which does no harm
-		s.log.DebugContext(ctx, "other nodes not asked", "kind", kindStayed, "error", err)
-	}
-	return stayed
-}
-
-// answerStayed tells another node whether somebody has a socket here, and has had one since before a round which has ended: one that
-// came later may have come just as the one there did, after a moment without any.
-func (s *Service) answerStayed(_ context.Context, question bus.Message) ([]byte, error) {
-	userID := string(question.Body)
-	s.mu.Lock()
-	k := s.known[userID]
-	stayed := k != nil && k.watched != nil && !k.due && !k.taken
-	s.mu.Unlock()
-	if stayed && s.options.Here(userID) { // else Went is about to be called
-		return []byte{1}, nil
-	}
-	return nil, nil
-}
-
-// hasReturned reports whether somebody who was told to be online before this round, and is, may have been nowhere in between
-// for a list that was made. Lists of other nodes are not known here.
-func (k *known) hasReturned(is *bus.Settled, came bool, lists int64) bool {
-	isNew := is.Shared && is.Here && k.watched == nil
-	return came && is.Online && (isNew || k.went && (is.Shared || k.lists != lists))
 }
 
 // move is what the watcher of drivers is told of somebody.
@@ -176,10 +115,13 @@ func (k *known) move(moves []move, is *bus.Settled, came bool) []move {
 	if now != nil && !same {
 		moves = append(moves, move{who: *now, online: true})
 	}
-	if before == nil && now == nil && !is.Online && (came || is.Was != "") {
+	if before == nil && now == nil && !is.Online && (came || is.Was != "" || is.Begun != "") {
 		who := k.latest // who was here briefly: they may have reported, and count as online since
 		if who.Role == "" {
 			who = k.told
+		}
+		if who.Role == "" {
+			who = wasTold(who.UserID, is.Begun)
 		}
 		moves = append(moves, move{who: who})
 	}

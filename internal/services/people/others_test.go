@@ -21,10 +21,6 @@ import (
 type relay struct {
 	*recorder
 	handle func(ctx context.Context, message bus.Message)
-	// stayed: everybody has been on another node all the time. asked is called with each question of that.
-	stayed bool
-	asked  func()
-	answer func(ctx context.Context, question bus.Message) ([]byte, error)
 }
 
 func (r *relay) Handle(_ string, handler func(ctx context.Context, message bus.Message)) {
@@ -34,30 +30,6 @@ func (r *relay) Handle(_ string, handler func(ctx context.Context, message bus.M
 // Publish writes it down between the events.
 func (r *relay) Publish(ctx context.Context, message bus.Message) {
 	r.Emit(ctx, "to nodes: "+message.Kind, nil, nil)
-}
-
-func (r *relay) Ask(_ context.Context, _ bus.Message, each func(bus.Message) bool) (missing int, err error) {
-	if r.asked != nil {
-		r.asked()
-	}
-	if r.stayed {
-		each(bus.Message{Body: []byte{1}})
-	}
-	return 0, nil
-}
-
-func (r *relay) Answer(_ string, answer func(context.Context, bus.Message) ([]byte, error)) {
-	r.answer = answer
-}
-
-// hasStayed asks as another node does.
-func (r *relay) hasStayed(t *testing.T, userID string) bool {
-	t.Helper()
-	answer, err := r.answer(t.Context(), bus.Message{Body: []byte(userID)})
-	if err != nil {
-		t.Error(err)
-	}
-	return len(answer) > 0
 }
 
 // tells has another node tell somebody to have come or gone.

@@ -28,14 +28,14 @@ type Emitter interface {
 	Emit(ctx context.Context, event string, payload any, to []roles.Room, except ...roles.Room)
 }
 
-// Sockets knows who is online, on whichever node. It is the only source of that: nothing is counted twice.
+// Sockets knows who is online, on whichever node.
 type Sockets interface {
-	// Online tells which of the users are online.
+	// Online tells which of the users are online: who has a socket here, and of the others who was told to be.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
-	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that differs, the
-	// caller alone is to tell of it, and calls done when it has.
+	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that differs, or is not
+	// certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error)
-	// UsersIn lists users who are online with a socket in any of the rooms, each once and at most limit of them.
+	// UsersIn lists users who are online in any of the rooms, each once and at most limit of them.
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
 }
 
@@ -57,9 +57,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Drivers hears of the drivers among those who come and go.
 	Drivers Watcher
-	// Nodes, where it is set, are other servers of the same people. Here then says whether somebody has a socket on this one.
+	// Nodes, where it is set, are other servers of the same people.
 	Nodes Nodes
-	Here  func(userID string) bool
 	// Messaging is who may write to whom, and Finding who finds whom: of those who are both, strangers find the name and role.
 	Messaging roles.Messaging
 	Finding   roles.Finding
@@ -91,11 +90,11 @@ type Service struct {
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
 	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it
 	armed  sync.WaitGroup
-	lists  atomic.Int64 // that were begun of who is there
 
 	mu       sync.Mutex
 	known    map[string]*known // by user id
 	due      []*known          // who awaits the next round, in the order in which they came or went
+	taken    []*known          // by the round that is under way
 	next     *time.Timer       // begins the next round; nil where there is nothing to tell
 	underway bool              // a round is
 	last     time.Time         // when the last round ended
@@ -123,7 +122,6 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	s.rolls, _ = simplelru.NewLRU[roles.Room, *roll](maxRolls, nil) // it fails for a size that is not positive alone
 	if options.Nodes != nil {
 		options.Nodes.Handle(kindTelling, s.hearRound)
-		options.Nodes.Answer(kindStayed, s.answerStayed)
 	}
 	return s
 }

@@ -1,0 +1,67 @@
+package people
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"rolecall/internal/auth"
+	"rolecall/internal/roles"
+)
+
+// Whoever was told to be online counts as that until it is told that they have gone, also while they have no socket anywhere: they
+// may be back before, and then nothing is told. What was shown to somebody meanwhile stays true.
+
+// whoIsOnline tells which of the users are online.
+func (s *Service) whoIsOnline(ctx context.Context, userIDs []string) (map[string]bool, error) {
+	online, err := s.sockets.Online(ctx, userIDs...)
+	if err != nil {
+		return nil, fmt.Errorf("who is online: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, userID := range userIDs {
+		if k := s.known[userID]; k != nil && k.online {
+			online[userID] = true
+		}
+	}
+	return online, nil
+}
+
+// withLeaving adds those to who is online in the rooms who may have no socket any more, and still count, up to maxListed.
+func (s *Service) withLeaving(userIDs []string, rooms []roles.Room) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.due)+len(s.taken) == 0 {
+		return userIDs
+	}
+	listed := make(map[string]bool, len(userIDs))
+	for _, userID := range userIDs {
+		listed[userID] = true
+	}
+	for _, awaiting := range [][]*known{s.taken, s.due} {
+		for _, k := range awaiting {
+			if len(userIDs) >= maxListed {
+				return userIDs
+			}
+			if id := k.told.UserID; k.online && !listed[id] && stands(k.told, rooms) {
+				listed[id] = true
+				userIDs = append(userIDs, id)
+			}
+		}
+	}
+	return userIDs
+}
+
+func stands(who auth.Identity, rooms []roles.Room) bool {
+	return slices.ContainsFunc(who.Rooms(), func(room roles.Room) bool { return slices.Contains(rooms, room) })
+}
+
+// rollsWith are the rooms in whose rolls somebody stands; none of somebody of whom the id alone is known.
+func rollsWith(who auth.Identity) []roles.Room {
+	if who.Role == "" {
+		return nil
+	}
+	own := roles.UserRoom(who.UserID)
+	return slices.DeleteFunc(who.Rooms(), func(room roles.Room) bool { return room == own })
+}
