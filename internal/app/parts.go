@@ -204,8 +204,15 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 }
 
 func (p *Program) openPeople(context.Context) (life, error) {
-	o := people.Options{Drivers: p.tracking, Messaging: p.config.ChatReach, Finding: roles.Finding{Public: p.config.PublicRoles},
-		Logger: p.log, Shared: p.isOneOfSeveral()}
+	here := local.New(p.engine)
+	o := people.Options{
+		Drivers: p.tracking, Messaging: p.config.ChatReach, Finding: roles.Finding{Public: p.config.PublicRoles},
+		Logger: p.log, Shared: p.isOneOfSeveral(), Grace: p.config.PresenceGrace,
+		Here: func(userID string) bool {
+			online, err := here.Online(context.Background(), userID)
+			return err == nil && online[userID]
+		},
+	}
 	if p.redis != nil {
 		o.Nodes = p.redis
 	}

@@ -9,6 +9,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"rolecall/internal/roles"
@@ -49,7 +50,8 @@ type Bus interface {
 	Lost(f func(ctx context.Context))
 	// Ask asks the other nodes that hear the first of the question's rooms, or all where it has none, and calls each with their
 	// answers, one after the other as they come, until all have come, each has enough, or ctx or the bus' own patience of some
-	// seconds ends. It returns how many that are there have not answered, and fails where none can be asked.
+	// seconds ends. It returns how many that are there have not answered, and fails where none can be asked, with ErrUnreachable while
+	// they are all out of reach.
 	Ask(ctx context.Context, question Message, each func(answer Message) (more bool)) (missing int, err error)
 	// Answer has questions of a kind that other nodes ask answered; the last call for a kind counts. Several may be asked at
 	// once. Who asks is told where the answer fails, and not why.
@@ -62,6 +64,9 @@ type Bus interface {
 	// can.
 	Listen(ctx context.Context, rooms ...roles.Room) (release func())
 }
+
+// ErrUnreachable says that other nodes cannot be asked for now.
+var ErrUnreachable = errors.New("other nodes cannot be asked")
 
 // Message is what a service tells itself on other nodes.
 type Message struct {

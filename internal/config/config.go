@@ -120,6 +120,8 @@ type Config struct {
 	PingInterval time.Duration `group:"Server:" default:"25s" placeholder:"TIME" help:"Time from a client's pong to the next ping."`
 	PingTimeout  time.Duration `group:"Server:" default:"20s" placeholder:"TIME" help:"Time in which a ping must be answered."`
 
+	// PresenceGrace is how long somebody still counts as online whose last connection has ended.
+	PresenceGrace     time.Duration `group:"Tracking and chat:" default:"5s" placeholder:"TIME" help:"How long somebody may have no connection before others are told that they are offline, up to 1m; 0 for not at all."`
 	TrackingFlush     time.Duration `group:"Tracking and chat:" default:"100ms" placeholder:"TIME" help:"Least time between two position events of a room; 0 sends each at once."`
 	PositionRetention time.Duration `group:"Tracking and chat:" default:"720h" placeholder:"TIME" help:"How long positions are kept; 0 for ever."`
 	// MessageRetention is 0 where messages are kept for ever.
@@ -272,6 +274,8 @@ func (c *Config) check() error {
 		return bad("ping-interval", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
 	case !heartbeat(c.PingTimeout):
 		return bad("ping-timeout", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
+	case c.PresenceGrace < 0 || c.PresenceGrace > longestGrace:
+		return bad("presence-grace", "must be from 0 to "+longestGrace.String())
 	case c.TrackingFlush < 0:
 		return bad("tracking-flush", "must not be negative")
 	case c.PositionRetention < 0:
@@ -359,6 +363,9 @@ const (
 	shortestHeartbeat = 100 * time.Millisecond
 	longestHeartbeat  = time.Hour
 )
+
+// longestGrace is as long as others may be shown somebody who is not there.
+const longestGrace = time.Minute
 
 func heartbeat(period time.Duration) bool {
 	return period >= shortestHeartbeat && period <= longestHeartbeat

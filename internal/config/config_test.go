@@ -129,7 +129,7 @@ func TestDefaults(t *testing.T) {
 		Addr: "127.0.0.1:8080", DataDir: "./data", MinFreeDisk: 512 << 20,
 		JWTClaimUser: auth.Claim{{"sub"}, {"userId"}}, JWTClaimName: auth.Claim{{"username"}, {"preferred_username"}, {"name"}},
 		JWTClaimRole: auth.Claim{{"role"}}, JWTClaimCompany: auth.Claim{{"companyId"}}, JWTLeeway: 30 * time.Second,
-		TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
+		PresenceGrace: 5 * time.Second, TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
 		ChatOpenRooms: roles.EveryOpenRoom(), PublicRoles: []roles.Role{roles.Provider, roles.Vendor}, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
 		InboxBacklog: 7 * 24 * time.Hour,
 		Rates: map[limit.Kind]limit.Rate{
@@ -278,6 +278,7 @@ func TestBadValues(t *testing.T) {
 		"compress-from":          {"", "-1", "1kB"},
 		"ping-interval":          {"", "0", "25", "99ms", "61m", "-1s", "off"},
 		"ping-timeout":           {"", "0", "20", "99ms", "61m", "-1s", "off"},
+		"presence-grace":         {"", "-1s", "5", "61s", "off"},
 		"tracking-flush":         {"", "-1ms", "100", "soon"},
 		"position-retention":     {"", "-1h", "-1d", "30", "30 d", "30days", "1d1w", "d", "kept", "200000d"},
 		"audit-retention":        {"", "0", "-1h", "30", "forever"},

@@ -138,6 +138,7 @@ func settings(t *testing.T) map[string]setting {
 		"compress-from":       {"1", "1024", 1, 1024, func(c config.Config) any { return c.CompressFrom }, nil},
 		"ping-interval":       {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingInterval }, nil},
 		"ping-timeout":        {"100ms", "1h", 100 * time.Millisecond, time.Hour, func(c config.Config) any { return c.PingTimeout }, nil},
+		"presence-grace":      {"0", "1m", time.Duration(0), time.Minute, func(c config.Config) any { return c.PresenceGrace }, nil},
 		"tracking-flush":      {"0", "1s", time.Duration(0), time.Second, func(c config.Config) any { return c.TrackingFlush }, nil},
 		"position-retention":  {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
 		"audit-retention":     {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.AuditRetention }, nil},

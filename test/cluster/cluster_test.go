@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func size() scale {
 	if os.Getenv("SOAK") == "1" {
 		return scale{
-			people: 200, rooms: 50, presence: true, lasting: 10 * time.Second, quiet: 2 * time.Second, between: 2 * time.Second, staying: 15 * time.Second,
+			people: 200, rooms: 50, lasting: 10 * time.Second, quiet: 2 * time.Second, between: 2 * time.Second, staying: 15 * time.Second,
 		}
 	}
 	return scale{

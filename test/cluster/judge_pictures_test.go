@@ -39,9 +39,7 @@ func (town *town) judgePictures(st *stored, v *verdict) {
 			continue
 		}
 		shown := current.shown()
-		if town.scale.presence {
-			town.judgePresence(st, current, &shown, online, v)
-		}
+		town.judgePresence(st, current, &shown, online, v)
 		town.judgeNotices(current, &shown, v)
 		if d.person.isWatcher() {
 			town.judgeFleet(current, &shown, v)

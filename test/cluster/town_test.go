@@ -22,9 +22,6 @@ const companies = 4
 // scale is how much happens.
 type scale struct {
 	people, rooms int
-	// presence has it judged as well who was shown to be there. In some runs one of the many changes is still told wrongly, so
-	// runs that other work waits for leave it out.
-	presence bool
 	// lasting is how long each fault lasts, quiet the times around them.
 	lasting, quiet time.Duration
 	// between is how long a person waits, on average, from one thing to do to the next.

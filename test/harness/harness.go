@@ -84,7 +84,7 @@ func settings(t testing.TB, change func(c *config.Config)) config.Config {
 	t.Helper()
 	c := config.Default()
 	c.Addr, c.DataDir, c.JWTSecret = "127.0.0.1:0", t.TempDir(), Secret
-	c.HandshakesPerIP, c.Engine = limit.Rate{}, Engine()
+	c.HandshakesPerIP, c.Engine, c.PresenceGrace = limit.Rate{}, Engine(), 0
 	for kind := range c.Rates {
 		c.Rates[kind] = limit.Rate{Requests: 1_000_000, Period: time.Second, Burst: 1_000_000}
 	}

@@ -69,7 +69,7 @@ type question struct {
 }
 
 // errNotAsked says that nobody can be asked.
-var errNotAsked = errors.New("other nodes cannot be asked: redis delivers nothing")
+var errNotAsked = fmt.Errorf("%w: redis delivers nothing", bus.ErrUnreachable)
 
 // ask asks other nodes and calls each with their answers, until all have come, each has enough, or ctx ends: an answer that does
 // not come is left out. It returns how many of the nodes that are there have not answered.

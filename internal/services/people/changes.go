@@ -27,6 +27,9 @@ type known struct {
 	due     bool          // awaits the next round
 	taken   bool          // by the round that is under way
 	came    bool          // since the last round
+	// leaving: one of the sockets has gone, and until then it is awaited whether there is another.
+	leaving bool
+	until   time.Time
 }
 
 // change is that somebody has come or gone, as others are told of it.
@@ -38,7 +41,8 @@ type change struct {
 }
 
 // Came is called after each connect of any of a person's sockets, Went after each disconnect. Neither tells anything: both
-// note that there may be something to tell. The next round compares the rooms with what was last told and tells the
+// note that there may be something to tell, which is looked at by the next round; who has gone by the first one after the grace in
+// which they may be back. A round compares the rooms with what was last told and tells the
 // difference, of all who came and went since the last one, so that a crowd costs those who hear of it an event a second,
 // and so does a connection which comes and goes all the time. Who came and went in between is told to have gone: somebody
 // may have looked, and seen them. A person counts as whom they came last: who comes with a
@@ -82,9 +86,10 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 		k.latest, k.came, k.said = who, true, s.options.Now().UnixMilli()
 	}
 	k.seen = s.options.Now().UnixMilli()
-	if !k.due {
-		k.due = true
-		s.due = append(s.due, k)
+	if came || s.options.Grace == 0 || s.atOnceLocked() {
+		s.againLocked(k)
+	} else {
+		s.awaitLocked(k)
 	}
 	s.armLocked()
 	return k.user(), s.atOnceLocked()
@@ -101,12 +106,25 @@ func (s *Service) atOnceLocked() bool { return s.options.Every < 0 || s.closed }
 
 // armLocked sees to the next round: at once where the last one is long past.
 func (s *Service) armLocked() {
-	if s.next != nil || s.underway || s.atOnceLocked() || len(s.due) == 0 && len(s.owed) == 0 {
+	if s.underway || s.atOnceLocked() {
 		return
 	}
-	wait := max(0, s.options.Every-time.Since(s.last))
+	at := s.last.Add(s.options.Every)
+	if len(s.due) == 0 && len(s.owed) == 0 {
+		ends, any := s.graceEndsLocked()
+		if !any {
+			return
+		}
+		if ends.After(at) {
+			at = ends
+		}
+	}
+	if s.next != nil && !at.Before(s.nextAt) || !s.disarmLocked() {
+		return
+	}
+	s.nextAt = at
 	s.armed.Add(1)
-	s.next = time.AfterFunc(wait, func() {
+	s.next = time.AfterFunc(max(0, time.Until(at)), func() {
 		defer s.armed.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
 		defer cancel()
@@ -154,13 +172,8 @@ func (s *Service) beginRound() (taken []*known, asked []bus.Settling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.underway = true
-	if s.next != nil {
-		if s.next.Stop() {
-			s.armed.Done()
-		}
-		s.next = nil
-	}
-	taken, s.due = s.due, nil
+	s.disarmLocked()
+	taken, s.due = s.dueNowLocked(), nil
 	s.taken = taken
 	asked = make([]bus.Settling, len(taken))
 	for i, k := range taken {
@@ -205,7 +218,7 @@ func (s *Service) settle(taken []*known, settled []bus.Settled) (changes []chang
 		s.countOut(k)
 		moves = k.move(moves, is, came)
 		s.countIn(k)
-		if (!is.Online || is.Shared && !is.Here) && !k.due {
+		if (!is.Online || is.Shared && !is.Here) && !k.due && !k.leaving {
 			delete(s.known, k.latest.UserID)
 		}
 	}

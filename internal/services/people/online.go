@@ -32,14 +32,14 @@ func (s *Service) whoIsOnline(ctx context.Context, userIDs []string) (map[string
 func (s *Service) withLeaving(userIDs []string, rooms []roles.Room) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.due)+len(s.taken) == 0 {
+	if len(s.due)+len(s.taken)+len(s.leaving) == 0 {
 		return userIDs
 	}
 	listed := make(map[string]bool, len(userIDs))
 	for _, userID := range userIDs {
 		listed[userID] = true
 	}
-	for _, awaiting := range [][]*known{s.taken, s.due} {
+	for _, awaiting := range [][]*known{s.taken, s.due, s.leaving} {
 		for _, k := range awaiting {
 			if len(userIDs) >= maxListed {
 				return userIDs

@@ -57,6 +57,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Drivers hears of the drivers among those who come and go.
 	Drivers Watcher
+	// Grace is how long somebody still counts as online who has no socket any more, so that nobody is told of a connection that breaks
+	// and is there again; 0 for not at all. Here, needed with it, says whether somebody has a socket on this server that has been let in.
+	Grace time.Duration
+	Here  func(userID string) bool
 	// Nodes, where it is set, are other servers of the same people.
 	Nodes Nodes
 	// Messaging is who may write to whom, and Finding who finds whom: of those who are both, strangers find the name and role.
@@ -95,7 +99,9 @@ type Service struct {
 	known    map[string]*known // by user id
 	due      []*known          // who awaits the next round, in the order in which they came or went
 	taken    []*known          // by the round that is under way
+	leaving  []*known          // who has lost a socket, and may be back within the grace, in no particular order
 	next     *time.Timer       // begins the next round; nil where there is nothing to tell
+	nextAt   time.Time
 	underway bool              // a round is
 	last     time.Time         // when the last round ended
 	closed   bool              // every change is told at once

@@ -57,7 +57,7 @@ export class ServerProcess {
   async start() {
     const address = this.url === '' ? '127.0.0.1:0' : new URL(this.url).host;
     this.#child = spawn(this.#binary, ['-addr', address, '-data-dir', this.#dataDir, '-log-format', 'json'], {
-      env: { ...environment(), ROLECALL_JWT_SECRET: SECRET, ...this.#settings }, stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...environment(), ROLECALL_JWT_SECRET: SECRET, ROLECALL_PRESENCE_GRACE: '0', ...this.#settings }, stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#exit = once(this.#child, 'exit');
     const serving = new Promise((resolve) => {
