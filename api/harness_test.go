@@ -70,6 +70,8 @@ func (silence) Online(context.Context, ...string) (map[string]bool, error) {
 	return map[string]bool{}, nil
 }
 
+func (silence) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
+
 func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { return nil, nil }
 
 func (silence) Disconnect(context.Context, roles.Room) error { return nil }

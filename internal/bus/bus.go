@@ -32,6 +32,8 @@ type Bus interface {
 	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that is another
 	// thing now, or is not certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...Settling) (settled []Settled, done func(), err error)
+	// ToldAs says as whom users were told to be online, see Settle. Who was not, or it is not known of, is left out.
+	ToldAs(ctx context.Context, userIDs ...string) (map[string]string, error)
 	// Gone has f called with users who were online on a node that has died, and may be so elsewhere. One node is called.
 	Gone(f func(ctx context.Context, userIDs []string))
 	// Disconnect closes the connections of all sockets in the room.

@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -51,32 +53,61 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	for l, absent := range byLane {
-		if err := l.presence.told(ctx, client, absent, online); err != nil {
+		told, err := l.presence.told(ctx, client, absent)
+		if err != nil {
 			return nil, err
+		}
+		for userID := range told {
+			online[userID] = true
 		}
 	}
 	return online, nil
 }
 
-// told adds those of the users who were told last to be online.
-func (p *presence) told(ctx context.Context, client rueidis.Client, userIDs []string, online map[string]bool) error {
+// ToldAs implements bus.Bus.
+func (b *Bus) ToldAs(ctx context.Context, userIDs ...string) (map[string]string, error) {
+	client := b.reachable()
+	if client == nil {
+		return nil, nil
+	}
+	byLane := make(map[*lane][]string)
+	for _, userID := range userIDs {
+		l := b.laneOf(userID)
+		byLane[l] = append(byLane[l], userID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
+	defer cancel()
+	all := make(map[string]string, len(userIDs))
+	for l, its := range byLane {
+		told, err := l.presence.told(ctx, client, its)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, told)
+	}
+	return all, nil
+}
+
+// told says as whom those of the users were told to be online who were.
+func (p *presence) told(ctx context.Context, client rueidis.Client, userIDs []string) (map[string]string, error) {
 	values, err := client.Do(ctx, client.B().Hmget().Key(p.key("told")).Field(userIDs...).Build()).ToArray()
 	if err != nil {
-		return fmt.Errorf("who is online on other nodes: %w", err)
+		return nil, fmt.Errorf("who is online on other nodes: %w", err)
 	}
+	told := make(map[string]string, len(userIDs))
 	for i := range values {
 		if i >= len(userIDs) || values[i].IsNil() {
 			continue
 		}
 		value, err := values[i].ToString()
 		if err != nil {
-			return fmt.Errorf("who is online on other nodes: %w", err)
+			return nil, fmt.Errorf("who is online on other nodes: %w", err)
 		}
-		if as := strings.SplitN(value, ";", 3); len(as) == 3 && as[2] != "" {
-			online[userIDs[i]] = true
+		if parts := strings.SplitN(value, ";", 3); len(parts) == 3 && parts[2] != "" {
+			told[userIDs[i]] = parts[2]
 		}
 	}
-	return nil
+	return told, nil
 }
 
 // UsersIn implements bus.Bus. While Redis cannot be reached it lists this node's own, and when it can be, what may have been
@@ -133,14 +164,11 @@ func (p *presence) usersIn(ctx context.Context, client rueidis.Client, limit int
 	if len(own) == 0 {
 		return users, nil
 	}
-	online := make(map[string]bool, len(own))
-	if err := p.told(ctx, client, own, online); err != nil {
+	told, err := p.told(ctx, client, own)
+	if err != nil {
 		return nil, err
 	}
-	for user := range online {
-		users = append(users, user)
-	}
-	return users, nil
+	return slices.AppendSeq(users, maps.Keys(told)), nil
 }
 
 // Settle implements bus.Bus. While Redis cannot be reached every node tells its own sockets what it knows.

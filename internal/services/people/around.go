@@ -178,24 +178,24 @@ func (s *Service) onlineUsers(ctx context.Context, userIDs []string) ([]User, er
 			there = append(there, userID)
 		}
 	}
-	return s.find(ctx, there)
+	return s.findOnline(ctx, there)
 }
 
 // colleagues lists who else is online of the caller's company; of all where the caller is an admin.
 func (s *Service) colleagues(ctx context.Context, who auth.Identity) ([]listed, error) {
 	switch {
 	case who.Role == roles.Admin:
-		return s.rollOf(ctx, who, roles.RoleRoom(roles.Admin), roles.Everyone())
+		return s.rollOf(ctx, roles.RoleRoom(roles.Admin), roles.Everyone())
 	case who.CompanyID != "":
 		room := roles.CompanyRoom(who.CompanyID)
-		return s.rollOf(ctx, who, room, []roles.Room{room})
+		return s.rollOf(ctx, room, []roles.Room{room})
 	default:
 		return nil, nil
 	}
 }
 
 // rollOf returns the roll that is told to an audience, of who stands in the rooms. It must not be changed.
-func (s *Service) rollOf(ctx context.Context, who auth.Identity, audience roles.Room, rooms []roles.Room) ([]listed, error) {
+func (s *Service) rollOf(ctx context.Context, audience roles.Room, rooms []roles.Room) ([]listed, error) {
 	s.mu.Lock()
 	r, known := s.rolls.Get(audience)
 	if !known {
@@ -208,7 +208,7 @@ func (s *Service) rollOf(ctx context.Context, who auth.Identity, audience roles.
 	if !r.made.IsZero() && time.Since(r.made) < s.options.Every { // what another node tells may be missed
 		return r.on, nil
 	}
-	on, err := s.callRoll(ctx, who, rooms)
+	on, err := s.callRoll(ctx, rooms)
 	if err != nil {
 		return nil, err
 	}
@@ -216,17 +216,15 @@ func (s *Service) rollOf(ctx context.Context, who auth.Identity, audience roles.
 	return on, nil
 }
 
-// callRoll lists who is online, but for the caller who has just connected and will be told of.
-func (s *Service) callRoll(ctx context.Context, who auth.Identity, rooms []roles.Room) ([]listed, error) {
+// callRoll lists who is online, those who have just connected and will be told of included: whoever else uses the roll may not
+// hear of them any more.
+func (s *Service) callRoll(ctx context.Context, rooms []roles.Room) ([]listed, error) {
 	userIDs, err := s.sockets.UsersIn(ctx, maxListed, rooms...)
 	if err != nil {
 		return nil, fmt.Errorf("who is online: %w", err)
 	}
 	userIDs = s.withLeaving(userIDs, rooms)
-	if !s.knows(who.UserID) {
-		userIDs = slices.DeleteFunc(userIDs, func(userID string) bool { return userID == who.UserID })
-	}
-	users, err := s.find(ctx, userIDs)
+	users, err := s.findOnline(ctx, userIDs)
 	if err != nil {
 		return nil, err
 	}

@@ -84,6 +84,8 @@ func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool,
 	return online, s.failure
 }
 
+func (s *sockets) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
+
 func (s *sockets) Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error) {
 	for i := range people {
 		online, failure := s.Online(ctx, people[i].UserID)

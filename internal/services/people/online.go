@@ -28,6 +28,31 @@ func (s *Service) whoIsOnline(ctx context.Context, userIDs []string) (map[string
 	return online, nil
 }
 
+// findOnline looks up people who are online. Who is not in the directory yet, as where the store was away when they came to another
+// server for the first time, is whom they were told to be.
+func (s *Service) findOnline(ctx context.Context, userIDs []string) ([]User, error) {
+	users, err := s.find(ctx, userIDs)
+	if err != nil || len(users) == len(userIDs) {
+		return users, err
+	}
+	found := make(map[string]bool, len(users))
+	for i := range users {
+		found[users[i].UserID] = true
+	}
+	others := slices.DeleteFunc(slices.Clone(userIDs), func(userID string) bool { return found[userID] })
+	told, err := s.sockets.ToldAs(ctx, others...)
+	if err != nil {
+		return nil, fmt.Errorf("whom people were told to be: %w", err)
+	}
+	now := s.options.Now().UnixMilli()
+	for userID, as := range told {
+		if who := wasTold(userID, as); who.Role != "" {
+			users = append(users, User{UserID: userID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: now})
+		}
+	}
+	return users, nil
+}
+
 // withLeaving adds those to who is online in the rooms who may have no socket any more, and still count, up to maxListed.
 func (s *Service) withLeaving(userIDs []string, rooms []roles.Room) []string {
 	s.mu.Lock()
