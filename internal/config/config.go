@@ -270,18 +270,6 @@ func (c *Config) check() error {
 		return bad("max-sockets-per-user", "must be at least 1")
 	case c.CompressFrom < 0:
 		return bad("compress-from", "must not be negative")
-	case !heartbeat(c.PingInterval):
-		return bad("ping-interval", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
-	case !heartbeat(c.PingTimeout):
-		return bad("ping-timeout", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
-	case c.PresenceGrace < 0 || c.PresenceGrace > longestGrace:
-		return bad("presence-grace", "must be from 0 to "+longestGrace.String())
-	case c.TrackingFlush < 0:
-		return bad("tracking-flush", "must not be negative")
-	case c.PositionRetention < 0:
-		return bad("position-retention", "must not be negative")
-	case c.InboxBacklog <= 0:
-		return bad("inbox-backlog", "must be longer than nothing")
 	case c.ShutdownTimeout <= 0:
 		return bad("shutdown-timeout", "must be longer than nothing")
 	case c.DrainDelay < 0:
@@ -292,6 +280,9 @@ func (c *Config) check() error {
 		return bad("shutdown-timeout", c.drainMisfit())
 	case c.DemoDrivers < 0 || c.DemoDrivers > 5000:
 		return bad("demo-drivers", "must be from 0 to 5000")
+	}
+	if err := c.checkTimes(); err != nil {
+		return err
 	}
 	if err := c.checkBridge(); err != nil {
 		return err
@@ -305,6 +296,25 @@ func (c *Config) check() error {
 		}
 	}
 	return c.checkTokens()
+}
+
+// checkTimes finds times that are too short or too long.
+func (c *Config) checkTimes() error {
+	switch {
+	case !heartbeat(c.PingInterval):
+		return bad("ping-interval", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
+	case !heartbeat(c.PingTimeout):
+		return bad("ping-timeout", "must be from "+shortestHeartbeat.String()+" to "+longestHeartbeat.String())
+	case c.PresenceGrace < 0 || c.PresenceGrace > longestGrace:
+		return bad("presence-grace", "must be from 0 to "+longestGrace.String())
+	case c.TrackingFlush < 0:
+		return bad("tracking-flush", "must not be negative")
+	case c.PositionRetention < 0:
+		return bad("position-retention", "must not be negative")
+	case c.InboxBacklog <= 0:
+		return bad("inbox-backlog", "must be longer than nothing")
+	}
+	return nil
 }
 
 func (c *Config) checkRedis() error {

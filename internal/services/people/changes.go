@@ -245,7 +245,8 @@ func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
 	if k.online && (!is.Online || another) {
 		changes = append(changes, change{who: k.told})
 	}
-	if begun := wasTold(k.latest.UserID, is.Begun); is.Begun != "" && !(k.online && isSame(begun, k.told)) && (!is.Online || !isSame(begun, becomes)) {
+	begun := wasTold(k.latest.UserID, is.Begun)
+	if shown := is.Begun != "" && (!k.online || !isSame(begun, k.told)); shown && (!is.Online || !isSame(begun, becomes)) {
 		changes = append(changes, change{who: begun})
 	}
 	switch {
