@@ -72,6 +72,8 @@ func (silence) Online(context.Context, ...string) (map[string]bool, error) {
 
 func (silence) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
 
+func (silence) Enlist(...bus.Settling) {}
+
 func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { return nil, nil }
 
 func (silence) Disconnect(context.Context, roles.Room) error { return nil }

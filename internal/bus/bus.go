@@ -24,7 +24,8 @@ type Bus interface {
 	// SocketCount is the number of sockets that stand in all of the rooms, those among them that are still being let in.
 	SocketCount(ctx context.Context, rooms ...roles.Room) (int, error)
 	// Online tells which of the users are online: who has a socket here that has been let in and has not ended, and of the
-	// others who was told last to be, see Settle. So whoever asks, and hears what is told from then on, is never wrong for long.
+	// others who was told last to be, see Settle, or was enlisted since. So whoever asks, and hears what is told from then on, is never
+	// wrong for long.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
 	// UsersIn lists users who are online, as Online has it, in any of the rooms, each once and at most limit of them, in no
 	// particular order.
@@ -34,7 +35,10 @@ type Bus interface {
 	Settle(ctx context.Context, people ...Settling) (settled []Settled, done func(), err error)
 	// ToldAs says as whom users were told to be online, see Settle. Who was not, or it is not known of, is left out.
 	ToldAs(ctx context.Context, userIDs ...string) (map[string]string, error)
-	// Gone has f called with users who were online on a node that has died, and may be so elsewhere. One node is called.
+	// Enlist has users be online to all nodes who have come here, before it is told. It waits for nobody; Settle is to follow.
+	Enlist(people ...Settling)
+	// Gone has f called with users who were online on a node that has died, or had been enlisted by it, and may be so elsewhere. One
+	// node is called.
 	Gone(f func(ctx context.Context, userIDs []string))
 	// Disconnect closes the connections of all sockets in the room.
 	Disconnect(ctx context.Context, room roles.Room) error

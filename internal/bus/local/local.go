@@ -53,6 +53,9 @@ func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus
 // ToldAs implements bus.Bus. Whoever asks knows best.
 func (b *Bus) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
 
+// Enlist implements bus.Bus. There is nobody else.
+func (b *Bus) Enlist(...bus.Settling) {}
+
 // Gone implements bus.Bus. There is no other node.
 func (b *Bus) Gone(func(context.Context, []string)) {}
 

@@ -53,12 +53,8 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	for l, absent := range byLane {
-		told, err := l.presence.told(ctx, client, absent)
-		if err != nil {
+		if err := l.presence.listed(ctx, client, absent, online); err != nil {
 			return nil, err
-		}
-		for userID := range told {
-			online[userID] = true
 		}
 	}
 	return online, nil
@@ -88,11 +84,25 @@ func (b *Bus) ToldAs(ctx context.Context, userIDs ...string) (map[string]string,
 	return all, nil
 }
 
+// listed adds those of the users who are online.
+func (p *presence) listed(ctx context.Context, client rueidis.Client, userIDs []string, online map[string]bool) error {
+	values, err := client.Do(ctx, client.B().Hmget().Key(p.key("listed")).Field(userIDs...).Build()).ToArray()
+	if err != nil {
+		return fmt.Errorf("who is online on other nodes: %w", err)
+	}
+	for i := range min(len(values), len(userIDs)) {
+		if !values[i].IsNil() {
+			online[userIDs[i]] = true
+		}
+	}
+	return nil
+}
+
 // told says as whom those of the users were told to be online who were.
 func (p *presence) told(ctx context.Context, client rueidis.Client, userIDs []string) (map[string]string, error) {
 	values, err := client.Do(ctx, client.B().Hmget().Key(p.key("told")).Field(userIDs...).Build()).ToArray()
 	if err != nil {
-		return nil, fmt.Errorf("who is online on other nodes: %w", err)
+		return nil, fmt.Errorf("as whom users were told: %w", err)
 	}
 	told := make(map[string]string, len(userIDs))
 	for i := range values {
@@ -101,7 +111,7 @@ func (p *presence) told(ctx context.Context, client rueidis.Client, userIDs []st
 		}
 		value, err := values[i].ToString()
 		if err != nil {
-			return nil, fmt.Errorf("who is online on other nodes: %w", err)
+			return nil, fmt.Errorf("as whom users were told: %w", err)
 		}
 		if parts := strings.SplitN(value, ";", 3); len(parts) == 3 && parts[2] != "" {
 			told[userIDs[i]] = parts[2]
@@ -143,7 +153,7 @@ func (b *Bus) UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]st
 	return users, nil
 }
 
-// usersIn lists users of this lane who were told to be online and are found in any of the rooms, up to limit of each.
+// usersIn lists users of this lane who are online and found in any of the rooms, up to limit of each.
 func (p *presence) usersIn(ctx context.Context, client rueidis.Client, limit int, rooms []roles.Room) ([]string, error) {
 	var users, own []string
 	var commands rueidis.Commands
@@ -164,11 +174,11 @@ func (p *presence) usersIn(ctx context.Context, client rueidis.Client, limit int
 	if len(own) == 0 {
 		return users, nil
 	}
-	told, err := p.told(ctx, client, own)
-	if err != nil {
+	online := make(map[string]bool, len(own))
+	if err := p.listed(ctx, client, own, online); err != nil {
 		return nil, err
 	}
-	return slices.AppendSeq(users, maps.Keys(told)), nil
+	return slices.AppendSeq(users, maps.Keys(online)), nil
 }
 
 // Settle implements bus.Bus. While Redis cannot be reached every node tells its own sockets what it knows.

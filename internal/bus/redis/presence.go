@@ -19,28 +19,34 @@ import (
 // presence is who is online, of the users of a lane. In Redis stand
 //
 //	nodes            a sorted set: sessions of nodes, by when their leases end, Unix milliseconds of Redis' clock
-//	on:<session>     a set: users who are online on a node
+//	on:<session>     a set: users who are online on a node, from when they have come until it is settled that they have gone
 //	told             a hash: what was told of each user last, see settleScript
 //	untold           a hash: what was told before, of users of whom a node is just telling
-//	listed           a hash: the rooms in which a user is found who was told to be online
+//	listed           a hash: the rooms in which a user is found who is online
 //	in:<room>        a set: who is found in a room
 //	claim:<session>  who tells that the users of a node that has died are gone
 //
 // A session is a node's from when it reaches Redis until its lease ends. One that comes back later begins another, so that
 // nobody takes what it says for what was true before.
 type presence struct {
-	lane *lane
+	lane    *lane
+	arrival chan struct{} // somebody has
+	// enlisting is held while users are enlisted, and before they are settled: else it might be undone.
+	enlisting sync.Mutex
 
 	mu      sync.Mutex
-	session string    // empty while there is none
-	retired []string  // this node's former sessions, which are to be told to have ended
-	resync  bool      // the next session is to be told of
-	number  int       // of sessions so far
-	others  []string  // sessions of other nodes with a lease
-	sweeps  time.Time // when it is looked whether anybody was forgotten; zero where there is no reason to
+	session string                  // empty while there is none
+	retired []string                // this node's former sessions, which are to be told to have ended
+	resync  bool                    // the next session is to be told of
+	number  int                     // of sessions so far
+	others  []string                // sessions of other nodes with a lease
+	arrived map[string]bus.Settling // who is to be enlisted, by user id
+	sweeps  time.Time               // when it is looked whether anybody was forgotten; zero where there is no reason to
 }
 
-func newPresence(l *lane) *presence { return &presence{lane: l} }
+func newPresence(l *lane) *presence {
+	return &presence{lane: l, arrived: make(map[string]bus.Settling), arrival: make(chan struct{}, 1)}
+}
 
 const (
 	// maxScript is how many users one script looks at: it holds up the server meanwhile.
@@ -224,6 +230,7 @@ func (p *presence) leave(ctx context.Context, client rueidis.Client) error {
 
 // settle asks of users of this lane.
 func (p *presence) settle(ctx context.Context, client rueidis.Client, session string, people []bus.Settling, here map[string]bool) ([]bus.Settled, error) {
+	p.settles(people)
 	settled := make([]bus.Settled, 0, len(people))
 	telling := strconv.FormatInt(tellingTime.Milliseconds(), 10)
 	for part := range slices.Chunk(people, maxScript) {

@@ -80,6 +80,7 @@ func (b *Bus) Run(ctx context.Context) {
 		all.Go(func() { l.run(ctx) })
 		all.Go(func() { l.outbox.run(ctx) })
 		all.Go(func() { l.beats(ctx) })
+		all.Go(func() { l.presence.arrivals(ctx) })
 	}
 	all.Go(func() { b.dispatch(ctx) })
 	all.Go(func() { b.missed.run(ctx, b.guard) })

@@ -307,3 +307,58 @@ func TestNobodyIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// Who has come is online to others before it is told, and nobody is enlisted who has gone since, nor by a node that has died.
+func TestEnlisted(t *testing.T) {
+	server := servers.StartRedis(t)
+	proxy := servers.StartProxy(t, server.Address)
+	a, b := start(t, quick(server.URL)), start(t, quick("redis://"+proxy.Address))
+	gone := make(chan string, 10)
+	a.Gone(func(_ context.Context, users []string) { gone <- strings.Join(users, " ") })
+	acme := []roles.Room{roles.CompanyRoom("acme")}
+	people := make([]bus.Settling, 0, 450) // more than one script takes
+	for i := range cap(people) {
+		people = append(people, bus.Settling{UserID: fmt.Sprintf("p%03d", i), As: "somebody", Rooms: acme})
+	}
+	found := func(n *node) int {
+		t.Helper()
+		users, err := n.UsersIn(t.Context(), len(people), acme...)
+		if err != nil {
+			t.Error(err)
+		}
+		return len(users)
+	}
+	b.Enlist(people...)
+	eventually(t, "all are found elsewhere", func() bool { return found(a) == len(people) })
+	if online, err := a.Online(t.Context(), "p007", "p449", "p450"); err != nil || !online["p007"] || !online["p449"] || online["p450"] {
+		t.Errorf("online: %v, %v", online, err)
+	}
+	if told, err := a.ToldAs(t.Context(), "p007"); err != nil || len(told) > 0 {
+		t.Errorf("told: %v, %v", told, err)
+	}
+	settle := func(n *node, people ...bus.Settling) []bus.Settled {
+		t.Helper()
+		settled, done, err := n.Settle(t.Context(), people...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		return settled
+	}
+	b.Enlist(people[:300]...)
+	settle(b, people[:300]...) // they have no sockets: it is settled that they have gone
+	if n := found(a); n != 150 {
+		t.Errorf("%d are found when 300 have gone", n)
+	}
+	if elsewhere := settle(a, people[449])[0]; !elsewhere.Online || elsewhere.Here {
+		t.Errorf("who has come to another node: %+v", elsewhere)
+	}
+	proxy.Freeze() // as dead as can be seen from elsewhere
+	if got := receive(t, gone); len(strings.Fields(got)) != 150 {
+		t.Errorf("gone: %s", got)
+	}
+	settle(a, people[300:]...)
+	if n := found(a); n != 0 {
+		t.Errorf("%d are found when all have gone", n)
+	}
+}

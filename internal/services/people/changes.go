@@ -27,6 +27,7 @@ type known struct {
 	due     bool          // awaits the next round
 	taken   bool          // by the round that is under way
 	came    bool          // since the last round
+	lost    bool          // they were on a node that has died since
 	// leaving: one of the sockets has gone, and until then it is awaited whether there is another.
 	leaving bool
 	until   time.Time
@@ -53,7 +54,10 @@ func (s *Service) Came(ctx context.Context, who auth.Identity) { s.changed(ctx, 
 func (s *Service) Went(ctx context.Context, who auth.Identity) { s.changed(ctx, who, false) }
 
 func (s *Service) changed(ctx context.Context, who auth.Identity, came bool) {
-	user, atOnce := s.note(who, came)
+	user, arrived, atOnce := s.note(who, came)
+	if arrived && s.options.Nodes != nil {
+		s.sockets.Enlist(bus.Settling{UserID: who.UserID, As: toldAs(who), Rooms: rollsWith(who)})
+	}
 	s.seen.note(ctx, user)
 	if atOnce {
 		s.round(ctx)
@@ -73,8 +77,8 @@ func (s *Service) Seen(ctx context.Context, who auth.Identity) {
 	s.newcomers.writeDown(ctx, who.UserID)
 }
 
-// note has the next round look at a person, and reports whether that is to be held now.
-func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
+// note has the next round look at a person, and reports whether they were not here before, and whether the round is to be held now.
+func (s *Service) note(who auth.Identity, came bool) (user User, arrived, atOnce bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.known[who.UserID]
@@ -92,7 +96,7 @@ func (s *Service) note(who auth.Identity, came bool) (user User, atOnce bool) {
 		s.awaitLocked(k)
 	}
 	s.armLocked()
-	return k.user(), s.atOnceLocked()
+	return k.user(), came && k.watched == nil, s.atOnceLocked()
 }
 
 func (k *known) user() User {
@@ -254,9 +258,10 @@ func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
 		if becomes.Role != "" { // else nobody here knows them
 			changes = append(changes, change{who: becomes, online: true})
 		}
-	case !is.Online && !k.online && came:
+	case !is.Online && !k.online && (came || k.lost && begun.Role == "" && k.latest.Role != ""):
 		changes = append(changes, change{who: k.latest, brief: true})
 	}
+	k.lost = false
 	if k.online = is.Online; is.Online {
 		k.told = becomes
 	}

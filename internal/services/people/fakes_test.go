@@ -31,10 +31,11 @@ const (
 
 // sockets counts each user's sockets, and knows in which rooms they stand. It is the service's Sockets.
 type sockets struct {
-	mu      sync.Mutex
-	count   map[string]int // by user
-	rooms   map[string][]roles.Room
-	failure error
+	mu       sync.Mutex
+	count    map[string]int // by user
+	rooms    map[string][]roles.Room
+	failure  error
+	enlisted []string
 }
 
 // fail has questions fail from now on, or not.
@@ -85,6 +86,14 @@ func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool,
 }
 
 func (s *sockets) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
+
+func (s *sockets) Enlist(people ...bus.Settling) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range people {
+		s.enlisted = append(s.enlisted, people[i].UserID)
+	}
+}
 
 func (s *sockets) Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error) {
 	for i := range people {

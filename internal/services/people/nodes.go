@@ -39,16 +39,27 @@ func wasTold(userID, was string) auth.Identity {
 	return auth.Identity{UserID: userID, Username: told.Username, Role: told.Role, CompanyID: told.CompanyID}
 }
 
-// Gone has it told of people who were online on a node that has died, where they are nowhere else. It returns when that is
-// done.
+// Gone has it told of people who were online on a node that has died, where they are nowhere else: also of those of whom it had not
+// told yet that they had come, as others may have seen them. It returns when that is done.
 func (s *Service) Gone(ctx context.Context, userIDs []string) {
+	users, err := s.find(ctx, userIDs)
+	if err != nil { // then it is told of whom others know alone
+		s.log.WarnContext(ctx, "people who were on a node that has died are not known", "people", len(userIDs), "error", err)
+	}
+	identities := make(map[string]auth.Identity, len(users))
+	for i := range users {
+		u := &users[i]
+		identities[u.UserID] = auth.Identity{UserID: u.UserID, Username: u.Username, Role: u.Role, CompanyID: u.CompanyID}
+	}
 	s.mu.Lock()
 	for _, userID := range userIDs {
 		k := s.known[userID]
 		if k == nil {
-			k = &known{latest: auth.Identity{UserID: userID}}
+			k = &known{latest: identities[userID]}
+			k.latest.UserID = userID
 			s.known[userID] = k
 		}
+		k.lost = true
 		s.againLocked(k)
 	}
 	s.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/people"
 	"rolecall/test/servicetest"
+	"rolecall/test/sqlitetest"
 )
 
 // nobody is a Store that knows of nobody, and takes whom it is told of.
@@ -80,12 +81,13 @@ func TestWhoIsBackBeforeTheyWereMissedWasThereAllTheTime(t *testing.T) {
 type unsure struct {
 	sockets
 	was, begun string
+	done       bool // and it is known to have done so
 }
 
 func (u *unsure) Settle(ctx context.Context, all ...bus.Settling) (settled []bus.Settled, done func(), err error) {
 	settled, done, err = u.sockets.Settle(ctx, all...)
 	for i := range settled {
-		settled[i].Shared, settled[i].Was, settled[i].Unsure, settled[i].Begun = true, u.was, true, u.begun
+		settled[i].Shared, settled[i].Was, settled[i].Unsure, settled[i].Begun = true, u.was, !u.done, u.begun
 	}
 	return settled, done, err
 }
@@ -137,4 +139,37 @@ func TestWhatANodeHasBegunToTellIsToldAgain(t *testing.T) {
 			servicetest.Close(t, service)
 		})
 	}
+}
+
+// TestWhoWasSeenOnANodeThatDiedIsToldToHaveGone: others find whoever comes before it is told, and are told that they have gone where
+// it never was.
+func TestWhoWasSeenOnANodeThatDiedIsToldToHaveGone(t *testing.T) {
+	t.Parallel()
+	opened := sqlitetest.Open(t)
+	others, there := &relay{recorder: &recorder{}}, &unsure{done: true}
+	service := people.New(opened.People, opened.Conversations, others, there, people.Options{
+		Logger: slog.New(slog.DiscardHandler), Every: -1, SaveDelay: -1, Nodes: others,
+	})
+	amy := person("amy", roles.Driver, "acme")
+	if err := service.Introduce(t.Context(), []auth.Identity{amy}); err != nil {
+		t.Fatal(err)
+	}
+	service.Gone(t.Context(), []string{"amy", "nobody"})
+	var told []emission
+	emitted, _ := others.take()
+	for _, e := range emitted {
+		if e.Event == people.EventOffline {
+			told = append(told, e)
+		}
+	}
+	if len(told) != 1 || !slices.Contains(told[0].To, roles.CompanyRoom("acme")) || !slices.Contains(told[0].To, roles.RoleRoom(roles.Admin)) {
+		t.Errorf("told %+v", told)
+	}
+	there.add(amy, 1)
+	service.Came(t.Context(), amy)
+	service.Came(t.Context(), amy)
+	if diff := cmp.Diff([]string{"amy"}, there.enlisted); diff != "" {
+		t.Errorf("enlisted (-want +got):\n%s", diff)
+	}
+	servicetest.Close(t, service)
 }

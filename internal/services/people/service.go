@@ -35,6 +35,8 @@ type Sockets interface {
 	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that differs, or is not
 	// certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error)
+	// Enlist has people be online to all servers who have come here, before it is told.
+	Enlist(people ...bus.Settling)
 	// ToldAs says as whom users were told to be online, see Settle. Who was not, or it is not known of, is left out.
 	ToldAs(ctx context.Context, userIDs ...string) (map[string]string, error)
 	// UsersIn lists users who are online in any of the rooms, each once and at most limit of them.
