@@ -177,3 +177,23 @@ test('who was away asks once for what was missed in all rooms', async () => {
   assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 0 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {} });
   await refused(back, 'invalid_payload', 'rooms', 'chat:sync', { rooms: [1] });
 });
+
+test('a reply quotes the message as it is by now', async () => {
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const [socket, other] = [await server.connect(ada), await server.connect(ben)];
+  const { messageId, roomId } = await accepted(socket, 'chat:message', { to: ben.userId, text: `${'🛰'.repeat(250)}` });
+  const of = { messageId, userId: ada.userId, username: ada.username };
+  const reply = async (text) => {
+    await accepted(other, 'chat:message', { roomId, text, replyTo: messageId });
+    const told = [await nextEvent(socket, 'chat:message', (m) => m.text === text), await nextEvent(other, 'chat:message', (m) => m.text === text)];
+    const read = (await history(ada, roomId)).at(-1);
+    for (const { replyTo, quoted } of [...told, read]) assert.deepEqual([replyTo, quoted], [messageId, read.quoted]);
+    return read.quoted;
+  };
+  assert.deepEqual(await reply('long'), { ...of, text: '🛰'.repeat(200) });
+  await accepted(socket, 'chat:edit', { roomId, messageId, text: 'short' });
+  assert.deepEqual(await reply('edited'), { ...of, text: 'short' });
+  await accepted(socket, 'chat:delete', { roomId, messageId });
+  assert.deepEqual(await reply('gone'), { ...of, text: '', deleted: true });
+  assert.deepEqual((await history(ben, roomId)).map(({ quoted }) => quoted?.text), [undefined, '', '', ''], 'no text is left of it');
+});

@@ -18,6 +18,7 @@ func syncPromises() []promise {
 	return []promise{
 		{"changed messages come by their newest revision", changedMessages},
 		{"the rooms of a person, and how far they have come", standings},
+		{"messages are found to be quoted, in their own room", quotesFound},
 		{"the first message that is kept, and what is unread", firstSaidAndUnread},
 	}
 }
@@ -135,4 +136,20 @@ func firstSaidAndUnread(t *testing.T, store Store) {
 	if _, err := store.Chat.Unread(t.Context(), room, "u2", 7); !errors.Is(err, chat.ErrOutdated) {
 		t.Fatalf("among other members: %v", err)
 	}
+}
+
+func quotesFound(t *testing.T, store Store) {
+	one, two, elsewhere := draft("room", "u1", 1), draft("room", "u2", 2), draft("other", "u1", 3)
+	one.Text, one.Username = "a\x00b", "n\x00"
+	appendDrafts(t, store, one, two, elsewhere)
+	apply(t, store, deletion("room", two.ID, "u2", 4))
+	quotes, err := store.Chat.Quotes(t.Context(), servicetest.Room("room"), []string{one.ID, two.ID, elsewhere.ID, "none", one.ID})
+	check(t, "quotes", err)
+	same(t, "quotes", map[string]chat.Quote{
+		one.ID: {MessageID: one.ID, UserID: "u1", Username: "n\x00", Text: "a\x00b"},
+		two.ID: {MessageID: two.ID, UserID: "u2", Username: "name of u2", Deleted: true},
+	}, quotes)
+	none, err := store.Chat.Quotes(t.Context(), servicetest.Room("none"), []string{one.ID})
+	check(t, "quotes of no room", err)
+	same(t, "quotes of no room", 0, len(none))
 }

@@ -95,6 +95,7 @@ func (s *Service) writeOnce(
 	if err != nil {
 		return nil, nil, err
 	}
+	s.quote(ctx, applied)
 	told = make([]order.Delivery, 0, len(applied))
 	for i, made := range applied {
 		place := asked[i]

@@ -144,6 +144,9 @@ func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conve
 	if err != nil {
 		return History{}, err
 	}
+	if err := FillQuotes(ctx, s.store, talk.room, pointersTo(messages)); err != nil {
+		return History{}, err
+	}
 	for i := range messages {
 		messages[i] = messages[i].ToldTo(who.UserID)
 	}
@@ -161,6 +164,10 @@ func (m Message) Bytes() int {
 	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID)
 	for _, reader := range m.ReadBy {
 		bytes += len(reader) + len(`"",`)
+	}
+	if m.Quoted != nil {
+		const rest = 200 // names of members, ids
+		bytes += rest + page.TextBytes(m.Quoted.Username) + page.TextBytes(m.Quoted.Text)
 	}
 	for i := range m.Reactions {
 		const rest = 60 // names of members, a number, an emoji

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -342,5 +343,55 @@ func TestClientIDIsTheSendersAlone(t *testing.T) {
 				t.Errorf("%s: %s reads the ids %q, %v", roomID, test.who.UserID, got, err)
 			}
 		}
+	}
+}
+
+// TestQuotes: a reply has the message that it replies to, as that is by now, told and read.
+func TestQuotes(t *testing.T) {
+	t.Parallel()
+	h := &hub{}
+	service := newService(t, openStore(t), h, nil, nil)
+	amy := person("amy", roles.Driver)
+	bobs := h.connect(person("bob", roles.Vendor))
+	long := strings.Repeat("𝄞", chat.MaxQuote+1)
+	first := send(t, service, amy, chat.Outgoing{To: "bob", Text: long})
+	roomID := first.Room.String()
+	bobs.take()
+	quoted := func(text string, deleted bool) *chat.Quote {
+		return &chat.Quote{MessageID: first.MessageID, UserID: "amy", Username: "name of amy", Text: text, Deleted: deleted}
+	}
+	check := func(when string, want *chat.Quote) {
+		t.Helper()
+		reply := send(t, service, amy, chat.Outgoing{To: "bob", Text: "y", ReplyTo: first.MessageID})
+		heard := bobs.take()
+		if diff := differs(want, decode[chat.Message](t, heard[len(heard)-1].Payload).Quoted); diff != "" {
+			t.Errorf("%s, told (-want +got):\n%s", when, diff)
+		}
+		history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: roomID})
+		if last := history.Messages[len(history.Messages)-1]; err != nil || differs(want, last.Quoted) != "" {
+			t.Errorf("%s, read: %v, %+v", when, err, last.Quoted)
+		}
+		synced, err := service.Sync(t.Context(), amy, chat.SyncQuery{Rooms: map[string]int64{roomID: 1}})
+		changes := synced.Rooms[roomID].Changes
+		if last := changes[len(changes)-1].Message; err != nil || last.ID != reply.MessageID || differs(want, last.Quoted) != "" {
+			t.Errorf("%s, missed: %v, %+v", when, err, last.Quoted)
+		}
+	}
+	check("as it was said", quoted(strings.Repeat("𝄞", chat.MaxQuote), false))
+	if _, err := edit(t, service, amy, roomID, first.MessageID, "short"); err != nil {
+		t.Fatal(err)
+	}
+	check("once it was edited", quoted("short", false))
+	if _, err := remove(t, service, amy, roomID, first.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	check("once it was deleted", quoted("", true))
+	reply := send(t, service, amy, chat.Outgoing{To: "bob", Text: "z", ReplyTo: first.MessageID})
+	if _, err := remove(t, service, amy, roomID, reply.MessageID); err != nil {
+		t.Fatal(err)
+	}
+	history, err := service.History(t.Context(), amy, chat.HistoryQuery{RoomID: roomID, Limit: 1})
+	if err != nil || history.Messages[0].Quoted != nil {
+		t.Errorf("a deleted reply quotes: %+v, %v", history.Messages, err)
 	}
 }

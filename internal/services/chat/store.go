@@ -25,6 +25,8 @@ type Message struct {
 	Text     string     `json:"text"`
 	// ReplyTo is the id of an earlier message of the same room.
 	ReplyTo string `json:"replyTo,omitempty"`
+	// Quoted is that message as it is by now, where it is kept; nil where the message replies to none or was deleted.
+	Quoted *Quote `json:"quoted,omitempty"`
 	// Timestamp is when the server took the message. It never falls from one message of a room to the next.
 	Timestamp instant.Stamp `json:"timestamp"`
 	// ReadBy lists who has read this far: the sender first, then others in the order of user id, at most MaxReaders of
@@ -168,6 +170,8 @@ type Store interface {
 	// Unread returns how many messages by others lie beyond a user's mark; 0 in a room that is not there. It fails with
 	// ErrOutdated.
 	Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error)
+	// Quotes returns those of the messages that are kept of a room, by their ids, with all of their text.
+	Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]Quote, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
 	// in Unix milliseconds, in no order.
 	ChangedRooms(ctx context.Context, userIDs []string, since int64) ([]roles.ChatRoom, error)

@@ -273,6 +273,9 @@ func (s *Service) changed(ctx context.Context, who auth.Identity, talk conversat
 	if err != nil {
 		return SyncedRoom{}, err
 	}
+	if err := FillQuotes(ctx, s.store, talk.room, pointersTo(messages)); err != nil {
+		return SyncedRoom{}, err
+	}
 	upTo, texts := part.upTo, 0
 	changes := make([]SyncedChange, 0, len(messages))
 	for i := range messages {

@@ -62,6 +62,13 @@ func (l *Log) Since(ctx context.Context, room roles.ChatRoom, after, upTo int64)
 	if len(changed) == pageSize {
 		more, upTo = true, changed[pageSize-1].Revision
 	}
+	quoting := make([]*chat.Message, len(messages))
+	for i := range messages {
+		quoting[i] = &messages[i]
+	}
+	if err := chat.FillQuotes(ctx, l.messages, room, quoting); err != nil {
+		return nil, false, err
+	}
 	for _, c := range changed {
 		changes = append(changes, order.Past{
 			Revision: c.Revision, At: int64(c.At), Deliveries: chat.ChangeDeliveries(c, belonging.at(c.Revision)),

@@ -40,7 +40,7 @@ func statements() []string {
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
 		selectTargets, updateMessage, insertChange,
 		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
-		selectChangedMessages, selectFirst, selectStandings,
+		selectChangedMessages, selectQuotes, selectFirst, selectStandings,
 		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
 		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,

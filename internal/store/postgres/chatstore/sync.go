@@ -22,6 +22,8 @@ const (
 				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3) found
 			WHERE now <= $4 ORDER BY now LIMIT $5) changed
 		JOIN messages m ON m.room = changed.room AND m.seq = changed.seq ORDER BY changed.now`
+	selectQuotes = `SELECT message_id, user_id, username, text, deleted_at > 0 FROM messages
+		WHERE message_id = ANY($2::text[]) AND room = (SELECT number FROM rooms WHERE room_id = $1)`
 	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1) ORDER BY m.seq LIMIT 1`
 
 	selectStandings = `SELECT r.room_id, r.revision FROM room_members me JOIN rooms r ON r.number = me.room
@@ -60,6 +62,21 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	err = s.fillReaders(ctx, messages)
 	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Compare(a.Revision, b.Revision) })
 	return messages, err
+}
+
+// Quotes implements chat.Store.
+func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]chat.Quote, error) {
+	quotes := make(map[string]chat.Quote, len(messageIDs))
+	_, err := postgres.ReadAll(ctx, s.db, selectQuotes, func(row postgres.Scanner) (none struct{}, err error) {
+		var q chat.Quote
+		err = row.Scan(&q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&q.Text), &q.Deleted)
+		quotes[q.MessageID] = q
+		return none, err
+	}, room.String(), messageIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read quoted messages: %w", err)
+	}
+	return quotes, nil
 }
 
 // FirstSaid implements chat.Store.

@@ -57,6 +57,7 @@ type statements struct {
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
 	selectChanges, selectReactions, selectChangedMessages, selectFirst, selectStandings    *sql.Stmt
+	selectQuotes                                                                           *sql.Stmt
 	selectConversations, selectConversationsIn, selectRisen, selectLastMessages            *sql.Stmt
 	selectReadersIn                                                                        *sql.Stmt
 }

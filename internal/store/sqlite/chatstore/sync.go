@@ -43,6 +43,24 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	return messages, err
 }
 
+// Quotes implements chat.Store.
+func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]chat.Quote, error) {
+	quotes := make(map[string]chat.Quote, len(messageIDs))
+	list, err := sqlite.List(messageIDs)
+	if err == nil {
+		_, err = sqlite.ReadAll(ctx, s.db, s.sql.selectQuotes, func(row sqlite.Scanner) (none struct{}, err error) {
+			var q chat.Quote
+			err = row.Scan(&q.MessageID, &q.UserID, &q.Username, &q.Text, &q.Deleted)
+			quotes[q.MessageID] = q
+			return none, err
+		}, room.String(), list)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read quoted messages: %w", err)
+	}
+	return quotes, nil
+}
+
 // FirstSaid implements chat.Store.
 func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom) (int64, error) {
 	revision, err := sqlite.ReadOne(ctx, s.db, s.sql.selectFirst, sqlite.ScanOne[int64], room.String())
