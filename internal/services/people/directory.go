@@ -185,7 +185,7 @@ func (s *Service) amongKnown(userIDs []string) (here []User, others []string) {
 	defer s.mu.Unlock()
 	here = make([]User, 0, len(userIDs))
 	for _, userID := range userIDs {
-		if k := s.known[userID]; k != nil {
+		if k := s.known[userID]; k != nil && k.latest.Role != "" {
 			here = append(here, k.user())
 		} else {
 			others = append(others, userID)
