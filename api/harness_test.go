@@ -74,6 +74,8 @@ func (silence) ToldAs(context.Context, ...string) (map[string]string, error) { r
 
 func (silence) Enlist(...bus.Settling) {}
 
+func (silence) Shared() bool { return false }
+
 func (silence) UsersIn(context.Context, int, ...roles.Room) ([]string, error) { return nil, nil }
 
 func (silence) Disconnect(context.Context, roles.Room) error { return nil }

@@ -30,6 +30,8 @@ type Bus interface {
 	// UsersIn lists users who are online, as Online has it, in any of the rooms, each once and at most limit of them, in no
 	// particular order.
 	UsersIn(ctx context.Context, limit int, rooms ...roles.Room) ([]string, error)
+	// Shared says whether Online and UsersIn know now what was told by all nodes. If not, the caller knows best of whom it has told.
+	Shared() bool
 	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that is another
 	// thing now, or is not certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...Settling) (settled []Settled, done func(), err error)

@@ -50,6 +50,9 @@ func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus
 	return settled, func() {}, nil
 }
 
+// Shared implements bus.Bus. Nothing that was told is known here.
+func (b *Bus) Shared() bool { return false }
+
 // ToldAs implements bus.Bus. Whoever asks knows best.
 func (b *Bus) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
 

@@ -60,6 +60,9 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 	return online, nil
 }
 
+// Shared implements bus.Bus.
+func (b *Bus) Shared() bool { return b.reachable() != nil }
+
 // ToldAs implements bus.Bus.
 func (b *Bus) ToldAs(ctx context.Context, userIDs ...string) (map[string]string, error) {
 	client := b.reachable()

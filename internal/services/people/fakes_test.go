@@ -36,6 +36,7 @@ type sockets struct {
 	rooms    map[string][]roles.Room
 	failure  error
 	enlisted []string
+	shared   bool
 }
 
 // fail has questions fail from now on, or not.
@@ -84,6 +85,8 @@ func (s *sockets) Online(_ context.Context, userIDs ...string) (map[string]bool,
 	defer s.mu.Unlock()
 	return online, s.failure
 }
+
+func (s *sockets) Shared() bool { return s.shared }
 
 func (s *sockets) ToldAs(context.Context, ...string) (map[string]string, error) { return nil, nil }
 

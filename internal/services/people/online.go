@@ -18,6 +18,9 @@ func (s *Service) whoIsOnline(ctx context.Context, userIDs []string) (map[string
 	if err != nil {
 		return nil, fmt.Errorf("who is online: %w", err)
 	}
+	if s.sockets.Shared() {
+		return online, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, userID := range userIDs {
@@ -53,8 +56,12 @@ func (s *Service) findOnline(ctx context.Context, userIDs []string) ([]User, err
 	return users, nil
 }
 
-// withLeaving adds those to who is online in the rooms who may have no socket any more, and still count, up to maxListed.
+// withLeaving adds those to who is online in the rooms who may have no socket any more, and still count, up to maxListed. Of several
+// servers another may have told by now that they have gone: who is online to all is asked of all.
 func (s *Service) withLeaving(userIDs []string, rooms []roles.Room) []string {
+	if s.sockets.Shared() {
+		return userIDs
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.due)+len(s.taken)+len(s.leaving) == 0 {

@@ -173,3 +173,30 @@ func TestWhoWasSeenOnANodeThatDiedIsToldToHaveGone(t *testing.T) {
 	}
 	servicetest.Close(t, service)
 }
+
+// TestWhoLeavesOneOfSeveralServersCountsAsAllKnowThem: of whom another server has told that they have gone nobody is shown any more,
+// though they may be back here.
+func TestWhoLeavesOneOfSeveralServersCountsAsAllKnowThem(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		h.Service = people.New(nobody{}, peersOf{}, &h.timeline, &h.sockets, people.Options{
+			Logger: slog.New(slog.DiscardHandler), Grace: time.Minute, Here: h.sockets.has,
+		})
+		boss := person("boss", roles.Admin, "")
+		h.play(t.Context(), person("amy", roles.Driver, "acme"), "+1-1")
+		for _, shared := range []bool{false, true} {
+			h.sockets.shared = shared
+			time.Sleep(people.DefaultEvery) // rolls are made anew
+			around, err := h.Around(t.Context(), boss)
+			if err != nil || slices.Contains(ids(around), "amy") == shared {
+				t.Errorf("known to all (%t): %v, %v", shared, ids(around), err)
+			}
+			found, err := h.Lookup(t.Context(), boss, "amy")
+			if err != nil || found.IsOnline() == shared {
+				t.Errorf("known to all (%t): %+v, %v", shared, found, err)
+			}
+		}
+		closeHeld(t, h)
+	})
+}

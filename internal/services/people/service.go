@@ -32,6 +32,8 @@ type Emitter interface {
 type Sockets interface {
 	// Online tells which of the users are online: who has a socket here, and of the others who was told to be.
 	Online(ctx context.Context, userIDs ...string) (map[string]bool, error)
+	// Shared says whether Online and UsersIn know now what was told by all servers. If not, the caller knows best of whom it has told.
+	Shared() bool
 	// Settle says of users whether they are online, and as whom that was told last, by whichever node. Where that differs, or is not
 	// certain, the caller alone is to tell of it, and calls done when it has.
 	Settle(ctx context.Context, people ...bus.Settling) (settled []bus.Settled, done func(), err error)
