@@ -59,7 +59,7 @@ func (town *town) judgePresence(st *stored, s *session, shown *pictures, online 
 		switch {
 		case (concerns || shown.online[p.UserID]) && online[p.UserID]:
 			want[p.UserID] = true
-		case !concerns && !st.share(who.UserID, p.UserID): // of whom they hear no longer
+		case !concerns && (!st.share(who.UserID, p.UserID) || st.parted(who.UserID, p.UserID)): // of whom they hear no longer, or did not
 			delete(shown.online, p.UserID)
 		}
 	}

@@ -61,6 +61,17 @@ func (s *stored) share(one, other string) bool {
 	return false
 }
 
+// parted reports whether one of two people was taken out of a room in which both have written: what happened to the one until they
+// wrote to each other elsewhere, if they have, the other was not told.
+func (s *stored) parted(one, other string) bool {
+	for _, room := range s.rooms {
+		if (room.removed[one] != 0 || room.removed[other] != 0) && room.wrote(one) && room.wrote(other) {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *storedRoom) wrote(userID string) bool {
 	return slices.ContainsFunc(r.messages, func(m message) bool { return m.UserID == userID })
 }

@@ -37,7 +37,7 @@ func (s *Service) settleDebt(changes []change) {
 	}
 }
 
-// tellOwed tells what is owed, if it can.
+// tellOwed tells what is owed, if it can: what is true now, as another server may have told of the same people since.
 func (s *Service) tellOwed(ctx context.Context) {
 	s.mu.Lock()
 	owed := slices.Collect(maps.Values(s.owed))
@@ -48,6 +48,18 @@ func (s *Service) tellOwed(ctx context.Context) {
 	peers := s.peersOf(ctx, owed)
 	if peers == nil {
 		return
+	}
+	userIDs := make([]string, len(owed))
+	for i := range owed {
+		userIDs[i] = owed[i].who.UserID
+	}
+	online, err := s.whoIsOnline(ctx, userIDs)
+	if err != nil {
+		s.log.WarnContext(ctx, "what is owed of people is not told yet", "people", len(owed), "error", err)
+		return
+	}
+	for i := range owed {
+		owed[i].online = online[owed[i].who.UserID]
 	}
 	s.told.Add(1)
 	s.announceRound(ctx)

@@ -33,7 +33,7 @@ func TestPeersAreToldBehindAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		told, there := &recorder{}, &sockets{}
-		peers := &unknownPeers{peersOf: peersOf{"amy": {"friend"}, "bob": {"friend"}}}
+		peers := &unknownPeers{peersOf: peersOf{"amy": {"friend"}, "bob": {"friend"}, "cem": {"friend"}}}
 		service := people.New(nobody{}, peers, told, there, people.Options{Logger: slog.New(slog.DiscardHandler)})
 		come := func(id string, change int) {
 			who := person(id, roles.Vendor, "")
@@ -60,6 +60,9 @@ func TestPeersAreToldBehindAnOutage(t *testing.T) {
 		come("amy", 1)
 		come("amy", -1)
 		come("bob", 1)
+		come("cem", 1)
+		there.shared = true
+		there.add(person("cem", roles.Vendor, ""), -1) // to another server, which tells that he has gone from there
 		if heard := toFriend(); len(heard) > 0 {
 			t.Errorf("a friend whom nobody knows heard %v", heard)
 		}
@@ -67,7 +70,8 @@ func TestPeersAreToldBehindAnOutage(t *testing.T) {
 		time.Sleep(2 * people.DefaultEvery)
 		synctest.Wait()
 		want := []string{
-			`presence:offline{"userId":"amy","username":"name of amy"}`, `presence:online{"userId":"bob","username":"name of bob"}`,
+			`presence:offline{"userId":"amy","username":"name of amy"}`, `presence:offline{"userId":"cem","username":"name of cem"}`,
+			`presence:online{"userId":"bob","username":"name of bob"}`,
 		}
 		if heard := toFriend(); !slices.Equal(heard, want) {
 			t.Errorf("the friend heard %v, want %v", heard, want)
