@@ -149,9 +149,11 @@ func TestDemo(t *testing.T) {
 			t.Errorf("no link for a %s", role)
 		}
 	}
-	// Whoever looks for somebody of the demo finds them, also before they have signed in.
-	if found := fetch(t, url+"/api/v1/users?q=carl", tokens["vendor"]); !strings.Contains(found, `"userId":"carl"`) {
-		t.Errorf("Carl is not found: %s", found)
+	// Whoever looks for somebody of the demo finds them, also before they have signed in: of companies those who have to do with them.
+	for _, look := range [][2]string{{"admin", "carl"}, {"driver", "carl"}, {"admin", "vera"}, {"driver", "vera"}, {"vendor", "paul"}} {
+		if found := fetch(t, url+"/api/v1/users?q="+look[1], tokens[look[0]]); !strings.Contains(found, `"userId":"`+look[1]+`"`) {
+			t.Errorf("%s is not found by the %s: %s", look[1], look[0], found)
+		}
 	}
 	if everybody := fetch(t, url+"/api/v1/users?limit=500", tokens["admin"]); strings.Count(everybody, `"role"`) < 6 {
 		t.Errorf("the people of the demo: %s", everybody)

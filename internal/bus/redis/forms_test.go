@@ -58,9 +58,13 @@ func works(t *testing.T, a, b *node, round string) {
 			online, err := a.Online(t.Context(), user)
 			return settled[0].Online && settled[0].Shared && err == nil && online[user]
 		})
-		if n, err := a.SocketCount(t.Context(), roles.UserRoom(user)); n != 1 || err != nil {
-			t.Errorf("a counts %d sockets of %s, %v", n, user, err)
-		}
+		eventually(t, "the socket of "+user+" is counted", func() bool {
+			n, err := a.SocketCount(t.Context(), roles.UserRoom(user))
+			if n > 1 {
+				t.Errorf("a counts %d sockets of %s", n, user)
+			}
+			return n == 1 && err == nil
+		})
 		eventually(t, user+" answers", func() bool { // a server that has come back may be lost once more
 			answers := 0
 			missing, err := a.Ask(t.Context(), bus.Message{Kind: "who", Rooms: []roles.Room{roles.UserRoom(user)}}, func(bus.Message) bool {

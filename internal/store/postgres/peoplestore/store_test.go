@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/store/postgres/adminstore"
 	"rolecall/internal/store/postgres/peoplestore"
 	"rolecall/test/servers"
 	"rolecall/test/storetest"
@@ -22,6 +23,10 @@ func TestContract(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return storetest.Store{People: store}
+		lines, err := adminstore.New(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storetest.Store{People: store, Administration: lines}
 	}, "users")
 }
