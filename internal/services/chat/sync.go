@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// MaxSyncedRooms is how many rooms one answer of Sync has.
+	// MaxSyncedRooms is how many rooms one answer of Sync has, beside those named ones that cannot be told of: these come in
+	// every answer, and so may not take the place of others.
 	MaxSyncedRooms = 100
 	// MaxSyncedChanges is how many changes of all rooms one answer has.
 	MaxSyncedChanges = 200
@@ -109,9 +110,9 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 	if err != nil {
 		return Synced{}, err
 	}
-	changes, bytes := 0, 0
+	told, changes, bytes := 0, 0, 0
 	for _, room := range rooms {
-		if len(synced.Rooms) >= MaxSyncedRooms || changes >= MaxSyncedChanges || bytes >= page.MaxBytes {
+		if told >= MaxSyncedRooms || changes >= MaxSyncedChanges || bytes >= page.MaxBytes {
 			synced.HasMore = true
 			break
 		}
@@ -128,6 +129,7 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 		}
 		synced.Rooms[room.String()], synced.Unread[room.String()] = one, unread
 		synced.HasMore = synced.HasMore || one.HasMore
+		told++
 		changes += len(one.Changes)
 		for _, change := range one.Changes {
 			bytes += change.bytes()

@@ -294,3 +294,36 @@ func TestSyncResets(t *testing.T) {
 		t.Errorf("unread: %+v, %v", synced, err)
 	}
 }
+
+// TestSyncErrorsStarveNobody: however many of the rooms that are named cannot be told of, the others are, and it ends.
+func TestSyncErrorsStarveNobody(t *testing.T) {
+	t.Parallel()
+	service := newService(t, openStore(t), &hub{}, nil, nil)
+	amy, bob := person("amy", roles.Vendor), person("bob", roles.Vendor)
+	send(t, service, amy, chat.Outgoing{To: "bob", Text: "x"})
+	for n := range chat.MaxSyncedRooms + 20 {
+		send(t, service, amy, chat.Outgoing{RoomID: fmt.Sprintf("zone-%03d", n), Text: "x"})
+	}
+	client, refused := newReplica(), 0
+	for n := range chat.MaxSyncedRooms + 50 {
+		client.revisions[fmt.Sprintf("no room %d", n)] = 0
+		client.revisions[fmt.Sprintf("dm:a%d:amy", n)] = 3
+		refused += 2
+	}
+	for n := range chat.MaxSyncedRooms + 20 {
+		client.revisions[fmt.Sprintf("zone-%03d", n)] = 0
+	}
+	client.catchUp(t, service, bob)
+	if want := chat.MaxSyncedRooms + 20 + 1; len(client.messages) != want {
+		t.Errorf("told of %d rooms, want %d", len(client.messages), want)
+	}
+	synced, err := service.Sync(t.Context(), bob, chat.SyncQuery{Rooms: client.revisions})
+	if err != nil || synced.HasMore || len(synced.Rooms) != refused {
+		t.Errorf("in the end %d rooms, want the %d that cannot be told of; more: %t, %v", len(synced.Rooms), refused, synced.HasMore, err)
+	}
+	for id, room := range synced.Rooms {
+		if room.Code == "" || room.Error == "" || room.HasMore {
+			t.Errorf("%s: %+v", id, room)
+		}
+	}
+}
