@@ -291,7 +291,24 @@ func TestWhatWasMissedInAllRooms(t *testing.T) {
 	if again := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": known}); len(again.Rooms) != 0 || again.HasMore {
 		t.Errorf("again: %+v", again)
 	}
-	for _, bad := range []any{[]int{1}, map[string]any{"rooms": map[string]any{"lobby": -1}}, map[string]any{"rooms": map[string]any{"lobby": "1"}}} {
+	harness.Must[struct{}](here, "chat:react", map[string]any{"roomId": direct.RoomID, "messageId": second.MessageID, "emoji": "❤️", "on": true})
+	for _, part := range []struct {
+		after, upTo string
+		rooms       int
+	}{{"", direct.RoomID, 1}, {"dm:", "e", 1}, {direct.RoomID, "", 0}, {"", "dm", 0}} {
+		told := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": known, "after": part.after, "upTo": part.upTo})
+		if len(told.Rooms) != part.rooms || told.HasMore || part.rooms > 0 && told.Rooms[direct.RoomID].Revision != 5 {
+			t.Errorf("of the rooms beyond %q up to %q: %+v", part.after, part.upTo, told)
+		}
+	}
+	many := map[string]int64{}
+	for n := range 150 {
+		many[fmt.Sprintf("no room %d", n)] = 0
+	}
+	if told := harness.Must[synced](away, "chat:sync", map[string]any{"rooms": many}); told.HasMore || len(told.Rooms) != 151 || !told.Rooms[direct.RoomID].Reset {
+		t.Errorf("beside what is no room: %d rooms, more %t", len(told.Rooms), told.HasMore)
+	}
+	for _, bad := range []any{map[string]any{"after": 1}, map[string]any{"upTo": true}, []int{1}, map[string]any{"rooms": map[string]any{"lobby": -1}}, map[string]any{"rooms": map[string]any{"lobby": "1"}}} {
 		if ack := away.Ask("chat:sync", bad); ack.Code != "invalid_payload" {
 			t.Errorf("%v was answered with %s", bad, ack.Raw)
 		}

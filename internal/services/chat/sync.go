@@ -25,7 +25,15 @@ const (
 type SyncQuery struct {
 	// Rooms are revisions by the ids of rooms.
 	Rooms map[string]int64 `json:"rooms" validate:"max=1000,dive,min=0"`
+	// After and UpTo bound the rooms that are asked for, whether they are named or not, by their ids as the server writes them
+	// and in the order of bytes: those beyond After, up to and with UpTo; "" for no bound. So who has more rooms than one query
+	// names asks for a part of them at a time.
+	After string `json:"after" validate:"max=300"`
+	UpTo  string `json:"upTo" validate:"max=300"`
 }
+
+// asks reports whether a room is among those that are asked for.
+func (q *SyncQuery) asks(id string) bool { return id > q.After && (q.UpTo == "" || id <= q.UpTo) }
 
 // Synced is what a client lacks of rooms.
 type Synced struct {
@@ -33,6 +41,8 @@ type Synced struct {
 	// HasMore is set: then there are more rooms.
 	Rooms   map[string]SyncedRoom `json:"rooms"`
 	HasMore bool                  `json:"hasMore"`
+	// After is set with HasMore: of no room up to it is anything lacking any more, and the query may go on beyond it.
+	After string `json:"after,omitempty"`
 	// Unread is how many messages of others lie beyond the caller's read mark, by the ids of those rooms.
 	Unread map[string]int `json:"unread"`
 }
@@ -87,30 +97,19 @@ func (c SyncedChange) bytes() int {
 }
 
 // Sync tells what the caller has missed in all their direct rooms and groups, and in the open rooms in which they have written
-// or that they name. It is asked for again, with the revisions that it has returned, as long as there is more: a room that is not named is one of which
-// nothing is known.
+// or that they name. It is asked for again, with the revisions that it has returned, or of the rooms beyond those that it has
+// told all of, as long as there is more: a room that is not named is one of which nothing is known.
 func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) (Synced, error) {
 	if !who.Can(roles.Chat) {
 		return Synced{}, fault.New(fault.Forbidden, "This role cannot chat")
 	}
 	synced := Synced{Rooms: make(map[string]SyncedRoom), Unread: make(map[string]int)}
-	known := make(map[roles.ChatRoom]int64, len(query.Rooms))
-	for id, revision := range query.Rooms {
-		room, err := parseRoom(id)
-		if err != nil {
-			synced.Rooms[id] = unsynced(revision, err)
-			continue
-		}
-		if before, twice := known[room]; twice { // a direct room, by both of its ids
-			revision = min(revision, before)
-		}
-		known[room] = revision
-	}
-	rooms, err := s.lacking(ctx, who, known)
+	known := synced.take(&query)
+	rooms, err := s.lacking(ctx, who, &query, known)
 	if err != nil {
 		return Synced{}, err
 	}
-	told, changes, bytes := 0, 0, 0
+	told, changes, bytes, after := 0, 0, 0, query.After
 	for _, room := range rooms {
 		if told >= MaxSyncedRooms || changes >= MaxSyncedChanges || bytes >= page.MaxBytes {
 			synced.HasMore = true
@@ -118,9 +117,13 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 		}
 		revision, isKnown := known[room]
 		one, unread, err := s.syncRoom(ctx, who, room, syncFrom{revision, isKnown}, MaxSyncedChanges-changes)
-		switch {
-		case fault.Unexpected(err), fault.Is(err, fault.Unavailable):
+		if fault.Unexpected(err) || fault.Is(err, fault.Unavailable) {
 			return Synced{}, err
+		}
+		if synced.HasMore = synced.HasMore || one.HasMore; !synced.HasMore {
+			after = room.String()
+		}
+		switch {
 		case err != nil:
 			synced.Rooms[room.String()] = unsynced(revision, err)
 			continue
@@ -128,14 +131,34 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 			continue
 		}
 		synced.Rooms[room.String()], synced.Unread[room.String()] = one, unread
-		synced.HasMore = synced.HasMore || one.HasMore
 		told++
 		changes += len(one.Changes)
 		for _, change := range one.Changes {
 			bytes += change.bytes()
 		}
 	}
+	if synced.HasMore {
+		synced.After = after
+	}
 	return synced, nil
+}
+
+// take returns how far a client knows rooms, and notes what is none.
+func (s *Synced) take(query *SyncQuery) map[roles.ChatRoom]int64 {
+	known := make(map[roles.ChatRoom]int64, len(query.Rooms))
+	for id, revision := range query.Rooms {
+		room, err := parseRoom(id)
+		switch {
+		case err != nil && query.asks(id):
+			s.Rooms[id] = unsynced(revision, err)
+		case err == nil:
+			if before, twice := known[room]; twice { // a direct room, by both of its ids
+				revision = min(revision, before)
+			}
+			known[room] = revision
+		}
+	}
+	return known
 }
 
 // unsynced is a room of which nothing can be told.
@@ -144,8 +167,10 @@ func unsynced(revision int64, why error) SyncedRoom {
 	return SyncedRoom{Changes: []SyncedChange{}, Revision: revision, Error: failed.Message, Code: failed.Code}
 }
 
-// lacking are the rooms of which the caller may lack something, in the order of their ids.
-func (s *Service) lacking(ctx context.Context, who auth.Identity, known map[roles.ChatRoom]int64) ([]roles.ChatRoom, error) {
+// lacking are the rooms that are asked for of which the caller may lack something, in the order of their ids.
+func (s *Service) lacking(
+	ctx context.Context, who auth.Identity, query *SyncQuery, known map[roles.ChatRoom]int64,
+) ([]roles.ChatRoom, error) {
 	standings, err := s.store.Standings(ctx, who.UserID)
 	if err != nil {
 		return nil, err
@@ -153,7 +178,7 @@ func (s *Service) lacking(ctx context.Context, who auth.Identity, known map[role
 	var rooms []roles.ChatRoom
 	stands := make(map[roles.ChatRoom]bool, len(standings))
 	for _, standing := range standings {
-		if standing.Room.Kind() == roles.OpenKind && !s.options.OpenRooms.Allows(standing.Room, who.Role) {
+		if !query.asks(standing.Room.String()) || standing.Room.Kind() == roles.OpenKind && !s.options.OpenRooms.Allows(standing.Room, who.Role) {
 			continue
 		}
 		stands[standing.Room] = true
@@ -162,7 +187,7 @@ func (s *Service) lacking(ctx context.Context, who auth.Identity, known map[role
 		}
 	}
 	for room := range known {
-		if !stands[room] {
+		if !stands[room] && query.asks(room.String()) {
 			rooms = append(rooms, room)
 		}
 	}

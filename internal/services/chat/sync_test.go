@@ -327,3 +327,68 @@ func TestSyncErrorsStarveNobody(t *testing.T) {
 		}
 	}
 }
+
+// inParts asks for all rooms as who has more of them than a query names: so many at a time, each part of the ids until
+// nothing of it is lacking. It returns how often it has asked.
+func (r *replica) inParts(t testing.TB, s *service, who auth.Identity, most int) (asked int) {
+	t.Helper()
+	for after, isLast := "", false; !isLast; {
+		ids := slices.Sorted(maps.Keys(r.revisions))
+		ids = slices.DeleteFunc(ids, func(id string) bool { return id <= after })
+		query := chat.SyncQuery{After: after, Rooms: map[string]int64{}}
+		if isLast = len(ids) <= most; !isLast {
+			ids = ids[:most]
+			query.UpTo = ids[most-1]
+		}
+		for _, id := range ids {
+			query.Rooms[id] = r.revisions[id]
+		}
+		synced, err := s.Sync(t.Context(), who, query)
+		if err != nil || synced.HasMore && synced.After == after && len(synced.Rooms) == 0 {
+			t.Fatalf("from %q to %q: %+v, %v", after, query.UpTo, synced, err)
+		}
+		for id, room := range synced.Rooms {
+			if id <= after || query.UpTo != "" && id > query.UpTo {
+				t.Errorf("%s was not asked for, which is not between %q and %q", id, after, query.UpTo)
+			}
+			r.take(t, id, room)
+		}
+		after = query.UpTo
+		if synced.HasMore {
+			after, isLast = synced.After, false
+		}
+		asked++
+	}
+	return asked
+}
+
+// TestSyncInParts: who has more rooms than a query names learns of all that is lacking, and of each change once.
+func TestSyncInParts(t *testing.T) {
+	t.Parallel()
+	service := newService(t, openStore(t), &hub{}, nil, nil)
+	bob := person("bob", roles.Vendor)
+	const rooms, most = 250, 60
+	for n := range rooms {
+		send(t, service, bob, chat.Outgoing{To: fmt.Sprintf("p%03d", n), Text: "x"})
+	}
+	client := newReplica()
+	client.inParts(t, service, bob, most)
+	if client.told != rooms || client.resets != rooms || len(client.messages) != rooms {
+		t.Fatalf("at first told of %d changes in %d rooms, %d anew; want %d of each", client.told, len(client.messages), client.resets, rooms)
+	}
+	for n := range 3 {
+		send(t, service, bob, chat.Outgoing{To: fmt.Sprintf("p%03d", 100*n), Text: "y"})
+		send(t, service, bob, chat.Outgoing{To: fmt.Sprintf("q%03d", n), Text: "new"})
+	}
+	for n := range chat.MaxSyncedChanges + 50 { // more of one room than an answer has
+		send(t, service, bob, chat.Outgoing{To: "p007", Text: fmt.Sprint(n)})
+	}
+	client.inParts(t, service, bob, most)
+	if want := rooms + 6 + chat.MaxSyncedChanges + 50; client.told != want || client.resets != rooms+3 {
+		t.Errorf("then told of %d changes, %d rooms anew; want %d, %d", client.told, client.resets, want, rooms+3)
+	}
+	asked := client.inParts(t, service, bob, most)
+	if want := rooms + 6 + chat.MaxSyncedChanges + 50; client.told != want || asked != 5 {
+		t.Errorf("in the end told of %d changes, asked %d times; want %d, 5", client.told, asked, want)
+	}
+}
