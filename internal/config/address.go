@@ -8,8 +8,11 @@ import (
 	"strconv"
 )
 
-// databaseFlag is the flag of the database, whose value may have a password in it.
-const databaseFlag = "database-url"
+// The flags whose value may have a password in it.
+const (
+	databaseFlag = "database-url"
+	redisFlag    = "redis-url"
+)
 
 // databaseURL reports whether a text is the URL of a PostgreSQL database. What else it says is found out by who opens it.
 func databaseURL(text string) bool {
@@ -24,7 +27,8 @@ func hasPassword(text string) bool {
 		return true // for all that is known
 	}
 	_, has := u.User.Password()
-	return has || u.Query().Has("password")
+	query := u.Query()
+	return has || query.Has("password") || query.Has("sslpassword") || query.Has("sentinel_password")
 }
 
 // LocalURL is how somebody on the same machine writes the address of a server that listens on host:port. Who listens on

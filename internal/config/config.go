@@ -309,7 +309,7 @@ func (c *Config) checkRedis() error {
 		return nil
 	}
 	if _, _, err := redisurl.Parse(c.RedisURL); err != nil {
-		return bad("redis-url", err.Error())
+		return bad(redisFlag, err.Error())
 	}
 	return nil
 }
@@ -324,7 +324,7 @@ func prefix(text string) bool {
 func (c *Config) checkBridge() error {
 	switch {
 	case len(c.RedisBridge) > 0 && c.RedisURL == "":
-		return bad("redis-bridge", "needs "+Variable("redis-url"))
+		return bad("redis-bridge", "needs "+Variable(redisFlag))
 	case !prefix(c.RedisBridgeKey):
 		return bad("redis-bridge-key", "must be from 1 to 64 letters, digits, dots, dashes, underscores or colons")
 	case !patterns(c.RedisBridgeRooms):

@@ -52,7 +52,7 @@ func TestHelp(t *testing.T) {
 	text := strings.Join(strings.Fields(help(t)), " ") // as if no line were broken
 	for _, want := range []string{
 		"ROLECALL_DATA_DIR", "127.0.0.1:8080", "./data", "100ms", "720h", "20s", "10/10s:10", "10/1s:50", "default 24", "kept",
-		"default 100/1s:1000", "or off (default off)", "default 20)",
+		"default 100/1s:1000", "or off (default off)", "default 20)", "--chat-open-rooms=RULES", "--chat-reach=RULES",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("-help does not tell %q", want)
@@ -355,7 +355,9 @@ func TestValuesThatContradict(t *testing.T) {
 		"a drain and a short stop": {[]string{"-drain-period=1s", "-shutdown-timeout=5s"}, nil, []string{"ROLECALL_SHUTDOWN_TIMEOUT", "ROLECALL_DRAIN_PERIOD"}},
 		"a drain beyond counting":  {[]string{"-drain-period=100000d", "-drain-delay=100000d"}, nil, []string{"ROLECALL_SHUTDOWN_TIMEOUT"}},
 		"an argument too many":     {[]string{"-demo", "extra"}, nil, []string{"extra"}},
-		"a value for a switch":     {[]string{"-chat-open-rooms", "false"}, nil, []string{"false"}},
+		"a value for a switch":     {[]string{"-rate-shared", "false"}, nil, []string{"false"}},
+		"rules behind a blank":     {[]string{"-chat-open-rooms", "maybe"}, nil, []string{"ROLECALL_CHAT_OPEN_ROOMS", `"maybe" is not true, false`}},
+		"a flag without its rules": {[]string{"-chat-open-rooms"}, nil, []string{"-chat-open-rooms"}},
 		"a flag that is not":       {[]string{"-no-such"}, nil, []string{"-no-such"}},
 		"a flag without its value": {[]string{"-addr"}, nil, []string{"-addr"}},
 	} {

@@ -87,6 +87,24 @@ func TestPasswordOfTheDatabaseIsNeverEchoed(t *testing.T) {
 	}
 }
 
+// So with the password of Redis, or of its Sentinels; where there is none nothing is warned of.
+func TestPasswordOfRedisOnTheCommandLine(t *testing.T) {
+	const keys = "-jwks-url=https://id.example" // which need no warning
+	for url, warned := range map[string]bool{
+		"redis://127.0.0.1:18791": false, "redis://u@h:1": false, "redis://:hunter2@h:1": true, "rediss://u:hunter2@h:1?cluster=true": true,
+		"redis://h:1?master_set=m&sentinel_password=hunter2": true,
+	} {
+		_, warnings, err := config.Parse([]string{"-redis-url", url, keys}, nil, io.Discard)
+		if err != nil || warned != (len(warnings) == 1) || strings.Contains(fmt.Sprint(warnings), "hunter2") {
+			t.Errorf("%s: warnings %q, error %v", url, warnings, err)
+		}
+	}
+	both := []string{"-redis-url", "redis://:hunter2@h:1", "-database-url", "postgres://u:hunter2@h/n", keys}
+	if _, warnings, err := config.Parse(both, nil, io.Discard); err != nil || len(warnings) != 2 {
+		t.Errorf("both with a password: warnings %q, error %v", warnings, err)
+	}
+}
+
 // A value that is no secret is shown, so that whoever reads the error finds it.
 func TestBadValueIsShown(t *testing.T) {
 	_, _, err := config.Parse(nil, []string{"ROLECALL_DEMO=maybe"}, io.Discard)

@@ -150,11 +150,8 @@ func exposed(command *kong.Context) (all []Warning) {
 		case given.Flag == nil || given.Resolved:
 		case given.Flag.Name == secretFlag:
 			all = append(all, Warning("others on this machine can see a secret on the command line ("+secretFlag+"): use "+Variable("jwt-secret-file")))
-		case given.Flag.Name == databaseFlag && hasPassword(given.Flag.Target.String()):
-			all = append(all, Warning("others on this machine can see a password on the command line ("+databaseFlag+"): use "+Variable(databaseFlag)))
-		}
-		if given.Flag != nil && given.Flag.Name == "redis-url" && !given.Resolved {
-			return []Warning{Warning("others on this machine can see a password on the command line (redis-url): use " + Variable("redis-url"))}
+		case (given.Flag.Name == databaseFlag || given.Flag.Name == redisFlag) && hasPassword(given.Flag.Target.String()):
+			all = append(all, Warning("others on this machine can see a password on the command line ("+given.Flag.Name+"): use "+Variable(given.Flag.Name)))
 		}
 	}
 	return all

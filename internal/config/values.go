@@ -41,7 +41,7 @@ func mappers() []kong.Option {
 		kong.TypeMapper(reflect.TypeFor[limit.Rate](), decoder(limit.ParseRate)),
 		kong.TypeMapper(reflect.TypeFor[auth.Claim](), decoder(auth.ParseClaim)),
 		kong.TypeMapper(reflect.TypeFor[map[string]roles.Role](), decoder(parseRoleMap)),
-		kong.TypeMapper(reflect.TypeFor[roles.OpenRooms](), openRooms{}),
+		kong.TypeMapper(reflect.TypeFor[roles.OpenRooms](), decoder(parseOpenRooms)),
 		kong.TypeMapper(reflect.TypeFor[roles.Messaging](), decoder(roles.ParseMessaging)),
 		kong.NamedMapper("rolesOrOff", decoder(parseRolesOrOff)),
 		kong.NamedMapper("domainsOrOff", decoder(parseDomainsOrOff)),
@@ -118,18 +118,6 @@ func (toggle) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 		return nil
 	}
 	return decoder(parser("true or false", strconv.ParseBool)).Decode(ctx, target)
-}
-
-// openRooms reads a flag that needs no value, and may have rules for one.
-type openRooms struct{ toggle }
-
-// Decode implements kong.Mapper.
-func (openRooms) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
-	if ctx.Scan.Peek().Type != kong.FlagValueToken {
-		target.Set(reflect.ValueOf(roles.EveryOpenRoom()))
-		return nil
-	}
-	return decoder(parseOpenRooms).Decode(ctx, target)
 }
 
 func parseOpenRooms(text string) (roles.OpenRooms, error) {
