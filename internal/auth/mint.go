@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,7 +17,7 @@ import (
 func Mint(secret []byte, id Identity) (string, error) { return MintFor(Options{Secret: secret}, id) }
 
 // MintFor signs an HS256 development token for id, as a server with these options wants it: with its issuer and audience,
-// and every claim where the server looks for it.
+// and every claim where the server looks for it. No two tokens are alike: each has an id of its own (jti).
 func MintFor(o Options, id Identity) (string, error) {
 	if len(o.Secret) < MinSecretBytes {
 		return "", shortSecret(o.Secret)
@@ -30,7 +31,7 @@ func MintFor(o Options, id Identity) (string, error) {
 	if issuedAt.IsZero() {
 		issuedAt = time.Now()
 	}
-	claims := jwt.MapClaims{"iat": issuedAt.Unix(), "exp": id.ExpiresAt.Unix()}
+	claims := jwt.MapClaims{"jti": rand.Text(), "iat": issuedAt.Unix(), "exp": id.ExpiresAt.Unix()}
 	for name, value := range map[string]string{"iss": o.Issuer, "aud": o.Audience} {
 		if value != "" {
 			claims[name] = value

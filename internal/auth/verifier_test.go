@@ -189,6 +189,9 @@ func TestMint(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
+	if again, err := auth.Mint([]byte(secret), want); err != nil || again == token {
+		t.Errorf("Mint again = %q, %v, want another token", again, err)
+	}
 	if token, err := auth.Mint([]byte(secret)[:auth.MinSecretBytes-1], want); err == nil || token != "" {
 		t.Errorf("Mint with a short secret = %q, %v", token, err)
 	}

@@ -119,6 +119,9 @@ func TestTokensForUsers(t *testing.T) {
 		}
 	}
 	token := harness.Decode[struct{ Token string }](t, issue(nil).Body).Token
+	if again := harness.Decode[struct{ Token string }](t, issue(nil).Body).Token; again == token {
+		t.Errorf("two calls made the same token: %s", token)
+	}
 	server.REST("POST", "/api/v1/users/d1/revoke", admin, nil)
 	server.Eventually("the token is good no more", func() bool {
 		return server.RESTWith("GET", "/api/v1/me", token, nil).Status == http.StatusUnauthorized
