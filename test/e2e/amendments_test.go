@@ -314,3 +314,27 @@ func TestWhatWasMissedInAllRooms(t *testing.T) {
 		}
 	}
 }
+
+// What is sent under the id of a message that says something else by now is answered as one that was sent again only if it is.
+func TestAnotherTextUnderTheIDOfAChangedMessage(t *testing.T) {
+	server := harness.Start(t, nil)
+	amy := server.Dial(harness.Person("amy", roles.Vendor, ""), "/")
+	first := map[string]any{"roomId": "lobby", "text": "A", "clientId": "K"}
+	another := map[string]any{"roomId": "lobby", "text": "B", "clientId": "K"}
+	sent := harness.Must[receipt](amy, "chat:message", first)
+	for _, change := range []struct {
+		event   string
+		payload map[string]any
+	}{
+		{"chat:edit", map[string]any{"roomId": "lobby", "messageId": sent.MessageID, "text": "better"}},
+		{"chat:delete", map[string]any{"roomId": "lobby", "messageId": sent.MessageID}},
+	} {
+		harness.Must[struct{}](amy, change.event, change.payload)
+		if again := harness.Must[receipt](amy, "chat:message", first); again.MessageID != sent.MessageID {
+			t.Errorf("after %s: sent again it is %+v, want %+v", change.event, again, sent)
+		}
+		if ack := amy.Ask("chat:message", another); ack.Code != "conflict" {
+			t.Errorf("after %s: another text under its id was answered with %s", change.event, ack.Raw)
+		}
+	}
+}

@@ -77,11 +77,14 @@ func messageEdited(t *testing.T, store Store) {
 	want.Text, want.EditedAt, want.Revision = "final", at(12), 6
 	same(t, "history after a batch", want, wholeRoom(t, store, "room")[0])
 
-	// A message that is sent again is the first one, whatever it has become.
+	// A message that is sent again is the first one, whatever it has become, and it is known by what it said at first.
 	resent := first
 	resent.ID = "another"
 	replayed := appendDrafts(t, store, resent)[0]
-	same(t, "sent again", chat.Applied{Message: want, Replayed: true}, replayed)
+	same(t, "sent again", chat.Applied{Message: want, Replayed: true, Said: chat.Said(&placed[0].Message, &want)}, replayed)
+	if replayed.Said == 0 {
+		t.Error("of what the message said at first no digest is kept")
+	}
 
 	// Times of changes do not lie before the room's newest message.
 	early := apply(t, store, edit("room", first.ID, "u1", "early", -100))[0]
@@ -90,6 +93,7 @@ func messageEdited(t *testing.T, store Store) {
 
 func messageDeleted(t *testing.T, store Store) {
 	mine, another := draft("room", "u1", 1), draft("room", "u2", 2)
+	mine.ClientID = "c"
 	placed := appendDrafts(t, store, mine, another)
 	apply(t, store, edit("room", mine.ID, "u1", "edited", 3))
 	made := apply(t, store, deletion("room", mine.ID, "u1", 4))[0]
@@ -101,6 +105,9 @@ func messageDeleted(t *testing.T, store Store) {
 
 	again := apply(t, store, deletion("room", mine.ID, "u1", 5))[0]
 	same(t, "deleted again", chat.Applied{Message: want, Replayed: true}, again)
+	resent := mine
+	resent.ID = "another"
+	same(t, "sent again", chat.Applied{Message: want, Replayed: true, Said: chat.Said(&placed[0].Message, &want)}, appendDrafts(t, store, resent)[0])
 
 	moderated := deletion("room", another.ID, "root", 6)
 	moderated.OfAny = true

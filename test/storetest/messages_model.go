@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -22,7 +23,7 @@ func chatModel(t *testing.T, store Store) {
 	var runs, clock atomic.Int64
 	clock.Store(1000) // so that no time is below 0, which the zero time of an empty room would hide
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &roomModel{store: store, run: runs.Add(1), clock: &clock, rooms: map[string]*modelRoom{}, sentAs: map[[2]string]chat.Message{}}
+		m := &roomModel{store: store, run: runs.Add(1), clock: &clock, rooms: map[string]*modelRoom{}, sentAs: map[[2]string]chat.Applied{}}
 		rt.Repeat(map[string]func(*rapid.T){
 			"append":  m.append,
 			"mark":    m.mark,
@@ -43,7 +44,7 @@ type roomModel struct {
 	sent  int
 	rooms map[string]*modelRoom
 	// sentAs are messages by their user and client id.
-	sentAs map[[2]string]chat.Message
+	sentAs map[[2]string]chat.Applied
 }
 
 type modelRoom struct {
@@ -138,7 +139,7 @@ func (m *roomModel) clientID(rt *rapid.T) string {
 func (m *roomModel) place(r *modelRoom, d chat.Append) chat.Applied {
 	key := [2]string{d.UserID, d.ClientID}
 	if first, known := m.sentAs[key]; known && d.ClientID != "" {
-		return chat.Applied{Message: first, Replayed: true}
+		return first
 	}
 	r.lastSeq++
 	r.revision++
@@ -152,7 +153,7 @@ func (m *roomModel) place(r *modelRoom, d chat.Append) chat.Applied {
 		r.from[d.UserID] = message.Seq - 1
 	}
 	if d.ClientID != "" {
-		m.sentAs[key] = message
+		m.sentAs[key] = chat.Applied{Message: message, Replayed: true}
 	}
 	return chat.Applied{Message: message}
 }
@@ -222,7 +223,7 @@ func (m *roomModel) delete(rt *rapid.T) {
 		room.messages = slices.DeleteFunc(room.messages, isOld)
 		room.changes = slices.DeleteFunc(room.changes, func(c chat.Changed) bool { return isOld(c.Message) })
 	}
-	maps.DeleteFunc(m.sentAs, func(_ [2]string, message chat.Message) bool { return isOld(message) })
+	maps.DeleteFunc(m.sentAs, func(_ [2]string, sent chat.Applied) bool { return isOld(sent.Message) })
 }
 
 func (m *roomModel) agree(rt *rapid.T) {
@@ -295,7 +296,9 @@ func (m *roomModel) change(r *modelRoom, change chat.MessageChange) chat.Applied
 		Revision: r.revision, Kind: change.Kind(), By: of.By, At: when, Emoji: change.Emoji(), Message: after,
 	})
 	if after.ClientID != "" {
-		m.sentAs[[2]string{after.UserID, after.ClientID}] = after
+		key := [2]string{after.UserID, after.ClientID}
+		said := cmp.Or(m.sentAs[key].Said, chat.Said(&before, &after))
+		m.sentAs[key] = chat.Applied{Message: after, Replayed: true, Said: said}
 	}
 	return chat.Applied{Message: made}
 }

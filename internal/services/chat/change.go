@@ -1,7 +1,10 @@
 package chat
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
@@ -55,15 +58,38 @@ func (a Append) told(applied Applied) telling {
 	return telling{event: EventMessage, payload: applied.ToldTo(""), toCauser: applied.Message}
 }
 
-// conflict implements Change. What a message said before it was changed is not known any more.
+// conflict implements Change. Of what a message said before it was changed a digest is known; none of one that a version of the
+// server has changed which kept none.
 func (a Append) conflict(before Applied) error {
-	isAsSaid := before.EditedAt == 0 && !before.Deleted
-	if before.Room == a.Room && before.ReplyTo == a.ReplyTo && (before.Text == a.Text || !isAsSaid) {
+	saysSame := before.Text == a.Text
+	if !isAsSaid(&before.Message) {
+		saysSame = before.Said == 0 || before.Said == digest(before.ID, a.Text)
+	}
+	if before.Room == a.Room && before.ReplyTo == a.ReplyTo && saysSame {
 		return nil
 	}
 	another := fault.New(fault.Conflict, "Another message was sent under this clientId before")
 	another.Field = "clientId"
 	return another
+}
+
+// isAsSaid reports whether a message still says what it said at first.
+func isAsSaid(m *Message) bool { return m.EditedAt == 0 && !m.Deleted }
+
+// Said is the digest to be kept of what a message said before a change that takes it away: by it the message is told from
+// another one that is sent under the same ClientID. It is 0, for none, where the message has no ClientID, and where it does not
+// say by now for the first time something else.
+func Said(before, after *Message) int64 {
+	if before.ClientID == "" || !isAsSaid(before) || isAsSaid(after) {
+		return 0
+	}
+	return digest(before.ID, before.Text)
+}
+
+// digest is never 0.
+func digest(messageID, text string) int64 {
+	sum := sha256.Sum256([]byte(messageID + "\x00" + text))
+	return cmp.Or(int64(binary.BigEndian.Uint64(sum[:])), 1)
 }
 
 // Applied is a change that is on disk.
@@ -73,6 +99,8 @@ type Applied struct {
 	// Replayed is set where the change was made before. Message is what came of it then, in its room, and nothing has
 	// changed now. Who has read it is left out.
 	Replayed bool
+	// Said is of a message that is Replayed, and was changed before, what Said was of it then; 0 where that is not known.
+	Said int64
 	// Outdated is set where nothing has changed, as the room has other members than those since MembersSince, or had for
 	// a change before this one. Message is the zero one.
 	Outdated bool

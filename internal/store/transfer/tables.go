@@ -52,7 +52,7 @@ func tables() []table {
 		{"messages", "room, seq", columns(
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
-			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident")},
+			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer")},
 		{"message_changes", "room, revision", columns(
 			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
 			"emoji:ident")},

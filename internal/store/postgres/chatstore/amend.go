@@ -23,6 +23,7 @@ type amended struct {
 	after  chat.Message
 	room   *room
 	at     int64
+	said   int64 // of the message before
 }
 
 // wantedTargets are the messages to be changed, each once: their rooms, and their ids.
@@ -79,7 +80,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	made.Revision = room.revision
 	b.reacted[targetOf(deed)] = b.reacted[targetOf(deed)].after(change, made.Reactions)
 	b.targets[targetOf(deed)] = made.Message
-	b.amended = append(b.amended, amended{change, made.Message, room, int64(at)})
+	b.amended = append(b.amended, amended{change, made.Message, room, int64(at), chat.Said(&before, &made.Message)})
 	if line := change.Line(before, at); line != nil {
 		b.lines = append(b.lines, *line)
 	}
@@ -92,7 +93,7 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		made := &b.amended[i]
 		after, deed := &made.after, made.change.Of()
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
-			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy)
+			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said)
 		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,
 			postgres.Text(deed.By.Username), made.at, made.change.Emoji())
 		made.queueReaction(wanted)

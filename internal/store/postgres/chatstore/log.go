@@ -118,7 +118,7 @@ type batch struct {
 
 	rooms map[string]*room
 	nths  map[author]int64 // how many messages an author has written in a room
-	sent  map[sending]chat.Message
+	sent  map[sending]chat.Applied
 	added []added
 	wrote []author // who writes in a room with members for the first time
 	came  []added  // the first messages of those who begin to take part in an open room
@@ -138,7 +138,7 @@ type added struct {
 func newBatch(changes []chat.Change) *batch {
 	return &batch{
 		changes: changes, applied: make([]chat.Applied, 0, len(changes)),
-		nths: make(map[author]int64), sent: make(map[sending]chat.Message), targets: make(map[target]chat.Message),
+		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message),
 		reacted: make(map[target]*reacted),
 	}
 }
@@ -237,11 +237,12 @@ func (b *batch) readAuthors(rows pgx.Rows) error {
 func (b *batch) readSent(rows pgx.Rows) error {
 	_, err := postgres.Collect(rows, nil, func(row postgres.Scanner) (none struct{}, err error) {
 		var roomID string
-		message, err := scanMessage(row, &roomID)
+		before := chat.Applied{Replayed: true}
+		before.Message, err = scanMessage(row, &roomID, &before.Said)
 		if err == nil {
-			message.Room, err = roles.ParseChatRoom(roomID)
+			before.Room, err = roles.ParseChatRoom(roomID)
 		}
-		b.sent[sending{message.UserID, message.ClientID}] = message
+		b.sent[sending{before.UserID, before.ClientID}] = before
 		return none, err
 	})
 	return err
@@ -273,7 +274,7 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 	}
 	sent := sending{draft.UserID, draft.ClientID}
 	if before, isReplay := b.sent[sent]; isReplay {
-		return chat.Applied{Message: before, Replayed: true}
+		return before
 	}
 	room.lastSeq++
 	room.revision++
@@ -292,7 +293,7 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 		b.wrote = append(b.wrote, who)
 	}
 	if message.ClientID != "" {
-		b.sent[sent] = message
+		b.sent[sent] = chat.Applied{Message: message, Replayed: true}
 	}
 	b.added = append(b.added, added{&message, room.number, b.nths[who]})
 	return chat.Applied{Message: message}

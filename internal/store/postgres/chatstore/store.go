@@ -63,7 +63,7 @@ const (
 		FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r ON r.room_id = a.room_id
 		CROSS JOIN LATERAL (SELECT author_nth FROM messages WHERE room = r.number AND user_id = a.user_id
 			ORDER BY seq DESC LIMIT 1) m`
-	selectSent = `SELECT r.room_id, ` + messageColumns + `
+	selectSent = `SELECT r.room_id, m.said, ` + messageColumns + `
 		FROM unnest($1::text[], $2::bytea[]) a (user_id, client_id)
 		JOIN messages m ON m.user_id = a.user_id AND m.client_id = a.client_id JOIN rooms r ON r.number = m.room`
 	// selectTargets has the messages wait that a batch changes, should retention be about to delete them.
@@ -86,7 +86,8 @@ const (
 			$9::text[], $10::bytea[], $11::text[], $12::bytea[])
 			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
-	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7
+	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7,
+			said = CASE said WHEN 0 THEN $8 ELSE said END
 		WHERE room = $1 AND seq = $2`
 	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`

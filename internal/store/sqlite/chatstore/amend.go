@@ -41,7 +41,7 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 		return made, nil
 	}
 	made.Revision = room.revision + 1
-	if err := b.saveAmended(ctx, room, change, &made.Message); err != nil {
+	if err := b.saveAmended(ctx, room, change, &before, &made.Message); err != nil {
 		return chat.Applied{}, err
 	}
 	if line := change.Line(before, at); line != nil {
@@ -54,9 +54,9 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 }
 
 // saveAmended writes a message as a change has left it, and the change.
-func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, after *chat.Message) error {
+func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, before, after *chat.Message) error {
 	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, after.Text,
-		after.EditedAt, after.DeletedAt, after.DeletedBy)
+		after.EditedAt, after.DeletedAt, after.DeletedBy, chat.Said(before, after))
 	if err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}

@@ -108,15 +108,16 @@ func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Messag
 // sent finds the message that a draft was first sent as. It fails with sql.ErrNoRows where there is none.
 func (b *batch) sent(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
 	var roomID string
+	var said int64
 	row := b.tx.StmtContext(ctx, b.sql.selectSent).QueryRowContext(ctx, draft.UserID, draft.ClientID)
-	message, err := scanMessage(row, &roomID)
+	message, err := scanMessage(row, &roomID, &said)
 	if err == nil {
 		message.Room, err = roles.ParseChatRoom(roomID)
 	}
 	if err != nil {
 		return chat.Applied{}, fmt.Errorf("find message sent before: %w", err)
 	}
-	return chat.Applied{Message: message, Replayed: true}, nil
+	return chat.Applied{Message: message, Replayed: true, Said: said}, nil
 }
 
 // roomOf returns a draft's room, which its first message makes; nil where there is none and the draft is a message that was
