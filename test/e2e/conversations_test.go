@@ -24,7 +24,11 @@ type conversation struct {
 	Unread      int      `json:"unread"`
 	Muted       bool     `json:"muted"`
 	LastMessage *struct {
-		Text string `json:"text"`
+		Text   string `json:"text"`
+		Quoted *struct {
+			MessageID string `json:"messageId"`
+			Text      string `json:"text"`
+		} `json:"quoted"`
 	} `json:"lastMessage"`
 }
 
@@ -170,5 +174,21 @@ func TestMuting(t *testing.T) {
 	}
 	if answer := server.REST("PUT", harness.Path("rooms", "hall", "muted"), ada, map[string]any{"muted": true}); answer.Status != http.StatusNotFound {
 		t.Errorf("a room that is none of one's own: %d %s", answer.Status, answer.Body)
+	}
+}
+
+// A list shows a reply as a history does: with the message that it replies to.
+func TestListedReplies(t *testing.T) {
+	server := harness.Start(t, nil)
+	ada := harness.Person("ada", roles.Vendor, "")
+	socket := server.Dial(ada, "/")
+	first := harness.Must[receipt](socket, "chat:message", map[string]any{"roomId": "lobby", "text": "first"})
+	harness.Must[receipt](socket, "chat:message", map[string]any{"roomId": "lobby", "text": "second", "replyTo": first.MessageID})
+	list := harness.Must[roomList](socket, "rooms:list", map[string]any{})
+	page, _ := roomPage(t, server, ada, nil)
+	for _, rooms := range [][]conversation{list.Rooms, page} {
+		if len(rooms) != 1 || rooms[0].LastMessage.Quoted == nil || rooms[0].LastMessage.Quoted.Text != "first" || rooms[0].LastMessage.Quoted.MessageID != first.MessageID {
+			t.Errorf("listed: %+v", rooms)
+		}
 	}
 }

@@ -254,6 +254,9 @@ func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names ma
 	}
 	if row.LastMessage != nil {
 		c.LastMessage = new(row.LastMessage.ToldTo(who.UserID))
+		if err := chat.FillQuotes(ctx, s.Store, row.Room, []*chat.Message{c.LastMessage}); err != nil {
+			return c, err
+		}
 	}
 	switch c.Kind {
 	case roles.DirectKind:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rolecall/internal/audit"
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
@@ -327,5 +328,40 @@ func TestNamesUnknown(t *testing.T) {
 	b.People = names{failure: down}
 	if list, err := b.List(t.Context(), servicetest.Person("amy", roles.Vendor), conversations.Query{}); !errors.Is(err, down) {
 		t.Errorf("%v, %v", slices.Collect(slices.Values(list.Rooms)), err)
+	}
+}
+
+// TestLastMessageThatReplies: the last message of a room has the one that it replies to, as that is by now.
+func TestLastMessageThatReplies(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.say(t, "dm:amy:bob", "amy", "first")
+	reply := b.saying("dm:amy:bob", "bob", "second").(chat.Append)
+	reply.ReplyTo = "1"
+	b.apply(t, reply)
+	b.say(t, "lobby", "amy", "alone")
+	for _, want := range []*chat.Quote{
+		{MessageID: "1", UserID: "amy", Username: "name of amy", Text: "first"},
+		{MessageID: "1", UserID: "amy", Username: "name of amy", Deleted: true},
+	} {
+		if want.Deleted {
+			b.apply(t, chat.Deletion{Deed: chat.Deed{
+				Room: servicetest.Room("dm:amy:bob"), MessageID: "1", By: audit.Actor{UserID: "amy"}, At: instant.Stamp(b.now),
+			}})
+		}
+		one, err := b.Get(t.Context(), servicetest.Person("bob", roles.Vendor), conversations.One{RoomID: "dm:amy:bob"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range append(b.list(t, "bob", conversations.Query{}).Rooms, one) {
+			if diff := cmp.Diff(want, c.LastMessage.Quoted); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.Room, diff)
+			}
+		}
+	}
+	for _, c := range b.list(t, "amy", conversations.Query{}).Rooms {
+		if isReply := c.Room == servicetest.Room("dm:amy:bob"); isReply != (c.LastMessage.Quoted != nil) {
+			t.Errorf("%s: quoted %+v", c.Room, c.LastMessage.Quoted)
+		}
 	}
 }

@@ -32,7 +32,8 @@ type Row struct {
 	// Unread is how many messages of others lie beyond ReadSeq, of those that are kept.
 	Unread int
 	Muted  bool
-	// LastMessage is the message of LastSeq, nil where it is not kept. Who has read it is filled in, reactions are not.
+	// LastMessage is the message of LastSeq, nil where it is not kept. Who has read it is filled in, reactions and the message
+	// that it replies to are not.
 	LastMessage *chat.Message
 }
 
@@ -42,6 +43,7 @@ func (r *Row) Place() Place { return Place{r.ActiveAt, r.Room} }
 // Store knows the conversations of people: direct rooms in which something was said, groups to which they belong, and open
 // rooms in which they have written. The last of two that were active at the same time is either, but always the same.
 type Store interface {
+	chat.Quoter
 	// Conversations returns the first of a person's conversations below a place, at most limit, the last active first. Without
 	// open it leaves out open rooms.
 	Conversations(ctx context.Context, userID string, below Place, limit int, open bool) ([]Row, error)
