@@ -1,6 +1,7 @@
 // Chat without its looks: conversations kept in step with the server, and messages sent exactly once.
 
 import { wait, randomId } from './dom.js';
+import { edited, deleted, reacted } from './changes.js';
 import { Conversation } from './conversation.js';
 import { Drafts } from './drafts.js';
 
@@ -32,6 +33,9 @@ export class Chat {
     connection.on('connect', () => this.#resume());
     connection.on('disconnect', () => { for (const talk of this.conversations.values()) talk.joined = false; });
     connection.on('chat:message', (message) => this.#receive(message));
+    connection.on('chat:edited', (event) => this.#change(event, edited(event)));
+    connection.on('chat:deleted', (event) => this.#change(event, deleted(event)));
+    connection.on('chat:reaction', (event) => this.#change(event, reacted(event)));
     connection.on('room:history', ({ roomId, messages }) => this.#learn(roomId, messages));
     connection.on('chat:typing', (event) => this.#showTyping(event));
     connection.on('chat:read', ({ roomId, userId, seq }) => this.#noteRead(roomId, userId, seq));
@@ -161,6 +165,7 @@ export class Chat {
     const request = talk.begun && talk.lastSeq ? { roomId: talk.id, after: talk.lastSeq, limit: historyPage } : { roomId: talk.id, limit: historyPage };
     try {
       this.#noteJoined(talk, await this.#connection.call('room:join', request));
+      if (request.after) this.#renew(talk, request.after);
     } catch (error) {
       if (error.code === 'offline') return; // the next connection joins again
       if (error.code === 'rate_limited' || error.code === 'unavailable') {
@@ -171,6 +176,16 @@ export class Chat {
       if (!talk.wanted) return; // nobody has asked for it
       this.#onProblem(error.message);
       this.#drop(talk);
+    }
+  }
+
+  /** Asks what has become meanwhile of the messages up to a seq; they stay as they are until the server can say. */
+  async #renew(talk, seq) {
+    try {
+      talk.add((await this.#connection.call('chat:history', { roomId: talk.id, before: seq + 1, limit: historyPage })).messages);
+      this.#changed();
+    } catch (error) {
+      if (error.code === 'rate_limited') setTimeout(() => this.#renew(talk, seq), error.retryAfterMs ?? 1000);
     }
   }
 
@@ -232,6 +247,11 @@ export class Chat {
     else this.#identify(talk);
     this.seen();
     this.#countUnread();
+    this.#changed();
+  }
+
+  #change(event, change) {
+    this.conversations.get(event.roomId)?.change(event, change);
     this.#changed();
   }
 

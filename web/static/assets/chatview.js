@@ -2,6 +2,7 @@
 
 import { byId, make, setText, arrange, oncePerFrame } from './dom.js';
 import { clock, day, timeOf, ago } from './time.js';
+import { shownText } from './changes.js';
 import { titleOf } from './chat.js';
 import { shownName } from './people.js';
 import { TalkList } from './talklist.js';
@@ -159,7 +160,7 @@ export class ChatView {
   #presence(userId) {
     const person = this.#people.get(userId);
     if (!person) return userId;
-    const seen = person.online ? 'online' : timeOf(person.lastSeen) > 0 ? `seen ${ago(person.lastSeen)}` : 'offline';
+    const seen = person.online ? 'online' : timeOf(person.lastSeen) > 0 ? `seen ${ago(person.lastSeen)}` : person.online === false && 'offline';
     return [person.role, person.companyId, seen, person.username === userId ? '' : userId].filter(Boolean).join(' · ');
   }
 
@@ -175,9 +176,10 @@ export class ChatView {
       }
       const continues = previous?.userId === message.userId && timeOf(message.timestamp) - timeOf(previous.timestamp) < togetherMs;
       const item = this.#node(message.id, () => this.#bubble(message));
+      showBubble(item, message);
       item.classList.toggle('continues', continues);
       const readers = message === lastMine ? talk.readers(message.seq, message.userId) : 0;
-      setText(item.lastChild, clock(message.timestamp) + (readers === 0 ? '' : readers === 1 ? ' · read' : ` · read by ${readers}`));
+      setText(item.lastChild, clock(message.timestamp) + (message.editedAt ? ' · edited' : '') + (readers === 0 ? '' : readers === 1 ? ' · read' : ` · read by ${readers}`));
       items.push(item);
       previous = message;
     }
@@ -190,11 +192,13 @@ export class ChatView {
     return this.#nodes.get(key);
   }
 
-  #bubble({ userId, username, text }) {
+  #bubble({ userId, username }) {
     const mine = userId === this.#people.me.userId;
     return make('li', { class: mine ? 'message mine' : 'message' },
       make('strong', { class: 'author', dir: 'auto' }, mine ? 'You' : shownName(username, userId)),
-      make('p', { class: 'text', dir: 'auto' }, text),
+      make('p', { class: 'quote' }, make('strong', { dir: 'auto' }), make('span', { dir: 'auto' })),
+      make('p', { class: 'text', dir: 'auto' }),
+      make('p', { class: 'reactions' }),
       make('small', { class: 'muted' }));
   }
 
@@ -214,6 +218,19 @@ export class ChatView {
     }
     return item;
   }
+}
+
+/** Shows in a bubble what a message has become. */
+function showBubble(item, message) {
+  const [, quote, text, reactions] = item.children;
+  const { quoted } = message;
+  quote.hidden = !quoted;
+  setText(quote.firstChild, quoted ? shownName(quoted.username, quoted.userId) : '');
+  setText(quote.lastChild, quoted ? shownText(quoted) : '');
+  setText(text, shownText(message));
+  item.classList.toggle('deleted', Boolean(message.deleted));
+  reactions.hidden = !message.reactions?.length;
+  setText(reactions, (message.reactions ?? []).map(({ emoji, count }) => `${emoji} ${count}`).join('   '));
 }
 
 /** Whether a thread is open and there is no room for the list beside it. */

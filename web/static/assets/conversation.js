@@ -1,5 +1,7 @@
 // One conversation: its messages in order, what is missing, what waits to be sent. No page, no network.
 
+import { isLater } from './changes.js';
+
 const keepAtMost = 1000; // messages held; beyond it the oldest half is let go and can be fetched again
 
 export class Conversation {
@@ -13,7 +15,7 @@ export class Conversation {
   readUpTo = new Map(); // userId → seq
   unread = 0;
   countedTo = 0; // the seq up to which the server has counted what is unread
-  preview; // the last message, where the messages have not been read yet
+  preview; // the last message as the list of conversations had it
   joined = false;
   begun = false; // whether its newest messages have been read once
   noOlder = false;
@@ -22,24 +24,40 @@ export class Conversation {
 
   constructor(id) { this.id = id; }
 
-  get lastMessage() { return this.messages.at(-1) ?? this.preview; }
+  get lastMessage() {
+    const last = this.messages.at(-1);
+    return last && !(this.preview && isLater(this.preview, last)) ? last : this.preview;
+  }
 
   get lastSeq() { return this.messages.at(-1)?.seq ?? 0; }
 
   get hasOlder() { return !this.noOlder && (this.messages[0]?.seq ?? 1) > 1; }
 
-  /** Puts messages in their places and returns those that were new. */
+  /** Puts messages in their places, in that of what they were before, and returns those that were new. */
   add(messages) {
     const fresh = [];
     for (const message of messages) {
       let index = this.messages.length;
       while (index > 0 && this.messages[index - 1].seq > message.seq) index -= 1;
-      if (this.messages[index - 1]?.seq === message.seq) continue;
+      if (this.messages[index - 1]?.seq === message.seq) {
+        if (isLater(message, this.messages[index - 1])) this.messages[index - 1] = message;
+        continue;
+      }
       this.messages.splice(index, 0, message);
       fresh.push(message);
     }
     this.newestKnown = Math.max(this.newestKnown, this.lastSeq);
     return fresh;
+  }
+
+  /** Has a message, and the replies that quote it, be what they have become by a change. */
+  change({ messageId, revision }, change) {
+    const become = (message) => {
+      if (message.id === messageId && revision > (message.revision ?? 0)) return { ...change.message(message), revision };
+      return message.quoted?.messageId === messageId ? { ...message, quoted: change.quote(message.quoted) } : message;
+    };
+    this.messages = this.messages.map(become);
+    if (this.preview) this.preview = become(this.preview);
   }
 
   /** Lets old messages go when there are very many. */

@@ -2,6 +2,7 @@
 
 import { byId, make, setText, arrange, showBadge, showProblem } from './dom.js';
 import { clock, timeOf, ago } from './time.js';
+import { shownText } from './changes.js';
 import { titleOf } from './chat.js';
 import { folded } from './people.js';
 import { moveAlongRows } from './fleet.js';
@@ -69,7 +70,7 @@ export class TalkList {
     const title = titleOf(talk, this.#people);
     const last = talk.lastMessage;
     const draft = talk === this.#chat.active ? '' : this.#chat.draftOf(talk);
-    const said = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${last.text.slice(0, 120)}` : 'No message yet';
+    const said = last ? `${last.userId === this.#people.me.userId ? 'You: ' : ''}${shownText(last).slice(0, 120)}` : 'No message yet';
     return this.#row(talk.id, () => this.#onOpen(talk.id), {
       sign: peer ? title : '#', title, about: draft ? `Draft: ${draft.slice(0, 120)}` : said,
       time: last ? clock(last.timestamp) : '', unread: talk.unread, online: this.#people.get(peer)?.online, current: talk === this.#chat.active,
