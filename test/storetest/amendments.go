@@ -23,6 +23,7 @@ func amendmentPromises() []promise {
 		{"a change is for the members it was asked among", amendmentOutdated},
 		{"changes are read back in order, with the message as it has become", changesKept},
 		{"changes go with their message", changesGo},
+		{"changes that are superseded are kept for a while", supersededGo},
 		{"reactions are counted, and name the first who reacted", reactionsCounted},
 		{"reactions are bounded", reactionsBounded},
 		{"edited texts come back byte for byte", editedTextsComeBack},

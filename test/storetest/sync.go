@@ -33,6 +33,13 @@ func changed(t tester, store Store, roomID string, page chat.ChangedPage) []chat
 	return messages
 }
 
+func countChanged(t tester, store Store, roomID string, after int64, most int) int {
+	t.Helper()
+	n, err := store.Chat.CountChanged(t.Context(), servicetest.Room(roomID), after, most)
+	check(t, "count changed messages", err)
+	return n
+}
+
 // changedSince is what ChangedMessages must return of a room that is all there.
 func changedSince(whole []chat.Message, page chat.ChangedPage) []chat.Message {
 	want := slices.DeleteFunc(slices.Clone(whole), func(m chat.Message) bool { return m.Revision <= page.After || m.Revision > page.UpTo })
@@ -67,6 +74,8 @@ func changedMessages(t *testing.T, store Store) {
 			After: rapid.Int64Range(0, 26).Draw(rt, "after"), UpTo: rapid.Int64Range(0, 26).Draw(rt, "up to"),
 			Limit: rapid.IntRange(1, 10).Draw(rt, "limit"), Asker: "u2",
 		}
+		same(rt, "how many", min(len(changedSince(whole, chat.ChangedPage{After: page.After, UpTo: math.MaxInt64, Limit: 1000})), page.Limit),
+			countChanged(rt, store, roomID, page.After, page.Limit))
 		want := changedSince(whole, page)
 		if want == nil {
 			want = []chat.Message{}

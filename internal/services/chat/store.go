@@ -8,6 +8,7 @@ import (
 	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/order"
 )
 
 // Message is one stored message, as clients see it.
@@ -75,6 +76,10 @@ func (m Message) ToldTo(userID string) Message {
 	return m
 }
 
+// SupersededFor is how long a change of a message is kept at least after which the same person has done the like to the message
+// again. Nodes read back changes of the last minutes, order.DefaultWindow.
+const SupersededFor = 3 * order.DefaultWindow
+
 // Head is how far a room has come: its last change, and its newest message. Both stay when messages are deleted.
 type Head struct {
 	Revision, Seq int64
@@ -134,7 +139,8 @@ type Store interface {
 	// Apply makes changes in one transaction, in order, and gives each the next revision of its room, messages the next
 	// seq as well. The result has one entry a change. Of a room whose members are not those since MembersSince none is made
 	// from the first such change on. A change of a message is what its On makes of the message as it is then, and is kept in
-	// the log of its room as long as the message is.
+	// the log of its room as long as the message is, or for SupersededFor where the same person has done the like to the
+	// message since: reacted with the same emoji or taken that back, or edited or deleted it.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy and Reactions are filled in. It fails with ErrOutdated.
@@ -162,6 +168,8 @@ type Store interface {
 	// the order of their revisions, which are not beyond another; and beyond EnoughText no more of them. ReadBy and Reactions
 	// are filled in. It fails with ErrOutdated.
 	ChangedMessages(ctx context.Context, room roles.ChatRoom, page ChangedPage) ([]Message, error)
+	// CountChanged returns how many messages of a room were said or changed beyond a revision, and no more than most.
+	CountChanged(ctx context.Context, room roles.ChatRoom, after int64, most int) (int, error)
 	// FirstSaid returns the revision by which the first message was said that is kept of a room, 0 where none is.
 	FirstSaid(ctx context.Context, room roles.ChatRoom) (revision int64, err error)
 	// Standings returns the direct rooms in which something was said, and the groups, to which somebody belongs, and the open

@@ -17,7 +17,7 @@ const (
 	MaxSyncedRooms = 100
 	// MaxSyncedChanges is how many changes of all rooms one answer has.
 	MaxSyncedChanges = 200
-	// MaxBehind is how many revisions somebody may lack of a room and still be told of each.
+	// MaxBehind is of how many messages of a room somebody may lack what has become of them, and still be told of each.
 	MaxBehind = 5000
 )
 
@@ -233,8 +233,14 @@ func (s *Service) syncRoom(
 // canTell reports whether all is there that somebody lacks of a room. What retention has taken away is not: of the revisions
 // before the first message that is kept only those are known that are no message's.
 func (s *Service) canTell(ctx context.Context, room roles.ChatRoom, from syncFrom, head Head) (bool, error) {
-	if !from.isKnown || from.revision > head.Revision || head.Revision-from.revision > MaxBehind {
+	if !from.isKnown || from.revision > head.Revision {
 		return false, nil
+	}
+	if head.Revision-from.revision > MaxBehind { // which may be few messages that were changed often
+		changed, err := s.store.CountChanged(ctx, room, from.revision, MaxBehind+1)
+		if err != nil || changed > MaxBehind {
+			return false, err
+		}
 	}
 	first, err := s.store.FirstSaid(ctx, room)
 	if err != nil {

@@ -185,3 +185,23 @@ func TestConversationsOfOldRooms(t *testing.T) {
 		t.Errorf("after the migration (-want +got):\n%s", diff)
 	}
 }
+
+// TestSupersededChangesOfOldMessages opens a file from before changes of messages were thinned out: what the same person has done
+// again more than half an hour later is not kept.
+func TestSupersededChangesOfOldMessages(t *testing.T) {
+	db := openMigrated(t, 20,
+		`INSERT INTO rooms (number, room_id, kind, name, created_by, created_at, last_seq, revision) VALUES (1, 'lobby', 'open', '', 'u1', 1, 1, 7)`,
+		`INSERT INTO messages (message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth)
+			VALUES ('a', 1, 1, 1, 'u1', 'U', 'driver', 'x', '', 1, 1)`,
+		`INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
+			VALUES (1, 2, 1, 'reacted', 'u1', 'U', 10, 'e'), (1, 3, 1, 'reacted', 'u2', 'U', 10, 'e'), (1, 4, 1, 'reacted', 'u1', 'U', 10, 'f'),
+				(1, 5, 1, 'edited', 'u1', 'U', 10, ''), (1, 6, 1, 'unreacted', 'u1', 'U', 11, 'e'), (1, 7, 1, 'reacted', 'u1', 'U', 1800011, 'e')`)
+	rows, err := db.readers.QueryContext(t.Context(), "SELECT revision FROM message_changes ORDER BY revision")
+	got, err := Collect(rows, err, ScanOne[int64])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int64{3, 4, 5, 6, 7}; !slices.Equal(got, want) {
+		t.Errorf("the changes %d are kept, want %d", got, want)
+	}
+}

@@ -94,6 +94,8 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		after, deed := &made.after, made.change.Of()
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
 			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said)
+		wanted.Queue(deleteSuperseded, made.room.number, after.Seq, deed.By.UserID, made.change.Emoji(),
+			made.at-chat.SupersededFor.Milliseconds())
 		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,
 			postgres.Text(deed.By.Username), made.at, made.change.Emoji())
 		made.queueReaction(wanted)

@@ -38,7 +38,7 @@ func New(ctx context.Context, db *postgres.DB) (*Store, error) {
 func statements() []string {
 	return []string{
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
-		selectTargets, updateMessage, insertChange,
+		selectTargets, updateMessage, insertChange, deleteSuperseded, countChanged,
 		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
 		selectChangedMessages, selectQuotes, selectFirst, selectStandings,
 		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
@@ -91,6 +91,8 @@ const (
 		WHERE room = $1 AND seq = $2`
 	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	deleteSuperseded = `DELETE FROM message_changes
+		WHERE room = $1 AND seq = $2 AND user_id = $3 AND emoji = $4 AND changed_at < $5`
 	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision, active_at = a.active_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) a (number, last_seq, revision, active_at)
 		WHERE r.number = a.number`

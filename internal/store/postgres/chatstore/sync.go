@@ -22,6 +22,12 @@ const (
 				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3) found
 			WHERE now <= $4 ORDER BY now LIMIT $5) changed
 		JOIN messages m ON m.room = changed.room AND m.seq = changed.seq ORDER BY changed.now`
+	// countChanged looks at the last of a room's messages, as many as may be counted.
+	countChanged = `SELECT count(*) FROM (
+			SELECT 1 FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = $1 AND m.seq > r.last_seq - $3::bigint AND m.revision > $2
+		UNION ALL SELECT 1 FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $2
+			WHERE r.room_id = $1 AND m.revision <= $2 LIMIT $3::bigint) changed`
 	selectQuotes = `SELECT message_id, user_id, username, text, deleted_at > 0 FROM messages
 		WHERE message_id = ANY($2::text[]) AND room = (SELECT number FROM rooms WHERE room_id = $1)`
 	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1) ORDER BY m.seq LIMIT 1`
@@ -62,6 +68,15 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	err = s.fillReaders(ctx, messages)
 	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Compare(a.Revision, b.Revision) })
 	return messages, err
+}
+
+// CountChanged implements chat.Store.
+func (s *Store) CountChanged(ctx context.Context, room roles.ChatRoom, after int64, most int) (int, error) {
+	changed, err := postgres.ReadOne(ctx, s.db, countChanged, postgres.ScanOne[int], room.String(), after, int64(most))
+	if err != nil {
+		return 0, fmt.Errorf("count changed messages: %w", err)
+	}
+	return changed, nil
 }
 
 // Quotes implements chat.Store.

@@ -61,8 +61,13 @@ func (b *batch) saveAmended(ctx context.Context, room *room, change chat.Message
 		return fmt.Errorf("change message: %w", err)
 	}
 	deed := change.Of()
-	_, err = b.tx.StmtContext(ctx, b.sql.insertChange).ExecContext(ctx, room.number, after.Revision, after.Seq,
-		string(change.Kind()), deed.By.UserID, deed.By.Username, max(deed.At, room.latest), change.Emoji())
+	at := max(deed.At, room.latest)
+	_, err = b.tx.StmtContext(ctx, b.sql.deleteSuperseded).ExecContext(ctx, room.number, after.Seq, deed.By.UserID, change.Emoji(),
+		int64(at)-chat.SupersededFor.Milliseconds())
+	if err == nil {
+		_, err = b.tx.StmtContext(ctx, b.sql.insertChange).ExecContext(ctx, room.number, after.Revision, after.Seq,
+			string(change.Kind()), deed.By.UserID, deed.By.Username, at, change.Emoji())
+	}
 	if err != nil {
 		return fmt.Errorf("note change of message: %w", err)
 	}

@@ -122,6 +122,12 @@ func (s *statements) pastReads() sqlite.Statements {
 					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3)
 				WHERE now <= ?4 ORDER BY now LIMIT ?5) changed
 			CROSS JOIN rooms r ON r.room_id = ?1 CROSS JOIN messages m ON m.room = r.number AND m.seq = changed.seq ORDER BY changed.now`,
+		// Of a room's messages the last are looked at, as many as may be counted.
+		&s.countChanged: `SELECT count(*) FROM (
+				SELECT 1 FROM rooms r CROSS JOIN messages m ON m.room = r.number
+				WHERE r.room_id = ?1 AND m.seq > r.last_seq - ?3 AND m.revision > ?2
+			UNION ALL SELECT 1 FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?2
+				WHERE r.room_id = ?1 AND m.revision <= ?2 LIMIT ?3)`,
 		&s.selectQuotes: `SELECT m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0 FROM rooms r CROSS JOIN json_each(?2) asked
 			CROSS JOIN messages m ON m.message_id = asked.value AND m.room = r.number WHERE r.room_id = ?1`,
 		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? ORDER BY m.seq LIMIT 1`,

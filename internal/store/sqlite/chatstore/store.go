@@ -46,7 +46,7 @@ type statements struct {
 	// Writes, and the reads that belong to a write.
 	selectRoom, insertRoom, insertMembers, updateRoom, upsertRoomRead *sql.Stmt
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
-	selectTarget, updateMessage, insertChange                         *sql.Stmt
+	selectTarget, updateMessage, insertChange, deleteSuperseded       *sql.Stmt
 	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
@@ -57,7 +57,7 @@ type statements struct {
 	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
 	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
 	selectChanges, selectReactions, selectChangedMessages, selectFirst, selectStandings    *sql.Stmt
-	selectQuotes                                                                           *sql.Stmt
+	selectQuotes, countChanged                                                             *sql.Stmt
 	selectConversations, selectConversationsIn, selectRisen, selectLastMessages            *sql.Stmt
 	selectReadersIn                                                                        *sql.Stmt
 }
@@ -127,6 +127,8 @@ func (s *statements) writes() sqlite.Statements {
 			WHERE room = ?1 AND seq = ?2`,
 		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&s.deleteSuperseded: `DELETE FROM message_changes
+			WHERE room = ? AND seq = ? AND user_id = ? AND emoji = ? AND changed_at < ?`,
 		&s.selectReacted: `SELECT emoji, count(*), max(user_id = ?3) FROM message_reactions WHERE room = ?1 AND seq = ?2
 			GROUP BY emoji ORDER BY min(revision)`,
 		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES (?, ?, ?, ?, ?)`,

@@ -43,6 +43,15 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	return messages, err
 }
 
+// CountChanged implements chat.Store.
+func (s *Store) CountChanged(ctx context.Context, room roles.ChatRoom, after int64, most int) (int, error) {
+	changed, err := sqlite.ReadOne(ctx, s.db, s.sql.countChanged, sqlite.ScanOne[int], room.String(), after, most)
+	if err != nil {
+		return 0, fmt.Errorf("count changed messages: %w", err)
+	}
+	return changed, nil
+}
+
 // Quotes implements chat.Store.
 func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]chat.Quote, error) {
 	quotes := make(map[string]chat.Quote, len(messageIDs))
