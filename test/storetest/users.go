@@ -17,6 +17,7 @@ func userPromises() []promise {
 		{"the directory is paged in the order of id", usersPaged},
 		{"people are found by how words begin", usersFound},
 		{"a search looks at no more than a bounded number of people", searchBounded},
+		{"a search leaves out who is not seen, and stands at nobody else", searchWithin},
 		{"who is introduced was not seen, and who was seen stays so", usersIntroduced},
 		{"names come back byte for byte", namesComeBack},
 		{"what was said last of a person stands", usersSaidLast},
@@ -170,6 +171,37 @@ func searchBounded(t *testing.T, store Store) {
 		t.Fatalf("found %v among 3,000 people at once, next is %q", found, next)
 	}
 	same(t, "in the end", all[crowd-1].UserID, search(t, store, query, 10))
+}
+
+func searchWithin(t *testing.T, store Store) {
+	var all []people.User
+	for i := range 1500 {
+		all = append(all, people.User{UserID: fmt.Sprintf("u%04d", i), Username: "Driver", Role: roles.Driver, CompanyID: "other"})
+	}
+	all[3].Role, all[700].CompanyID, all[1200].CompanyID, all[1499].Role = roles.Vendor, "acme", "", roles.Admin
+	check(t, "save users", store.People.SaveUsers(t.Context(), all))
+	for _, test := range []struct {
+		name  string
+		sight people.Sight
+		want  string
+	}{
+		{"nobody", people.Sight{}, ""},
+		{"a role", people.Sight{Roles: []roles.Role{roles.Vendor, roles.Provider}}, "u0003"},
+		{"a company", people.Sight{CompanyID: "acme"}, "u0700"},
+		{"some by id", people.Sight{IDs: []string{"u1499", "u0005", "nobody"}}, "u0005 u1499"},
+		{"all of these", people.Sight{Roles: []roles.Role{roles.Vendor}, CompanyID: "acme", IDs: []string{"u0003", "u1499"}}, "u0003 u0700 u1499"},
+	} {
+		query := people.UserQuery{Text: "driver", Sight: &test.sight}
+		for _, limit := range []int{1, 2, 100} {
+			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, search(t, store, query, limit))
+		}
+		found, next, err := store.People.Search(t.Context(), query, "", 100)
+		if check(t, "search", err); next != "" {
+			t.Errorf("%s: %d are found, and the next are behind %q", test.name, len(found), next)
+		}
+	}
+	sight := people.Sight{Roles: []roles.Role{roles.Vendor, roles.Admin}, CompanyID: "acme"}
+	same(t, "of a role", "u1499", search(t, store, people.UserQuery{Text: "driver", Role: roles.Admin, Sight: &sight}, 1))
 }
 
 func usersIntroduced(t *testing.T, store Store) {

@@ -27,13 +27,6 @@ type relation struct {
 }
 
 func relations() []relation {
-	direct := func(first, second string) roles.ChatRoom {
-		room, err := roles.DirectRoom(first, second)
-		if err != nil {
-			panic(err)
-		}
-		return room
-	}
 	return []relation{
 		{"strangers", "umbra", func(*testing.T, *bench, string, string) {}, false},
 		{"the asker has written, unanswered", "umbra", func(t *testing.T, b *bench, asker, person string) {
@@ -76,6 +69,14 @@ func TestWhoSeesWhat(t *testing.T) {
 			}
 		})
 	}
+}
+
+func direct(first, second string) roles.ChatRoom {
+	room, err := roles.DirectRoom(first, second)
+	if err != nil {
+		panic(err)
+	}
+	return room
 }
 
 func checkSight(t *testing.T, opened *store.Store, related relation, asking, asked roles.Role, apart bool) {

@@ -19,8 +19,9 @@ const (
 )
 
 // Directory returns a page of the people with whom the caller has to do, or who serve the public, each with what the caller may know of them, and
-// the cursor of the next page or "". A page may have fewer people than asked for though there is a next one. Who asks for
-// a company finds its people where that is the caller's own, or the caller is an admin.
+// the cursor of the next page or "", neither of which depends on others. A page of those whom a text finds may have fewer people than
+// asked for though there is a next one: where many have been looked at whom the caller sees, and who are not of the role or company
+// that is asked for. Who asks for a company finds its people where that is the caller's own, or the caller is an admin.
 func (s *Service) Directory(
 	ctx context.Context, who auth.Identity, query UserQuery, at page.Request,
 ) (people []Person, next string, err error) {
@@ -30,60 +31,24 @@ func (s *Service) Directory(
 	if query.CompanyID != "" && who.Role != roles.Admin && query.CompanyID != who.CompanyID {
 		return []Person{}, "", nil // as of a company without people
 	}
+	sight, err := s.sight(ctx, who)
+	if err != nil {
+		return nil, "", err
+	}
 	size := page.Size(at.Limit, DefaultPage, MaxPage)
 	var users []User
 	if query.Text = text.Trim(query.Text); query.Text == "" {
-		users, next, err = s.list(ctx, query, at.Cursor, size)
+		users, next, err = s.list(ctx, query, sight, at.Cursor, size)
 	} else {
-		users, next, err = s.search(ctx, query, at.Cursor, size)
+		// It passes the keys of all who are hidden and begin so: at most one for each person who asks.
+		defer s.searching.Lock(who.UserID)()
+		users, next, err = s.search(ctx, query, sight, at.Cursor, size)
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	people, err = s.seenBy(ctx, who, users)
 	return people, next, err
-}
-
-func (s *Service) list(ctx context.Context, query UserQuery, cursor string, size int) (users []User, next string, err error) {
-	after, err := page.Users.ParseText(cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	users, err = s.seen.users(ctx, query, after, size+1)
-	if err != nil {
-		return nil, "", err
-	}
-	size = page.Fit(users, size, userBytes)
-	users, next = page.Cut(users, size, func(last User) string { return page.Users.Text(last.UserID) })
-	return users, next, nil
-}
-
-// userBytes is about what a person takes as JSON.
-func userBytes(user User) int {
-	const rest = 120 // names of members, the role, times
-	return rest + len(user.UserID) + len(user.CompanyID) + page.TextBytes(user.Username)
-}
-
-func (s *Service) search(ctx context.Context, query UserQuery, cursor string, size int) (users []User, next string, err error) {
-	after, err := page.FoundUsers.ParseText(cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	found, next, err := s.seen.search(ctx, query, after, size)
-	if err != nil {
-		return nil, "", err
-	}
-	if fits := page.Fit(found, size, func(f Found) int { return userBytes(f.User) }); fits < len(found) {
-		found, next = found[:fits], found[fits-1].Place
-	}
-	users = make([]User, len(found))
-	for i := range found {
-		users[i] = found[i].User
-	}
-	if next != "" {
-		next = page.FoundUsers.Text(next)
-	}
-	return users, next, nil
 }
 
 // Named returns those of the people with whom the caller has to do, each with what the caller may know of them.

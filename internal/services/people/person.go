@@ -38,7 +38,7 @@ func (s *Service) closenessTo(who auth.Identity, user User, conversing bool) clo
 		return colleague
 	case conversing:
 		return acquaintance
-	case s.options.Finding.Finds(user.Role) && s.options.Messaging.Allows(who.Role, user.Role, false):
+	case s.reaches(who.Role, user.Role):
 		return reachable
 	default:
 		return stranger

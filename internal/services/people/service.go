@@ -12,6 +12,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
+	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 )
 
@@ -95,7 +96,8 @@ type Service struct {
 	options       Options
 	log           *slog.Logger
 
-	importing sync.Mutex // held while an import runs
+	searching keylock.Mutex // of a user id: held while that person searches
+	importing sync.Mutex    // held while an import runs
 
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
 	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it

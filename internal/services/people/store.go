@@ -44,6 +44,15 @@ type UserQuery struct {
 	IDs       []string
 	// Text is how the name or id begins, or one of their words, in any case; see SearchKeys.
 	Text string
+	// Sight, where it is not nil, leaves out whom somebody does not see. It goes together with Text alone.
+	Sight *Sight
+}
+
+// Sight is whom somebody sees: people of any of the roles, those of the company unless it is "", and those of the ids.
+type Sight struct {
+	Roles     []roles.Role
+	CompanyID string
+	IDs       []string
 }
 
 // Found is somebody whom a search has found, and the place behind them in its order.
@@ -65,7 +74,8 @@ type Store interface {
 	Users(ctx context.Context, query UserQuery, after string, limit int) ([]User, error)
 	// Search returns people whose SearchKeys begin with the query's text, behind a place ("" for all) in the order of the key
 	// by which they are found, and the place where the search has come to, "" where it is through. It finds at most limit
-	// people; fewer, or none, where to find more would mean to look at too many.
+	// people; fewer, or none, where to find more would mean to look at too many. Whom the query's Sight leaves out is not looked
+	// at: a place is that of somebody within it, and does not depend on others.
 	Search(ctx context.Context, query UserQuery, after string, limit int) (found []Found, next string, err error)
 }
 

@@ -38,6 +38,8 @@ type Span struct {
 	From, Before        string
 	AfterKey, AfterUser string
 	Limit               int
+	// Sight leaves out the keys of people beyond it, where it is not nil.
+	Sight *people.Sight
 }
 
 // Look reads a span, in the order of key and user id by their bytes.
@@ -52,7 +54,7 @@ func Search(ctx context.Context, look Look, query people.UserQuery, after string
 		if size <= 0 {
 			return found, after, nil
 		}
-		keys, err := look(ctx, spanOf(asked, after, size))
+		keys, err := look(ctx, spanOf(query, asked, after, size))
 		if err != nil {
 			return nil, "", err
 		}
@@ -73,7 +75,7 @@ func Search(ctx context.Context, look Look, query people.UserQuery, after string
 	return found, "", nil
 }
 
-func spanOf(asked, after string, limit int) Span {
+func spanOf(query people.UserQuery, asked, after string, limit int) Span {
 	at := strings.LastIndex(after, placeSeparator) // a key may hold one
-	return Span{From: asked, Before: asked + beyond, AfterKey: after[:max(at, 0)], AfterUser: after[at+1:], Limit: limit}
+	return Span{From: asked, Before: asked + beyond, AfterKey: after[:max(at, 0)], AfterUser: after[at+1:], Limit: limit, Sight: query.Sight}
 }

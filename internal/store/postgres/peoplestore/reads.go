@@ -53,7 +53,18 @@ func (s *Store) Search(ctx context.Context, query people.UserQuery, after string
 }
 
 func (s *Store) look(ctx context.Context, span keysearch.Span) ([]keysearch.Keyed, error) {
-	return postgres.ReadAll(ctx, s.db, selectFound, func(row postgres.Scanner) (k keysearch.Keyed, err error) {
-		return k, row.Scan((*postgres.Text)(&k.Key), &k.UserID, (*postgres.Text)(&k.Username), &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
-	}, postgres.Text(span.From), postgres.Text(span.Before), postgres.Text(span.AfterKey), span.AfterUser, span.Limit)
+	text := selectFound
+	args := []any{postgres.Text(span.From), postgres.Text(span.Before), postgres.Text(span.AfterKey), span.AfterUser, span.Limit}
+	if sight := span.Sight; sight != nil {
+		named := make([]string, len(sight.Roles))
+		for i, role := range sight.Roles {
+			named[i] = string(role)
+		}
+		text, args = selectSeen, append(args, named, sight.CompanyID, sight.IDs)
+	}
+	return postgres.ReadAll(ctx, s.db, text, scanKeyed, args...)
+}
+
+func scanKeyed(row postgres.Scanner) (k keysearch.Keyed, err error) {
+	return k, row.Scan((*postgres.Text)(&k.Key), &k.UserID, (*postgres.Text)(&k.Username), &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
 }

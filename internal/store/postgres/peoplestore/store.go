@@ -51,12 +51,17 @@ const (
 			SELECT key, user_id FROM user_keys WHERE key >= $1 AND key < $2 AND (key, user_id) > ($3, $4)
 			ORDER BY key, user_id LIMIT $5) k
 		JOIN users u ON u.user_id = k.user_id ORDER BY k.key, k.user_id`
+	selectSeen = `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen, u.said_at
+		FROM user_keys k JOIN users u ON u.user_id = k.user_id
+		WHERE k.key >= $1 AND k.key < $2 AND (k.key, k.user_id) > ($3, $4)
+			AND (u.role = ANY($6::text[]) OR $7::text <> '' AND u.company_id = $7 OR u.user_id = ANY($8::text[]))
+		ORDER BY k.key, k.user_id LIMIT $5`
 )
 
 // statements is everything that the store runs.
 func statements() []string {
 	all := slices.Concat(auditlog.Statements(), []string{
-		insertUsers, updateUsers, selectSaid, changeUser, meetUser, selectPeople, insertKeys, deleteKeys, selectFound,
+		insertUsers, updateUsers, selectSaid, changeUser, meetUser, selectPeople, insertKeys, deleteKeys, selectFound, selectSeen,
 	})
 	for _, query := range []people.UserQuery{{}, {Role: "r", CompanyID: "c", IDs: []string{"i"}}} {
 		text, _ := usersQuery(query, "", 1)

@@ -33,9 +33,23 @@ func (s *Store) Search(ctx context.Context, query people.UserQuery, after string
 }
 
 func (s *Store) look(ctx context.Context, span keysearch.Span) ([]keysearch.Keyed, error) {
-	return sqlite.ReadAll(ctx, s.db, s.sql.selectFound, func(row sqlite.Scanner) (k keysearch.Keyed, err error) {
-		return k, row.Scan(&k.Key, &k.UserID, &k.Username, &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
-	}, span.From, span.Before, span.AfterKey, span.AfterUser, span.Limit)
+	statement, args := s.sql.selectFound, []any{span.From, span.Before, span.AfterKey, span.AfterUser, span.Limit}
+	if sight := span.Sight; sight != nil {
+		roles, err := sqlite.List(sight.Roles)
+		if err != nil {
+			return nil, err
+		}
+		ids, err := sqlite.List(sight.IDs)
+		if err != nil {
+			return nil, err
+		}
+		statement, args = s.sql.selectSeen, append(args, roles, sight.CompanyID, ids)
+	}
+	return sqlite.ReadAll(ctx, s.db, statement, scanKeyed, args...)
+}
+
+func scanKeyed(row sqlite.Scanner) (k keysearch.Keyed, err error) {
+	return k, row.Scan(&k.Key, &k.UserID, &k.Username, &k.Role, &k.CompanyID, &k.LastSeen, &k.SaidAt)
 }
 
 func scanUser(row sqlite.Scanner) (u people.User, err error) {

@@ -43,6 +43,7 @@ type statements struct {
 
 	selectUsers [1 << userFilters]*sql.Stmt
 	selectFound *sql.Stmt
+	selectSeen  *sql.Stmt
 }
 
 func (s *statements) writes() sqlite.Statements {
@@ -70,10 +71,14 @@ func (s *statements) writes() sqlite.Statements {
 
 // reads has the directory for every set of conditions.
 func (s *statements) reads() sqlite.Statements {
-	all := sqlite.Statements{
-		&s.selectFound: `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen, u.said_at
+	const found = `SELECT k.key, u.user_id, u.username, u.role, u.company_id, u.last_seen, u.said_at
 			FROM user_keys k CROSS JOIN users u ON u.user_id = k.user_id
-			WHERE k.key >= ?1 AND k.key < ?2 AND (k.key, k.user_id) > (?3, ?4) ORDER BY k.key, k.user_id LIMIT ?5`,
+			WHERE k.key >= ?1 AND k.key < ?2 AND (k.key, k.user_id) > (?3, ?4)`
+	const inOrder = ` ORDER BY k.key, k.user_id LIMIT ?5`
+	all := sqlite.Statements{
+		&s.selectFound: found + inOrder,
+		&s.selectSeen: found + ` AND (u.role IN (SELECT value FROM json_each(?6)) OR ?7 <> '' AND u.company_id = ?7
+			OR u.user_id IN (SELECT value FROM json_each(?8)))` + inOrder,
 	}
 	for filter := range s.selectUsers {
 		all[&s.selectUsers[filter]] = userFilter(filter).sql()
