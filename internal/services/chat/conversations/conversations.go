@@ -36,8 +36,8 @@ type Groups interface {
 
 // People knows what people are called.
 type People interface {
-	// Usernames returns them by user id, without those of people nobody has heard of.
-	Usernames(ctx context.Context, userIDs []string) (map[string]string, error)
+	// Usernames returns them by user id, without those of people whom the caller would not find, and of whom nobody has heard.
+	Usernames(ctx context.Context, who auth.Identity, userIDs []string) (map[string]string, error)
 }
 
 // Rooms says who may be in which room.
@@ -85,7 +85,8 @@ func New(parts Parts, options Options) *Service {
 type Conversation struct {
 	Room roles.ChatRoom     `json:"roomId"`
 	Kind roles.ChatRoomKind `json:"kind"`
-	// Name is a group's, and in a direct room the username of whom the caller talks to, where it is known.
+	// Name is a group's, and in a direct room the username of whom the caller talks to: where the caller finds them in the
+	// directory, or they were the last to write. Of others it is their id, so that nobody learns a name by writing to an id.
 	Name string `json:"name,omitempty"`
 	// Members are those of a group, in the order of user id; in a list only where they are at most MaxListedMembers.
 	Members []string `json:"members,omitempty"`
@@ -233,7 +234,7 @@ func (s *Service) describe(ctx context.Context, who auth.Identity, rows []Row) (
 	return listed, nil
 }
 
-// peers are the usernames of those to whom somebody talks in direct rooms.
+// peers are the usernames of those to whom somebody talks in direct rooms, as far as they may know them.
 func (s *Service) peers(ctx context.Context, who auth.Identity, rows []Row) (map[string]string, error) {
 	var peers []string
 	for i := range rows {
@@ -244,7 +245,7 @@ func (s *Service) peers(ctx context.Context, who auth.Identity, rows []Row) (map
 	if len(peers) == 0 {
 		return nil, nil //nolint:nilnil // nobody has no names
 	}
-	return s.People.Usernames(ctx, peers)
+	return s.People.Usernames(ctx, who, peers)
 }
 
 func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names map[string]string) (Conversation, error) {
@@ -263,6 +264,9 @@ func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names ma
 		c.Peer, _ = row.Room.Peer(who.UserID)
 		if c.Name = names[c.Peer]; c.Name == "" && row.LastMessage != nil && row.LastMessage.UserID == c.Peer {
 			c.Name = row.LastMessage.Username
+		}
+		if c.Name == "" {
+			c.Name = c.Peer
 		}
 	case roles.GroupKind:
 		members, _, err := s.Groups.Members(ctx, row.Room)

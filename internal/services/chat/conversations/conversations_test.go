@@ -28,7 +28,7 @@ import (
 // names is People: everybody but nobodies is called after their id.
 type names struct{ failure error }
 
-func (n names) Usernames(_ context.Context, userIDs []string) (map[string]string, error) {
+func (n names) Usernames(_ context.Context, _ auth.Identity, userIDs []string) (map[string]string, error) {
 	found := make(map[string]string)
 	for _, userID := range userIDs {
 		if !strings.HasPrefix(userID, "nobody") {
@@ -175,6 +175,8 @@ func TestList(t *testing.T) {
 	b.now++
 	b.say(t, "dm:amy:bob", "amy", "hello")
 	b.now++
+	b.say(t, "dm:amy:nobody2", "amy", "hello")
+	b.now++
 	b.say(t, "dm:amy:amy", "amy", "a note")
 	last := func(room string, seq int64) *chat.Message {
 		t.Helper()
@@ -186,6 +188,8 @@ func TestList(t *testing.T) {
 	}
 	want := []conversations.Conversation{
 		{Room: servicetest.Room("dm:amy:amy"), Kind: "direct", Peer: "amy", Name: "name of amy", LastSeq: 1, LastMessage: last("dm:amy:amy", 1)},
+		{Room: servicetest.Room("dm:amy:nobody2"), Kind: "direct", Peer: "nobody2", Name: "nobody2", LastSeq: 1,
+			LastMessage: last("dm:amy:nobody2", 1)}, // of whom the id alone is known
 		{Room: servicetest.Room("dm:amy:bob"), Kind: "direct", Peer: "bob", Name: "name of bob", LastSeq: 1, LastMessage: last("dm:amy:bob", 1)},
 		{Room: servicetest.Room("dm:amy:nobody"), Kind: "direct", Peer: "nobody", Name: "name of nobody", LastSeq: 1, Unread: 1,
 			LastMessage: last("dm:amy:nobody", 1)}, // of whom is known what they were called
