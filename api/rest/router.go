@@ -44,6 +44,8 @@ type Options struct {
 	Tracer trace.Tracer
 	// Refused, where set, is told the code of every request that is refused.
 	Refused func(code string)
+	// Stall is how long more is waited for of a body that is read as it comes; 0 stands for 10 seconds.
+	Stall time.Duration
 }
 
 // Route is one route and who may call it.

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"rolecall/internal/access"
 	"rolecall/internal/auth"
@@ -44,27 +45,54 @@ func OnStream[Out any](
 		if req.ContentLength > int64(most) {
 			return nil, tooLarge(most)
 		}
-		return handle(req.Context(), who, Body{&stream{w, http.MaxBytesReader(w, req.Body, int64(most)), most}, kind})
+		body := &stream{
+			w: w, connection: http.NewResponseController(w), body: http.MaxBytesReader(w, req.Body, int64(most)), most: most,
+			stall: r.stall(), end: time.Now().Add(rule.Timeout()),
+		}
+		return handle(req.Context(), who, Body{body, kind})
 	}}
 	r.routes = append(r.routes, Route{
 		Method: method, Pattern: pattern, Rule: rule, HasBody: true, Payload: reflect.TypeFor[struct{}](), handler: handler,
 	})
 }
 
-// stream reads a body that has a bound.
+// stallTimeout is Options.Stall where nothing else is said.
+const stallTimeout = 10 * time.Second
+
+func (r *Router) stall() time.Duration {
+	if r.options.Stall > 0 {
+		return r.options.Stall
+	}
+	return stallTimeout
+}
+
+// stream reads a body that has a bound, as long as something comes.
 type stream struct {
-	w    http.ResponseWriter
-	body io.Reader
-	most int
+	w          http.ResponseWriter
+	connection *http.ResponseController
+	body       io.Reader
+	most       int
+	stall      time.Duration
+	end        time.Time // when the body must be there
 }
 
 // Read implements io.Reader.
 func (s *stream) Read(into []byte) (int, error) {
+	s.setDeadline(time.Now().Add(s.stall))
 	n, err := s.body.Read(into)
+	s.setDeadline(s.end) // the server reads on, to notice that the client leaves
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = bodyFault(s.w, err, s.most)
 	}
 	return n, err
+}
+
+// setDeadline bounds how long is waited for more. What a connection cannot do (a test's recorder has no deadlines) it need not do.
+func (s *stream) setDeadline(at time.Time) {
+	if at.After(s.end) {
+		at = s.end
+	}
+	_ = s.connection.SetReadDeadline(at)
 }
 
 // bodyFault is what a client is told whose body could not be read.

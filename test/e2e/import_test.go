@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -108,4 +111,53 @@ func TestImportRefuses(t *testing.T) {
 	if got := server.REST("GET", "/api/v1/users/a", admin, nil); got.Status != http.StatusOK {
 		t.Errorf("written before: %d %s", got.Status, got.Body)
 	}
+}
+
+// TestImportThatComesSlowly: nobody waits for another's list that is still coming; what of it has come is there already.
+func TestImportThatComesSlowly(t *testing.T) {
+	server := harness.Start(t, nil)
+	admin := everyone()[roles.Admin]
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	list, sender := io.Pipe()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/api/v1/users/import", list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+harness.Token(t, admin))
+	request.Header.Set("Content-Type", "text/csv")
+	left := make(chan error)
+	go func() {
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			err = response.Body.Close()
+		}
+		left <- err
+	}()
+	var sheet strings.Builder
+	sheet.WriteString("id,username,role\n")
+	for i := range 2_000 {
+		fmt.Fprintf(&sheet, "slow%04d,Slow,vendor\n", i)
+	}
+	if _, err := io.WriteString(sender, sheet.String()); err != nil {
+		t.Fatal(err)
+	}
+	server.Eventually("the first are written", func() bool {
+		return server.REST("GET", "/api/v1/users/slow0000", admin, nil).Status == http.StatusOK
+	})
+	other := harness.Person("other", roles.Admin, "")
+	for _, node := range server.Nodes() {
+		answer := node.REST("POST", "/api/v1/users/import", other, "id,username,role\nquick,Quick,vendor\n", "Content-Type", "text/csv")
+		if report := harness.Decode[importReport](t, answer.Body); answer.Status != http.StatusOK || report.Created+report.Unchanged != 1 {
+			t.Errorf("beside it: %d %s", answer.Status, answer.Body)
+		}
+	}
+	leave()
+	_ = sender.CloseWithError(context.Canceled) // the client would wait for more to send; it never fails
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("the slow one ended with %v", err)
+	}
+	server.Eventually("another of theirs is taken", func() bool {
+		return server.REST("POST", "/api/v1/users/import", admin, "id,username,role\n", "Content-Type", "text/csv").Status == http.StatusOK
+	})
 }

@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -66,15 +67,16 @@ type ImportReport struct {
 
 // Import says who people are, as Put does for each of the rows, in their order. A row that is no person is refused, and keeps
 // no other from being written. What was written before the rows end with an error stays, and the report tells of it; with
-// nothing to report, Import fails as the rows do. It fails with forbidden, and unavailable while another import runs here.
+// nothing to report, Import fails as the rows do. Who has the rows come slowly keeps no other's import waiting: a turn is taken
+// for what is written together. It fails with forbidden, and unavailable while another import of the caller's runs here.
 func (s *Service) Import(ctx context.Context, who auth.Identity, rows iter.Seq2[Row, error]) (ImportReport, error) {
 	if !who.Can(roles.ManageDirectory) {
 		return ImportReport{}, mayNotManage()
 	}
-	if !s.importing.TryLock() {
-		return ImportReport{}, &fault.Error{Code: fault.Unavailable, Message: "Another import is under way", RetryAfter: 5 * time.Second}
+	if !s.beginImport(who.UserID) {
+		return ImportReport{}, &fault.Error{Code: fault.Unavailable, Message: "Another import of yours is under way", RetryAfter: 5 * time.Second}
 	}
-	defer s.importing.Unlock()
+	defer s.endImport(who.UserID)
 	run := importRun{service: s, who: who, report: ImportReport{Lines: []RowReport{}}, inChunk: make(map[string]bool)}
 	next := 1
 	for row, err := range rows {
@@ -93,6 +95,23 @@ func (s *Service) Import(ctx context.Context, who auth.Identity, rows iter.Seq2[
 		return run.stop(ctx, next, err)
 	}
 	return run.report, nil
+}
+
+// beginImport reports whether somebody has no import under way here, and has one now: a report is held in memory until its end.
+func (s *Service) beginImport(userID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.importers[userID] {
+		return false
+	}
+	s.importers[userID] = true
+	return true
+}
+
+func (s *Service) endImport(userID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.importers, userID)
 }
 
 // importRun is an import under way.
@@ -148,6 +167,8 @@ func (r *importRun) flush(ctx context.Context) error {
 	if len(r.chunk) == 0 {
 		return nil
 	}
+	r.service.importing.Lock()
+	defer r.service.importing.Unlock()
 	written, err := r.service.write(ctx, r.who, r.chunk, func(i int) string {
 		return fmt.Sprintf("%s (line %d of an import)", describe(r.chunk[i]), r.report.Lines[r.places[i]].Line)
 	})
@@ -180,7 +201,7 @@ func (r *importRun) stop(ctx context.Context, next int, why error) (ImportReport
 		return ImportReport{}, why
 	}
 	known := fault.From(why)
-	if fault.Unexpected(why) {
+	if fault.Unexpected(why) && !errors.Is(ctx.Err(), context.Canceled) { // by the client, who has left
 		r.service.log.ErrorContext(ctx, "import stopped", "line", next, "error", why)
 	}
 	r.report.Stopped = &Stop{Line: next, Code: known.Code, Hint: known.Message}

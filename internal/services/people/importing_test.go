@@ -1,10 +1,12 @@
 package people_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -152,7 +154,7 @@ func (f *failing) WriteUsers(ctx context.Context, users []people.User, lines []a
 	return f.Store.WriteUsers(ctx, users, lines)
 }
 
-// TestImportIsForAdmins, one at a time.
+// TestImportIsForAdmins, one at a time of each.
 func TestImportIsForAdmins(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -167,8 +169,50 @@ func TestImportIsForAdmins(t *testing.T) {
 		if _, err := b.Import(t.Context(), admin, rowsOf(nil, "a")); code(err) != fault.Unavailable || fault.From(err).RetryAfter == 0 {
 			t.Errorf("beside another: %v", err)
 		}
+		report, err := b.Import(t.Context(), person("other", roles.Admin, ""), rowsOf(nil, "b"))
+		if err != nil || report.Created != 1 {
+			t.Errorf("beside that of another, whose rows are waited for: %+v, %v", report, err)
+		}
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	if again, err := b.Import(t.Context(), admin, rowsOf(nil, "a")); err != nil || again.Unchanged != 1 {
+		t.Errorf("after it: %+v, %v", again, err)
+	}
+}
+
+// TestImportIsLeft: who leaves in the midst of an import is no fault of the server's, and a store that fails is.
+func TestImportIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, leaves := range []bool{true, false} {
+		var log bytes.Buffer
+		b := newBench(t)
+		store := b.store.People
+		if !leaves {
+			store = &failing{Store: store, after: 1}
+		}
+		service := people.New(store, b.store.Conversations, b.told, b.sockets, people.Options{
+			Logger: slog.New(slog.NewTextHandler(&log, nil)), SaveDelay: -1,
+		})
+		ctx, leave := context.WithCancel(t.Context())
+		report, err := service.Import(ctx, person("root", roles.Admin, ""), func(yield func(people.Row, error) bool) {
+			for row := range rowsOf(nil, "a", "b", "a", "c") { // the second a ends a chunk
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if leaves {
+				leave()
+			}
+			yield(people.Row{}, fault.Invalid("", "The body could not be read"))
+		})
+		leave()
+		if err != nil || report.Created != 2 || report.Stopped == nil {
+			t.Errorf("leaves %v: %+v, %v", leaves, report, err)
+		}
+		if logged := strings.Contains(log.String(), "ERROR"); logged == leaves {
+			t.Errorf("leaves %v: logged %q", leaves, log.String())
+		}
 	}
 }

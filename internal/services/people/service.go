@@ -96,8 +96,9 @@ type Service struct {
 	options       Options
 	log           *slog.Logger
 
-	searching keylock.Mutex // of a user id: held while that person searches
-	importing sync.Mutex    // held while an import runs
+	searching keylock.Mutex   // of a user id: held while that person searches
+	importing sync.Mutex      // held while an import writes
+	importers map[string]bool // who has an import under way; mu guards it
 
 	rounds sync.Mutex   // held while one round finds out and tells what has changed
 	told   atomic.Int64 // rounds that had something to tell, here or on another node, counted before they tell it
@@ -130,6 +131,7 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
 		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int), owed: make(map[string]change),
 	}
+	s.importers = make(map[string]bool)
 	if options.Shared {
 		s.newcomers = newNewcomers(s.seen)
 	}
