@@ -218,13 +218,23 @@ func readBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) 
 	return body, nil
 }
 
-// named names a fault of the member keyMember as its sender does.
+// named names a fault as the sender of the request does, who has put some members of the payload beside the body.
 func (f form) named(err error, r *http.Request) error {
 	var known *fault.Error
-	if !errors.As(err, &known) || known.Field != keyMember || !f.hasKey || r.Header.Get(keyHeader) == "" {
+	if !errors.As(err, &known) {
 		return err
 	}
+	twice := errors.As(err, new(payload.Repeated))
 	renamed := *known
-	renamed.Field = keyHeader
+	switch {
+	case known.Field == keyMember && f.hasKey && r.Header.Get(keyHeader) != "":
+		if renamed.Field = keyHeader; twice {
+			renamed.Message = "The header " + keyHeader + " stands for " + keyMember + ", which must not be given beside it"
+		}
+	case twice && slices.Contains(f.path, known.Field):
+		renamed.Message = known.Field + " stands in the path, and must not be given beside it"
+	default:
+		return err
+	}
 	return &renamed
 }

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -116,6 +117,25 @@ func TestPayloadsOfRequests(t *testing.T) {
 		got := d.ask(t, "POST /items", `{"room":"a"}`, tc.name, tc.value)
 		if got.status != tc.status || (tc.status == 415) != (got.field == tc.name) {
 			t.Errorf("%s: %s: %d %s, want %d", tc.name, tc.value, got.status, got.body, tc.status)
+		}
+	}
+}
+
+// TestMembersBesideTheBody: of a member that stands in the path or a header and in the body as well it is said where else it is.
+func TestMembersBesideTheBody(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, func(r *rest.Router) { rest.On(r, "PUT /rooms/{room}", access.Anyone(limit.Other), echo[item]) })
+	for body, want := range map[string]string{
+		`{"room":"r"}`:              "room stands in the path, and must not be given beside it",
+		`{"room":"other"}`:          "room stands in the path, and must not be given beside it",
+		`{"clientId":"k"}`:          "The header Idempotency-Key stands for clientId, which must not be given beside it",
+		`{"name":"a","name":"b"}`:   "name is given twice",
+		`{"x":{"room":1,"room":2}}`: "x.room is given twice",
+	} {
+		got := d.ask(t, "PUT /rooms/r", body, "Idempotency-Key", "k")
+		var problem struct{ Detail string }
+		if err := json.Unmarshal([]byte(got.body), &problem); err != nil || got.status != http.StatusUnprocessableEntity || problem.Detail != want {
+			t.Errorf("%s: %d %s (%v), want %q", body, got.status, got.body, err, want)
 		}
 	}
 }

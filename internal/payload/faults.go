@@ -19,6 +19,15 @@ import (
 // Malformed is the fault of a payload that is no JSON at all, which no other value in it could make right.
 type Malformed struct{ fault *fault.Error }
 
+// Repeated is the fault of a payload that has a member twice.
+type Repeated struct{ fault *fault.Error }
+
+// Error implements error.
+func (r Repeated) Error() string { return r.fault.Error() }
+
+// Unwrap returns the fault, a *fault.Error.
+func (r Repeated) Unwrap() error { return r.fault }
+
 // NewMalformed returns the fault of what is read in another way than by a Decoder.
 func NewMalformed(message string) Malformed { return Malformed{fault.Invalid("", message)} }
 
@@ -80,7 +89,7 @@ func syntaxFault(raw []byte, wrong *jsontext.SyntacticError) error {
 	at := min(max(int(wrong.ByteOffset), 0), len(raw))
 	switch {
 	case errors.Is(wrong, jsontext.ErrDuplicateName):
-		return fault.Invalid(path, path+" is given twice")
+		return Repeated{fault.Invalid(path, path+" is given twice")}
 	case !utf8.Valid(raw):
 		return Malformed{fault.Invalid(path, "The payload is not valid UTF-8")}
 	case isSurrogate(raw[at:]):

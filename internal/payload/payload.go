@@ -63,6 +63,9 @@ func (d *Decoder) Decode(raw []byte, target any) error {
 	if errors.As(err, new(Malformed)) {
 		return Malformed{worded.Word(known)}
 	}
+	if errors.As(err, new(Repeated)) {
+		return Repeated{worded.Word(known)}
+	}
 	return worded.Word(known)
 }
 
