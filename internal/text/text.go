@@ -21,6 +21,11 @@ func IsBlank(s string) bool {
 	return strings.IndexFunc(s, visible) < 0
 }
 
+// HasControl reports whether there is a control character in s, or another that begins a new line: what no name of a line has.
+func HasControl(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' })
+}
+
 func visible(r rune) bool {
 	return r != brailleBlank && !unicode.In(r, unicode.White_Space, unicode.Cc, unicode.Cf,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

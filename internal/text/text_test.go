@@ -31,6 +31,18 @@ func TestIsBlank(t *testing.T) {
 	}
 }
 
+func TestHasControl(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]bool{
+		"": false, "a\u00a0b": false, "\u200b": false, "👩\u200d🚀": false, "a\nb": true, "\r": true, "a\x00": true, "\x7f": true,
+		"\u0085": true, "\u2028": true, "\u2029a": true, "\t": true,
+	} {
+		if got := text.HasControl(given); got != want {
+			t.Errorf("%q: %v, want %v", given, got, want)
+		}
+	}
+}
+
 func TestTrim(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{

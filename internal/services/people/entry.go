@@ -3,7 +3,6 @@ package people
 import (
 	"context"
 	"fmt"
-	"unicode"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/auth"
@@ -80,7 +79,7 @@ func (e Entry) user(now int64) (User, error) {
 	switch {
 	case text.IsBlank(name):
 		return User{}, fault.Invalid("username", "username must have something that a reader can see")
-	case hasControl(name):
+	case text.HasControl(name):
 		return User{}, fault.Invalid("username", "username must have no line ends or other control characters")
 	case e.CompanyID != "" && !e.Role.HasTenant():
 		return User{}, fault.Invalid("companyId", fmt.Sprintf("The role %s belongs to no company", e.Role))
@@ -90,15 +89,6 @@ func (e Entry) user(now int64) (User, error) {
 		company = roles.DefaultCompany
 	}
 	return User{UserID: e.UserID, Username: name, Role: e.Role, CompanyID: company, SaidAt: now}, nil
-}
-
-func hasControl(name string) bool {
-	for _, r := range name {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-			return true
-		}
-	}
-	return false
 }
 
 // Rewrite returns people as they are to be stored where it was said before who they are, and what becomes of each: what is said

@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/order"
+	"rolecall/internal/text"
 )
 
 const (
@@ -142,10 +143,18 @@ type Created struct {
 // Create makes a group of the caller and the named members. Each of them must be somebody with whom the caller has to do
 // and to whom the caller may write: a group is no way round that, and nobody is put into one by strangers. That somebody is
 // not is answered like that there is no such person. All members are told room:added on every device. It fails with forbidden, not_found, too_many_rooms, and
-// invalid_payload for too many members.
+// invalid_payload for too many members, and a name that nobody sees or one with control characters. White space at the ends of a
+// name is left out.
 func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup) (Created, error) {
 	if !who.Can(roles.CreateGroup) {
 		return Created{}, fault.New(fault.Forbidden, "This role cannot make groups")
+	}
+	name := text.Trim(group.Name)
+	switch {
+	case text.IsBlank(name):
+		return Created{}, fault.Invalid("name", "name must have something that a reader can see")
+	case text.HasControl(name):
+		return Created{}, fault.Invalid("name", "name must have no line ends or other control characters")
 	}
 	members := append(slices.Clone(group.Members), who.UserID)
 	slices.Sort(members)
@@ -163,7 +172,7 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup)
 	}
 	room := roles.GroupRoom(uuid.Must(uuid.NewV7()).String())
 	err := s.Store.CreateGroup(ctx, Group{
-		Room: room, Name: group.Name, CreatedBy: who.UserID, CreatedAt: now.UnixMilli(), Members: members,
+		Room: room, Name: name, CreatedBy: who.UserID, CreatedAt: now.UnixMilli(), Members: members,
 	})
 	switch {
 	case errors.Is(err, ErrExists):
@@ -171,7 +180,7 @@ func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup)
 	case err != nil:
 		return Created{}, err
 	}
-	s.Emit.Emit(ctx, EventAdded, newAdded(who, room, group.Name, members), userRooms(members))
+	s.Emit.Emit(ctx, EventAdded, newAdded(who, room, name, members), userRooms(members))
 	return Created{Room: room}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"rolecall/internal/auth"
@@ -93,6 +94,29 @@ func TestCreate(t *testing.T) {
 				t.Errorf("the service knows %v, %v", known, err)
 			}
 		})
+	}
+}
+
+// TestNames: a group is called something that a reader can see, in one line.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	store := &memory{}
+	service, told := newTold(store, reach{})
+	amy := servicetest.Person("amy", roles.Driver)
+	for _, name := range []string{"", "  ", "\u200b", "\u3164", "\t\n", "a\nb", "a\r\nb", "a\x00b", "\x00", "a\u2028b", "a\x1b[31mb", "a\u0085b"} {
+		_, err := service.Create(t.Context(), amy, groups.NewGroup{Name: name, Members: []string{"bob"}})
+		if servicetest.Code(err) != fault.InvalidPayload || fault.From(err).Field != "name" {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	if emitted := told.Take(); store.made != 0 || len(emitted) != 0 {
+		t.Errorf("%d groups were stored, told was %v", store.made, emitted)
+	}
+	if _, err := service.Create(t.Context(), amy, groups.NewGroup{Name: " Night crew 🚚\n", Members: []string{"bob"}}); err != nil {
+		t.Fatal(err)
+	}
+	if emitted := told.Take(); len(emitted) != 1 || !strings.Contains(emitted[0].Payload, `"name":"Night crew 🚚"`) {
+		t.Errorf("told was %+v", emitted)
 	}
 }
 
