@@ -153,9 +153,19 @@ func TestWhoIsSaidLast(t *testing.T) {
 			return true
 		}
 	}
+	type comer struct {
+		UserID string `json:"userId"`
+	}
+	watcher := server.Dial(admin, "/")
 	socket := server.Dial(ann, "/")
+	for came := (comer{}); came.UserID != ann.UserID; { // so that her token has said who she is
+		came = harness.Heard[comer](watcher, "presence:online")
+	}
 	server.Eventually("known by the token", named(ann.Username))
-	server.REST("PUT", "/api/v1/users/ann", admin, map[string]any{"username": "Ann Brenner", "role": "driver", "companyId": "acme"})
+	said := server.REST("PUT", "/api/v1/users/ann", admin, map[string]any{"username": "Ann Brenner", "role": "driver", "companyId": "acme"})
+	if said.Status != http.StatusOK {
+		t.Fatalf("what the admin says: %d %s", said.Status, said.Body)
+	}
 	server.Eventually("known as was said", named("Ann Brenner"))
 	socket.Close()
 	server.Eventually("gone, and known as was said", func() bool {

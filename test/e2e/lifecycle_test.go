@@ -65,11 +65,12 @@ func TestStopWithPollingClients(t *testing.T) {
 	if took := time.Since(begin); took > 4*time.Second {
 		t.Errorf("stopped in %s", took)
 	}
-	want := "1<nil>"
+	const want = "1<nil>"
+	got := <-answered
 	if harness.Engine() == "zishang520" {
-		want = "6\x1e" + want // has a packet of type noop before the one that closes
+		got = strings.TrimPrefix(got, "6\x1e") // has a packet of type noop before the one that closes, where it is in time
 	}
-	if got := <-answered; got != want {
+	if got != want {
 		t.Errorf("the open poll was answered with %q", got)
 	}
 }

@@ -116,6 +116,7 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 	var said []string
 	first := harness.Must[receipt](socket, "chat:message", map[string]any{"roomId": "edits", "text": "what is edited"})
 	harness.Heard[message](socket, "chat:message")
+	asEdited := "what is edited"
 	for _, text := range texts {
 		if text == "" || !utf8.ValidString(text) || utf8.RuneCountInString(text) > 5000 {
 			continue
@@ -135,8 +136,11 @@ func TestHostileTextsComeBackAsTheyWere(t *testing.T) {
 			if edited.Code != "invalid_payload" || edited.Error != "Invalid message" {
 				t.Errorf("%q, in which there is nothing to see, as an edit: %s", text, edited.Raw)
 			}
-		} else if heard := harness.Heard[message](socket, "chat:edited"); heard.Text != shown(text) {
-			t.Errorf("heard of an edit %q, sent %q", heard.Text, text)
+		} else if asEdited != shown(text) { // what is so already is told to nobody
+			asEdited = shown(text)
+			if heard := harness.Heard[message](socket, "chat:edited"); heard.Text != asEdited {
+				t.Errorf("heard of an edit %q, sent %q", heard.Text, text)
+			}
 		}
 		title, body := shown(string([]rune(text)[:min(200, utf8.RuneCountInString(text))])), shown(text)
 		if title == "" {
