@@ -39,27 +39,32 @@ func TestHiddenPeople(t *testing.T) {
 		}
 	}
 	sent := harness.Must[struct{ RoomID string }](socket, "chat:message", map[string]any{"to": "carl", "text": "who are you?"})
-	checkName := func(want string) {
+	// otherwise is where the room is called otherwise, "" where it is so everywhere.
+	otherwise := func(want string) string {
 		t.Helper()
-		var listed, one harness.Answer
+		name := fmt.Sprintf(`"name":%q`, want)
 		for _, node := range server.Nodes() {
-			listed, one = node.REST("GET", "/api/v1/rooms", dora, nil), node.REST("GET", harness.Path("rooms", sent.RoomID), dora, nil)
-			for _, answer := range []harness.Answer{listed, one} {
-				if body := string(answer.Body); answer.Status != http.StatusOK || !strings.Contains(body, fmt.Sprintf(`"name":%q`, want)) {
-					t.Errorf("%d %s, want the name %s", answer.Status, body, want)
+			for _, route := range []string{"/api/v1/rooms", harness.Path("rooms", sent.RoomID)} {
+				answer := node.REST("GET", route, dora, nil)
+				if body := string(answer.Body); answer.Status != http.StatusOK || !strings.Contains(body, name) {
+					return fmt.Sprintf("%s: %d %s", route, answer.Status, body)
 				}
 			}
 		}
-		if ack := socket.Ask("rooms:list", map[string]any{}); !strings.Contains(string(ack.Raw), fmt.Sprintf(`"name":%q`, want)) {
-			t.Errorf("rooms:list: %s, want the name %s", ack.Raw, want)
+		if ack := socket.Ask("rooms:list", map[string]any{}); !strings.Contains(string(ack.Raw), name) {
+			return fmt.Sprintf("rooms:list: %s", ack.Raw)
 		}
+		return ""
 	}
-	checkName("carl")
+	if where := otherwise("carl"); where != "" {
+		t.Errorf("of whom she does not find: %s", where)
+	}
 	carl := harness.Person("carl", roles.Driver, "umbra")
 	answer := server.REST("POST", harness.Path("rooms", sent.RoomID, "messages"), carl, map[string]any{"text": "nobody"})
 	if answer.Status != http.StatusCreated {
 		t.Fatalf("answered: %d %s", answer.Status, answer.Body)
 	}
 	server.REST("PUT", "/api/v1/users/carl", admin, map[string]any{"username": "Carl Secret", "role": "driver", "companyId": "umbra"})
-	checkName("Carl Secret")
+	// What his token has said a moment before may still be about to be written down by another node.
+	server.Eventually("he is named as was said of him last", func() bool { return otherwise("Carl Secret") == "" })
 }
