@@ -62,13 +62,12 @@ func (p *presence) enlist(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.lane.bus.options.Patience/4)
 	defer cancel()
-	keys := []string{p.key("nodes"), p.key("told"), p.key("untold"), p.key("listed")}
 	arguments, users := []string{p.lane.base, session}, 0
 	send := func() bool {
 		if users == 0 {
 			return true
 		}
-		err := p.lane.bus.scripts.enlist.Exec(ctx, client, keys, arguments).Error()
+		err := p.lane.bus.scripts.enlist.Exec(ctx, client, p.listKeys(), arguments).Error()
 		if err != nil { // they are found when it is told that they have come
 			p.lane.bus.log.Debug("users are not enlisted", "users", users, "error", err)
 		}

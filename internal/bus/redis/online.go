@@ -44,20 +44,25 @@ func (b *Bus) Online(ctx context.Context, userIDs ...string) (map[string]bool, e
 		b.unsettled.Store(true)
 		return online, nil
 	}
-	byLane := make(map[*lane][]string)
-	for _, userID := range userIDs {
-		if l := b.laneOf(userID); !online[userID] {
-			byLane[l] = append(byLane[l], userID)
-		}
-	}
+	elsewhere := slices.DeleteFunc(slices.Clone(userIDs), func(userID string) bool { return online[userID] })
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
-	for l, absent := range byLane {
+	for l, absent := range b.byLane(elsewhere) {
 		if err := l.presence.listed(ctx, client, absent, online); err != nil {
 			return nil, err
 		}
 	}
 	return online, nil
+}
+
+// byLane are the users of each lane.
+func (b *Bus) byLane(userIDs []string) map[*lane][]string {
+	byLane := make(map[*lane][]string)
+	for _, userID := range userIDs {
+		l := b.laneOf(userID)
+		byLane[l] = append(byLane[l], userID)
+	}
+	return byLane
 }
 
 // Shared implements bus.Bus.
@@ -69,15 +74,10 @@ func (b *Bus) ToldAs(ctx context.Context, userIDs ...string) (map[string]string,
 	if client == nil {
 		return nil, nil
 	}
-	byLane := make(map[*lane][]string)
-	for _, userID := range userIDs {
-		l := b.laneOf(userID)
-		byLane[l] = append(byLane[l], userID)
-	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	all := make(map[string]string, len(userIDs))
-	for l, its := range byLane {
+	for l, its := range b.byLane(userIDs) {
 		told, err := l.presence.told(ctx, client, its)
 		if err != nil {
 			return nil, err

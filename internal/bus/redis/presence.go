@@ -57,6 +57,11 @@ const (
 
 func (p *presence) key(name string) string { return p.lane.base + name }
 
+// listKeys are the keys of the scripts that begin with listScript.
+func (p *presence) listKeys() []string {
+	return []string{p.key("nodes"), p.key("told"), p.key("untold"), p.key("listed")}
+}
+
 // current is the session of this node, and those of others.
 func (p *presence) current() (own string, others []string) {
 	p.mu.Lock()
@@ -240,8 +245,7 @@ func (p *presence) settle(ctx context.Context, client rueidis.Client, session st
 			arguments = append(arguments, one.UserID, flag(here[one.UserID]), one.As, flag(one.Keep), strconv.Itoa(len(one.Rooms)))
 			arguments = append(arguments, roles.Names(one.Rooms)...)
 		}
-		keys := []string{p.key("nodes"), p.key("told"), p.key("untold"), p.key("listed")}
-		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, keys, arguments).ToArray()
+		answers, err := p.lane.bus.scripts.settle.Exec(ctx, client, p.listKeys(), arguments).ToArray()
 		if err != nil {
 			return nil, fmt.Errorf("settle who is online: %w", err)
 		}

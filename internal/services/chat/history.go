@@ -144,7 +144,7 @@ func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conve
 	if err != nil {
 		return History{}, err
 	}
-	if err := FillQuotes(ctx, s.store, talk.room, pointersTo(messages)); err != nil {
+	if err := FillQuotes(ctx, s.store, talk.room, Pointers(messages)); err != nil {
 		return History{}, err
 	}
 	for i := range messages {

@@ -89,12 +89,14 @@ type Changed struct {
 	Message Message
 }
 
-// changedOf is a change that has just been made.
-func changedOf(change MessageChange, made Applied) Changed {
+// tellingOf is how a change is told that has just been made.
+func tellingOf(change MessageChange, made Applied) telling {
 	deed := change.Of()
-	return Changed{
+	changed := Changed{
 		Revision: made.Revision, Kind: change.Kind(), By: deed.By, At: deed.At, Emoji: change.Emoji(), Message: made.Message,
 	}
+	told, _ := changed.telling()
+	return told
 }
 
 // changedEvent is what all events about a changed message have.
@@ -173,11 +175,7 @@ func (e Edit) among(membersSince int64) Change {
 	return e
 }
 
-func (e Edit) told(made Applied) telling {
-	changed := changedOf(e, made)
-	told, _ := changed.telling()
-	return told
-}
+func (e Edit) told(made Applied) telling { return tellingOf(e, made) }
 
 // Kind implements MessageChange.
 func (e Edit) Kind() ChangeKind { return Edited }
@@ -215,11 +213,7 @@ func (d Deletion) among(membersSince int64) Change {
 	return d
 }
 
-func (d Deletion) told(made Applied) telling {
-	changed := changedOf(d, made)
-	told, _ := changed.telling()
-	return told
-}
+func (d Deletion) told(made Applied) telling { return tellingOf(d, made) }
 
 // Kind implements MessageChange.
 func (d Deletion) Kind() ChangeKind { return Deleted }

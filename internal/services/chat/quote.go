@@ -60,8 +60,8 @@ func FillQuotes(ctx context.Context, from Quoter, room roles.ChatRoom, messages 
 	return nil
 }
 
-// pointersTo are where the messages stand.
-func pointersTo(messages []Message) []*Message {
+// Pointers are where the messages stand.
+func Pointers(messages []Message) []*Message {
 	all := make([]*Message, len(messages))
 	for i := range messages {
 		all[i] = &messages[i]

@@ -24,11 +24,7 @@ func (r React) among(membersSince int64) Change {
 	return r
 }
 
-func (r React) told(made Applied) telling {
-	changed := changedOf(r, made)
-	told, _ := changed.telling()
-	return told
-}
+func (r React) told(made Applied) telling { return tellingOf(r, made) }
 
 // Kind implements MessageChange.
 func (r React) Kind() ChangeKind {

@@ -306,7 +306,7 @@ func (s *Service) changed(ctx context.Context, who auth.Identity, talk conversat
 	if err != nil {
 		return SyncedRoom{}, err
 	}
-	if err := FillQuotes(ctx, s.store, talk.room, pointersTo(messages)); err != nil {
+	if err := FillQuotes(ctx, s.store, talk.room, Pointers(messages)); err != nil {
 		return SyncedRoom{}, err
 	}
 	upTo, texts := part.upTo, 0

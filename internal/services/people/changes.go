@@ -37,8 +37,6 @@ type known struct {
 type change struct {
 	who    auth.Identity
 	online bool
-	// brief: they came and went within a round. That they came was not told, but who looked may have seen them there.
-	brief bool
 }
 
 // Came is called after each connect of any of a person's sockets, Went after each disconnect. Neither tells anything: both
@@ -259,7 +257,7 @@ func (k *known) settle(changes []change, is *bus.Settled, came bool) []change {
 			changes = append(changes, change{who: becomes, online: true})
 		}
 	case !is.Online && !k.online && (came || k.lost && begun.Role == "" && k.latest.Role != ""):
-		changes = append(changes, change{who: k.latest, brief: true})
+		changes = append(changes, change{who: k.latest}) // that they came was not told, but who looked may have seen them there
 	}
 	k.lost = false
 	if k.online = is.Online; is.Online {

@@ -38,7 +38,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	if err != nil || len(messages) == 0 {
 		return messages, err
 	}
-	if err := s.fillReactions(ctx, room, page.Asker, pointers(messages)); err != nil {
+	if err := s.fillReactions(ctx, room, page.Asker, chat.Pointers(messages)); err != nil {
 		return nil, err
 	}
 	return messages, s.fillReaders(ctx, messages)

@@ -131,14 +131,6 @@ func (a *amended) queueReaction(wanted *pgx.Batch) {
 	}
 }
 
-func pointers(messages []chat.Message) []*chat.Message {
-	all := make([]*chat.Message, len(messages))
-	for i := range messages {
-		all[i] = &messages[i]
-	}
-	return all
-}
-
 // fillReactions adds the reactions to messages of one room, marked for who asks.
 func (s *Store) fillReactions(ctx context.Context, room roles.ChatRoom, asker string, messages []*chat.Message) error {
 	if len(messages) == 0 {

@@ -61,7 +61,7 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 			break
 		}
 	}
-	if err := s.fillReactions(ctx, room, page.Asker, pointers(messages)); err != nil {
+	if err := s.fillReactions(ctx, room, page.Asker, chat.Pointers(messages)); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(messages, func(a, b chat.Message) int { return cmp.Compare(a.Seq, b.Seq) })

@@ -44,7 +44,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	if backwards {
 		slices.Reverse(messages)
 	}
-	if err := s.fillReactions(ctx, room, page.Asker, pointers(messages)); err != nil {
+	if err := s.fillReactions(ctx, room, page.Asker, chat.Pointers(messages)); err != nil {
 		return nil, err
 	}
 	return messages, s.fillReaders(ctx, messages)
