@@ -78,6 +78,7 @@ func Run(t *testing.T, e Engine) {
 		{"ConnectionShowsNoSecret", s.testConnectionShowsNoSecret},
 		{"SocketRooms", s.testSocketRooms},
 		{"SocketsIn", s.testSocketsIn},
+		{"ListedOnceAnswered", s.testListedOnceAnswered},
 		{"RawArguments", s.testRawArguments},
 		{"AnswerWithBinaryData", s.testAnswerWithBinaryData},
 	}

@@ -127,6 +127,30 @@ func (s suite) testSocketsIn(t *testing.T) {
 	}
 }
 
+// testListedOnceAnswered: who has read the answer to CONNECT is listed, though what has sent it may not have noted that yet.
+func (s suite) testListedOnceAnswered(t *testing.T) {
+	h := newStub(t)
+	h.authenticate = joins("a")
+	h.connected = func(realtime.Socket) {}
+	f := s.start(t, realtime.Options{SocketRooms: true}, map[string]realtime.Handler{"/": h})
+	const many = 200
+	for i := range many {
+		client := f.dial()
+		client.Send("40")
+		expectPrefix(t, client, `40{"sid":"`)
+		listed, selected := 0, 0
+		for range f.server.OpenSockets("a") {
+			listed++
+		}
+		for range f.server.SocketsIn("/", []string{"a"}, nil) {
+			selected++
+		}
+		if listed != i+1 || selected != i+1 {
+			t.Fatalf("of %d sockets %d are listed and %d selected", i+1, listed, selected)
+		}
+	}
+}
+
 func (s suite) testRawArguments(t *testing.T) {
 	h := newStub(t)
 	h.authenticate = joins("red")

@@ -130,7 +130,7 @@ func (s *Server) SocketCount(names ...string) int {
 func (s *Server) OpenSockets(room string) iter.Seq[realtime.Socket] {
 	return func(yield func(realtime.Socket) bool) {
 		for socket := range s.socketsIn(room) {
-			if socket.IsOpen() && !yield(socket) {
+			if socket.isAnswered() && !yield(socket) {
 				return
 			}
 		}

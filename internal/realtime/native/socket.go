@@ -183,6 +183,9 @@ func (c *Socket) isConnecting() bool {
 	return c.phase.Load() == phaseConnecting
 }
 
+// isAnswered is IsOpen for whoever lists sockets. A client that has read the answer is among them.
+func (c *Socket) isAnswered() bool { return !c.isConnecting() && c.IsOpen() }
+
 // hold keeps messages for a socket whose CONNECT has not been answered. It reports
 // false when it has been by now.
 func (c *Socket) hold(messages []*engineio.Message) bool {

@@ -40,7 +40,7 @@ func open(many, beside []*rooms.Member) iter.Seq[realtime.Socket] {
 	return func(yield func(realtime.Socket) bool) {
 		for _, members := range [][]*rooms.Member{many, beside} {
 			for _, member := range members {
-				if socket, ok := member.Outlet.(*Socket); ok && socket.IsOpen() && !yield(socket) {
+				if socket, ok := member.Outlet.(*Socket); ok && socket.isAnswered() && !yield(socket) {
 					return
 				}
 			}
