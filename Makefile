@@ -4,9 +4,13 @@
 # MINUTES how long the long benchmark takes on each database.
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.8.0
+GOTESTSUM_VERSION := v1.13.0
 TOOLS := $(CURDIR)/.tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 VULN := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+GOTESTSUM := $(TOOLS)/gotestsum-$(GOTESTSUM_VERSION)
+# Of a few tests that fail each is run once more by itself, and the summary names it: see CONTRIBUTING.md. No race is forgiven.
+GOTEST := $(GOTESTSUM) --format pkgname --rerun-fails=1 --rerun-fails-max-failures=4 --rerun-fails-abort-on-data-race
 FUZZPKGS ?= ./...
 FUZZTIME ?= 60s
 RUNS ?= 10
@@ -25,12 +29,12 @@ build: ## build bin/server
 
 test: lint test-go test-clients test-deploy vuln ## everything CI runs; installs what it needs
 
-test-go: ## vet and Go tests, with the race detector; the whole program on both engines, and on three nodes behind HAProxy
+test-go: $(GOTESTSUM) ## vet and Go tests, with the race detector; the whole program on both engines, and on three nodes behind HAProxy
 	go vet ./...
-	go test -race -timeout 15m ./...
+	$(GOTEST) --packages=./... -- -race -timeout 15m
 	go test -v -run '^TestEngine$$' ./internal/realtime/zishang520 # lists what it is excepted from
-	ROLECALL_ENGINE=zishang520 go test -race -timeout 15m ./test/e2e
-	TEST_NODES=3 go test -race -timeout 20m ./test/e2e
+	ROLECALL_ENGINE=zishang520 $(GOTEST) --packages=./test/e2e -- -race -timeout 15m
+	TEST_NODES=3 $(GOTEST) --packages=./test/e2e -- -race -timeout 20m
 
 test-clients: ## the official Socket.IO client and one in Python, on one node and on three, and a browser against the real program
 	./test/clients.sh
@@ -60,8 +64,8 @@ bench-long: ## mixed load on one node for MINUTES, on each database: whether any
 
 soak: soak-realtime soak-crash soak-hostile soak-cluster soak-adminui ## the hard tests in their whole size, an hour
 
-soak-realtime: ## those of the realtime layer, some minutes
-	SOAK=1 go test -race -count=1 -timeout 30m ./internal/realtime/native/soak
+soak-realtime: $(GOTESTSUM) ## those of the realtime layer, some minutes
+	SOAK=1 $(GOTEST) --packages=./internal/realtime/native/soak -- -race -count=1 -timeout 30m
 
 soak-hostile: ## attacks on a server with much in it, beside the measured business of others, ten minutes
 	SOAK=1 go test -v -count=1 -timeout 60m ./test/hostile
@@ -79,19 +83,16 @@ soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two
 soak-adminui: ## what an admin at the Admin UI costs with 10,000 sockets, on a machine that does nothing else; two minutes
 	SOAK=1 go test -count=1 -timeout 10m -v -run TestAdminUICost ./test/e2e
 
-# Without a bound on it, go test spends most of its time on making interesting inputs smaller.
 fuzz: ## every fuzz target of FUZZPKGS, one after the other, for FUZZTIME each
-	@set -e; packages=$$(go list $(FUZZPKGS)); for package in $$packages; do \
-		tests=$$(go test -list '^Fuzz' $$package); \
-		for target in $$(echo "$$tests" | sed -n '/^Fuzz/p'); do \
-			echo "$$package $$target"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package; \
-		done; \
-	done
+	./test/fuzz.sh $(FUZZTIME) $(FUZZPKGS)
 
 $(LINT):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(GOTESTSUM):
+	GOBIN=$(TOOLS) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+	mv $(TOOLS)/gotestsum $@
 
 $(VULN):
 	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)

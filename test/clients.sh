@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 . test/install.sh
+. test/node-test.sh
 install "command -v node" nodejs npm
 install "command -v redis-server" redis-server
 install "command -v chromium" chromium
@@ -28,9 +29,13 @@ export CONTRACT_LOG
 trap 'rm -f "$CONTRACT_LOG"' EXIT
 # official runs the suite of the official client. Most of it waits, so that several files run at a time also where there are few
 # processors.
-official() { node --test --test-concurrency=4 --test-timeout=240000 "$@"; }
-# python runs that of the one in Python. The library leaves sockets to the collector.
-python() (cd test/python && "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v)
+official() { node_test 4 240000 "$@"; }
+# python runs that of the one in Python, once more where it fails. The library leaves sockets to the collector.
+python() (
+    cd test/python
+    python_once() { "$PYTHON" -B -W ignore::ResourceWarning -m unittest -v; }
+    python_once || { echo "RUN ONCE MORE: Python" && python_once; }
+)
 # on_three_nodes runs a suite on three nodes. What they need comes from a program that lives until its input ends. The published
 # texts go through one node, where they are not held up by the others.
 on_three_nodes() (
@@ -51,6 +56,6 @@ echo "the official client, on three nodes" # but for files that start no server 
 mapfile -t files < <(grep -l startServer test/node/*.test.mjs | grep -v bridge)
 on_three_nodes official "${files[@]}"
 go test -count=1 -v ./test/contractlog
-node --test --test-timeout=240000 test/browser/*.test.mjs
+node_test 1 240000 test/browser/*.test.mjs
 python
 on_three_nodes python

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . test/install.sh
+. test/node-test.sh
 install "command -v node" nodejs npm
 install "command -v haproxy" haproxy
 install "command -v nginx" nginx-light
@@ -32,4 +33,4 @@ export KUBERNETES_SCHEMAS
 mkdir -p bin
 go build -o bin/server ./cmd/server
 export ROLECALL_BINARY=$PWD/bin/server
-node --test --test-timeout=600000 test/deploy/*.test.mjs
+node_test 1 600000 test/deploy/*.test.mjs
