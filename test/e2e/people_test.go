@@ -128,3 +128,25 @@ func waitFor(t *testing.T, socket *harness.Socket, userID string, comes bool) {
 		hear(t, socket, online, offline)
 	}
 }
+
+// TestPeopleWhoMeetSeeEachOther: two who are there, and have nothing else in common, see each other from the first answer on, and
+// hear when the other has gone.
+func TestPeopleWhoMeetSeeEachOther(t *testing.T) {
+	server := harness.Start(t, nil)
+	vendor := server.Dial(harness.Person("val", roles.Vendor, ""), "/")
+	provider := server.Dial(harness.Person("pru", roles.Provider, ""), "/")
+	server.Dial(harness.Person("ned", roles.Vendor, ""), "/")
+	harness.Must[struct{}](vendor, "chat:message", map[string]any{"to": "pru", "text": "Have you got any?"})
+	harness.Heard[struct{}](provider, "chat:message")
+	harness.Must[struct{}](provider, "chat:message", map[string]any{"to": "val", "text": "Some are left."})
+	type person struct{ UserID, Username string }
+	for socket, other := range map[*harness.Socket]string{vendor: "pru", provider: "val"} {
+		if heard := harness.Heard[person](socket, "presence:online"); heard.UserID != other || heard.Username == "" {
+			t.Errorf("heard %v, want of %s", heard, other)
+		}
+	}
+	provider.Close()
+	if heard := harness.Heard[person](vendor, "presence:offline"); heard.UserID != "pru" {
+		t.Errorf("%v has gone", heard)
+	}
+}

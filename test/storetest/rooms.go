@@ -21,6 +21,7 @@ func roomPromises() []promise {
 		{"readers are listed", readersListed},
 		{"readers are bounded", readersBounded},
 		{"peers have both written in a direct room or a group", peers},
+		{"the first message of a sender is one where there are members", firsts},
 		{"members leave a group, as one change of it", membersRemoved},
 		{"nothing is done for former members", formerMembers},
 		{"what has become of rooms is told again", pastKept},
@@ -183,6 +184,22 @@ func peers(t *testing.T, store Store) {
 	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"e"}, remover)
 	check(t, "remove", err)
 	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
+}
+
+// firsts: the first message of each sender is one in rooms with members.
+func firsts(t *testing.T, store Store) {
+	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b")))
+	for i, said := range []struct {
+		room, sender string
+		isFirst      bool
+	}{
+		{"dm:a:b", "a", true}, {"dm:a:b", "a", false}, {"dm:a:b", "b", true}, {"dm:a:b", "b", false},
+		{"group:g", "a", true}, {"group:g", "b", true}, {"group:g", "a", false}, {"open", "a", false}, {"open", "b", false},
+	} {
+		applied, err := store.Chat.Apply(t.Context(), []chat.Change{draft(said.room, said.sender, i+1)})
+		check(t, "apply", err)
+		same(t, fmt.Sprintf("message %d is its sender's first", i), said.isFirst, applied[0].IsFirst)
+	}
 }
 
 // expectPeers holds Peers, and Among, of everybody against those who share a conversation.

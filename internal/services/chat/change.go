@@ -101,6 +101,9 @@ type Applied struct {
 	Replayed bool
 	// Said is of a message that is Replayed, and was changed before, what Said was of it then; 0 where that is not known.
 	Said int64
+	// IsFirst is set of the first message of its sender in a direct room or group: from now on they share the conversation with
+	// the others who have written there.
+	IsFirst bool
 	// Outdated is set where nothing has changed, as the room has other members than those since MembersSince, or had for
 	// a change before this one. Message is the zero one.
 	Outdated bool

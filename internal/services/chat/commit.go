@@ -79,7 +79,7 @@ func (s *Service) writeOnce(
 ) (told []order.Delivery, outdated []int, err error) {
 	changes := make([]Change, 0, len(places))
 	asked := make([]int, 0, len(places)) // the places of the changes
-	audiences := make([][]roles.Room, 0, len(places))
+	talks := make([]conversation, 0, len(places))
 	for _, place := range places {
 		submitted := batch[place]
 		talk, err := s.mayMake(ctx, submitted.who, submitted.change)
@@ -89,7 +89,7 @@ func (s *Service) writeOnce(
 		}
 		changes = append(changes, submitted.change.among(talk.since))
 		asked = append(asked, place)
-		audiences = append(audiences, talk.audience(submitted.who.UserID))
+		talks = append(talks, talk)
 	}
 	applied, err := s.store.Apply(ctx, changes)
 	if err != nil {
@@ -113,7 +113,11 @@ func (s *Service) writeOnce(
 			if _, isMessage := changes[i].(Append); isMessage {
 				s.said.Add(1)
 			}
-			told = append(told, deliveriesOf(changes[i], made, audiences[i], batch[place].who)...)
+			if made.IsFirst {
+				s.people.Met(made.UserID, talks[i].members)
+			}
+			who := batch[place].who
+			told = append(told, deliveriesOf(changes[i], made, talks[i].audience(who.UserID), who)...)
 		}
 	}
 	return told, outdated, nil

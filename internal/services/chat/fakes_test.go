@@ -198,6 +198,8 @@ func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, e
 	return role, known, nil
 }
 
+func (directory) Met(string, []string) {}
+
 func (d directory) Identify(ctx context.Context, userID string) (auth.Identity, bool, error) {
 	role, known, err := d.RoleOf(ctx, userID)
 	return auth.Identity{UserID: userID, Role: role}, known, err

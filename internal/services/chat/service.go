@@ -56,6 +56,8 @@ type Reach interface {
 type People interface {
 	// RoleOf returns a person's role; known is false for someone the server has never seen.
 	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
+	// Met notes that somebody has written for the first time in a direct room or group of these members. It waits for nothing.
+	Met(userID string, members []string)
 }
 
 // Rooms counts the sockets that stand in all of the rooms, on whichever node.

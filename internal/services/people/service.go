@@ -115,6 +115,7 @@ type Service struct {
 	last     time.Time         // when the last round ended
 	closed   bool              // every change is told at once
 	owed     map[string]change // by user id: what those who share a conversation are still to be told
+	met      map[string][]string // by user id: with whom they may share a conversation since the last round
 	rolls    *simplelru.LRU[roles.Room, *roll]
 	online   map[roles.Role]int // how many of the known are, as others were told
 }
@@ -130,6 +131,7 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 	s := &Service{
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
 		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int), owed: make(map[string]change),
+		met: make(map[string][]string),
 	}
 	s.importers = make(map[string]bool)
 	if options.Shared {

@@ -285,18 +285,20 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 	message.Seq, message.Revision, message.Timestamp, message.ReadBy = room.lastSeq, room.revision, room.latest, []string{message.UserID}
 	who := author{roomID, message.UserID}
 	b.nths[who]++
+	isFirst := false
 	switch {
 	case b.nths[who] > 1:
 	case message.Room.Kind() == roles.OpenKind:
 		b.came = append(b.came, added{&message, room.number, 1})
 	default:
 		b.wrote = append(b.wrote, who)
+		isFirst = true
 	}
 	if message.ClientID != "" {
 		b.sent[sent] = chat.Applied{Message: message, Replayed: true}
 	}
 	b.added = append(b.added, added{&message, room.number, b.nths[who]})
-	return chat.Applied{Message: message}
+	return chat.Applied{Message: message, IsFirst: isFirst}
 }
 
 // write stores what was added. Messages go in the order of what their senders call them: where two batches have the same, in

@@ -82,27 +82,29 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
 	room.activeAt, room.isDirect = max(room.activeAt, int64(message.Timestamp)), message.Room.Kind() == roles.DirectKind
-	if err := b.noteWriter(ctx, room, &message); err != nil {
+	isFirst, err := b.noteWriter(ctx, room, &message)
+	if err != nil {
 		return chat.Applied{}, err
 	}
-	return chat.Applied{Message: message}, nil
+	return chat.Applied{Message: message, IsFirst: isFirst}, nil
 }
 
-// noteWriter keeps who has written in a room: those who have share the conversation, or take part in an open room.
-func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Message) error {
+// noteWriter keeps who has written in a room: those who have share the conversation, or take part in an open room. It reports
+// whether somebody shares it from now on.
+func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Message) (isFirst bool, err error) {
 	if message.Room.Kind() == roles.OpenKind {
 		_, err := b.tx.StmtContext(ctx, b.sql.insertTakesPart).ExecContext(ctx, room.number, message.UserID, message.Seq)
 		if err != nil {
-			return fmt.Errorf("note who takes part: %w", err)
+			return false, fmt.Errorf("note who takes part: %w", err)
 		}
-		return nil
+		return false, nil
 	}
 	b.writers.add(message.UserID)
-	_, err := b.tx.StmtContext(ctx, b.sql.updateWrote).ExecContext(ctx, room.number, message.UserID)
+	noted, err := sqlite.Affected(b.tx.StmtContext(ctx, b.sql.updateWrote).ExecContext(ctx, room.number, message.UserID))
 	if err != nil {
-		return fmt.Errorf("note who has written: %w", err)
+		return false, fmt.Errorf("note who has written: %w", err)
 	}
-	return nil
+	return noted > 0, nil
 }
 
 // sent finds the message that a draft was first sent as. It fails with sql.ErrNoRows where there is none.

@@ -1,0 +1,112 @@
+package people
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"rolecall/internal/auth"
+)
+
+// maxMet bounds of how many people it waits to be told that they share a conversation with somebody since a moment ago. Whoever is
+// beyond it is seen in the next presence:list.
+const maxMet = 10_000
+
+// Met notes that somebody has written for the first time in a direct room or group of these members. Those of them who have written
+// there too share a conversation with that person from now on, and the next round tells them of each other, where they are online.
+func (s *Service) Met(userID string, members []string) {
+	if s.noteMet(userID, members) {
+		s.timedRound()
+	}
+}
+
+func (s *Service) noteMet(userID string, members []string) (atOnce bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.met[userID]; s.closed || !known && len(s.met) == maxMet {
+		return false
+	}
+	others := s.met[userID]
+	for _, member := range members[:min(len(members), maxPeers)] {
+		if member != userID && len(others) < maxPeers {
+			others = append(others, member)
+		}
+	}
+	s.met[userID] = others
+	s.armLocked()
+	return s.atOnceLocked()
+}
+
+// takeMet takes those who have met since the last round.
+func (s *Service) takeMet() map[string][]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	met := s.met
+	s.met = make(map[string][]string)
+	return met
+}
+
+// tellMet tells those of each other who share a conversation since the last round. Where somebody goes meanwhile, and another server
+// tells of that before this one has told that they are there, it is told again.
+func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
+	if len(met) == 0 {
+		return
+	}
+	sharing, err := s.sharing(ctx, met)
+	if err != nil {
+		s.log.WarnContext(ctx, "people who have met are not told of each other", "people", len(met), "error", err)
+		return
+	}
+	if len(sharing) == 0 {
+		return
+	}
+	all := slices.Collect(maps.Keys(sharing))
+	users, err := s.onlineUsers(ctx, all)
+	if err != nil {
+		s.log.WarnContext(ctx, "people who have met are not told of each other", "people", len(met), "error", err)
+		return
+	}
+	changes := make([]change, len(users))
+	for i := range users {
+		u := &users[i]
+		who := auth.Identity{UserID: u.UserID, Username: u.Username, Role: u.Role, CompanyID: u.CompanyID}
+		changes[i] = change{who: who, online: true}
+	}
+	s.told.Add(1)
+	s.announceRound(ctx)
+	s.tellPeers(ctx, changes, sharing)
+	s.takeBack(ctx, changes, sharing)
+}
+
+// takeBack tells of those who were told to be there and are not, to the same people.
+func (s *Service) takeBack(ctx context.Context, changes []change, told map[string][]string) {
+	userIDs := make([]string, len(changes))
+	for i := range changes {
+		userIDs[i] = changes[i].who.UserID
+	}
+	online, err := s.whoIsOnline(ctx, userIDs)
+	if err != nil { // they are told of with whatever the outage leaves to be told
+		return
+	}
+	gone := slices.DeleteFunc(changes, func(c change) bool { return online[c.who.UserID] })
+	for i := range gone {
+		gone[i].online = false
+	}
+	s.tellPeers(ctx, gone, told)
+}
+
+// sharing returns of those who have met who shares a conversation with whom, both ways.
+func (s *Service) sharing(ctx context.Context, met map[string][]string) (map[string][]string, error) {
+	sharing := make(map[string][]string)
+	for userID, others := range met {
+		among, err := s.conversations.Among(ctx, userID, others)
+		if err != nil {
+			return nil, err
+		}
+		for other := range among {
+			sharing[userID] = append(sharing[userID], other)
+			sharing[other] = append(sharing[other], userID)
+		}
+	}
+	return sharing, nil
+}
