@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"rolecall/internal/auth"
 )
 
@@ -146,10 +148,11 @@ func (s *Service) decode(ctx context.Context, node, companyID string, r *record)
 		return nil
 	}
 	n := &newest{rank: r.Rank, away: true, name: r.Username}
-	if err := json.Unmarshal(r.Position, &n.Position); err != nil || n.CompanyID != companyID || n.DriverID != r.DriverID {
+	if err := jsonv2.Unmarshal(r.Position, &n.Position); err != nil || n.CompanyID != companyID || n.DriverID != r.DriverID {
 		s.log.WarnContext(ctx, "position of another server not understood", "node", node, "driver", r.DriverID, "error", err)
 		return nil
 	}
+	n.isEncodedAs(json.RawMessage(r.Position))
 	return n
 }
 

@@ -30,7 +30,7 @@ func rankOf(p *Position, received int64) int64 { return min(p.TS, received) }
 // company as well: who sees all fleets is to hear of a driver who drives for two in both.
 func (n *newest) value() (bus.Value, error) {
 	n.encoding.Do(func() {
-		n.encoded.Key = n.CompanyID + "/" + n.DriverID // no id has a slash
+		n.encoded.Key = n.key()
 		n.encoded.JSON, n.err = json.Marshal(&n.Position)
 		if n.err != nil {
 			n.err = fmt.Errorf("encode position of driver %s: %w", n.DriverID, n.err)
@@ -38,6 +38,13 @@ func (n *newest) value() (bus.Value, error) {
 	})
 	return n.encoded, n.err
 }
+
+// isEncodedAs notes the value that another node has made of it for its own watchers.
+func (n *newest) isEncodedAs(text json.RawMessage) {
+	n.encoding.Do(func() { n.encoded = bus.Value{Key: n.key(), JSON: text} })
+}
+
+func (n *newest) key() string { return n.CompanyID + "/" + n.DriverID } // no id has a slash
 
 func (p *Position) equal(q *Position) bool {
 	return p.DriverID == q.DriverID && p.CompanyID == q.CompanyID && p.Lat == q.Lat && p.Lng == q.Lng && p.TS == q.TS &&

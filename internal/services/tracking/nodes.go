@@ -2,10 +2,12 @@ package tracking
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"rolecall/internal/bus"
 	"rolecall/internal/roles"
@@ -45,8 +47,8 @@ type bulletin struct {
 	CompanyID string   `json:"c"`
 	Records   []record `json:"r,omitempty"`
 	// Answer is the number of the inquiry that this answers, 0 for none; Last says that it is all.
-	Answer uint64 `json:"a,omitempty"`
-	Last   bool   `json:"l,omitempty"`
+	Answer uint64 `json:"a,omitzero"`
+	Last   bool   `json:"l,omitzero"`
 }
 
 // record is what a node tells of one driver: the newest position that it has taken in, how the driver stands there, or both.
@@ -54,16 +56,16 @@ type record struct {
 	DriverID string `json:"d"`
 	Username string `json:"n"`
 	// Version counts a node's changes of statuses; 0 where the status is not told.
-	Version uint64 `json:"v,omitempty"`
-	Status  Status `json:"s,omitempty"`
-	At      int64  `json:"t,omitempty"` // since when, Unix milliseconds
+	Version uint64 `json:"v,omitzero"`
+	Status  Status `json:"s,omitzero"`
+	At      int64  `json:"t,omitzero"` // since when, Unix milliseconds
 	// Elsewhere: the driver has left the node and is online on another, which tells of it.
-	Elsewhere bool `json:"e,omitempty"`
+	Elsewhere bool `json:"e,omitzero"`
 	// Gone: the driver reports for another company now.
-	Gone bool `json:"g,omitempty"`
+	Gone bool `json:"g,omitzero"`
 	// Position is as watchers are sent it, and Rank orders it (see newest).
-	Position json.RawMessage `json:"p,omitempty"`
-	Rank     int64           `json:"k,omitempty"`
+	Position jsontext.Value `json:"p,omitempty"`
+	Rank     int64          `json:"k,omitzero"`
 }
 
 // inquiry asks all nodes for what they know of a fleet, of all where CompanyID is "".
@@ -163,7 +165,7 @@ func (s *Service) publish(ctx context.Context, to []roles.Room, b bulletin) {
 }
 
 func (s *Service) send(ctx context.Context, kind string, to []roles.Room, message any) {
-	body, err := json.Marshal(message)
+	body, err := jsonv2.Marshal(message)
 	if err != nil {
 		s.log.ErrorContext(ctx, "other servers not told", "kind", kind, "error", err)
 		return
@@ -179,7 +181,7 @@ func (s *Service) publishFlush(ctx context.Context, companyID string, taken []*n
 			continue
 		}
 		if value, ok := s.encode(ctx, n); ok {
-			records = append(records, record{DriverID: n.DriverID, Username: n.name, Position: value.JSON, Rank: n.rank})
+			records = append(records, record{DriverID: n.DriverID, Username: n.name, Position: jsontext.Value(value.JSON), Rank: n.rank})
 		}
 	}
 	if len(records) > 0 {
@@ -207,25 +209,25 @@ func (s *Service) understand(ctx context.Context, message incoming) error {
 	switch message.kind {
 	case kindAsk:
 		var asked inquiry
-		if err := json.Unmarshal(message.body, &asked); err != nil {
+		if err := jsonv2.Unmarshal(message.body, &asked); err != nil {
 			return err
 		}
 		s.answer(ctx, asked)
 	case kindMoved:
 		var where moved
-		if err := json.Unmarshal(message.body, &where); err != nil {
+		if err := jsonv2.Unmarshal(message.body, &where); err != nil {
 			return err
 		}
 		s.moveAway(ctx, where)
 	case kindLeft:
 		var who departure
-		if err := json.Unmarshal(message.body, &who); err != nil {
+		if err := jsonv2.Unmarshal(message.body, &who); err != nil {
 			return err
 		}
 		s.leftElsewhere(ctx, who)
 	default:
 		var news bulletin
-		if err := json.Unmarshal(message.body, &news); err != nil {
+		if err := jsonv2.Unmarshal(message.body, &news); err != nil {
 			return err
 		}
 		if news.CompanyID != "" {
@@ -277,7 +279,7 @@ func (s *Service) own(ctx context.Context, f *fleet) []record {
 			continue
 		}
 		if value, ok := s.encode(ctx, position); ok {
-			records[i].Position, records[i].Rank = value.JSON, position.rank
+			records[i].Position, records[i].Rank = jsontext.Value(value.JSON), position.rank
 		}
 	}
 	return records
