@@ -31,10 +31,10 @@ test: lint test-go test-clients test-deploy vuln ## everything CI runs; installs
 
 test-go: $(GOTESTSUM) ## vet and Go tests, with the race detector; the whole program on both engines, and on three nodes behind HAProxy
 	go vet ./...
-	$(GOTEST) --packages=./... -- -race -timeout 15m
+	$(GOTEST) --packages=./... -- -race -timeout 45m
 	go test -v -run '^TestEngine$$' ./internal/realtime/zishang520 # lists what it is excepted from
-	ROLECALL_ENGINE=zishang520 $(GOTEST) --packages=./test/e2e -- -race -timeout 15m
-	TEST_NODES=3 $(GOTEST) --packages=./test/e2e -- -race -timeout 20m
+	ROLECALL_ENGINE=zishang520 $(GOTEST) --packages=./test/e2e -- -race -timeout 45m
+	TEST_NODES=3 $(GOTEST) --packages=./test/e2e -- -race -timeout 45m
 
 test-clients: ## the official Socket.IO client and one in Python, on one node and on three, and a browser against the real program
 	./test/clients.sh
