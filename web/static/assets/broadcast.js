@@ -14,7 +14,7 @@ export class Broadcast {
 
   constructor(people) {
     this.#people = people;
-    this.#picker = new Picker(people, () => { this.#key = randomId(); });
+    this.#picker = new Picker(people, 'broadcast', () => { this.#key = randomId(); });
     byId('broadcast').hidden = false;
     byId('broadcast').addEventListener('toggle', () => this.#listSent());
     this.#form.addEventListener('input', () => { this.#key = randomId(); });

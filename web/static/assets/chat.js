@@ -67,6 +67,13 @@ export class Chat {
     }
   }
 
+  /** Makes a group and returns its id. */
+  async createGroup(name, members, clientId) {
+    const { roomId } = await this.#connection.call('room:create', { name, members, clientId });
+    Object.assign(this.#talk(roomId), { kind: 'group', name });
+    return roomId;
+  }
+
   /** The conversation with a person, if there is one yet. */
   with(userId) { return [...this.conversations.values()].find(({ peer }) => peer === userId); }
 

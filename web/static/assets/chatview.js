@@ -6,6 +6,7 @@ import { shownText } from './changes.js';
 import { titleOf } from './chat.js';
 import { shownName } from './people.js';
 import { TalkList } from './talklist.js';
+import { offerGroups } from './groups.js';
 import { offerRooms } from './rooms.js';
 
 const longestText = 5000; // characters (code points), as the server counts them
@@ -37,6 +38,7 @@ export class ChatView {
     addEventListener('popstate', () => { if (coversList()) this.#goBack(); });
     byId('thread-leave').onclick = () => chat.leave(chat.active);
     byId('thread-older').onclick = () => this.#loadOlder();
+    offerGroups(people, async (name, userIds, clientId) => this.open(await chat.createGroup(name, userIds, clientId)));
     if (openRooms) offerRooms((roomId) => this.#enterRoom(roomId));
     this.#listenToComposer();
     this.#render();
