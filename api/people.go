@@ -8,7 +8,6 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
-	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/people"
 )
 
@@ -58,14 +57,4 @@ func (a *API) putUser(ctx context.Context, who auth.Identity, in people.Entry) (
 
 func (a *API) importUsers(ctx context.Context, who auth.Identity, body rest.Body) (people.ImportReport, error) {
 	return a.Presence.Import(ctx, who, roster.Read(body, body.Media, a.Decoder))
-}
-
-// membership names somebody of a group.
-type membership struct {
-	RoomID string `json:"roomId"`
-	UserID string `json:"userId"`
-}
-
-func (a *API) removeMember(ctx context.Context, who auth.Identity, in membership) (groups.Membership, error) {
-	return a.Groups.Remove(ctx, who, groups.Removal{RoomID: in.RoomID, Members: []string{in.UserID}})
 }

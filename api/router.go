@@ -98,12 +98,16 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "POST /positions", access.PublishPositions(), call.Later(a.Tracking.Submit))
 
 	rest.On(r, "GET /rooms", access.ReadConversations(), a.listRooms)
+	rest.On(r, "POST /rooms", access.CreateGroup(), a.createGroup)
+	rest.On(r, "PATCH /rooms/{roomId}", access.ChangeGroup(), a.Groups.Update)
+	rest.On(r, "DELETE /rooms/{roomId}", access.CloseGroup(), call.Done(a.Groups.Close))
 	rest.On(r, "GET /rooms/{roomId}", access.ReadConversations(), a.Conversations.Get)
 	rest.On(r, "PUT /rooms/{roomId}/muted", access.MuteRoom(), a.Conversations.Mute)
 	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
 	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
 	rest.On(r, "PATCH /rooms/{roomId}/messages/{messageId}", access.EditMessage(), call.Later(a.Chat.Edit))
 	rest.On(r, "DELETE /rooms/{roomId}/messages/{messageId}", access.DeleteMessage(), call.Later(a.Chat.Delete))
+	rest.On(r, "PUT /rooms/{roomId}/members/{userId}", access.AddMembers(), a.addMember)
 	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)

@@ -26,7 +26,16 @@ func LeaveRoom() Rule { return Needs(limit.Join, roles.Chat) }
 // CreateGroup makes a group.
 func CreateGroup() Rule { return Needs(limit.Join, roles.CreateGroup) }
 
-// RemoveMembers leaves a group, or takes others out of one that one has made.
+// ChangeGroup gives a group another name, owner or setting.
+func ChangeGroup() Rule { return Needs(limit.Join, roles.Chat) }
+
+// AddMembers puts people into a group.
+func AddMembers() Rule { return Needs(limit.Join, roles.Chat) }
+
+// CloseGroup ends a group.
+func CloseGroup() Rule { return Needs(limit.Join, roles.Chat) }
+
+// RemoveMembers leaves a group, or takes others out of one's own.
 func RemoveMembers() Rule { return Needs(limit.Join, roles.Chat) }
 
 // ReadConversations lists the rooms in which one takes part, or reads one of them.

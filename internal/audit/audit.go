@@ -26,6 +26,8 @@ const (
 	DisconnectRoom   Action = "room.disconnect"
 	// DeleteMessage is what is done to the message of somebody else, which is the target.
 	DeleteMessage Action = "message.delete"
+	// ChangeGroup is what is done to the group of somebody else, which is the target.
+	ChangeGroup Action = "group.change"
 )
 
 // Actor is who has done something.

@@ -56,6 +56,8 @@ const (
 	DeleteMessages Permission = "chat:delete-any"
 	// CreateGroup: make a group and choose its members.
 	CreateGroup Permission = "chat:create-group"
+	// ManageGroups: change any group, and close it.
+	ManageGroups Permission = "chat:manage-groups"
 	// ReadDirectory: look people up by name and role.
 	ReadDirectory Permission = "directory:read"
 	// ManageDirectory: say who somebody is, before they have signed in and after.
@@ -73,8 +75,8 @@ const (
 // Permissions lists every permission.
 func Permissions() []Permission {
 	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
-		Broadcast, ReadInbox, Chat, DeleteMessages, CreateGroup, ReadDirectory, ManageDirectory, IssueTokens,
-		ManageSessions, ReadStatistics, ReadAudit}
+		Broadcast, ReadInbox, Chat, DeleteMessages, CreateGroup, ManageGroups, ReadDirectory,
+		ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit}
 }
 
 // Can reports whether the role holds the permission. This switch is the permission table.
@@ -82,7 +84,7 @@ func (r Role) Can(p Permission) bool {
 	switch p {
 	case PublishPosition, ReadOwnTrack:
 		return r == Driver
-	case WatchAllFleets, Broadcast, DeleteMessages, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
+	case WatchAllFleets, Broadcast, DeleteMessages, ManageGroups, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
 		return r == Admin
 	case WatchOwnFleet:
 		return r == Company

@@ -21,6 +21,7 @@ func TestPermissionTable(t *testing.T) {
 		roles.Chat:            "admin driver company provider vendor",
 		roles.DeleteMessages:  "admin",
 		roles.CreateGroup:     "admin driver company provider vendor",
+		roles.ManageGroups:    "admin",
 		roles.ReadDirectory:   "admin driver company provider vendor",
 		roles.ManageDirectory: "admin",
 		roles.IssueTokens:     "admin",

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/notices"
@@ -81,7 +82,7 @@ type measuredGroups struct {
 	measured
 }
 
-func (m measuredGroups) CreateGroup(ctx context.Context, group groups.Group) error {
+func (m measuredGroups) CreateGroup(ctx context.Context, group groups.Founding) error {
 	ctx, t := m.begin(ctx, 1)
 	err := m.Store.CreateGroup(ctx, group)
 	if errors.Is(err, groups.ErrExists) { // which is an answer
@@ -90,6 +91,19 @@ func (m measuredGroups) CreateGroup(ctx context.Context, group groups.Group) err
 	}
 	t.end(err)
 	return err
+}
+
+func (m measuredGroups) ChangeGroup(
+	ctx context.Context, room roles.ChatRoom, since int64, changes []groups.Change,
+) ([]groups.Made, error) {
+	ctx, t := m.begin(ctx, len(changes))
+	made, err := m.Store.ChangeGroup(ctx, room, since, changes)
+	if errors.Is(err, groups.ErrOutdated) { // which is an answer
+		t.end(nil)
+		return made, err
+	}
+	t.end(err)
+	return made, err
 }
 
 type measuredNotices struct {

@@ -50,8 +50,11 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 	}
 	edited := mine()
 	edited["text"] = "hello again"
-	group := harness.Must[struct{ RoomID string }](server.Dial(who, "/chat"), "room:create",
-		map[string]any{"name": "alone", "members": []string{who.UserID}}).RoomID
+	socket := server.Dial(who, "/chat")
+	alone := func(name string) string {
+		return harness.Must[struct{ RoomID string }](socket, "room:create", map[string]any{"name": name, "members": []string{who.UserID}}).RoomID
+	}
+	group := alone("alone")
 	admin := everyone()[roles.Admin]
 	notice := harness.Decode[struct {
 		ID string `json:"id"`
@@ -62,6 +65,9 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 		"room:join":        roomID,
 		"room:leave":       roomID,
 		"room:create":      map[string]any{"name": "crew", "members": []string{who.UserID}},
+		"room:update":      map[string]any{"roomId": group, "name": "renamed", "history": "all"},
+		"room:add":         map[string]any{"roomId": group, "members": []string{who.UserID}},
+		"room:close":       map[string]any{"roomId": alone("to be closed")},
 		"room:remove":      map[string]any{"roomId": group, "members": []string{"nobody"}},
 		"room:mute":        map[string]any{"roomId": roomID, "muted": true},
 		"rooms:list":       map[string]any{},

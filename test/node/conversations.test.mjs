@@ -74,12 +74,18 @@ test('a new group is told on every device of its members, with its name, and fou
   for (const socket of sockets) await nextEvent(socket, 'rooms:list');
   const { roomId } = await accepted(sockets[0], 'room:create', { name: 'Night shift', members: [member.userId, absent.userId] });
   const members = [maker, member, absent].map(({ userId }) => userId).sort();
-  const room = { roomId, kind: 'group', name: 'Night shift', members, memberCount: 3, lastSeq: 0, readSeq: 0, unread: 0, muted: false };
+  const room = { roomId, kind: 'group', name: 'Night shift', owner: maker.userId, history: 'joined', members, memberCount: 3, lastSeq: 0, readSeq: 0, unread: 0, muted: false };
   for (const socket of sockets) {
-    assert.deepEqual(await nextEvent(socket, 'room:added'), { roomId, revision: 0, userId: maker.userId, username: maker.username, room });
+    assert.deepEqual(await nextEvent(socket, 'room:added'), { roomId, revision: 1, userId: maker.userId, username: maker.username, room });
+    const { text, kind, system } = await nextEvent(socket, 'chat:message', (message) => message.roomId === roomId);
+    assert.deepEqual({ text, kind, system }, {
+      text: `${maker.username} made the group Night shift`, kind: 'system', system: { type: 'created', by: maker.userId, users: members, name: 'Night shift' },
+    });
   }
   const late = await server.connect(absent);
-  assert.deepEqual((await nextEvent(late, 'rooms:list')).rooms, [room]);
+  const [{ lastMessage, ...listed }] = (await nextEvent(late, 'rooms:list')).rooms;
+  assert.deepEqual(listed, { ...room, lastSeq: 1 });
+  assert.equal(lastMessage.system.type, 'created');
   await accepted(late, 'room:remove', { roomId, members: [absent.userId] });
   assert.deepEqual((await accepted(late, 'rooms:list')).rooms, []);
   assertProblem(await server.rest(absent, 'GET', `/rooms/${roomId}`), 403, 'room_forbidden');

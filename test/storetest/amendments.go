@@ -164,8 +164,7 @@ func amendmentsRefused(t *testing.T, store Store) {
 func amendmentOutdated(t *testing.T, store Store) {
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c")))
 	placed := appendDrafts(t, store, draft("group:g", "a", 1))
-	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g"), 0, []string{"c"}, remover)
-	check(t, "remove", err)
+	takeOut(t, store, "group:g", 7, "c")
 	late := edit("group:g", placed[0].ID, "a", "late", 5)
 	current := late
 	current.MembersSince = 2

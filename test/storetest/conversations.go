@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/test/servicetest"
 )
 
@@ -62,11 +63,10 @@ func conversationsListed(t *testing.T, store Store) {
 	same(t, "a conversation", conversations.Row{
 		Room: servicetest.Room("dm:a:b"), ActiveAt: start + 9, LastSeq: 4, Unread: 3, LastMessage: &last,
 	}, first)
-	same(t, "a group", conversations.Row{Room: servicetest.Room("group:g"), Name: "Night\x00shift 🌙", ActiveAt: start + 5},
+	same(t, "a group", conversations.Row{Room: servicetest.Room("group:g"), Name: "Night\x00shift 🌙", History: groups.FromJoining, ActiveAt: start + 5},
 		listOf(t, store, "b")[1])
 
-	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g"), 0, []string{"b"}, remover)
-	check(t, "remove", err)
+	takeOut(t, store, "group:g", 7, "b")
 	same(t, "once b has left the group", []string{"dm:a:b", "dm:b:c"}, roomsOf(listOf(t, store, "b")))
 	appendDrafts(t, store, draft("dm:a:a", "a", 0)) // by a clock that is behind
 	same(t, "what is active never falls", []string{"dm:a:b", "lobby", "group:g", "dm:a:a"}, roomsOf(listOf(t, store, "a")))

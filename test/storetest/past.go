@@ -12,27 +12,17 @@ import (
 	"rolecall/test/servicetest"
 )
 
-// remover is who takes members out of groups.
-var remover = groups.Remover{UserID: "a", Username: "A\x00é", At: 7}
-
 // pastKept: of a room can be read how far it has come, how far it had come at a time, and the changes since; and of people
 // which of their rooms have changed.
 func pastKept(t *testing.T, store Store) {
 	room := servicetest.Room("group:g")
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c", "d")))
 	placed := appendDrafts(t, store, draft("group:g", "a", 1), draft("group:g", "b", 2), draft("dm:a:b", "a", 3), draft("open", "a", 4))
-	remove := func(since, at int64, gone ...string) {
-		t.Helper()
-		by := remover
-		by.At = at
-		_, _, err := store.Groups.RemoveMembers(t.Context(), room, since, gone, by)
-		check(t, "remove", err)
-	}
-	remove(0, start+10, "c", "d")
+	first := takeOut(t, store, "group:g", start+10, "c", "d")
 	next := draft("group:g", "a", 20)
 	next.MembersSince, next.ClientID = 3, "own\x00"
 	placed = append(placed, appendDrafts(t, store, next)...)
-	remove(3, start+30, "b")
+	second := takeOut(t, store, "group:g", start+30, "b")
 	_, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: room, UserID: "a", Seq: 3, MembersSince: 5})
 	check(t, "mark read", err)
 
@@ -48,14 +38,14 @@ func pastKept(t *testing.T, store Store) {
 	check(t, "revision of no room", err)
 	same(t, "revision of no room", int64(0), revision)
 
-	all := []chat.Message{placed[0].Message, placed[1].Message, placed[4].Message}
+	all := []chat.Message{placed[0].Message, placed[1].Message, messageOf(room, &first), placed[4].Message, messageOf(room, &second)}
 	for _, asked := range []struct {
 		after, upTo int64
 		limit       int
 		want        []chat.Message
 	}{
-		{0, math.MaxInt64, 10, all}, {0, 3, 10, all[:2]}, {1, math.MaxInt64, 10, all[1:]}, {2, 4, 10, all[2:]},
-		{3, math.MaxInt64, 10, all[2:]}, {4, math.MaxInt64, 10, nil}, {0, math.MaxInt64, 2, all[:2]},
+		{0, math.MaxInt64, 10, all}, {0, 3, 10, all[:3]}, {1, math.MaxInt64, 10, all[1:]}, {2, 4, 10, all[2:4]},
+		{3, math.MaxInt64, 10, all[3:]}, {5, math.MaxInt64, 10, nil}, {0, math.MaxInt64, 2, all[:2]},
 	} {
 		messages, err := store.Chat.MessagesSince(t.Context(), room, asked.after, asked.upTo, asked.limit)
 		check(t, "messages since", err)

@@ -22,7 +22,6 @@ func roomPromises() []promise {
 		{"readers are bounded", readersBounded},
 		{"peers have both written in a direct room or a group", peers},
 		{"the first message of a sender is one where there are members", firsts},
-		{"members leave a group, as one change of it", membersRemoved},
 		{"nothing is done for former members", formerMembers},
 		{"what has become of rooms is told again", pastKept},
 		{"groups are counted, of their makers and of their members", groupsCounted},
@@ -31,9 +30,7 @@ func roomPromises() []promise {
 
 func members(t tester, store Store, roomID string) []string {
 	t.Helper()
-	members, _, err := store.Groups.Members(t.Context(), servicetest.Room(roomID))
-	check(t, "members", err)
-	return members
+	return groupOf(t, store, roomID).Members
 }
 
 func markRead(t tester, store Store, roomID, userID string, seq int64) int {
@@ -43,8 +40,8 @@ func markRead(t tester, store Store, roomID, userID string, seq int64) int {
 	return unread
 }
 
-func group(id string, members ...string) groups.Group {
-	return groups.Group{
+func group(id string, members ...string) groups.Founding {
+	return groups.Founding{
 		Room: roles.GroupRoom(id), Name: "Night\x00shift 🌙", CreatedBy: members[0], CreatedAt: 1, Members: members,
 	}
 }
@@ -181,8 +178,7 @@ func peers(t *testing.T, store Store) {
 	got, err := store.Conversations.Peers(t.Context(), []string{"a"}, 1)
 	check(t, "peers", err)
 	same(t, "the first peer", map[string][]string{"a": {"b"}}, got)
-	_, _, err = store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"e"}, remover)
-	check(t, "remove", err)
+	takeOut(t, store, "group:g2", 7, "e")
 	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
 }
 
@@ -222,53 +218,19 @@ func expectPeers(t *testing.T, store Store, when string, want map[string][]strin
 	}
 }
 
-func membersRemoved(t *testing.T, store Store) {
-	room := servicetest.Room("group:g")
-	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c", "d")))
-	appendDrafts(t, store, draft("group:g", "a", 1))
-	for _, step := range []struct {
-		remove, removed []string
-		since, revision int64
-	}{
-		{[]string{"d", "nobody", "b", "b"}, []string{"b", "d"}, 0, 2},
-		{[]string{"b"}, []string{}, 2, 0},
-		{[]string{"c"}, []string{"c"}, 2, 3},
-	} {
-		removed, revision, err := store.Groups.RemoveMembers(t.Context(), room, step.since, step.remove, remover)
-		check(t, "remove", err)
-		same(t, "removed", step.removed, removed)
-		same(t, "revision", step.revision, revision)
-	}
-	same(t, "members", []string{"a"}, members(t, store, "group:g"))
-	next := draft("group:g", "a", 2)
-	next.MembersSince = 3
-	if placed := appendDrafts(t, store, next)[0]; placed.Revision != 4 || placed.Seq != 2 {
-		t.Fatalf("the next message has revision %d and seq %d", placed.Revision, placed.Seq)
-	}
-	maker, err := store.Groups.Maker(t.Context(), room)
-	check(t, "maker", err)
-	same(t, "maker", "a", maker)
-	maker, err = store.Groups.Maker(t.Context(), servicetest.Room("group:none"))
-	check(t, "maker", err)
-	same(t, "maker of no group", "", maker)
-}
-
 // formerMembers: who goes by members that are no longer those of the group changes and learns nothing, wherever it was
 // changed, and changes of other rooms are made all the same.
 func formerMembers(t *testing.T, store Store) {
 	room := servicetest.Room("group:g")
 	check(t, "create group", store.Groups.CreateGroup(t.Context(), group("g", "a", "b", "c")))
 	appendDrafts(t, store, draft("group:g", "a", 1), draft("group:g", "b", 2))
-	_, since, err := store.Groups.Members(t.Context(), room)
-	check(t, "members", err)
-	same(t, "members since", int64(0), since)
-	_, revision, err := store.Groups.RemoveMembers(t.Context(), room, since, []string{"b"}, remover)
-	check(t, "remove", err)
-	left, since, err := store.Groups.Members(t.Context(), room)
-	check(t, "members", err)
-	same(t, "members who are left", []string{"a", "c"}, left)
-	same(t, "since", revision, since)
-	same(t, "head", chat.Head{Revision: 3, Seq: 2, MembersSince: since}, head(t, store, "group:g"))
+	same(t, "members since", int64(0), groupOf(t, store, "group:g").Since)
+	revision := takeOut(t, store, "group:g", 7, "b").Revision
+	left := groupOf(t, store, "group:g")
+	same(t, "members who are left", []string{"a", "c"}, left.Members)
+	same(t, "since", revision, left.Since)
+	since := left.Since
+	same(t, "head", chat.Head{Revision: 3, Seq: 3, MembersSince: since}, head(t, store, "group:g"))
 
 	late, current, behind, elsewhere := draft("group:g", "b", 3), draft("group:g", "a", 4), draft("group:g", "c", 5), draft("open", "b", 6)
 	current.MembersSince, behind.MembersSince = since, since
@@ -276,17 +238,17 @@ func formerMembers(t *testing.T, store Store) {
 	outdated := chat.Applied{Outdated: true}
 	applied := appendDrafts(t, store, current, late, elsewhere, behind)
 	same(t, "among former members", []chat.Applied{outdated, outdated}, []chat.Applied{applied[1], applied[3]})
-	if applied[0].Seq != 3 || applied[0].Revision != 4 || applied[2].Seq != 1 || applied[0].Outdated || applied[2].Outdated {
+	if applied[0].Seq != 4 || applied[0].Revision != 4 || applied[2].Seq != 1 || applied[0].Outdated || applied[2].Outdated {
 		t.Fatalf("the others have come to %+v", applied)
 	}
 	same(t, "a batch that changes nothing", []chat.Applied{outdated}, appendDrafts(t, store, late))
-	same(t, "head", chat.Head{Revision: 4, Seq: 3, MembersSince: since}, head(t, store, "group:g"))
+	same(t, "head", chat.Head{Revision: 4, Seq: 4, MembersSince: since}, head(t, store, "group:g"))
 	for _, page := range []chat.Page{{Limit: 10}, {After: 1, Limit: 10}, {After: 9, Limit: 10}} {
 		if messages, err := store.Chat.History(t.Context(), room, page); !errors.Is(err, chat.ErrOutdated) {
 			t.Fatalf("history %+v for former members: %v, %v", page, messages, err)
 		}
 	}
-	same(t, "history", 3, len(history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})))
+	same(t, "history", 4, len(history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})))
 	same(t, "no history", 0, len(history(t, store, "group:g", chat.Page{Limit: 10, After: 9, MembersSince: since})))
 	if unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: room, UserID: "b", Seq: 1}); !errors.Is(err, chat.ErrOutdated) {
 		t.Fatalf("a mark of a former member: %d, %v", unread, err)
@@ -295,8 +257,9 @@ func formerMembers(t *testing.T, store Store) {
 	check(t, "mark read", err)
 	same(t, "unread", 2, unread)
 	same(t, "readers", []string{"a", "c"}, history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})[0].ReadBy)
-	if removed, _, err := store.Groups.RemoveMembers(t.Context(), room, 0, []string{"c"}, remover); !errors.Is(err, groups.ErrOutdated) {
-		t.Fatalf("removed %v among former members: %v", removed, err)
+	made, err := store.Groups.ChangeGroup(t.Context(), room, 0, []groups.Change{removalOf(7, "c")})
+	if !errors.Is(err, groups.ErrOutdated) {
+		t.Fatalf("%+v among former members: %v", made, err)
 	}
 	same(t, "members", []string{"a", "c"}, members(t, store, "group:g"))
 }
@@ -313,8 +276,7 @@ func groupsCounted(t *testing.T, store Store) {
 		check(t, "made", err)
 		same(t, "made", want, got)
 	}
-	_, _, err := store.Groups.RemoveMembers(t.Context(), servicetest.Room("group:g2"), 0, []string{"a"}, remover)
-	check(t, "remove", err)
+	takeOut(t, store, "group:g2", 7, "a")
 	for most, want := range map[int][]string{1: {"a", "b"}, 2: {"a", "b"}, 3: {"b"}, 4: {}} {
 		full, err := store.Groups.Full(t.Context(), []string{"a", "b", "c"}, most)
 		check(t, "full", err)

@@ -62,7 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 	}{
 		{"positions", positionPromises()},
 		{"messages", slices.Concat(messagePromises(), amendmentPromises(), syncPromises())},
-		{"rooms", roomPromises()},
+		{"rooms", slices.Concat(roomPromises(), groupPromises())},
 		{"conversations", conversationPromises()},
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},

@@ -3,11 +3,12 @@ package chat
 import (
 	"context"
 	"errors"
-	"slices"
+	"math"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 )
 
 // conversation is a chat room for somebody who may be in it.
@@ -17,7 +18,16 @@ type conversation struct {
 	members []string
 	// since is the revision of the room by which a group's members have become these.
 	since int64
+	// group is the one that the room is, the zero one of any other.
+	group groups.Group
 }
+
+func inGroup(group groups.Group) conversation {
+	return conversation{room: group.Room, members: group.Members, since: group.Since, group: group}
+}
+
+// sight is from where on somebody sees the room.
+func (c conversation) sight(userID string) groups.Sight { return c.group.SightOf(userID) }
 
 // conversation reads the id of a room that the caller wants to be in. It fails with forbidden, room_invalid and
 // room_forbidden.
@@ -42,14 +52,14 @@ func (s *Service) mayBeIn(ctx context.Context, who auth.Identity, room roles.Cha
 		}
 		return conversation{room: room, members: room.People()}, nil
 	case roles.GroupKind:
-		members, since, err := s.groups.Members(ctx, room)
+		group, err := s.groups.Group(ctx, room)
 		if err != nil {
 			return conversation{}, err
 		}
-		if _, isMember := slices.BinarySearch(members, who.UserID); !isMember {
+		if !group.Has(who.UserID) {
 			return conversation{}, forbiddenRoom("Only members enter a group")
 		}
-		return conversation{room: room, members: members, since: since}, nil
+		return inGroup(group), nil
 	case roles.OpenKind:
 		if !s.options.OpenRooms.Allows(room, who.Role) {
 			return conversation{}, forbiddenRoom("This room is not open to you")
@@ -69,10 +79,8 @@ func (s *Service) mayMake(ctx context.Context, who auth.Identity, change Change)
 	room := change.ChatRoom()
 	talk = conversation{room: room, members: room.People()}
 	if room.Kind() == roles.GroupKind {
-		talk.members, talk.since, err = s.groups.Members(ctx, room)
-		if err != nil {
-			return conversation{}, err
-		}
+		group, err := s.groups.Group(ctx, room)
+		return inGroup(group), err
 	}
 	return talk, nil
 }
@@ -137,13 +145,18 @@ func (s *Service) isKnown(ctx context.Context, userID string, room roles.ChatRoo
 
 // audience names the rooms of sockets that hear what somebody does in the conversation: those of its members wherever
 // they are, or, for an open room, of who has joined it. The actor's own sockets always hear it.
-func (c conversation) audience(actor string) []roles.Room {
+func (c conversation) audience(actor string) []roles.Room { return c.audienceOf(actor, math.MaxInt64) }
+
+// audienceOf is the audience of what is done about a message: those of the members who see it.
+func (c conversation) audienceOf(actor string, seq int64) []roles.Room {
 	if c.members == nil {
 		return []roles.Room{c.room.Room(), roles.UserRoom(actor)}
 	}
 	rooms := make([]roles.Room, 0, len(c.members))
 	for _, member := range c.members {
-		rooms = append(rooms, roles.UserRoom(member))
+		if c.sight(member).Sees(seq) {
+			rooms = append(rooms, roles.UserRoom(member))
+		}
 	}
 	return rooms
 }

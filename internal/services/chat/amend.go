@@ -77,7 +77,7 @@ func (s *Service) Edit(ctx context.Context, who auth.Identity, edited EditedMess
 	if err := s.mayWrite(ctx, who, talk.room, "roomId"); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, who, Edit{Deed: s.deed(who, talk.room, edited.MessageID), Text: said})
+	return s.change(ctx, who, Edit{Deed: s.deed(who, talk, edited.MessageID), Text: said})
 }
 
 // Delete leaves nothing of a message but its place; that it was deleted before is no failure. Who may delete any message
@@ -88,16 +88,20 @@ func (s *Service) Delete(ctx context.Context, who auth.Identity, message Message
 	if err != nil {
 		return nil, err
 	}
-	deletion := Deletion{Deed: s.deed(who, room, message.MessageID), OfAny: who.Can(roles.DeleteMessages)}
-	if _, err := s.mayMake(ctx, who, deletion); err != nil {
+	deletion := Deletion{Deed: s.deed(who, conversation{room: room}, message.MessageID), OfAny: who.Can(roles.DeleteMessages)}
+	talk, err := s.mayMake(ctx, who, deletion)
+	if err != nil {
 		return nil, err
+	}
+	if !deletion.OfAny {
+		deletion.Deed = s.deed(who, talk, message.MessageID)
 	}
 	return s.change(ctx, who, deletion)
 }
 
-func (s *Service) deed(who auth.Identity, room roles.ChatRoom, messageID string) Deed {
+func (s *Service) deed(who auth.Identity, talk conversation, messageID string) Deed {
 	return Deed{
-		Room: room, MessageID: messageID, By: audit.Actor{UserID: who.UserID, Username: who.Username},
+		Room: talk.room, MessageID: messageID, Sight: talk.sight(who.UserID), By: audit.Actor{UserID: who.UserID, Username: who.Username},
 		At: instant.Stamp(s.options.Now().UnixMilli()),
 	}
 }

@@ -245,7 +245,7 @@ func TestAmendmentsAtTheCommit(t *testing.T) {
 	}
 	<-held.entered
 	held.answers <- nil
-	if made, err := settled(t, late, nil); err != nil || made.Revision != 2 {
+	if made, err := settled(t, late, nil); err != nil || made.Revision != 3 {
 		t.Errorf("what came behind it: %+v, %v", made, err)
 	}
 	if got := strings.Join(bobs.heardNames(), " "); got != "chat:deleted" {

@@ -2,10 +2,12 @@ package chat
 
 import (
 	"context"
+	"slices"
 
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 )
 
@@ -116,32 +118,54 @@ func (s *Service) writeOnce(
 			if made.IsFirst {
 				s.people.Met(made.UserID, talks[i].members)
 			}
-			who := batch[place].who
-			told = append(told, deliveriesOf(changes[i], made, talks[i].audience(who.UserID), who)...)
+			told = append(told, deliveriesOf(changes[i], made, talks[i], batch[place].who)...)
 		}
 	}
 	return told, outdated, nil
 }
 
-// Deliveries are how the people of a room are told of a message: members are those of a direct room or group.
-func Deliveries(message Message, members []string) []order.Delivery {
-	talk := conversation{room: message.Room, members: members}
-	return deliveriesOf(Append{}, Applied{Message: message}, talk.audience(message.UserID), auth.Identity{UserID: message.UserID})
+// Deliveries are how the people of a room are told of a message: the group is the one that the room is, with the members of a direct
+// room as its own, and without any for an open room.
+func Deliveries(message Message, group groups.Group) []order.Delivery {
+	talk := inGroup(group)
+	talk.room = message.Room
+	return deliveriesOf(Append{}, Applied{Message: message}, talk, auth.Identity{UserID: message.UserID})
 }
 
-// deliveriesOf are how an audience is told of a change: each socket once, those of whoever has caused it perhaps otherwise
-// than the rest.
-func deliveriesOf(change Change, made Applied, audience []roles.Room, causer auth.Identity) []order.Delivery {
-	if len(audience) == 0 { // a group that nobody is left in
+// deliveriesOf are how those of a conversation are told of a change: each socket once, those of whoever has caused it perhaps
+// otherwise than the rest, and those who do not see the message that is replied to without it.
+func deliveriesOf(change Change, made Applied, talk conversation, causer auth.Identity) []order.Delivery {
+	audience := talk.audience(causer.UserID)
+	_, isMessage := change.(Append)
+	if !isMessage {
+		audience = talk.audienceOf(causer.UserID, made.Seq)
+	}
+	if len(audience) == 0 { // a group that nobody is left in, or nobody who sees the message
 		return []order.Delivery{{Room: made.Room, Revision: made.Revision}}
+	}
+	var blind []roles.Room
+	if isMessage && made.Quoted != nil {
+		for _, member := range talk.group.Blind(made.Quoted.Seq) {
+			blind = append(blind, roles.UserRoom(member))
+		}
 	}
 	told := change.told(made)
 	all := order.Delivery{Room: made.Room, Revision: made.Revision, Event: told.event, Payload: told.payload, To: audience}
-	if told.toCauser == nil {
-		return []order.Delivery{all}
+	deliveries := make([]order.Delivery, 1, 3)
+	if told.toCauser != nil {
+		own := all
+		own.Payload, own.To = told.toCauser, []roles.Room{roles.UserRoom(causer.UserID)}
+		deliveries = append(deliveries, own)
+		all.Except = own.To
 	}
-	own := all
-	own.Payload, own.To = told.toCauser, []roles.Room{roles.UserRoom(causer.UserID)}
-	all.Except = own.To
-	return []order.Delivery{all, own}
+	if len(blind) > 0 {
+		some := all
+		message := made.ToldTo("")
+		message.Quoted = nil
+		some.Payload, some.To = message, blind
+		deliveries = append(deliveries, some)
+		all.Except = append(slices.Clone(all.Except), blind...)
+	}
+	deliveries[0] = all
+	return deliveries
 }

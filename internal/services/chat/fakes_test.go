@@ -303,10 +303,10 @@ type membership struct {
 	failure error
 }
 
-func (m *membership) Members(context.Context, roles.ChatRoom) ([]string, int64, error) {
+func (m *membership) Group(_ context.Context, room roles.ChatRoom) (groups.Group, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.members, 0, m.failure
+	return groups.Group{Room: room, Members: m.members}, m.failure
 }
 
 func (m *membership) Removals(context.Context, roles.ChatRoom, int64) ([]groups.Removed, error) {

@@ -9,7 +9,6 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/fault"
 	"rolecall/internal/page"
-	"rolecall/internal/roles"
 )
 
 // Page sizes of a room's history, in messages.
@@ -70,14 +69,14 @@ func (p Place) MarshalJSONTo(encoder *jsontext.Encoder) error {
 
 // seqOf is the seq of a place in a room, nil for none. It fails with not_found, naming the payload's field, where the room
 // has no message of that id.
-func (s *Service) seqOf(ctx context.Context, room roles.ChatRoom, field string, place *Place) (*int64, error) {
+func (s *Service) seqOf(ctx context.Context, who auth.Identity, talk conversation, field string, place *Place) (*int64, error) {
 	if place == nil {
 		return nil, nil //nolint:nilnil // no place has no seq
 	}
 	if place.MessageID == "" {
 		return &place.Seq, nil
 	}
-	seq, found, err := s.store.SeqOf(ctx, room, place.MessageID)
+	seq, found, err := s.seen(ctx, who, talk, place.MessageID)
 	switch {
 	case err != nil:
 		return nil, err
@@ -120,14 +119,14 @@ func (s *Service) historyOf(ctx context.Context, who auth.Identity, talk convers
 	if query.Before != nil && query.After != nil {
 		return History{}, fault.Invalid("after", "before and after cannot be asked for together")
 	}
-	before, err := s.seqOf(ctx, talk.room, "before", query.Before)
+	before, err := s.seqOf(ctx, who, talk, "before", query.Before)
 	if err != nil {
 		return History{}, err
 	}
 	if before != nil && *before < 1 {
 		return History{}, fault.Invalid("before", "before is smaller than 1")
 	}
-	after, err := s.seqOf(ctx, talk.room, "after", query.After)
+	after, err := s.seqOf(ctx, who, talk, "after", query.After)
 	if err != nil {
 		return History{}, err
 	}
@@ -139,12 +138,12 @@ func (s *Service) historyOf(ctx context.Context, who auth.Identity, talk convers
 func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conversation, asked Page) (History, error) {
 	size := asked.Limit
 	asked.Limit++
-	asked.MembersSince, asked.Asker = talk.since, who.UserID
+	asked.MembersSince, asked.Asker, asked.From = talk.since, who.UserID, talk.sight(who.UserID).Seq
 	messages, err := s.store.History(ctx, talk.room, asked)
 	if err != nil {
 		return History{}, err
 	}
-	if err := FillQuotes(ctx, s.store, talk.room, Pointers(messages)); err != nil {
+	if err := FillQuotes(ctx, s.store, talk.room, talk.sight(who.UserID), Pointers(messages)); err != nil {
 		return History{}, err
 	}
 	for i := range messages {
@@ -164,6 +163,9 @@ func (m Message) Bytes() int {
 	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID)
 	for _, reader := range m.ReadBy {
 		bytes += len(reader) + len(`"",`)
+	}
+	if m.System != nil {
+		bytes += m.System.Bytes()
 	}
 	if m.Quoted != nil {
 		const rest = 200 // names of members, ids

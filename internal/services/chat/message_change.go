@@ -7,6 +7,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 )
 
@@ -29,6 +30,12 @@ type MessageChange interface {
 
 // Amend is what comes of a change of a message that is made at a time: its revision is yet to be given.
 func Amend(change MessageChange, before Message, at instant.Stamp) Applied {
+	switch {
+	case !change.Of().Sight.Sees(before.Seq):
+		return Applied{Refused: NoMessage()}
+	case before.System != nil:
+		return Applied{Refused: fault.New(fault.Forbidden, "What has become of a group stays in its log")}
+	}
 	after, changed, err := change.On(before, at)
 	if err != nil {
 		return Applied{Refused: err}
@@ -45,6 +52,8 @@ type Deed struct {
 	At instant.Stamp
 	// MembersSince is that of the members among whom the actor was found.
 	MembersSince int64
+	// Sight is from where on the actor sees the room: there is no message before that.
+	Sight groups.Sight
 }
 
 // ChatRoom implements Change.
@@ -152,13 +161,14 @@ func (c *Changed) telling() (told telling, is bool) {
 	}
 }
 
-// ChangeDeliveries are how the people of a room are told of a change of a message: members are those of a direct room or
-// group. Where a later change has left nothing of it, or nobody is left, it tells of the revision alone.
-func ChangeDeliveries(changed Changed, members []string) []order.Delivery {
+// ChangeDeliveries are how the people of a room are told of a change of a message: the group is as for Deliveries. Where a later change
+// has left nothing of it, or nobody is left who sees it, it tells of the revision alone.
+func ChangeDeliveries(changed Changed, group groups.Group) []order.Delivery {
 	delivery := order.Delivery{Room: changed.Message.Room, Revision: changed.Revision}
-	talk := conversation{room: changed.Message.Room, members: members}
+	talk := inGroup(group)
+	talk.room = changed.Message.Room
 	told, is := changed.telling()
-	if audience := talk.audience(changed.By.UserID); is && len(audience) > 0 {
+	if audience := talk.audienceOf(changed.By.UserID, changed.Message.Seq); is && len(audience) > 0 {
 		delivery.Event, delivery.Payload, delivery.To = told.event, told.payload, audience
 	}
 	return []order.Delivery{delivery}

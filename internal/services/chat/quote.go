@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 )
 
 // MaxQuote is the longest excerpt of a message that is replied to, in code points.
@@ -11,6 +12,7 @@ const MaxQuote = 200
 
 // Quote is a message that is replied to, as who reads the reply is shown it.
 type Quote struct {
+	Seq       int64  `json:"-"`
 	MessageID string `json:"messageId"`
 	UserID    string `json:"userId"`
 	Username  string `json:"username"`
@@ -36,8 +38,8 @@ type Quoter interface {
 	Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]Quote, error)
 }
 
-// FillQuotes adds to the messages of one room those to which they reply, as they are by now.
-func FillQuotes(ctx context.Context, from Quoter, room roles.ChatRoom, messages []*Message) error {
+// FillQuotes adds to the messages of one room those to which they reply, as they are by now, for who sees the room from a place on.
+func FillQuotes(ctx context.Context, from Quoter, room roles.ChatRoom, sight groups.Sight, messages []*Message) error {
 	var wanted []string
 	for _, m := range messages {
 		if m.ReplyTo != "" && !m.Deleted {
@@ -52,7 +54,7 @@ func FillQuotes(ctx context.Context, from Quoter, room roles.ChatRoom, messages 
 		return err
 	}
 	for _, m := range messages {
-		if quote, kept := quotes[m.ReplyTo]; kept && !m.Deleted {
+		if quote, kept := quotes[m.ReplyTo]; kept && !m.Deleted && sight.Sees(quote.Seq) {
 			shown := quote.excerpt()
 			m.Quoted = &shown
 		}
@@ -79,7 +81,7 @@ func (s *Service) quote(ctx context.Context, made []Applied) {
 		}
 	}
 	for room, messages := range replies {
-		if err := FillQuotes(ctx, s.store, room, messages); err != nil {
+		if err := FillQuotes(ctx, s.store, room, groups.Sight{}, messages); err != nil {
 			s.log.ErrorContext(ctx, "messages not quoted", "room", room.String(), "messages", len(messages), "error", err)
 		}
 	}

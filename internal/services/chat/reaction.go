@@ -112,5 +112,5 @@ func (s *Service) React(ctx context.Context, who auth.Identity, reaction Message
 			return nil, err
 		}
 	}
-	return s.change(ctx, who, React{Deed: s.deed(who, talk.room, reaction.MessageID), With: with, Off: !*reaction.On})
+	return s.change(ctx, who, React{Deed: s.deed(who, talk, reaction.MessageID), With: with, Off: !*reaction.On})
 }

@@ -153,7 +153,7 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 		if head.MembersSince != talk.since {
 			return 0, ErrOutdated
 		}
-		after, err := s.seqOf(ctx, talk.room, "after", entry.After)
+		after, err := s.seqOf(ctx, who, talk, "after", entry.After)
 		if err != nil {
 			return 0, err
 		}

@@ -192,7 +192,7 @@ func TestJoinNamesMembers(t *testing.T) {
 	amy := person("amy", roles.Vendor)
 	roomID := group(t, service, amy, "bob", "cem")
 	for id, want := range map[string]chat.Entered{
-		roomID:       {Room: servicetest.Room(roomID), Kind: roles.GroupKind, Members: []string{"amy", "bob", "cem"}},
+		roomID:       {Room: servicetest.Room(roomID), Kind: roles.GroupKind, LastSeq: 1, Members: []string{"amy", "bob", "cem"}},
 		"dm:amy:bob": {Room: servicetest.Room("dm:amy:bob"), Kind: roles.DirectKind, Peer: "bob", Members: []string{"amy", "bob"}},
 		"dm:bob:amy": {Room: servicetest.Room("dm:amy:bob"), Kind: roles.DirectKind, Peer: "bob", Members: []string{"amy", "bob"}},
 		"dm:amy:amy": {Room: servicetest.Room("dm:amy:amy"), Kind: roles.DirectKind, Peer: "amy", Members: []string{"amy"}},

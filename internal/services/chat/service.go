@@ -37,9 +37,9 @@ type Emitter interface {
 
 // Groups knows who belongs to a group.
 type Groups interface {
-	// Members returns them in the order of user id, none for an unknown group, and the revision of the room's change by
-	// which they have become these. The list must not be changed. It may be out of date where another server has changed it.
-	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
+	// Group returns a group, without members for an unknown one. Nothing of it must be changed. It may be out of date where another
+	// server has changed it.
+	Group(ctx context.Context, room roles.ChatRoom) (groups.Group, error)
 	// Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of
 	// revision.
 	Removals(ctx context.Context, room roles.ChatRoom, after int64) ([]groups.Removed, error)
@@ -180,7 +180,7 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err := s.mayWrite(ctx, who, talk.room, field); err != nil {
 		return nil, err
 	}
-	if err := s.checkReply(ctx, talk.room, out.ReplyTo); err != nil {
+	if err := s.checkReply(ctx, who, talk, out.ReplyTo); err != nil {
 		return nil, err
 	}
 	ticket, err := s.writer.Submit(ctx, submission{who: who, change: Append{Message: Message{
@@ -205,12 +205,18 @@ func (s *Service) addressed(ctx context.Context, who auth.Identity, out Outgoing
 	return s.mayBeIn(ctx, who, room)
 }
 
+// seen is the seq of a message of a room that somebody sees; found is false where there is none.
+func (s *Service) seen(ctx context.Context, who auth.Identity, talk conversation, messageID string) (seq int64, found bool, err error) {
+	seq, found, err = s.store.SeqOf(ctx, talk.room, messageID)
+	return seq, found && talk.sight(who.UserID).Sees(seq), err
+}
+
 // checkReply fails with not_found where there is no such message in the room.
-func (s *Service) checkReply(ctx context.Context, room roles.ChatRoom, messageID string) error {
+func (s *Service) checkReply(ctx context.Context, who auth.Identity, talk conversation, messageID string) error {
 	if messageID == "" {
 		return nil
 	}
-	_, found, err := s.store.SeqOf(ctx, room, messageID)
+	_, found, err := s.seen(ctx, who, talk, messageID)
 	if err != nil || found {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo
 }
 
 func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversation, messageID string, socket Member) (unread int, err error) {
-	seq, found, err := s.store.SeqOf(ctx, talk.room, messageID)
+	seq, found, err := s.seen(ctx, who, talk, messageID)
 	switch {
 	case err != nil:
 		return 0, err
@@ -82,6 +82,6 @@ func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversa
 		return 0, err
 	}
 	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: messageID, Seq: seq},
-		talk.audience(who.UserID))
+		talk.audienceOf(who.UserID, seq))
 	return unread, nil
 }

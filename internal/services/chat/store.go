@@ -8,6 +8,7 @@ import (
 	"rolecall/internal/instant"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 )
 
@@ -19,11 +20,17 @@ type Message struct {
 	Seq int64 `json:"seq"`
 	// Revision is the change of the room that made the message what it is: the one by which it was said, or the newest that
 	// has changed it since.
-	Revision int64      `json:"revision"`
+	Revision int64 `json:"revision"`
+	// Kind is groups.KindSystem of an entry of the log of a group, which System tells of; "" of what somebody has said. An entry is
+	// of the one whose doing it was, and its text is a sentence for clients that know of no entries. It is neither changed nor
+	// unread.
+	Kind     string     `json:"kind,omitempty"`
 	UserID   string     `json:"userId"`
 	Username string     `json:"username"`
 	Role     roles.Role `json:"role"`
 	Text     string     `json:"text"`
+	// System is what an entry tells of, nil of what somebody has said.
+	System *groups.Entry `json:"system,omitempty"`
 	// ReplyTo is the id of an earlier message of the same room.
 	ReplyTo string `json:"replyTo,omitempty"`
 	// Quoted is that message as it is by now, where it is kept; nil where the message replies to none or was deleted.
@@ -44,6 +51,17 @@ type Message struct {
 	Deleted   bool          `json:"deleted,omitempty"`
 	DeletedAt instant.Stamp `json:"deletedAt,omitzero"`
 	DeletedBy string        `json:"deletedBy,omitempty"`
+}
+
+// Made is the change of a group of which the message is the entry; the zero one of a message that is none.
+func (m *Message) Made() groups.Made {
+	if m.System == nil {
+		return groups.Made{}
+	}
+	return groups.Made{
+		Change: groups.Change{Entry: *m.System, ID: m.ID, Username: m.Username, Role: m.Role, At: m.Timestamp},
+		Seq:    m.Seq, Revision: m.Revision,
+	}
 }
 
 // Reaction is an emoji with which people have reacted to a message.
@@ -73,6 +91,7 @@ func (m Message) ToldTo(userID string) Message {
 	if m.UserID != userID {
 		m.ClientID = ""
 	}
+	m.System = m.System.Listed()
 	return m
 }
 
@@ -102,6 +121,8 @@ const EnoughText = page.MaxBytes
 type Page struct {
 	Before, After int64
 	Limit         int
+	// From is the seq of the last message that the asker does not see, 0 for none.
+	From int64
 	// MembersSince is that of the members among whom the asker was found.
 	MembersSince int64
 	// Asker is whose own reactions are marked.
@@ -112,6 +133,8 @@ type Page struct {
 type ChangedPage struct {
 	After, UpTo int64
 	Limit       int
+	// From is as of a Page.
+	From int64
 	// MembersSince is that of the members among whom the asker was found.
 	MembersSince int64
 	// Asker is whose own reactions are marked.
@@ -149,7 +172,7 @@ type Store interface {
 	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
 	// SeqOf returns the seq of a message; found is false where the room has none of that id.
 	SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (seq int64, found bool, err error)
-	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it. What it
+	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it, entries apart. What it
 	// costs does not grow with the room. It fails with ErrOutdated.
 	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
 	// Heads returns the revisions of rooms, without those that are not there.
@@ -170,15 +193,15 @@ type Store interface {
 	ChangedMessages(ctx context.Context, room roles.ChatRoom, page ChangedPage) ([]Message, error)
 	// CountChanged returns how many messages of a room were said or changed beyond a revision, and no more than most.
 	CountChanged(ctx context.Context, room roles.ChatRoom, after int64, most int) (int, error)
-	// FirstSaid returns the revision by which the first message was said that is kept of a room, 0 where none is.
-	FirstSaid(ctx context.Context, room roles.ChatRoom) (revision int64, err error)
+	// FirstSaid returns the revision by which the first message beyond a seq was said that is kept of a room, 0 where none is.
+	FirstSaid(ctx context.Context, room roles.ChatRoom, after int64) (revision int64, err error)
 	// Standings returns the direct rooms in which something was said, and the groups, to which somebody belongs, and the open
 	// rooms in which they have written.
 	Standings(ctx context.Context, userID string) ([]Standing, error)
 	// Unread returns how many messages by others lie beyond a user's mark; 0 in a room that is not there. It fails with
 	// ErrOutdated.
 	Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error)
-	// Quotes returns those of the messages that are kept of a room, by their ids, with all of their text.
+	// Quotes returns those of the messages that are kept of a room, by their ids, with all of their text; no entries.
 	Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]Quote, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time
 	// in Unix milliseconds, in no order.

@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/page"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/groups"
 )
 
 const (
@@ -75,7 +76,7 @@ const (
 type SyncedChange struct {
 	Kind     SyncedKind `json:"kind"`
 	Revision int64      `json:"revision"`
-	// Message is one that was said, or has become what it is.
+	// Message is one that was said, or has become what it is; with Members, the entry that tells of them, where it is kept.
 	Message *Message `json:"message,omitempty"`
 	// Members are those who were taken out of a group, by whom is told beside.
 	Members  []string `json:"members,omitempty"`
@@ -216,7 +217,7 @@ func (s *Service) syncRoom(
 		if unread, err = s.store.Unread(ctx, room, who.UserID, talk.since); err != nil {
 			return err
 		}
-		isWhole, err := s.canTell(ctx, room, from, head)
+		isWhole, err := s.canTell(ctx, room, talk.sight(who.UserID), from, head)
 		switch {
 		case err != nil:
 			return err
@@ -232,8 +233,11 @@ func (s *Service) syncRoom(
 
 // canTell reports whether all is there that somebody lacks of a room. What retention has taken away is not: of the revisions
 // before the first message that is kept only those are known that are no message's.
-func (s *Service) canTell(ctx context.Context, room roles.ChatRoom, from syncFrom, head Head) (bool, error) {
-	if !from.isKnown || from.revision > head.Revision {
+// Who sees less of it than that lacks nothing that they could be told, and what they know from before counts no more.
+func (s *Service) canTell(
+	ctx context.Context, room roles.ChatRoom, sight groups.Sight, from syncFrom, head Head,
+) (bool, error) {
+	if !from.isKnown || from.revision > head.Revision || from.revision < sight.Revision {
 		return false, nil
 	}
 	if head.Revision-from.revision > MaxBehind { // which may be few messages that were changed often
@@ -242,7 +246,7 @@ func (s *Service) canTell(ctx context.Context, room roles.ChatRoom, from syncFro
 			return false, err
 		}
 	}
-	first, err := s.store.FirstSaid(ctx, room)
+	first, err := s.store.FirstSaid(ctx, room, sight.Seq)
 	if err != nil {
 		return false, err
 	}
@@ -278,6 +282,25 @@ func (s *Service) removals(ctx context.Context, room roles.ChatRoom, after, befo
 	return changes, nil
 }
 
+// withRemovals puts changes of one room together, in the order of revision. An entry that tells of those who were taken out is one
+// change with them.
+func withRemovals(changes, removals []SyncedChange) []SyncedChange {
+	entries := make(map[int64]*Message, len(removals))
+	for i := range changes {
+		if changes[i].Message.System != nil {
+			entries[changes[i].Revision] = changes[i].Message
+		}
+	}
+	told := make(map[int64]bool, len(removals))
+	for i := range removals {
+		told[removals[i].Revision] = true
+		removals[i].Message = entries[removals[i].Revision]
+	}
+	changes = append(slices.DeleteFunc(changes, func(c SyncedChange) bool { return told[c.Revision] }), removals...)
+	slices.SortFunc(changes, func(a, b SyncedChange) int { return cmp.Compare(a.Revision, b.Revision) })
+	return changes
+}
+
 // newest are the newest messages of a room, for whom not all can be told that they lack.
 func (s *Service) newest(ctx context.Context, who auth.Identity, talk conversation, head Head, most int) (SyncedRoom, error) {
 	asked := newPage(nil, nil, min(most, DefaultPage))
@@ -302,11 +325,12 @@ type syncPart struct {
 func (s *Service) changed(ctx context.Context, who auth.Identity, talk conversation, part syncPart) (SyncedRoom, error) {
 	messages, err := s.store.ChangedMessages(ctx, talk.room, ChangedPage{
 		After: part.after, UpTo: part.upTo, Limit: part.most, MembersSince: talk.since, Asker: who.UserID,
+		From: talk.sight(who.UserID).Seq,
 	})
 	if err != nil {
 		return SyncedRoom{}, err
 	}
-	if err := FillQuotes(ctx, s.store, talk.room, Pointers(messages)); err != nil {
+	if err := FillQuotes(ctx, s.store, talk.room, talk.sight(who.UserID), Pointers(messages)); err != nil {
 		return SyncedRoom{}, err
 	}
 	upTo, texts := part.upTo, 0
@@ -323,8 +347,7 @@ func (s *Service) changed(ctx context.Context, who auth.Identity, talk conversat
 	if err != nil {
 		return SyncedRoom{}, err
 	}
-	changes = append(changes, removals...)
-	slices.SortFunc(changes, func(a, b SyncedChange) int { return cmp.Compare(a.Revision, b.Revision) })
+	changes = withRemovals(changes, removals)
 	if fits := page.Fit(changes, part.most, SyncedChange.bytes); fits < len(changes) {
 		changes = changes[:fits]
 		upTo = changes[fits-1].Revision

@@ -71,7 +71,7 @@ func (r *replica) take(t testing.TB, id string, room chat.SyncedRoom) {
 			t.Errorf("%s: a change of revision %d comes behind %d, up to %d", id, change.Revision, last, room.Revision)
 		}
 		last = change.Revision
-		if change.Kind == chat.SyncedMessage {
+		if change.Message != nil {
 			r.messages[id][change.Message.ID] = *change.Message
 		}
 	}
@@ -243,7 +243,7 @@ func TestSyncResets(t *testing.T) {
 	}
 	send(t, service, amy, chat.Outgoing{RoomID: groupID, Text: "one"})
 	send(t, service, amy, chat.Outgoing{RoomID: groupID, Text: "two"})
-	if room := sync(bob, 99, groupID); !room.Reset || room.Revision != 2 || len(room.Changes) != 2 {
+	if room := sync(bob, 99, groupID); !room.Reset || room.Revision != 3 || len(room.Changes) != 3 {
 		t.Errorf("a revision that the room has not had: %+v", room)
 	}
 	if _, err := service.groups.Remove(t.Context(), amy, groups.Removal{RoomID: groupID, Members: []string{"x"}}); err != nil {
@@ -254,19 +254,19 @@ func TestSyncResets(t *testing.T) {
 	if _, err := store.DeleteMessagesBefore(t.Context(), now.UnixMilli()); err != nil {
 		t.Fatal(err)
 	}
-	for revision, isReset := range map[int64]bool{0: true, 1: true, 2: false, 3: false} {
+	for revision, isReset := range map[int64]bool{0: true, 1: true, 2: true, 3: false, 4: false} {
 		room := sync(bob, revision, groupID)
-		if room.Reset != isReset || room.Revision != 4 || room.Changes[len(room.Changes)-1].Message.Text != "three" {
+		if room.Reset != isReset || room.Revision != 5 || room.Changes[len(room.Changes)-1].Message.Text != "three" {
 			t.Errorf("from %d on: %+v, want reset %t", revision, room, isReset)
 		}
-		if revision == 2 && (len(room.Changes) != 2 || room.Changes[0].Kind != chat.SyncedRemovals || room.Changes[0].Members[0] != "x") {
+		if revision == 3 && (len(room.Changes) != 2 || room.Changes[0].Kind != chat.SyncedRemovals || room.Changes[0].Members[0] != "x") {
 			t.Errorf("who was taken out is not told: %+v", room.Changes)
 		}
 	}
 	if _, err := store.DeleteMessagesBefore(t.Context(), now.UnixMilli()+1); err != nil {
 		t.Fatal(err)
 	}
-	if room := sync(bob, 3, groupID); !room.Reset || len(room.Changes) != 0 || room.Revision != 4 {
+	if room := sync(bob, 4, groupID); !room.Reset || len(room.Changes) != 0 || room.Revision != 5 {
 		t.Errorf("of a room of which nothing is kept: %+v", room)
 	}
 	for what, test := range map[string]struct {

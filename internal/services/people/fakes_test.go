@@ -225,7 +225,7 @@ func (b *bench) converse(t testing.TB, first, second string) {
 // gather makes a group of two people.
 func (b *bench) gather(t testing.TB, first, second string) {
 	t.Helper()
-	err := b.store.Groups.CreateGroup(context.Background(), groups.Group{
+	err := b.store.Groups.CreateGroup(context.Background(), groups.Founding{
 		Room: roles.GroupRoom(first + "-" + second), Name: "g", CreatedBy: first, CreatedAt: noon, Members: []string{first, second},
 	})
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 type Reader struct {
 	UserID string
 	Seq    int64
+	// SeesAfter is the seq of the last message that they do not see, 0 for who sees all.
+	SeesAfter int64
 }
 
 // Add adds the readers to messages of one room, at most chat.MaxReaders beside the sender. It takes one more than that, those
@@ -26,7 +28,7 @@ func Add(messages []chat.Message, readers []Reader) {
 		m := &messages[i]
 		isFull := spare != "" && !slices.ContainsFunc(readers, func(r Reader) bool { return r.UserID == m.UserID })
 		for _, r := range readers {
-			if r.Seq >= m.Seq && r.UserID != m.UserID && (!isFull || r.UserID != spare) {
+			if r.Seq >= m.Seq && r.SeesAfter < m.Seq && r.UserID != m.UserID && (!isFull || r.UserID != spare) {
 				m.ReadBy = append(m.ReadBy, r.UserID)
 			}
 		}

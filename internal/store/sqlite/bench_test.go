@@ -206,7 +206,7 @@ func BenchmarkPeers(b *testing.B) {
 	}
 	members[0] = "victim"
 	for i := range 2000 {
-		g := groups.Group{Room: roles.GroupRoom(fmt.Sprint(i)), Name: "g", CreatedBy: "m001", CreatedAt: 1, Members: members}
+		g := groups.Founding{Room: roles.GroupRoom(fmt.Sprint(i)), Name: "g", CreatedBy: "m001", CreatedAt: 1, Members: members}
 		if err := store.Groups.CreateGroup(b.Context(), g); err != nil {
 			b.Fatal(err)
 		}

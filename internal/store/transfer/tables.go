@@ -46,13 +46,16 @@ func tables() []table {
 			"user_id:ident", "key:written", "digest:ident", "notice:integer", "created_at:integer")},
 		{"rooms", "number", columns(
 			"number:integer", "room_id:ident", "kind:ident", "name:written", "created_by:ident", "created_at:integer",
-			"last_seq:integer", "revision:integer", "members_since:integer", "active_at:integer")},
+			"last_seq:integer", "revision:integer", "members_since:integer", "active_at:integer", "owner:ident", "history:ident",
+			"client_id:written", "made_as:integer")},
 		{"room_members", "room, user_id", columns(
-			"room:integer", "user_id:ident", "kind:ident", "wrote:boolean", "active_at:integer", "counted_from:integer", "muted:boolean")},
+			"room:integer", "user_id:ident", "kind:ident", "wrote:boolean", "active_at:integer", "counted_from:integer", "muted:boolean",
+			"joined:integer", "sees_after:integer")},
 		{"messages", "room, seq", columns(
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
-			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer")},
+			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer",
+			"system:written")},
 		{"message_changes", "room, revision", columns(
 			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
 			"emoji:ident")},
@@ -60,7 +63,8 @@ func tables() []table {
 			"room:integer", "seq:integer", "emoji:ident", "user_id:ident", "revision:integer")},
 		{"room_reads", "room, user_id", columns("room:integer", "user_id:ident", "seq:integer")},
 		{"room_removals", "room, revision, user_id", columns(
-			"room:integer", "revision:integer", "user_id:ident", "by_user_id:ident", "by_username:written", "removed_at:integer")},
+			"room:integer", "revision:integer", "user_id:ident", "by_user_id:ident", "by_username:written", "removed_at:integer",
+			"joined:integer", "sees_after:integer")},
 		// Only PostgreSQL has a digest of a driver. It is made when the driver is heard of next.
 		{"drivers", "number", append(columns("number:integer", "driver_id:ident", "company_id:ident", "username:written"),
 			column{name: "digest", from: "0"})},

@@ -30,8 +30,8 @@ const (
 
 // Groups knows who belongs to a group.
 type Groups interface {
-	// Members returns them in the order of user id, which must not be changed, none for an unknown group.
-	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
+	// Group returns a group, of which nothing must be changed; without members for an unknown one.
+	Group(ctx context.Context, room roles.ChatRoom) (groups.Group, error)
 }
 
 // People knows what people are called.
@@ -92,6 +92,9 @@ type Conversation struct {
 	Members []string `json:"members,omitempty"`
 	// MemberCount is how many there are.
 	MemberCount int `json:"memberCount,omitempty"`
+	// Owner is whose group it is, and History from where on those see it who are added.
+	Owner   string         `json:"owner,omitempty"`
+	History groups.History `json:"history,omitempty"`
 	// Peer is whom the caller talks to in a direct room, perhaps themselves.
 	Peer        string        `json:"peer,omitempty"`
 	LastMessage *chat.Message `json:"lastMessage,omitempty"`
@@ -248,6 +251,15 @@ func (s *Service) peers(ctx context.Context, who auth.Identity, rows []Row) (map
 	return s.People.Usernames(ctx, who, peers)
 }
 
+// sight is from where on somebody sees a room.
+func (s *Service) sight(ctx context.Context, who auth.Identity, room roles.ChatRoom) (groups.Sight, error) {
+	if room.Kind() != roles.GroupKind {
+		return groups.Sight{}, nil
+	}
+	group, err := s.Groups.Group(ctx, room)
+	return group.SightOf(who.UserID), err
+}
+
 func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names map[string]string) (Conversation, error) {
 	c := Conversation{
 		Room: row.Room, Kind: row.Room.Kind(), Name: row.Name,
@@ -255,7 +267,11 @@ func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names ma
 	}
 	if row.LastMessage != nil {
 		c.LastMessage = new(row.LastMessage.ToldTo(who.UserID))
-		if err := chat.FillQuotes(ctx, s.Store, row.Room, []*chat.Message{c.LastMessage}); err != nil {
+		sight, err := s.sight(ctx, who, row.Room)
+		if err != nil {
+			return c, err
+		}
+		if err := chat.FillQuotes(ctx, s.Store, row.Room, sight, []*chat.Message{c.LastMessage}); err != nil {
 			return c, err
 		}
 	}
@@ -269,11 +285,12 @@ func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names ma
 			c.Name = c.Peer
 		}
 	case roles.GroupKind:
-		members, _, err := s.Groups.Members(ctx, row.Room)
+		group, err := s.Groups.Group(ctx, row.Room)
 		if err != nil {
 			return c, err
 		}
-		c.Members, c.MemberCount = members, len(members)
+		c.Members, c.MemberCount, c.Owner = group.Members, len(group.Members), group.Owner
+		c.History = row.History
 	case roles.OpenKind:
 	}
 	return c, nil

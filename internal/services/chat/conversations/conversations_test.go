@@ -101,7 +101,7 @@ func (b *bench) apply(t tester, changes ...chat.Change) {
 
 func (b *bench) gather(t tester, id string, members ...string) {
 	t.Helper()
-	err := b.store.Groups.CreateGroup(t.Context(), groups.Group{
+	err := b.store.Groups.CreateGroup(t.Context(), groups.Founding{
 		Room: roles.GroupRoom(id), Name: "the " + id, CreatedBy: members[0], CreatedAt: b.now, Members: members,
 	})
 	if err != nil {
@@ -193,7 +193,8 @@ func TestList(t *testing.T) {
 		{Room: servicetest.Room("dm:amy:bob"), Kind: "direct", Peer: "bob", Name: "name of bob", LastSeq: 1, LastMessage: last("dm:amy:bob", 1)},
 		{Room: servicetest.Room("dm:amy:nobody"), Kind: "direct", Peer: "nobody", Name: "name of nobody", LastSeq: 1, Unread: 1,
 			LastMessage: last("dm:amy:nobody", 1)}, // of whom is known what they were called
-		{Room: servicetest.Room("group:crew"), Kind: "group", Name: "the crew", Members: []string{"amy", "bob", "cem"}, MemberCount: 3},
+		{Room: servicetest.Room("group:crew"), Kind: "group", Name: "the crew", Members: []string{"amy", "bob", "cem"}, MemberCount: 3,
+			Owner: "amy", History: groups.FromJoining},
 		{Room: servicetest.Room("lobby"), Kind: "open", LastSeq: 1, LastMessage: last("lobby", 1)},
 	}
 	same := cmp.Comparer(func(a, b roles.ChatRoom) bool { return a == b })
@@ -345,8 +346,8 @@ func TestLastMessageThatReplies(t *testing.T) {
 	b.apply(t, reply)
 	b.say(t, "lobby", "amy", "alone")
 	for _, want := range []*chat.Quote{
-		{MessageID: "1", UserID: "amy", Username: "name of amy", Text: "first"},
-		{MessageID: "1", UserID: "amy", Username: "name of amy", Deleted: true},
+		{Seq: 1, MessageID: "1", UserID: "amy", Username: "name of amy", Text: "first"},
+		{Seq: 1, MessageID: "1", UserID: "amy", Username: "name of amy", Deleted: true},
 	} {
 		if want.Deleted {
 			b.apply(t, chat.Deletion{Deed: chat.Deed{

@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 )
 
 // Place is a place in a person's list, between conversations: that of the room which was last active at a time.
@@ -22,8 +23,9 @@ func Top() Place { return Place{ActiveAt: math.MaxInt64} }
 // Row is a conversation as the store has it for one person.
 type Row struct {
 	Room roles.ChatRoom
-	// Name is a group's, "" of any other.
-	Name string
+	// Name and History are a group's, "" of any other.
+	Name    string
+	History groups.History
 	// ActiveAt is when it was last active, Unix milliseconds. It never falls.
 	ActiveAt int64
 	LastSeq  int64

@@ -1,7 +1,6 @@
 package groups
 
 import (
-	"rolecall/internal/auth"
 	"rolecall/internal/roles"
 )
 
@@ -14,18 +13,20 @@ const MaxListed = 100
 
 type addedEvent struct {
 	Room     roles.ChatRoom `json:"roomId"`
-	Revision int64          `json:"revision"` // 0: that it was made is no change of it
-	UserID   string         `json:"userId"`   // whose doing it was
+	Revision int64          `json:"revision"`
+	UserID   string         `json:"userId"` // whose doing it was
 	Username string         `json:"username"`
 
 	Conversation newConversation `json:"room"`
 }
 
-// newConversation is a group in which nothing was said, as its members find it in their lists.
+// newConversation is a group as its new members find it in their lists, before the entry that tells of them.
 type newConversation struct {
 	Room        roles.ChatRoom     `json:"roomId"`
 	Kind        roles.ChatRoomKind `json:"kind"`
 	Name        string             `json:"name,omitempty"`
+	Owner       string             `json:"owner,omitempty"`
+	History     History            `json:"history,omitempty"`
 	Members     []string           `json:"members,omitempty"`
 	MemberCount int                `json:"memberCount"`
 	LastSeq     int64              `json:"lastSeq"`
@@ -34,10 +35,13 @@ type newConversation struct {
 	Muted       bool               `json:"muted"`
 }
 
-func newAdded(who auth.Identity, room roles.ChatRoom, name string, members []string) addedEvent {
-	listed := newConversation{Room: room, Kind: roles.GroupKind, Name: name, Members: members, MemberCount: len(members)}
-	if len(members) > MaxListed {
+func newAdded(made *Made, group *Group) addedEvent {
+	listed := newConversation{
+		Room: group.Room, Kind: roles.GroupKind, Name: group.Name, Owner: group.Owner, History: group.History,
+		Members: group.Members, MemberCount: len(group.Members), LastSeq: made.Seq - 1, ReadSeq: made.Seq - 1,
+	}
+	if len(group.Members) > MaxListed {
 		listed.Members = nil
 	}
-	return addedEvent{Room: room, UserID: who.UserID, Username: who.Username, Conversation: listed}
+	return addedEvent{Room: group.Room, Revision: made.Revision, UserID: made.By, Username: made.Username, Conversation: listed}
 }

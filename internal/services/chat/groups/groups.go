@@ -4,18 +4,13 @@ package groups
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"rolecall/internal/auth"
-	"rolecall/internal/fault"
+	"rolecall/internal/instant"
 	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/order"
-	"rolecall/internal/text"
 )
 
 const (
@@ -26,16 +21,6 @@ const (
 	// maxMadeADay is how many groups a person makes within 24 hours, at most.
 	maxMadeADay = 100
 )
-
-// Group is a room with chosen members.
-type Group struct {
-	Room      roles.ChatRoom
-	Name      string
-	CreatedBy string
-	// CreatedAt is Unix milliseconds.
-	CreatedAt int64
-	Members   []string
-}
 
 // Remover is who takes people out of a group.
 type Remover struct {
@@ -48,8 +33,27 @@ type Remover struct {
 type Removed struct {
 	Revision int64
 	By       Remover
-	// Members are those who were taken out, in the order of user id.
+	// Members are those who were taken out, in the order of user id, and Later how those of them had been put in who were not with it
+	// from the start.
 	Members []string
+	Later   map[string]Joining
+}
+
+// Add adds somebody who was taken out, and how they had been put in; those who are added come in the order of user id.
+func (r *Removed) Add(userID string, joining Joining) {
+	r.Members = append(r.Members, userID)
+	if joining != (Joining{}) {
+		if r.Later == nil {
+			r.Later = make(map[string]Joining)
+		}
+		r.Later[userID] = joining
+	}
+}
+
+// Made is the change as one of which there is no entry.
+func (r *Removed) Made() Made {
+	entry := Entry{Type: EntryRemoved, By: r.By.UserID, Users: r.Members}
+	return Made{Change: Change{Entry: entry, Username: r.By.Username, At: instant.Stamp(r.By.At)}, Revision: r.Revision}
 }
 
 // Failures of a Store.
@@ -62,20 +66,22 @@ var (
 
 // Store keeps groups and their members.
 type Store interface {
-	// CreateGroup stores a group and its members. It fails with ErrExists where there is a room of that id already.
-	CreateGroup(ctx context.Context, group Group) error
-	// Members returns who belongs to a group, in the order of user id, and the revision of the change by which they have
-	// become these, 0 where it is as it was made; empty for an unknown one.
-	Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error)
-	// Maker returns who has made a group, "" for an unknown one.
-	Maker(ctx context.Context, room roles.ChatRoom) (string, error)
-	// RemoveMembers takes people out of a group that there is, as one change of the room. It returns those who were in it,
-	// in the order of user id, and the revision; where nobody was, nothing has changed. Whose doing it was is kept with it. It
+	// CreateGroup stores a group and its members. It fails with ErrExists where there is a room of that id, or a group that its
+	// maker has made under the same ClientID.
+	CreateGroup(ctx context.Context, group Founding) error
+	// MadeAs returns the group that somebody has made under a ClientID, and what they had asked for; found is false for none.
+	MadeAs(ctx context.Context, userID, clientID string) (room roles.ChatRoom, digest int64, found bool, err error)
+	// Group returns a group or a direct room and its members; without any for one that is not there.
+	Group(ctx context.Context, room roles.ChatRoom) (Group, error)
+	// ChangeGroup makes changes of a group that there is, in one transaction and in order, each with the next revision and seq of
+	// its room. The users of an entry that puts people in are none of its members, of one that takes them out they all are: it
 	// fails with ErrOutdated where its members are not those since a revision.
-	RemoveMembers(ctx context.Context, room roles.ChatRoom, since int64, members []string, by Remover) (removed []string, revision int64, err error)
+	ChangeGroup(ctx context.Context, room roles.ChatRoom, since int64, changes []Change) ([]Made, error)
 	// Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of
 	// revision.
 	Removals(ctx context.Context, room roles.ChatRoom, after int64) ([]Removed, error)
+	// Entries returns the entries of a group's log beyond a revision, of those that are kept, in the order of revision.
+	Entries(ctx context.Context, room roles.ChatRoom, after int64) ([]Made, error)
 	// Full returns which of the people belong to as many groups as most.
 	Full(ctx context.Context, members []string, most int) ([]string, error)
 	// MadeSince counts the groups that a person has made since a time in Unix milliseconds.
@@ -129,116 +135,36 @@ func New(parts Parts, now func() time.Time) *Service {
 	return &Service{Parts: parts, now: now, members: newMemberCache(maxCachedMembers)}
 }
 
-// NewGroup asks for a group.
-type NewGroup struct {
-	Name    string   `json:"name" validate:"required,max=200"`
-	Members []string `json:"members" validate:"required,min=1,max=499,dive,userid"`
-}
-
-// Created is a group that has been made.
-type Created struct {
-	Room roles.ChatRoom `json:"roomId"`
-}
-
-// Create makes a group of the caller and the named members. Each of them must be somebody with whom the caller has to do
-// and to whom the caller may write: a group is no way round that, and nobody is put into one by strangers. That somebody is
-// not is answered like that there is no such person. All members are told room:added on every device. It fails with forbidden, not_found, too_many_rooms, and
-// invalid_payload for too many members, and a name that nobody sees or one with control characters. White space at the ends of a
-// name is left out.
-func (s *Service) Create(ctx context.Context, who auth.Identity, group NewGroup) (Created, error) {
-	if !who.Can(roles.CreateGroup) {
-		return Created{}, fault.New(fault.Forbidden, "This role cannot make groups")
-	}
-	name := text.Trim(group.Name)
-	switch {
-	case text.IsBlank(name):
-		return Created{}, fault.Invalid("name", "name must have something that a reader can see")
-	case text.HasControl(name):
-		return Created{}, fault.Invalid("name", "name must have no line ends or other control characters")
-	}
-	members := append(slices.Clone(group.Members), who.UserID)
-	slices.Sort(members)
-	members = slices.Compact(members)
-	if len(members) > maxMembers {
-		return Created{}, fault.Invalid("members", fmt.Sprintf("A group has at most %d members", maxMembers))
-	}
-	if err := s.mayGather(ctx, who, members); err != nil {
-		return Created{}, err
-	}
-	defer s.making.Lock(who.UserID)()
-	now := s.now()
-	if err := s.checkBounds(ctx, who, members, now); err != nil {
-		return Created{}, err
-	}
-	room := roles.GroupRoom(uuid.Must(uuid.NewV7()).String())
-	err := s.Store.CreateGroup(ctx, Group{
-		Room: room, Name: name, CreatedBy: who.UserID, CreatedAt: now.UnixMilli(), Members: members,
-	})
-	switch {
-	case errors.Is(err, ErrExists):
-		return Created{}, fault.New(fault.Conflict, "There is a room with this id already")
-	case err != nil:
-		return Created{}, err
-	}
-	s.Emit.Emit(ctx, EventAdded, newAdded(who, room, name, members), userRooms(members))
-	return Created{Room: room}, nil
-}
-
-// mayGather fails where one of the members is nobody with whom the caller has to do, or to whom the caller may write.
-func (s *Service) mayGather(ctx context.Context, who auth.Identity, members []string) error {
-	acquainted, err := s.People.Acquainted(ctx, who, members)
-	if err != nil {
-		return err
-	}
-	for i, member := range members {
-		if member == who.UserID {
-			continue
-		}
-		if !acquainted[member] {
-			missing := fault.New(fault.NotFound, "A group is for colleagues, and people who have written to you: "+
-				"one of the members is none of these, or nobody")
-			missing.Field = "members"
-			return missing
-		}
-		if err := s.Reach.MayWrite(ctx, who, members[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkBounds fails with too_many_rooms.
-func (s *Service) checkBounds(ctx context.Context, who auth.Identity, members []string, now time.Time) error {
-	made, err := s.Store.MadeSince(ctx, who.UserID, now.Add(-24*time.Hour).UnixMilli())
-	if err != nil {
-		return err
-	}
-	if made >= maxMadeADay {
-		return fault.Newf(fault.TooManyRooms, "A person makes at most %d groups within 24 hours", maxMadeADay)
-	}
-	full, err := s.Store.Full(ctx, members, maxGroups)
-	if err != nil || len(full) == 0 {
-		return err
-	}
-	tooMany := fault.Newf(fault.TooManyRooms, "One of the members belongs to %d groups, as many as may be", maxGroups)
-	tooMany.Field = "members"
-	return tooMany
-}
-
 // Members returns who belongs to a group, in the order of user id, and the revision of the change by which they have become
-// these; nobody to an unknown one. The list must not be changed. It is what the store held at some moment of the call, or
-// since the last MembersChanged.
+// these; nobody to an unknown one. The list must not be changed. See Group.
 func (s *Service) Members(ctx context.Context, room roles.ChatRoom) (members []string, since int64, err error) {
+	group, err := s.Group(ctx, room)
+	return group.Members, group.Since, err
+}
+
+// Group returns a group, or a direct room; without members where there is none. Nothing of it must be changed. Who its members are
+// is what the store held at some moment of the call, or since the last MembersChanged.
+func (s *Service) Group(ctx context.Context, room roles.ChatRoom) (Group, error) {
 	known, version, isKnown := s.members.get(room)
 	if isKnown {
-		return known.members, known.since, nil
+		return known, nil
 	}
-	members, since, err = s.Store.Members(ctx, room)
+	group, err := s.Store.Group(ctx, room)
 	if err != nil {
-		return nil, 0, err
+		return Group{}, err
 	}
-	s.members.put(room, roll{members, since}, version)
-	return members, since, nil
+	s.members.put(room, group, version)
+	return group, nil
+}
+
+// SightOf returns from where on somebody sees the log of a room: of one that is no group, and of a group to which they do not belong,
+// it says nothing. Whoever shows somebody what was said, or what hangs on it, asks here.
+func (s *Service) SightOf(ctx context.Context, room roles.ChatRoom, userID string) (Sight, error) {
+	if room.Kind() != roles.GroupKind {
+		return Sight{}, nil
+	}
+	group, err := s.Group(ctx, room)
+	return group.SightOf(userID), err
 }
 
 // Removals returns the changes of a group beyond a revision by which people were taken out of it, in the order of revision.

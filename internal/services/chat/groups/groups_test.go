@@ -86,7 +86,8 @@ func TestCreate(t *testing.T) {
 				}
 				return
 			}
-			members, _, err := store.Members(t.Context(), created.Room)
+			group, err := store.Group(t.Context(), created.Room)
+			members := group.Members
 			if err != nil || len(members) != test.want || !slices.Contains(members, "amy") || created.Room.Kind() != roles.GroupKind {
 				t.Errorf("%s has %d members, want %d (%v)", created.Room, len(members), test.want, err)
 			}
@@ -115,7 +116,7 @@ func TestNames(t *testing.T) {
 	if _, err := service.Create(t.Context(), amy, groups.NewGroup{Name: " Night crew 🚚\n", Members: []string{"bob"}}); err != nil {
 		t.Fatal(err)
 	}
-	if emitted := told.Take(); len(emitted) != 1 || !strings.Contains(emitted[0].Payload, `"name":"Night crew 🚚"`) {
+	if emitted := told.Take(); len(emitted) != 2 || !strings.Contains(emitted[0].Payload, `"name":"Night crew 🚚"`) {
 		t.Errorf("told was %+v", emitted)
 	}
 }

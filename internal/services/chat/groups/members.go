@@ -15,28 +15,22 @@ const maxCachedMembers = 100_000
 // not read them anew.
 type memberCache struct {
 	mu     sync.Mutex
-	groups *simplelru.LRU[roles.ChatRoom, roll]
+	groups *simplelru.LRU[roles.ChatRoom, Group]
 	size   int // members of all groups
 	most   int // of them
 	// version counts the changes that were told of. Members read under another version may be out of date.
 	version uint64
 }
 
-// roll is who belongs to a group since a revision of it.
-type roll struct {
-	members []string
-	since   int64
-}
-
 func newMemberCache(most int) *memberCache {
 	c := &memberCache{most: most}
 	// It fails for a size that is not positive alone. A group has a member at least.
-	c.groups, _ = simplelru.NewLRU(max(most, 1), func(_ roles.ChatRoom, gone roll) { c.size -= len(gone.members) })
+	c.groups, _ = simplelru.NewLRU(max(most, 1), func(_ roles.ChatRoom, gone Group) { c.size -= len(gone.Members) })
 	return c
 }
 
 // get returns the members of a group if they are known, and else the version to put them with.
-func (c *memberCache) get(room roles.ChatRoom) (found roll, version uint64, known bool) {
+func (c *memberCache) get(room roles.ChatRoom) (found Group, version uint64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found, known = c.groups.Get(room)
@@ -45,10 +39,10 @@ func (c *memberCache) get(room roles.ChatRoom) (found roll, version uint64, know
 
 // put remembers members that were read after get had returned the version, unless any group has changed since: they may
 // be those from before.
-func (c *memberCache) put(room roles.ChatRoom, found roll, version uint64) {
+func (c *memberCache) put(room roles.ChatRoom, found Group, version uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	size := len(found.members)
+	size := len(found.Members)
 	if version != c.version || size == 0 || size > c.most || c.groups.Contains(room) {
 		return
 	}

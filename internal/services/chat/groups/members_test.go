@@ -1,6 +1,7 @@
 package groups_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ type memory struct {
 	onRead func()
 }
 
-func (m *memory) CreateGroup(_ context.Context, group groups.Group) error {
+func (m *memory) CreateGroup(_ context.Context, group groups.Founding) error {
 	if m.failure != nil {
 		return m.failure
 	}
@@ -38,7 +39,7 @@ func (m *memory) CreateGroup(_ context.Context, group groups.Group) error {
 	return nil
 }
 
-func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, int64, error) {
+func (m *memory) Group(_ context.Context, room roles.ChatRoom) (groups.Group, error) {
 	m.mu.Lock()
 	members, failure, onRead := m.members[room], m.failure, m.onRead
 	m.reads++
@@ -46,28 +47,19 @@ func (m *memory) Members(_ context.Context, room roles.ChatRoom) ([]string, int6
 	if onRead != nil {
 		onRead()
 	}
-	return members, 0, failure
+	return groups.Group{Room: room, Name: "g", Owner: "amy", History: groups.FromJoining, Members: members}, failure
 }
 
-func (m *memory) Maker(context.Context, roles.ChatRoom) (string, error) { return "amy", m.failure }
+func (m *memory) MadeAs(context.Context, string, string) (roles.ChatRoom, int64, bool, error) {
+	return roles.ChatRoom{}, 0, false, m.failure
+}
 
-func (m *memory) RemoveMembers(_ context.Context, room roles.ChatRoom, _ int64, gone []string, _ groups.Remover) (removed []string, revision int64, err error) {
-	if m.failure != nil {
-		return nil, 0, m.failure
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var left []string
-	for _, member := range m.members[room] {
-		if slices.Contains(gone, member) {
-			removed = append(removed, member)
-		} else {
-			left = append(left, member)
-		}
-	}
-	m.members[room] = left
-	m.revision++
-	return removed, m.revision, nil
+func (m *memory) Entries(context.Context, roles.ChatRoom, int64) ([]groups.Made, error) {
+	return nil, m.failure
+}
+
+func (m *memory) ChangeGroup(context.Context, roles.ChatRoom, int64, []groups.Change) ([]groups.Made, error) {
+	return nil, cmp.Or(m.failure, groups.ErrOutdated)
 }
 
 func (m *memory) Removals(context.Context, roles.ChatRoom, int64) ([]groups.Removed, error) {

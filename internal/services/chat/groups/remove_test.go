@@ -29,9 +29,10 @@ func TestRemove(t *testing.T) {
 	room := made.Room.String()
 	all := []roles.Room{"user:amy", "user:bob", "user:cem", "user:dan", "user:eve"}
 	added := []servicetest.Emission{{Event: "room:added", To: all, Payload: fmt.Sprintf(
-		`{"roomId":%q,"revision":0,"userId":"amy","username":"name of amy","room":{"roomId":%q,"kind":"group","name":"g",`+
+		`{"roomId":%q,"revision":1,"userId":"amy","username":"name of amy","room":{"roomId":%q,"kind":"group","name":"g",`+
+			`"owner":"amy","history":"joined",`+
 			`"members":["amy","bob","cem","dan","eve"],"memberCount":5,"lastSeq":0,"readSeq":0,"unread":0,"muted":false}}`, room, room)}}
-	if diff := cmp.Diff(added, told.Take()); diff != "" {
+	if diff := cmp.Diff(added, besideEntries(t, told, made.Room, groups.EntryCreated)); diff != "" {
 		t.Errorf("told of the group (-want +got):\n%s", diff)
 	}
 	heard := func(event, by string, revision int, more string, to ...roles.Room) servicetest.Emission {
@@ -45,21 +46,22 @@ func TestRemove(t *testing.T) {
 		code    fault.Code
 		left    []string
 		told    []servicetest.Emission
+		entry   groups.EntryType
 	}{
 		{"one leaves", "bob", []string{"bob"}, "", []string{"amy", "cem", "dan", "eve"}, []servicetest.Emission{
-			heard("room:removed", "bob", 1, "", "user:bob"),
-			heard("room:updated", "bob", 1, `,"removed":["bob"]`, "user:amy", "user:cem", "user:dan", "user:eve")}},
-		{"and leaves again", "bob", []string{"bob"}, fault.RoomForbidden, nil, nil},
-		{"a member takes out another", "cem", []string{"cem", "dan"}, fault.Forbidden, nil, nil},
-		{"a stranger", "zoe", []string{"zoe"}, fault.RoomForbidden, nil, nil},
+			heard("room:removed", "bob", 2, "", "user:bob"),
+			heard("room:updated", "bob", 2, `,"removed":["bob"]`, "user:amy", "user:cem", "user:dan", "user:eve")}, groups.EntryLeft},
+		{"and leaves again", "bob", []string{"bob"}, fault.RoomForbidden, nil, nil, ""},
+		{"a member takes out another", "cem", []string{"cem", "dan"}, fault.Forbidden, nil, nil, ""},
+		{"a stranger", "zoe", []string{"zoe"}, fault.RoomForbidden, nil, nil, ""},
 		{"the maker takes out two", "amy", []string{"eve", "dan", "nobody", "eve"}, "", []string{"amy", "cem"}, []servicetest.Emission{
-			heard("room:removed", "amy", 2, "", "user:dan", "user:eve"),
-			heard("room:updated", "amy", 2, `,"removed":["dan","eve"]`, "user:amy", "user:cem")}},
-		{"somebody who is out already", "amy", []string{"dan"}, "", []string{"amy", "cem"}, nil},
+			heard("room:removed", "amy", 3, "", "user:dan", "user:eve"),
+			heard("room:updated", "amy", 3, `,"removed":["dan","eve"]`, "user:amy", "user:cem")}, groups.EntryRemoved},
+		{"somebody who is out already", "amy", []string{"dan"}, "", []string{"amy", "cem"}, nil, ""},
 		{"the maker leaves", "amy", []string{"amy"}, "", []string{"cem"}, []servicetest.Emission{
-			heard("room:removed", "amy", 3, "", "user:amy"), heard("room:updated", "amy", 3, `,"removed":["amy"]`, "user:cem")}},
-		{"the maker is out as well", "amy", []string{"cem"}, fault.RoomForbidden, nil, nil},
-		{"the last one leaves", "cem", []string{"cem"}, "", []string{}, []servicetest.Emission{heard("room:removed", "cem", 4, "", "user:cem")}},
+			heard("room:removed", "amy", 4, "", "user:amy"), heard("room:updated", "amy", 4, `,"removed":["amy"],"owner":"cem"`, "user:cem")}, groups.EntryLeft},
+		{"the maker is out as well", "amy", []string{"cem"}, fault.RoomForbidden, nil, nil, ""},
+		{"the last one leaves", "cem", []string{"cem"}, "", []string{}, []servicetest.Emission{heard("room:removed", "cem", 5, "", "user:cem")}, ""},
 	} {
 		left, err := service.Remove(t.Context(), vendor(step.who), groups.Removal{RoomID: room, Members: step.members})
 		if servicetest.Code(err) != step.code || err == nil && !slices.Equal(left.Members, step.left) {
@@ -68,7 +70,7 @@ func TestRemove(t *testing.T) {
 		if err == nil && left.Members == nil {
 			t.Errorf("%s: the list of members is null", step.name)
 		}
-		if diff := cmp.Diff(step.told, told.Take()); diff != "" {
+		if diff := cmp.Diff(step.told, besideEntries(t, told, made.Room, step.entry)); diff != "" {
 			t.Errorf("%s: told (-want +got):\n%s", step.name, diff)
 		}
 		if err != nil {
@@ -78,6 +80,36 @@ func TestRemove(t *testing.T) {
 			t.Errorf("%s: the service knows %v, %v", step.name, known, err)
 		}
 	}
+}
+
+// besideEntries is what was told beside the entry of the log, which has to be of this type; "" for none.
+func besideEntries(t *testing.T, told *servicetest.Recorder, room roles.ChatRoom, want groups.EntryType) (others []servicetest.Emission) {
+	t.Helper()
+	var types []groups.EntryType
+	for _, emission := range told.Take() {
+		if emission.Event != "chat:message" {
+			others = append(others, emission)
+			continue
+		}
+		m := servicetest.Decode[struct {
+			RoomID   string       `json:"roomId"`
+			Kind     string       `json:"kind"`
+			UserID   string       `json:"userId"`
+			Username string       `json:"username"`
+			Text     string       `json:"text"`
+			Seq      int64        `json:"seq"`
+			Revision int64        `json:"revision"`
+			System   groups.Entry `json:"system"`
+		}](t, emission.Payload)
+		if m.RoomID != room.String() || m.Kind != "system" || m.System.By != m.UserID || m.Text != m.System.Text(m.Username) || m.Seq != m.Revision {
+			t.Errorf("an entry is told as %s", emission.Payload)
+		}
+		types = append(types, m.System.Type)
+	}
+	if want != "" && !slices.Equal(types, []groups.EntryType{want}) || want == "" && len(types) > 0 {
+		t.Errorf("entries %v, want %q", types, want)
+	}
+	return others
 }
 
 // TestRemoveFromNoGroup: other rooms have no members who leave, and an unknown group is like one that is not the caller's.

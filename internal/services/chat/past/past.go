@@ -62,11 +62,7 @@ func (l *Log) Since(ctx context.Context, room roles.ChatRoom, after, upTo int64)
 	if len(changed) == pageSize {
 		more, upTo = true, changed[pageSize-1].Revision
 	}
-	quoting := make([]*chat.Message, len(messages))
-	for i := range messages {
-		quoting[i] = &messages[i]
-	}
-	if err := chat.FillQuotes(ctx, l.messages, room, quoting); err != nil {
+	if err := chat.FillQuotes(ctx, l.messages, room, groups.Sight{}, chat.Pointers(messages)); err != nil {
 		return nil, false, err
 	}
 	for _, c := range changed {
@@ -74,60 +70,22 @@ func (l *Log) Since(ctx context.Context, room roles.ChatRoom, after, upTo int64)
 			Revision: c.Revision, At: int64(c.At), Deliveries: chat.ChangeDeliveries(c, belonging.at(c.Revision)),
 		})
 	}
+	entries := make(map[int64]bool)
 	for _, m := range messages {
 		if m.Revision > upTo {
 			break
 		}
-		changes = append(changes, order.Past{
-			Revision: m.Revision, At: int64(m.Timestamp), Deliveries: chat.Deliveries(m, belonging.at(m.Revision)),
-		})
+		entries[m.Revision] = m.System != nil
+		changes = append(changes, order.Past{Revision: m.Revision, At: int64(m.Timestamp), Deliveries: belonging.deliveries(m)})
 	}
 	for _, removed := range belonging.removals {
-		if removed.Revision <= upTo {
+		if removed.Revision <= upTo && !entries[removed.Revision] { // of which there is no entry, or no longer
 			changes = append(changes, order.Past{
 				Revision: removed.Revision, At: removed.By.At,
-				Deliveries: groups.Deliveries(room, removed, belonging.at(removed.Revision)),
+				Deliveries: groups.Deliveries(removed.Made(), belonging.at(removed.Revision)),
 			})
 		}
 	}
 	slices.SortFunc(changes, func(a, b order.Past) int { return int(a.Revision - b.Revision) })
 	return changes, more, nil
-}
-
-// belonging is who has belonged to a room since a revision.
-type belonging struct {
-	// members are those since a revision; nil for an open room.
-	members  []string
-	since    int64
-	removals []groups.Removed
-}
-
-// belonging reads the members before the removals: whoever was taken out before they were read is among the removals.
-func (l *Log) belonging(ctx context.Context, room roles.ChatRoom, after int64) (b belonging, err error) {
-	if room.Kind() != roles.GroupKind {
-		b.members = room.People()
-		return b, nil
-	}
-	if b.members, b.since, err = l.groups.Members(ctx, room); err != nil {
-		return b, err
-	}
-	if b.members == nil {
-		b.members = []string{}
-	}
-	b.removals, err = l.groups.Removals(ctx, room, after)
-	return b, err
-}
-
-// at is who belonged to the room once it had come to a revision.
-func (b *belonging) at(revision int64) []string {
-	members := b.members
-	for _, removed := range b.removals {
-		switch {
-		case removed.Revision > revision && removed.Revision <= b.since: // was still among them
-			members = append(slices.Clone(members), removed.Members...)
-		case removed.Revision <= revision && removed.Revision > b.since: // is no longer
-			members = slices.DeleteFunc(slices.Clone(members), func(m string) bool { return slices.Contains(removed.Members, m) })
-		}
-	}
-	return members
 }

@@ -32,10 +32,11 @@ const (
 			WHERE r.room_id = ANY($1::text[]) AND (r.kind = 'open' OR me.kind = 'group' OR me.active_at > 0))` + describe
 	// describe tells of the rooms that are mine.
 	describe = `, marked AS MATERIALIZED (
-			SELECT r.number AS room, r.room_id, r.name, r.kind, mine.active_at, r.last_seq, mine.muted, ` + mark + ` AS read_seq, ` + lost + ` AS lost
+			SELECT r.number AS room, r.room_id, r.name, r.history, r.kind, mine.active_at, r.last_seq, mine.muted, ` + mark + ` AS read_seq, ` + lost + ` AS lost
 			FROM mine JOIN rooms r ON r.number = mine.room),
 		place AS MATERIALIZED (SELECT *, greatest(read_seq, lost) AS upto FROM marked)
-		SELECT room_id, CASE kind WHEN 'group' THEN name ELSE ''::bytea END, active_at, last_seq, read_seq, ` + beyond + `, muted
+		SELECT room_id, CASE kind WHEN 'group' THEN name ELSE ''::bytea END,
+			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, muted
 		FROM place ORDER BY active_at DESC, room DESC`
 
 	// selectRisen looks up where the rooms stood, at a time ($4), that have been active since. Times never fall in a room, so
@@ -136,7 +137,7 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 
 func scanConversation(row postgres.Scanner) (c conversations.Row, err error) {
 	var id string
-	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Muted); err != nil {
+	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Muted); err != nil {
 		return c, err
 	}
 	c.Room, err = roles.ParseChatRoom(id)

@@ -69,7 +69,7 @@ func (s *Store) apply(ctx context.Context, changes []chat.Change) ([]chat.Applie
 
 // missingRooms is why a batch cannot be stored yet. Rooms are made in a transaction before that of the batch, which then
 // locks all its rooms in order: to make some while others are held could have two batches wait for each other.
-type missingRooms struct{ rooms []groups.Group }
+type missingRooms struct{ rooms []groups.Founding }
 
 // Error implements error.
 func (m *missingRooms) Error() string { return "there are no such rooms yet" }
@@ -249,14 +249,14 @@ func (b *batch) readSent(rows pgx.Rows) error {
 }
 
 // missing are the rooms to be made by their first message.
-func (b *batch) missing() (missing []groups.Group) {
+func (b *batch) missing() (missing []groups.Founding) {
 	for draft := range b.drafts() {
 		_, isReplay := b.sent[sending{draft.UserID, draft.ClientID}]
-		isKnown := slices.ContainsFunc(missing, func(g groups.Group) bool { return g.Room == draft.Room })
+		isKnown := slices.ContainsFunc(missing, func(g groups.Founding) bool { return g.Room == draft.Room })
 		if _, there := b.rooms[draft.Room.String()]; there || isReplay || isKnown {
 			continue
 		}
-		missing = append(missing, groups.Group{
+		missing = append(missing, groups.Founding{
 			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: int64(draft.Timestamp), Members: draft.Room.People(),
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/entries"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/readers"
 )
@@ -31,7 +32,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
 	messages, err := postgres.ReadAll(ctx, s.db, query, messagesOf(room),
-		room.String(), page.MembersSince, page.After, before, max(page.Limit, 0), chat.EnoughText)
+		room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0), chat.EnoughText)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -77,16 +78,20 @@ func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
 func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
+	var system []byte
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
 		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
-		&m.EditedAt, &m.DeletedAt, &m.DeletedBy)...)
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system)...)
+	if err == nil && len(system) > 0 {
+		err = entries.Add(&m, system)
+	}
 	m.ReadBy = []string{m.UserID}
 	m.Deleted = m.DeletedAt != 0
 	return m, err
 }
 
 func scanReader(row postgres.Scanner) (r readers.Reader, err error) {
-	return r, row.Scan(&r.UserID, &r.Seq)
+	return r, row.Scan(&r.UserID, &r.Seq, &r.SeesAfter)
 }
 
 // fillReaders adds the readers to messages of one room, which are in the order of seq. However many there are, those who

@@ -142,7 +142,7 @@ func TestMembersRemovedMeanwhile(t *testing.T) {
 	here, there := newStore(t, url), newStore(t, url)
 	for round := range 10 {
 		room := roles.GroupRoom(fmt.Sprintf("g%d", round))
-		if err := here.CreateGroup(t.Context(), groups.Group{Room: room, Name: "g", CreatedBy: "a", Members: []string{"a", "b", "c"}}); err != nil {
+		if err := here.CreateGroup(t.Context(), groups.Founding{Room: room, Name: "g", CreatedBy: "a", Members: []string{"a", "b", "c"}}); err != nil {
 			t.Fatal(err)
 		}
 		var removal int64
@@ -151,11 +151,13 @@ func TestMembersRemovedMeanwhile(t *testing.T) {
 		var both sync.WaitGroup
 		both.Go(func() {
 			<-begun
-			removed, revision, err := there.RemoveMembers(t.Context(), room, 0, []string{"b"}, groups.Remover{UserID: "a", Username: "a", At: 1})
-			if err != nil || !slices.Equal(removed, []string{"b"}) {
-				t.Errorf("removed %v, %v", removed, err)
+			out := groups.Change{Entry: groups.Entry{Type: groups.EntryRemoved, By: "a", Users: []string{"b"}}, ID: room.String(), At: 1}
+			made, err := there.ChangeGroup(t.Context(), room, 0, []groups.Change{out})
+			if err != nil || len(made) != 1 {
+				t.Errorf("removed: %v, %v", made, err)
+				return
 			}
-			removal = revision
+			removal = made[0].Revision
 		})
 		both.Go(func() {
 			for n := 0; ; n++ {
@@ -182,12 +184,12 @@ func TestMembersRemovedMeanwhile(t *testing.T) {
 		if read, err := here.History(t.Context(), room, chat.Page{Limit: 10}); !errors.Is(err, chat.ErrOutdated) {
 			t.Errorf("round %d: a former member reads %v, %v", round, read, err)
 		}
-		if all := whole(t, here, room.String(), removal); len(all) != len(applied) {
+		if all := whole(t, here, room.String(), removal); len(all) != len(applied)+1 { // with the entry
 			t.Errorf("round %d: %d messages of %d", round, len(all), len(applied))
 		}
-		members, since, err := here.Members(t.Context(), room)
-		if err != nil || since != removal || !slices.Equal(members, []string{"a", "c"}) {
-			t.Errorf("round %d: members %v since %d, %v", round, members, since, err)
+		group, err := here.Group(t.Context(), room)
+		if err != nil || group.Since != removal || !slices.Equal(group.Members, []string{"a", "c"}) {
+			t.Errorf("round %d: members %v since %d, %v", round, group.Members, group.Since, err)
 		}
 	}
 }

@@ -73,14 +73,17 @@ func (s *Store) Removals(ctx context.Context, room roles.ChatRoom, after int64) 
 	_, err := postgres.ReadAll(ctx, s.db, selectRemovals, func(row postgres.Scanner) (none struct{}, err error) {
 		var one groups.Removed
 		var member string
-		if err := row.Scan(&one.Revision, &member, &one.By.UserID, (*postgres.Text)(&one.By.Username), &one.By.At); err != nil {
+		var joining groups.Joining
+		err = row.Scan(&one.Revision, &member, &one.By.UserID, (*postgres.Text)(&one.By.Username), &one.By.At,
+			&joining.Revision, &joining.SeesAfter)
+		if err != nil {
 			return none, err
 		}
 		if len(all) == 0 || all[len(all)-1].Revision != one.Revision {
 			all = append(all, one)
 		}
 		last := &all[len(all)-1]
-		last.Members = append(last.Members, member)
+		last.Add(member, joining)
 		return none, nil
 	}, room.String(), after)
 	if err != nil {
@@ -110,7 +113,7 @@ const (
 		FROM message_changes c JOIN messages m ON m.room = c.room AND m.seq = c.seq
 		WHERE c.room = (SELECT number FROM rooms WHERE room_id = $1) AND c.revision > $2 AND c.revision <= $3
 		ORDER BY c.revision LIMIT $4`
-	selectRemovals = `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at FROM room_removals x
+	selectRemovals = `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at, x.joined, x.sees_after FROM room_removals x
 		WHERE x.room = (SELECT number FROM rooms WHERE room_id = $1) AND x.revision > $2 ORDER BY x.revision, x.user_id`
 	selectChanged = `SELECT r.room_id FROM room_members me JOIN rooms r ON r.number = me.room
 			JOIN messages m ON m.room = r.number AND m.seq = r.last_seq

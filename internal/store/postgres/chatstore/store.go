@@ -41,8 +41,8 @@ func statements() []string {
 		selectTargets, updateMessage, insertChange, deleteSuperseded, countChanged,
 		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
 		selectChangedMessages, selectQuotes, selectFirst, selectStandings,
-		deleteMembers, insertRemovals, updateMembersSince, upsertRoomRead, deleteMessages,
-		selectMembers, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker, selectHead,
+		deleteMembers, insertRemovals, insertLater, insertEntry, updateGroup, upsertRoomRead, deleteMessages,
+		selectGroup, selectMadeAs, selectEntries, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
 		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged, selectChanges,
 		updateDirectActive, insertTakesPart, updateMuted,
@@ -72,10 +72,12 @@ const (
 		JOIN rooms r ON r.room_id = a.room_id JOIN messages m ON m.message_id = a.message_id AND m.room = r.number
 		FOR NO KEY UPDATE OF m`
 
-	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at, active_at)
-		SELECT *, created_at FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[])
-			a (room_id, kind, name, created_by, created_at)
-		ON CONFLICT (room_id) DO NOTHING`
+	insertRooms = `INSERT INTO rooms (room_id, kind, name, created_by, created_at, history, client_id, made_as, active_at, owner)
+		SELECT room_id, kind, name, created_by, created_at, history, nullif(client_id, ''), made_as, created_at,
+			CASE kind WHEN 'group' THEN created_by ELSE '' END
+		FROM unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bigint[])
+			a (room_id, kind, name, created_by, created_at, history, client_id, made_as)
+		ON CONFLICT DO NOTHING`
 	insertMembers = `INSERT INTO room_members (room, user_id, kind)
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
 		ON CONFLICT DO NOTHING`
@@ -106,11 +108,22 @@ const (
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
 		WHERE m.room = a.room AND m.user_id = a.user_id AND NOT m.wrote`
 
-	deleteMembers  = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[]) RETURNING user_id`
-	insertRemovals = `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
-		SELECT $1, $2, unnest($3::text[]), $4, $5, $6`
-	updateMembersSince = `UPDATE rooms SET revision = $2, members_since = $2, active_at = greatest(active_at, $3) WHERE number = $1`
-	upsertRoomRead     = `INSERT INTO room_reads (room, user_id, seq)
+	deleteMembers  = `DELETE FROM room_members WHERE room = $1 AND user_id = ANY($2::text[])`
+	insertRemovals = `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
+		SELECT $1, $2, user_id, $4, $5, $6, joined, sees_after FROM room_members WHERE room = $1 AND user_id = ANY($3::text[])`
+	// insertLater: who is put into a group has read what was there before.
+	insertLater = `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
+		SELECT r.number, a.user_id, r.kind, $2, $4::bigint, CASE r.history WHEN 'all' THEN 0 ELSE $4::bigint END
+		FROM rooms r CROSS JOIN unnest($3::text[]) a (user_id) WHERE r.number = $1`
+	insertEntry = `INSERT INTO messages
+		(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)
+		VALUES ($1, $2, $3, $4, '', $5, $6, '', '', $7, 1 + coalesce(
+			(SELECT author_nth FROM messages WHERE room = $2 AND user_id = '' ORDER BY seq DESC LIMIT 1), 0), $8)`
+	updateGroup = `UPDATE rooms SET last_seq = $2, revision = $3, members_since = $4, active_at = $5,
+			name = coalesce(nullif($6::bytea, ''), name), owner = coalesce(nullif($7::text, ''), owner),
+			history = coalesce(nullif($8::text, ''), history)
+		WHERE number = $1`
+	upsertRoomRead = `INSERT INTO room_reads (room, user_id, seq)
 		SELECT number, $1, least($2, last_seq) FROM rooms WHERE room_id = $3 AND least($2, last_seq) > 0 AND members_since = $4
 		ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`
 	// deleteMessages deletes the beginnings of rooms, in which times do not fall.
@@ -124,13 +137,17 @@ const (
 	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system`
 )
 
 // Statements of reads.
 const (
-	selectMembers = `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
-		WHERE r.room_id = $1 AND r.kind <> 'open' ORDER BY m.user_id`
+	selectGroup = `SELECT m.user_id, m.joined, m.sees_after, r.members_since, r.name, r.owner, r.history
+		FROM rooms r JOIN room_members m ON m.room = r.number WHERE r.room_id = $1 AND r.kind <> 'open' ORDER BY m.user_id`
+	selectMadeAs  = `SELECT room_id, made_as FROM rooms WHERE created_by = $1 AND client_id = $2`
+	selectEntries = `SELECT ` + saidColumns + ` FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
+			AND m.user_id = '' AND m.seq > $2 - (SELECT revision - last_seq FROM rooms WHERE room_id = $1) AND m.revision > $2
+		ORDER BY m.seq`
 	selectPeers = `SELECT asked.user_id, peers.user_ids FROM unnest($1::text[]) asked (user_id)
 		CROSS JOIN LATERAL (SELECT array_agg(user_id) AS user_ids FROM (
 			SELECT DISTINCT peer.user_id FROM room_members me
@@ -147,9 +164,8 @@ const (
 		WHERE me.user_id = $1 AND me.kind = 'group' AND me.wrote LIMIT $2`
 	selectFull = `SELECT asked.user_id FROM unnest($1::text[]) asked (user_id) WHERE $2::bigint <= (SELECT count(*) FROM (
 		SELECT 1 FROM room_members m WHERE m.user_id = asked.user_id AND m.kind = 'group' LIMIT $2) belonging)`
-	countMade   = `SELECT count(*) FROM rooms WHERE created_by = $1 AND kind = 'group' AND created_at > $2`
-	selectMaker = `SELECT created_by FROM rooms WHERE room_id = $1 AND kind = 'group'`
-	selectHead  = `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = $1`
+	countMade  = `SELECT count(*) FROM rooms WHERE created_by = $1 AND kind = 'group' AND created_at > $2`
+	selectHead = `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = $1`
 	// mark is how far a reader ($2) has read a room r, or what came before they took part.
 	mark = `greatest(
 		(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = $2),
@@ -157,18 +173,22 @@ const (
 	// lost is the last message that a room r is without.
 	lost = `coalesce((SELECT m.seq FROM messages m WHERE m.room = r.number ORDER BY m.seq LIMIT 1), r.last_seq + 1) - 1`
 	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
-	// them: the reader's own ($2) among them are numbered one after the other.
-	beyond = `last_seq - upto - coalesce(
-		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2
-			ORDER BY own.seq DESC LIMIT 1) + 1 -
-		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = $2 AND own.seq > upto
-			ORDER BY own.seq LIMIT 1), 0)`
+	// them: the reader's own ($2) among them are numbered one after the other, and so are entries of the log, which have no author.
+	beyond = `last_seq - upto - ` + ownBeyond + `$2` + endOfOwn + `$2` + endOfBeyond +
+		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond
+	ownBeyond = `coalesce(
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
+	endOfOwn = ` ORDER BY own.seq DESC LIMIT 1) + 1 -
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
+	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
 	countUnread = `WITH place AS MATERIALIZED (SELECT r.number AS room, r.last_seq, greatest(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = $1 AND r.members_since = $3)
 		SELECT ` + beyond + ` FROM place`
 	selectSeq = `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room WHERE r.room_id = $1 AND m.message_id = $2`
 
-	selectReaders = `SELECT read.user_id, read.seq FROM room_reads read
+	selectReaders = `SELECT read.user_id, read.seq, coalesce(
+			(SELECT me.sees_after FROM room_members me WHERE me.room = read.room AND me.user_id = read.user_id), 0)
+		FROM room_reads read
 		WHERE read.room = (SELECT number FROM rooms WHERE room_id = $1) AND read.seq >= $2
 		ORDER BY read.seq DESC, read.user_id DESC LIMIT $3`
 )

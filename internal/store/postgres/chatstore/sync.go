@@ -17,9 +17,10 @@ import (
 const (
 	selectChangedMessages = `SELECT ` + messageColumns + ` FROM (SELECT room, seq, now FROM (
 				SELECT m.room, m.seq, greatest(m.revision, m.changed) AS now FROM rooms r JOIN messages m ON m.room = r.number
-				WHERE r.room_id = $1 AND r.members_since = $2 AND m.seq > $3 - (r.revision - r.last_seq) AND m.revision > $3
+				WHERE r.room_id = $1 AND r.members_since = $2 AND m.seq > greatest($3 - (r.revision - r.last_seq), $6::bigint)
+					AND m.revision > $3
 			UNION ALL SELECT m.room, m.seq, m.changed FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $3
-				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3) found
+				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3 AND m.seq > $6::bigint) found
 			WHERE now <= $4 ORDER BY now LIMIT $5) changed
 		JOIN messages m ON m.room = changed.room AND m.seq = changed.seq ORDER BY changed.now`
 	// countChanged looks at the last of a room's messages, as many as may be counted.
@@ -28,9 +29,10 @@ const (
 			WHERE r.room_id = $1 AND m.seq > r.last_seq - $3::bigint AND m.revision > $2
 		UNION ALL SELECT 1 FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $2
 			WHERE r.room_id = $1 AND m.revision <= $2 LIMIT $3::bigint) changed`
-	selectQuotes = `SELECT message_id, user_id, username, text, deleted_at > 0 FROM messages
-		WHERE message_id = ANY($2::text[]) AND room = (SELECT number FROM rooms WHERE room_id = $1)`
-	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1) ORDER BY m.seq LIMIT 1`
+	selectQuotes = `SELECT seq, message_id, user_id, username, text, deleted_at > 0 FROM messages
+		WHERE message_id = ANY($2::text[]) AND system = '' AND room = (SELECT number FROM rooms WHERE room_id = $1)`
+	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
+			AND m.seq > $2 ORDER BY m.seq LIMIT 1`
 
 	selectStandings = `SELECT r.room_id, r.revision FROM room_members me JOIN rooms r ON r.number = me.room
 		WHERE me.user_id = $1`
@@ -47,7 +49,7 @@ func (s *Store) ChangedMessages(ctx context.Context, room roles.ChatRoom, page c
 
 func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
 	messages, err := postgres.ReadAll(ctx, s.db, selectChangedMessages, messagesOf(room),
-		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)))
+		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)), page.From)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -84,7 +86,7 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 	quotes := make(map[string]chat.Quote, len(messageIDs))
 	_, err := postgres.ReadAll(ctx, s.db, selectQuotes, func(row postgres.Scanner) (none struct{}, err error) {
 		var q chat.Quote
-		err = row.Scan(&q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&q.Text), &q.Deleted)
+		err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&q.Text), &q.Deleted)
 		quotes[q.MessageID] = q
 		return none, err
 	}, room.String(), messageIDs)
@@ -95,8 +97,8 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 }
 
 // FirstSaid implements chat.Store.
-func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom) (int64, error) {
-	revision, err := postgres.ReadOne(ctx, s.db, selectFirst, postgres.ScanOne[int64], room.String())
+func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom, after int64) (int64, error) {
+	revision, err := postgres.ReadOne(ctx, s.db, selectFirst, postgres.ScanOne[int64], room.String(), after)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return 0, fmt.Errorf("find first message: %w", err)
 	}

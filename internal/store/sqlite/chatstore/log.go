@@ -135,7 +135,7 @@ func (b *batch) roomOf(ctx context.Context, draft *chat.Append) (*room, error) {
 				return nil, err
 			}
 		}
-		found, err = b.createRoom(ctx, b.tx, groups.Group{
+		found, err = b.createRoom(ctx, b.tx, groups.Founding{
 			Room: draft.Room, CreatedBy: draft.UserID, CreatedAt: int64(draft.Timestamp), Members: draft.Room.People(),
 		})
 	}

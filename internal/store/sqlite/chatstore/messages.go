@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/entries"
 	"rolecall/internal/store/readers"
 	"rolecall/internal/store/sqlite"
 )
@@ -34,7 +35,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	messages, err := sqlite.ReadUntil(ctx, s.db, statement, messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
-	}, room.String(), page.MembersSince, page.After, before, max(page.Limit, 0))
+	}, room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0))
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -83,15 +84,19 @@ func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) 
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
 func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
+	var system string
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy)...)
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system)...)
+	if err == nil && system != "" {
+		err = entries.Add(&m, []byte(system))
+	}
 	m.ReadBy = []string{m.UserID}
 	m.Deleted = m.DeletedAt != 0
 	return m, err
 }
 
 func scanReader(row sqlite.Scanner) (r readers.Reader, err error) {
-	return r, row.Scan(&r.UserID, &r.Seq)
+	return r, row.Scan(&r.UserID, &r.Seq, &r.SeesAfter)
 }
 
 // fillReaders adds the readers to messages of one room, which are in the order of seq. However many there are, those who

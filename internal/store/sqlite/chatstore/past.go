@@ -79,14 +79,16 @@ func (s *Store) Removals(ctx context.Context, room roles.ChatRoom, after int64) 
 	_, err := sqlite.ReadAll(ctx, s.db, s.sql.selectRemovals, func(row sqlite.Scanner) (none struct{}, err error) {
 		var one groups.Removed
 		var member string
-		if err := row.Scan(&one.Revision, &member, &one.By.UserID, &one.By.Username, &one.By.At); err != nil {
+		var joining groups.Joining
+		err = row.Scan(&one.Revision, &member, &one.By.UserID, &one.By.Username, &one.By.At, &joining.Revision, &joining.SeesAfter)
+		if err != nil {
 			return none, err
 		}
 		if len(all) == 0 || all[len(all)-1].Revision != one.Revision {
 			all = append(all, one)
 		}
 		last := &all[len(all)-1]
-		last.Members = append(last.Members, member)
+		last.Add(member, joining)
 		return none, nil
 	}, room.String(), after)
 	if err != nil {
@@ -117,9 +119,9 @@ func (s *statements) pastReads() sqlite.Statements {
 			WHERE r.room_id = ?1 AND c.revision > ?2 AND c.revision <= ?3 ORDER BY c.revision LIMIT ?4`,
 		&s.selectChangedMessages: `SELECT ` + messageColumns + ` FROM (SELECT seq, now FROM (
 					SELECT m.seq, max(m.revision, m.changed) AS now FROM rooms r CROSS JOIN messages m ON m.room = r.number
-					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > ?3 - (r.revision - r.last_seq) AND m.revision > ?3
+					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > max(?3 - (r.revision - r.last_seq), ?6) AND m.revision > ?3
 				UNION ALL SELECT m.seq, m.changed FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?3
-					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3)
+					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3 AND m.seq > ?6)
 				WHERE now <= ?4 ORDER BY now LIMIT ?5) changed
 			CROSS JOIN rooms r ON r.room_id = ?1 CROSS JOIN messages m ON m.room = r.number AND m.seq = changed.seq ORDER BY changed.now`,
 		// Of a room's messages the last are looked at, as many as may be counted.
@@ -128,9 +130,10 @@ func (s *statements) pastReads() sqlite.Statements {
 				WHERE r.room_id = ?1 AND m.seq > r.last_seq - ?3 AND m.revision > ?2
 			UNION ALL SELECT 1 FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?2
 				WHERE r.room_id = ?1 AND m.revision <= ?2 LIMIT ?3)`,
-		&s.selectQuotes: `SELECT m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0 FROM rooms r CROSS JOIN json_each(?2) asked
-			CROSS JOIN messages m ON m.message_id = asked.value AND m.room = r.number WHERE r.room_id = ?1`,
-		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? ORDER BY m.seq LIMIT 1`,
+		&s.selectQuotes: `SELECT m.seq, m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0 FROM rooms r CROSS JOIN json_each(?2) asked
+			CROSS JOIN messages m ON m.message_id = asked.value AND m.room = r.number AND m.system = ''
+			WHERE r.room_id = ?1`,
+		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? AND m.seq > ? ORDER BY m.seq LIMIT 1`,
 		&s.selectStandings: `SELECT r.room_id, r.revision FROM room_members me CROSS JOIN rooms r ON r.number = me.room
 			WHERE me.user_id = ?`,
 		&s.selectReactions: `SELECT seq, emoji, count(*), max(user_id = ?3),
@@ -139,7 +142,7 @@ func (s *statements) pastReads() sqlite.Statements {
 				FROM rooms r CROSS JOIN json_each(?2) asked CROSS JOIN message_reactions x ON x.room = r.number AND x.seq = asked.value
 				WHERE r.room_id = ?1) reacted
 			GROUP BY seq, emoji ORDER BY seq, min(revision)`,
-		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at
+		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at, x.joined, x.sees_after
 			FROM rooms r JOIN room_removals x ON x.room = r.number
 			WHERE r.room_id = ? AND x.revision > ? ORDER BY x.revision, x.user_id`,
 		&s.selectChanged: `SELECT r.room_id FROM json_each(?1) asked

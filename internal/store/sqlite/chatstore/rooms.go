@@ -1,6 +1,7 @@
 package chatstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -77,10 +78,11 @@ func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*r
 }
 
 // createRoom makes a room; a group's is one with a name.
-func (s *Store) createRoom(ctx context.Context, tx *sql.Tx, group groups.Group) (*room, error) {
+func (s *Store) createRoom(ctx context.Context, tx *sql.Tx, group groups.Founding) (*room, error) {
 	made := room{activeAt: group.CreatedAt}
-	err := tx.StmtContext(ctx, s.sql.insertRoom).QueryRowContext(ctx,
-		group.Room.String(), string(group.Room.Kind()), group.Name, group.CreatedBy, group.CreatedAt).Scan(&made.number)
+	clientID := sql.NullString{String: group.ClientID, Valid: group.ClientID != ""}
+	err := tx.StmtContext(ctx, s.sql.insertRoom).QueryRowContext(ctx, group.Room.String(), string(group.Room.Kind()), group.Name,
+		group.CreatedBy, group.CreatedAt, string(cmp.Or(group.History, groups.FromJoining)), clientID, group.Digest).Scan(&made.number)
 	if err != nil {
 		return nil, fmt.Errorf("create room: %w", err)
 	}

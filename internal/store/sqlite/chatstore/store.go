@@ -50,16 +50,17 @@ type statements struct {
 	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
+	insertLater, insertEntry, updateGroup                                                        *sql.Stmt
 
 	// Reads.
-	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMaker *sql.Stmt
-	selectMembers, selectPeers, selectHead, countUnread                                    *sql.Stmt
-	selectLatest, selectOldest, selectSeq, selectReaders                                   *sql.Stmt
-	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                  *sql.Stmt
-	selectChanges, selectReactions, selectChangedMessages, selectFirst, selectStandings    *sql.Stmt
-	selectQuotes, countChanged                                                             *sql.Stmt
-	selectConversations, selectConversationsIn, selectRisen, selectLastMessages            *sql.Stmt
-	selectReadersIn                                                                        *sql.Stmt
+	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMadeAs *sql.Stmt
+	selectGroup, selectEntries, selectPeers, selectHead, countUnread                        *sql.Stmt
+	selectLatest, selectOldest, selectSeq, selectReaders                                    *sql.Stmt
+	selectHeads, selectBefore, selectSince, selectChanged, selectRemovals                   *sql.Stmt
+	selectChanges, selectReactions, selectChangedMessages, selectFirst, selectStandings     *sql.Stmt
+	selectQuotes, countChanged                                                              *sql.Stmt
+	selectConversations, selectConversationsIn, selectRisen, selectLastMessages             *sql.Stmt
+	selectReadersIn                                                                         *sql.Stmt
 }
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
@@ -67,7 +68,7 @@ const (
 	messageColumns = `max(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system`
 )
 
 const (
@@ -78,12 +79,14 @@ const (
 	// lost is the last message that a room r is without.
 	lost = `coalesce((SELECT min(m.seq) FROM messages m WHERE m.room = r.number), r.last_seq + 1) - 1`
 	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
-	// them: the reader's own (?2) among them are numbered one after the other.
-	beyond = `last_seq - upto - coalesce(
-		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2
-			ORDER BY own.seq DESC LIMIT 1) + 1 -
-		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = ?2 AND own.seq > upto
-			ORDER BY own.seq LIMIT 1), 0)`
+	// them: the reader's own (?2) among them are numbered one after the other, and so are entries of the log, which have no author.
+	beyond = `last_seq - upto - ` + ownBeyond + `?2` + endOfOwn + `?2` + endOfBeyond +
+		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond
+	ownBeyond = `coalesce(
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
+	endOfOwn = ` ORDER BY own.seq DESC LIMIT 1) + 1 -
+		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
+	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
 
 	selectUnread = `WITH place AS (SELECT r.number AS room, r.last_seq, max(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = ?1 AND r.members_since = ?3)
@@ -95,14 +98,27 @@ func (s *statements) writes() sqlite.Statements {
 		&s.selectRoom: `SELECT number, last_seq, revision, members_since, active_at, coalesce(
 				(SELECT m.timestamp FROM messages m WHERE m.room = rooms.number ORDER BY m.seq DESC LIMIT 1), 0)
 			FROM rooms WHERE room_id = ?`,
-		&s.insertRoom: `INSERT INTO rooms (room_id, kind, name, created_by, created_at, active_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-			RETURNING number`,
+		&s.insertRoom: `INSERT INTO rooms
+			(room_id, kind, name, created_by, created_at, active_at, owner, history, client_id, made_as)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?5, CASE ?2 WHEN 'group' THEN ?4 ELSE '' END, ?6, ?7, ?8)
+			ON CONFLICT (created_by, client_id) WHERE client_id IS NOT NULL DO NOTHING RETURNING number`,
 		&s.insertMembers: `INSERT INTO room_members (room, user_id, kind) SELECT ?, value, ? FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
-		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))
-			RETURNING user_id`,
-		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at)
-			SELECT ?1, ?2, value, ?3, ?4, ?5 FROM json_each(?6)`,
+		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))`,
+		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
+			SELECT ?1, ?2, user_id, ?3, ?4, ?5, joined, sees_after FROM room_members
+			WHERE room = ?1 AND user_id IN (SELECT value FROM json_each(?6))`,
+		// Who is put into a group has read what was there before.
+		&s.insertLater: `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
+			SELECT r.number, value, r.kind, ?2, r.last_seq, CASE r.history WHEN 'all' THEN 0 ELSE r.last_seq END
+			FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1`,
+		&s.insertEntry: `INSERT INTO messages
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)
+			VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, '', '', ?7, 1 + coalesce(
+				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = '' ORDER BY seq DESC LIMIT 1), 0), ?8)`,
+		&s.updateGroup: `UPDATE rooms SET last_seq = ?2, revision = ?3, members_since = ?4, active_at = ?5,
+				name = coalesce(nullif(?6, ''), name), owner = coalesce(nullif(?7, ''), owner), history = coalesce(nullif(?8, ''), history)
+			WHERE number = ?1`,
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
 		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4, active_at = ?5
 			WHERE number = ?3 AND revision <> ?2`,
@@ -142,8 +158,11 @@ func (s *statements) writes() sqlite.Statements {
 func (s *statements) reads() sqlite.Statements {
 	all := s.pastReads()
 	maps.Copy(all, sqlite.Statements{
-		&s.selectMembers: `SELECT m.user_id, r.members_since FROM rooms r JOIN room_members m ON m.room = r.number
-			WHERE r.room_id = ? AND r.kind <> 'open' ORDER BY m.user_id`,
+		&s.selectGroup: `SELECT m.user_id, m.joined, m.sees_after, r.members_since, r.name, r.owner, r.history
+			FROM rooms r JOIN room_members m ON m.room = r.number WHERE r.room_id = ? AND r.kind <> 'open' ORDER BY m.user_id`,
+		&s.selectMadeAs: `SELECT room_id, made_as FROM rooms WHERE created_by = ? AND client_id = ?`,
+		&s.selectEntries: `SELECT ` + saidColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
+			WHERE r.room_id = ?1 AND m.user_id = '' AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 ORDER BY m.seq`,
 		&s.selectPeers: `SELECT asked.value, (SELECT json_group_array(user_id) FROM (
 				SELECT DISTINCT peer.user_id FROM room_members me
 				CROSS JOIN room_members peer ON peer.room = me.room AND peer.wrote = 1 AND peer.user_id <> me.user_id
@@ -161,7 +180,6 @@ func (s *statements) reads() sqlite.Statements {
 		&s.selectFull: `SELECT asked.value FROM json_each(?1) asked WHERE ?2 <= (SELECT count(*) FROM (
 			SELECT 1 FROM room_members m WHERE m.user_id = asked.value AND m.kind = 'group' LIMIT ?2))`,
 		&s.countMade:   `SELECT count(*) FROM rooms WHERE created_by = ? AND kind = 'group' AND created_at > ?`,
-		&s.selectMaker: `SELECT created_by FROM rooms WHERE room_id = ? AND kind = 'group'`,
 		&s.selectHead:  `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = ?`,
 		&s.countUnread: selectUnread,
 		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
@@ -170,7 +188,9 @@ func (s *statements) reads() sqlite.Statements {
 			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
 		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
-		&s.selectReaders: `SELECT read.user_id, read.seq FROM rooms r JOIN room_reads read ON read.room = r.number
+		&s.selectReaders: `SELECT read.user_id, read.seq, coalesce(
+				(SELECT me.sees_after FROM room_members me WHERE me.room = r.number AND me.user_id = read.user_id), 0)
+			FROM rooms r JOIN room_reads read ON read.room = r.number
 			WHERE r.room_id = ? AND read.seq >= ? ORDER BY read.seq DESC, read.user_id DESC LIMIT ?`,
 		&s.selectConversations:   selectConversations,
 		&s.selectConversationsIn: selectConversationsIn,

@@ -27,7 +27,7 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	messages, err := sqlite.ReadUntil(ctx, s.db, s.sql.selectChangedMessages, messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
-	}, room.String(), page.MembersSince, page.After, page.UpTo, max(page.Limit, 0))
+	}, room.String(), page.MembersSince, page.After, page.UpTo, max(page.Limit, 0), page.From)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -59,7 +59,7 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 	if err == nil {
 		_, err = sqlite.ReadAll(ctx, s.db, s.sql.selectQuotes, func(row sqlite.Scanner) (none struct{}, err error) {
 			var q chat.Quote
-			err = row.Scan(&q.MessageID, &q.UserID, &q.Username, &q.Text, &q.Deleted)
+			err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, &q.Username, &q.Text, &q.Deleted)
 			quotes[q.MessageID] = q
 			return none, err
 		}, room.String(), list)
@@ -71,8 +71,8 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 }
 
 // FirstSaid implements chat.Store.
-func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom) (int64, error) {
-	revision, err := sqlite.ReadOne(ctx, s.db, s.sql.selectFirst, sqlite.ScanOne[int64], room.String())
+func (s *Store) FirstSaid(ctx context.Context, room roles.ChatRoom, after int64) (int64, error) {
+	revision, err := sqlite.ReadOne(ctx, s.db, s.sql.selectFirst, sqlite.ScanOne[int64], room.String(), after)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, fmt.Errorf("find first message: %w", err)
 	}
