@@ -165,7 +165,7 @@ test('who was away asks once for what was missed in all rooms', async () => {
   await accepted(socket, 'chat:delete', { roomId: direct, messageId: said[1].messageId });
 
   const back = await server.connect(ben);
-  const rooms = { [direct]: 1, [roomId]: 0, 'not a room': 1 };
+  const rooms = { [direct]: 1, [roomId]: 1, 'not a room': 1 };
   const missed = await accepted(back, 'chat:sync', { rooms });
   assert.deepEqual(missed.rooms['not a room'].code, 'room_invalid');
   const { changes, ...room } = missed.rooms[direct];
@@ -174,7 +174,7 @@ test('who was away asks once for what was missed in all rooms', async () => {
     ['message', 4, 4, 'four', false], ['message', 5, 2, 'second', false], ['message', 6, 3, '', true],
   ]);
   assert.deepEqual(missed.unread, { [direct]: 4 });
-  assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 0 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {} });
+  assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 1 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {} });
   await refused(back, 'invalid_payload', 'rooms', 'chat:sync', { rooms: [1] });
 });
 
