@@ -241,12 +241,12 @@ export class Chat {
   #receive(message) {
     const talk = this.#talk(message.roomId);
     const mine = message.userId === this.#me.userId;
-    if (mine) talk.markArrived(message);
+    if (mine && !message.kind) talk.markArrived(message);
     talk.typing.delete(message.userId);
     if (talk.add([message]).length === 0) return;
     this.#noteReaders(talk, [message]);
     talk.trim();
-    if (!mine) {
+    if (!mine && message.kind !== 'system') {
       if (message.seq > talk.countedTo) talk.unread += 1;
       this.onHeard(message);
     }
@@ -266,7 +266,7 @@ export class Chat {
     const talk = this.#talk(roomId);
     const fresh = talk.add(messages);
     this.#noteReaders(talk, messages);
-    if (talk.begun) talk.unread += fresh.filter(({ userId, seq }) => userId !== this.#me.userId && seq > talk.countedTo).length;
+    if (talk.begun) talk.unread += fresh.filter(({ userId, kind, seq }) => userId !== this.#me.userId && kind !== 'system' && seq > talk.countedTo).length;
     this.#fillGaps(talk);
     this.seen();
     this.#countUnread();
@@ -336,11 +336,11 @@ export class Chat {
     }
   }
 
-  #update({ roomId, name, removed = [] }) {
+  #update({ roomId, name, added = [], removed = [] }) {
     const talk = this.conversations.get(roomId);
     if (!talk) return;
     talk.name = name ?? talk.name;
-    talk.members = talk.members?.filter((userId) => !removed.includes(userId));
+    talk.members = talk.members?.filter((userId) => !removed.includes(userId)).concat(added).sort();
     this.#changed();
   }
 

@@ -169,12 +169,17 @@ export class ChatView {
   #items(talk) {
     const items = [];
     const waiting = talk.pending.filter(({ arrived }) => !arrived);
-    const lastMine = talk.messages.findLast(({ userId }) => userId === this.#people.me.userId);
+    const lastMine = talk.messages.findLast(({ userId, kind }) => !kind && userId === this.#people.me.userId);
     let previous = null;
     for (const message of talk.messages) {
       const today = day(message.timestamp);
       if (!previous || day(previous.timestamp) !== today) {
         items.push(this.#node(`day ${message.seq}`, () => make('li', { class: 'day' }, today)));
+      }
+      if (message.kind === 'system') { // what has become of a group
+        items.push(this.#node(message.id, () => make('li', { class: 'day', dir: 'auto' }, message.text)));
+        previous = { timestamp: message.timestamp };
+        continue;
       }
       const continues = previous?.userId === message.userId && timeOf(message.timestamp) - timeOf(previous.timestamp) < togetherMs;
       const item = this.#node(message.id, () => this.#bubble(message));

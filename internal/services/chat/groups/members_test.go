@@ -19,13 +19,12 @@ import (
 
 // memory is a Store of members, for tests that change them.
 type memory struct {
-	mu       sync.Mutex
-	members  map[roles.ChatRoom][]string
-	made     int
-	full     []string // who belongs to as many groups as may be
-	revision int64
-	reads    int
-	failure  error
+	mu      sync.Mutex
+	members map[roles.ChatRoom][]string
+	made    int
+	full    []string // who belongs to as many groups as may be
+	reads   int
+	failure error
 	// onRead, where set, is called between the reading of members and the answer.
 	onRead func()
 }

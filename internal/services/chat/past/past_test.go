@@ -1,16 +1,23 @@
 package past_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"math"
+	"regexp"
+	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"rolecall/internal/audit"
+	"rolecall/internal/auth"
 	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/past"
 	"rolecall/test/servicetest"
@@ -84,4 +91,120 @@ func TestSince(t *testing.T) {
 	if err != nil || more || len(part) != 4 {
 		t.Errorf("up to a revision: %d changes, more %t, %v", len(part), more, err)
 	}
+}
+
+// TestGroupToldAgain: whatever has become of a group, each revision is told again to those to whom it was told, and of what was
+// said before somebody came they are told nothing.
+func TestGroupToldAgain(t *testing.T) {
+	t.Parallel()
+	stores := sqlitetest.Open(t)
+	told := &servicetest.Recorder{}
+	inOrder := order.NewLocal(told)
+	crew := groups.New(groups.Parts{Store: stores.Groups, Reach: everybody{}, People: everybody{}, Order: inOrder, Emit: told}, servicetest.AtNoon)
+	talk := chat.New(chat.Parts{
+		Store: stores.Chat, Groups: crew, Reach: everybody{}, People: everybody{}, Order: inOrder, Emit: told, Rooms: everybody{},
+	}, chat.Options{Now: servicetest.AtNoon, Logger: slog.New(slog.DiscardHandler)})
+	defer servicetest.Close(t, talk)
+	amy, bob := servicetest.Person("amy", roles.Vendor), servicetest.Person("bob", roles.Vendor)
+	made, err := crew.Create(t.Context(), amy, groups.NewGroup{Name: "crew", Members: []string{"bob", "cem"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := made.Room.String()
+	say := func(who auth.Identity, replyTo string) string {
+		t.Helper()
+		receipt, err := talk.Send(t.Context(), who, chat.Outgoing{RoomID: id, Text: "x", ReplyTo: replyTo})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return receipt.MessageID
+	}
+	must := func(_ any, err error) { //nolint:unparam // what is made does not matter here
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change := func(messageID string) {
+		t.Helper()
+		pending, err := talk.Edit(t.Context(), amy, chat.EditedMessage{MessageRef: chat.MessageRef{RoomID: id, MessageID: messageID}, Text: messageID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		pending.Then(func(_ chat.Amended, err error) { done <- err })
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	name, bobs := "night", "bob"
+	first := say(amy, "")
+	must(crew.Add(t.Context(), amy, groups.Addition{RoomID: id, Members: []string{"dan", "eve"}}))
+	say(bob, first)
+	change(first)
+	must(crew.Update(t.Context(), amy, groups.Update{RoomID: id, Name: &name, Owner: &bobs}))
+	must(crew.Remove(t.Context(), bob, groups.Removal{RoomID: id, Members: []string{"dan", "cem"}}))
+	say(amy, first)
+	must(crew.Add(t.Context(), bob, groups.Addition{RoomID: id, Members: []string{"dan"}}))
+	say(bob, first)
+	must(crew.Remove(t.Context(), bob, groups.Removal{RoomID: id, Members: []string{"bob"}}))
+	must(nil, crew.Close(t.Context(), amy, groups.Closing{RoomID: id}))
+	want := told.Take()
+	log := past.New(stores.Chat, stores.Groups)
+	for after := range int64(3) {
+		changes, _, err := log.Since(t.Context(), made.Room, after, math.MaxInt64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := &servicetest.Recorder{}
+		for _, change := range changes {
+			for _, d := range change.Deliveries {
+				if d.Event != "" {
+					again.Emit(t.Context(), d.Event, d.Payload, d.To, d.Except...)
+				}
+			}
+		}
+		live := slices.Clone(want)
+		if after > 0 {
+			live = slices.DeleteFunc(live, func(e servicetest.Emission) bool {
+				return servicetest.Decode[struct {
+					Revision int64 `json:"revision"`
+				}](t, e.Payload).Revision <= after
+			})
+		}
+		if diff := cmp.Diff(asOfNow(live), asOfNow(again.Take())); diff != "" {
+			t.Errorf("after %d (-told +told again):\n%s", after, diff)
+		}
+	}
+}
+
+// asOfNow leaves out of what was told what is told again as it is by now: what edits have made of texts, and what a group is called
+// where people are put into it.
+func asOfNow(told []servicetest.Emission) (all []string) {
+	changing := regexp.MustCompile(`,?"(text|name|owner|members|history|memberCount|editedAt)":("[^"]*"|\[[^]]*\]|\d+)`)
+	for _, e := range told {
+		all = append(all, fmt.Sprint(e.Event, e.To, e.Except, changing.ReplaceAllString(e.Payload, "")))
+	}
+	return all
+}
+
+// everybody is known, reached and acquainted, and nobody is connected.
+type everybody struct{}
+
+func (everybody) MayWrite(context.Context, auth.Identity, string) error { return nil }
+
+func (everybody) RoleOf(context.Context, string) (roles.Role, bool, error) {
+	return roles.Vendor, true, nil
+}
+
+func (everybody) Met(string, []string) {}
+
+func (everybody) SocketCount(context.Context, ...roles.Room) (int, error) { return 0, nil }
+
+func (everybody) Acquainted(_ context.Context, _ auth.Identity, userIDs []string) (map[string]bool, error) {
+	known := make(map[string]bool)
+	for _, userID := range userIDs {
+		known[userID] = true
+	}
+	return known, nil
 }
