@@ -1,19 +1,29 @@
 #!/usr/bin/env bash
-# node_test CONCURRENCY TIMEOUT FILES...: runs files of tests, so many at a time, each with so many milliseconds. Of a few that
-# fail each is run once more by itself: see CONTRIBUTING.md. To be sourced.
+# node_test CONCURRENCY TIMEOUT FILES...: runs files of tests, so many at a time, each test with so many milliseconds. Of a few
+# files that fail each is run once more by itself: see CONTRIBUTING.md. To be sourced.
 node_test() {
-    local concurrency=$1 timeout=$2 failed files
+    local concurrency=$1 folder files status=0
+    NODE_TEST_TIMEOUT=$2
     shift 2
-    failed=$(mktemp)
-    if node --test --test-concurrency="$concurrency" --test-timeout="$timeout" \
-        --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter="./test/node/lib/failed-files.mjs" --test-reporter-destination="$failed" "$@"; then
-        rm "$failed"
-        return 0
-    fi
-    mapfile -t files <"$failed"
-    rm "$failed"
-    if [ "${#files[@]}" -lt 1 ] || [ "${#files[@]}" -gt 3 ]; then return 1; fi
-    echo "RUN ONCE MORE, by itself: ${files[*]}"
-    node --test --test-concurrency=1 --test-timeout="$timeout" "${files[@]}"
+    folder=$(mktemp -d)
+    NODE_TEST_FOLDER=$folder
+    export NODE_TEST_FOLDER NODE_TEST_TIMEOUT
+    export -f node_test_file
+    printf '%s\0' "$@" | xargs -0 -n 1 -P "$concurrency" bash -c 'node_test_file "$0"'
+    mapfile -t files < <(cat "$folder"/*.failed 2>/dev/null)
+    rm -r "$folder"
+    if [ "${#files[@]}" -gt 3 ]; then return 1; fi
+    for file in "${files[@]}"; do
+        echo "RUN ONCE MORE, by itself: $file"
+        node --test --test-timeout="$NODE_TEST_TIMEOUT" "$file" || status=1
+    done
+    return "$status"
+}
+
+# node_test_file runs one file, whose output comes whole, and notes whether it has failed.
+node_test_file() {
+    local output
+    output=$(mktemp "$NODE_TEST_FOLDER/XXXXXX")
+    node --test --test-reporter=spec --test-timeout="$NODE_TEST_TIMEOUT" "$1" >"$output" 2>&1 || echo "$1" >"$output.failed"
+    (flock 9 && echo "$1" && cat "$output") 9>"$NODE_TEST_FOLDER/lock"
 }

@@ -112,7 +112,7 @@ func (s *Service) armLocked() {
 		return
 	}
 	at := s.last.Add(s.options.Every)
-	if len(s.due)+len(s.owed)+len(s.met) == 0 {
+	if len(s.due) == 0 && len(s.owed) == 0 {
 		ends, any := s.graceEndsLocked()
 		if !any {
 			return
@@ -128,14 +128,10 @@ func (s *Service) armLocked() {
 	s.armed.Add(1)
 	s.next = time.AfterFunc(max(0, time.Until(at)), func() {
 		defer s.armed.Done()
-		s.timedRound()
+		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
+		defer cancel()
+		s.round(ctx)
 	})
-}
-
-func (s *Service) timedRound() {
-	ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
-	defer cancel()
-	s.round(ctx)
 }
 
 // round tells what has changed about those who came and went since the last one.
@@ -144,12 +140,11 @@ func (s *Service) round(ctx context.Context) {
 	defer s.rounds.Unlock()
 	taken, asked := s.beginRound()
 	defer s.endRound(taken)
-	owes, met := s.owes(), s.takeMet()
+	owes := s.owes()
 	s.tellSettled(ctx, taken, asked)
 	if owes {
 		s.tellOwed(ctx)
 	}
-	s.tellMet(ctx, met)
 }
 
 // tellSettled tells what has changed about people.

@@ -13,45 +13,72 @@ import (
 const maxMet = 10_000
 
 // Met notes that somebody has written for the first time in a direct room or group of these members. Those of them who have written
-// there too share a conversation with that person from now on, and the next round tells them of each other, where they are online.
+// there too share a conversation with that person from now on, and they are told of each other, where they are online, in a moment.
 func (s *Service) Met(userID string, members []string) {
-	if s.noteMet(userID, members) {
-		s.timedRound()
+	if !s.noteMet(userID, members) {
+		return
 	}
+	if s.options.Every < 0 {
+		s.tellAllMet()
+		return
+	}
+	go s.tellAllMet()
 }
 
-func (s *Service) noteMet(userID string, members []string) (atOnce bool) {
+// noteMet reports whether there is somebody to tell, and nobody about to.
+func (s *Service) noteMet(userID string, members []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.met[userID]; s.closed || !known && len(s.met) == maxMet {
+	others, known := s.met[userID]
+	if s.closed || !known && len(s.met) == maxMet {
 		return false
 	}
-	others := s.met[userID]
 	for _, member := range members[:min(len(members), maxPeers)] {
 		if member != userID && len(others) < maxPeers {
 			others = append(others, member)
 		}
 	}
+	if len(others) == 0 {
+		return false
+	}
 	s.met[userID] = others
-	s.armLocked()
-	return s.atOnceLocked()
+	if s.meeting {
+		return false
+	}
+	s.meeting = true
+	s.armed.Add(1)
+	return true
 }
 
-// takeMet takes those who have met since the last round.
+// tellAllMet tells whoever has met, until there is nobody left.
+func (s *Service) tellAllMet() {
+	defer s.armed.Done()
+	for met := s.takeMet(); met != nil; met = s.takeMet() {
+		ctx, cancel := context.WithTimeout(context.Background(), roundTimeout)
+		s.rounds.Lock()
+		s.tellMet(ctx, met)
+		s.rounds.Unlock()
+		cancel()
+	}
+}
+
+// takeMet takes those who have met, nil where there are none.
 func (s *Service) takeMet() map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.met) == 0 {
+		s.meeting = false
+		return nil
+	}
 	met := s.met
 	s.met = make(map[string][]string)
 	return met
 }
 
-// tellMet tells those of each other who share a conversation since the last round. Where somebody goes meanwhile, and another server
-// tells of that before this one has told that they are there, it is told again.
+// tellMet tells those of each other who share a conversation since a moment ago. It comes between two rounds: of who is still to be
+// told of by one, all with whom they share a conversation will be. Where somebody goes meanwhile, and another server tells of that
+// before this one has told that they are there, it is told again.
 func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
-	if len(met) == 0 {
-		return
-	}
 	sharing, err := s.sharing(ctx, met)
 	if err != nil {
 		s.log.WarnContext(ctx, "people who have met are not told of each other", "people", len(met), "error", err)
@@ -66,16 +93,28 @@ func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 		s.log.WarnContext(ctx, "people who have met are not told of each other", "people", len(met), "error", err)
 		return
 	}
-	changes := make([]change, len(users))
+	changes := make([]change, 0, len(users))
 	for i := range users {
 		u := &users[i]
-		who := auth.Identity{UserID: u.UserID, Username: u.Username, Role: u.Role, CompanyID: u.CompanyID}
-		changes[i] = change{who: who, online: true}
+		if who := (auth.Identity{UserID: u.UserID, Username: u.Username, Role: u.Role, CompanyID: u.CompanyID}); !s.isStillToTell(u.UserID) {
+			changes = append(changes, change{who: who, online: true})
+		}
+	}
+	if len(changes) == 0 {
+		return
 	}
 	s.told.Add(1)
 	s.announceRound(ctx)
 	s.tellPeers(ctx, changes, sharing)
 	s.takeBack(ctx, changes, sharing)
+}
+
+// isStillToTell reports whether somebody has come here of whom it has not been told yet.
+func (s *Service) isStillToTell(userID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.known[userID]
+	return k != nil && k.due && !k.online
 }
 
 // takeBack tells of those who were told to be there and are not, to the same people.

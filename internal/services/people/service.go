@@ -111,11 +111,12 @@ type Service struct {
 	leaving  []*known          // who has lost a socket, and may be back within the grace, in no particular order
 	next     *time.Timer       // begins the next round; nil where there is nothing to tell
 	nextAt   time.Time
-	underway bool              // a round is
-	last     time.Time         // when the last round ended
-	closed   bool              // every change is told at once
-	owed     map[string]change // by user id: what those who share a conversation are still to be told
-	met      map[string][]string // by user id: with whom they may share a conversation since the last round
+	underway bool                // a round is
+	last     time.Time           // when the last round ended
+	closed   bool                // every change is told at once
+	owed     map[string]change   // by user id: what those who share a conversation are still to be told
+	met      map[string][]string // by user id: with whom they may share a conversation since a moment ago
+	meeting  bool                // somebody is about to tell those
 	rolls    *simplelru.LRU[roles.Room, *roll]
 	online   map[roles.Role]int // how many of the known are, as others were told
 }

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
@@ -111,7 +112,10 @@ func (s *Service) peersOf(ctx context.Context, changes []change) map[string][]st
 		userIDs[i] = changes[i].who.UserID
 	}
 	peers, err := s.conversations.Peers(ctx, userIDs, maxPeers)
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(ctx.Err(), context.Canceled): // the server stops: it is told at its end
+		return nil
+	case err != nil:
 		s.log.ErrorContext(ctx, "conversation peers not found", "people", len(userIDs), "error", err)
 		return nil
 	}
