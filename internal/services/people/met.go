@@ -2,6 +2,7 @@ package people
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -75,9 +76,9 @@ func (s *Service) takeMet() map[string][]string {
 	return met
 }
 
-// tellMet tells those of each other who share a conversation since a moment ago. It comes between two rounds: of who is still to be
-// told of by one, all with whom they share a conversation will be. Where somebody goes meanwhile, and another server tells of that
-// before this one has told that they are there, it is told again.
+// tellMet tells those of each other who share a conversation since a moment ago. Of who is still to be
+// told of by a round, all with whom they share a conversation will be. Where somebody comes or goes meanwhile, and another server
+// tells of that, it may be told twice.
 func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 	sharing, err := s.sharing(ctx, met)
 	if err != nil {
@@ -87,21 +88,17 @@ func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 	if len(sharing) == 0 {
 		return
 	}
-	all := slices.Collect(maps.Keys(sharing))
-	users, err := s.onlineUsers(ctx, all)
+	there, err := s.toldOnline(ctx, slices.Collect(maps.Keys(sharing)))
 	if err != nil {
 		s.log.WarnContext(ctx, "people who have met are not told of each other", "people", len(met), "error", err)
 		return
 	}
-	changes := make([]change, 0, len(users))
-	for i := range users {
-		u := &users[i]
-		if who := (auth.Identity{UserID: u.UserID, Username: u.Username, Role: u.Role, CompanyID: u.CompanyID}); !s.isStillToTell(u.UserID) {
-			changes = append(changes, change{who: who, online: true})
-		}
-	}
-	if len(changes) == 0 {
+	if len(there) == 0 {
 		return
+	}
+	changes := make([]change, len(there))
+	for i, who := range there {
+		changes[i] = change{who: who, online: true}
 	}
 	s.told.Add(1)
 	s.announceRound(ctx)
@@ -109,12 +106,28 @@ func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 	s.takeBack(ctx, changes, sharing)
 }
 
-// isStillToTell reports whether somebody has come here of whom it has not been told yet.
-func (s *Service) isStillToTell(userID string) bool {
+// toldOnline returns those of the people who were told to be online, as whom they were.
+func (s *Service) toldOnline(ctx context.Context, userIDs []string) (there []auth.Identity, err error) {
+	if s.sockets.Shared() {
+		told, err := s.sockets.ToldAs(ctx, userIDs...)
+		if err != nil {
+			return nil, fmt.Errorf("whom people were told to be: %w", err)
+		}
+		for userID, as := range told {
+			if who := wasTold(userID, as); who.Role != "" {
+				there = append(there, who)
+			}
+		}
+		return there, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.known[userID]
-	return k != nil && k.due && !k.online
+	for _, userID := range userIDs {
+		if k := s.known[userID]; k != nil && k.online {
+			there = append(there, k.told)
+		}
+	}
+	return there, nil
 }
 
 // takeBack tells of those who were told to be there and are not, to the same people.
