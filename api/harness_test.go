@@ -25,6 +25,7 @@ import (
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -162,7 +163,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Groups: members, Conversations: lists, Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
+		Chat: rooms, Groups: members, Conversations: lists, Search: search.New(store.Search, rooms, roles.EveryOpenRoom(), log), Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
 		Ready:    func(context.Context) error { return nil },
 		Degraded: func() []string { return nil },
 	}

@@ -20,6 +20,7 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -39,10 +40,12 @@ type Options struct {
 	Groups *groups.Service
 	// Conversations lists what people take part in.
 	Conversations *conversations.Service
-	Tracking      *tracking.Service
-	Notices       *notices.Service
-	Presence      *people.Service
-	Admin         *administration.Service
+	// Search finds messages.
+	Search   *search.Service
+	Tracking *tracking.Service
+	Notices  *notices.Service
+	Presence *people.Service
+	Admin    *administration.Service
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
 	AllowOrigin func(r *http.Request) bool
@@ -109,6 +112,8 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "DELETE /rooms/{roomId}/messages/{messageId}", access.DeleteMessage(), call.Later(a.Chat.Delete))
 	rest.On(r, "PUT /rooms/{roomId}/members/{userId}", access.AddMembers(), a.addMember)
 	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
+
+	rest.On(r, "GET /search", access.SearchMessages(), a.Search.Search)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.OnStream(r, "POST /users/import", access.ImportPeople(), []string{roster.CSV, roster.JSON}, a.importUsers)

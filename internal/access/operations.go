@@ -62,6 +62,9 @@ func ReactToMessage() Rule { return Needs(limit.Other, roles.Chat) }
 // ReadMessages reads back what was said in a room.
 func ReadMessages() Rule { return Needs(limit.Read, roles.Chat) }
 
+// SearchMessages looks for messages by their words.
+func SearchMessages() Rule { return Needs(limit.Search, roles.Chat) }
+
 // SyncRooms reads what one has missed in all one's rooms.
 func SyncRooms() Rule { return Needs(limit.Read, roles.Chat) }
 

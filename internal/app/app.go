@@ -33,6 +33,7 @@ import (
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -84,6 +85,7 @@ type Program struct {
 	groups   *groups.Service
 	// conversations lists what people take part in.
 	conversations *conversations.Service
+	search        *search.Service
 	notices       *notices.Service
 	admin         *administration.Service
 	// adminUI is nil where it is off.

@@ -51,7 +51,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	p.mountSockets(decoder)
 	o := api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Groups: p.groups, Conversations: p.conversations, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
+		Chat: p.chat, Groups: p.groups, Conversations: p.conversations, Search: p.search, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady, Degraded: p.degraded,
 	}
 	if p.metrics != nil {
@@ -93,7 +93,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	p.mount = mount
 	p.bus.Lost(mount.Renew)
 	p.admin.Attach(mount, p.sources())
-	talk := chat.New(p.chat, p.groups, p.conversations, p.people, p.log)
+	talk := chat.New(p.chat, p.groups, p.conversations, p.people, p.search, p.log)
 	track := tracking.New(p.tracking)
 	notify := system.New(p.notices, p.log)
 	p.events = make(map[string]map[string]access.Rule)

@@ -29,6 +29,7 @@ import (
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/reach"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -236,6 +237,7 @@ func (p *Program) openChat(context.Context) (life, error) {
 	p.conversations = conversations.New(conversations.Parts{
 		Store: p.store.Lists, Groups: p.groups, People: p.people, Rooms: p.chat, Emit: sockets,
 	}, conversations.Options{OpenRooms: p.config.ChatOpenRooms})
+	p.search = search.New(p.store.Search, p.chat, p.config.ChatOpenRooms, p.log)
 	return life{drain: p.chat.Close, close: func() error { end(); return nil }}, nil
 }
 
@@ -277,7 +279,7 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	return life{run: endless(service.Run)}, nil
 }
 
-// openRetention deletes what is kept no longer, on one of the servers that share the database.
+// openRetention deletes what is kept no longer, and finishes the index of messages, on one of the servers that share the database.
 func (p *Program) openRetention(context.Context) (life, error) {
 	var once, everywhere []func(context.Context, time.Duration)
 	all := append(p.admin.Retention(), p.tracking.Retention(), p.chat.Retention())
@@ -294,7 +296,12 @@ func (p *Program) openRetention(context.Context) (life, error) {
 	return life{run: endless(func(ctx context.Context) {
 		var all sync.WaitGroup
 		all.Go(func() { _ = together(everywhere, retentionInterval)(ctx) }) // they never fail
-		p.store.Lead(ctx, func(ctx context.Context) { _ = together(once, retentionInterval)(ctx) })
+		p.store.Lead(ctx, func(ctx context.Context) {
+			var indexing sync.WaitGroup
+			indexing.Go(func() { p.search.Index(ctx) })
+			_ = together(once, retentionInterval)(ctx)
+			indexing.Wait()
+		})
 		all.Wait()
 	})}, nil
 }

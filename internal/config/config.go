@@ -176,6 +176,7 @@ type rateFlags struct {
 	Location limit.Rate `default:"${location}" placeholder:"RATE" help:"Positions sent as they are taken."`
 	Backlog  limit.Rate `default:"${backlog}" placeholder:"RATE" help:"Positions sent later: arrays, and single ones of more than 5 s ago."`
 	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
+	Search   limit.Rate `default:"${search}" placeholder:"RATE" help:"Searches among messages."`
 	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
 	Connect  limit.Rate `default:"${connect}" placeholder:"RATE" help:"Connects to namespaces."`
 	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
@@ -185,7 +186,7 @@ type rateFlags struct {
 func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
 	return map[limit.Kind]limit.Rate{
 		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location, limit.Backlog: r.Backlog,
-		limit.Read: r.Read, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed, limit.Connect: r.Connect,
+		limit.Read: r.Read, limit.Search: r.Search, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed, limit.Connect: r.Connect,
 	}
 }
 

@@ -139,6 +139,7 @@ func TestDefaults(t *testing.T) {
 			limit.Location: {Requests: 10, Period: time.Second, Burst: 50},
 			limit.Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 			limit.Read:     {Requests: 20, Period: time.Second, Burst: 20},
+			limit.Search:   {Requests: 20, Period: 10 * time.Second, Burst: 10},
 			limit.Other:    {Requests: 20, Period: time.Second, Burst: 20},
 			limit.Connect:  {Requests: 20, Period: 10 * time.Second, Burst: 100},
 			limit.Failure:  {Requests: 10, Period: time.Second, Burst: 200},

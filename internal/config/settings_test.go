@@ -162,6 +162,7 @@ func settings(t *testing.T) map[string]setting {
 		"rate-location": rate(limit.Location),
 		"rate-backlog":  rate(limit.Backlog),
 		"rate-read":     rate(limit.Read),
+		"rate-search":   rate(limit.Search),
 		"rate-other":    rate(limit.Other),
 		"rate-connect":  rate(limit.Connect),
 		"rate-failure":  rate(limit.Failure),

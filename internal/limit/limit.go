@@ -21,7 +21,9 @@ const (
 	// Backlog counts positions that a phone has kept while it could not send: arrays, and single ones of some time ago.
 	Backlog Kind = "backlog"
 	Read    Kind = "read"
-	Other   Kind = "other"
+	// Search counts searches among messages, which cost more than other reads.
+	Search Kind = "search"
+	Other  Kind = "other"
 	// Connect counts connects to namespaces.
 	Connect Kind = "connect"
 	// Failure counts bad events; whoever empties this bucket is disconnected for abuse.
@@ -40,6 +42,7 @@ func Defaults() map[Kind]Rate {
 		Location: {Requests: 10, Period: time.Second, Burst: 50},
 		Backlog:  {Requests: 50, Period: time.Second, Burst: 4000},
 		Read:     {Requests: 20, Period: time.Second, Burst: 20},
+		Search:   {Requests: 20, Period: 10 * time.Second, Burst: 10},
 		Other:    {Requests: 20, Period: time.Second, Burst: 20},
 		Connect:  {Requests: 20, Period: 10 * time.Second, Burst: 100},
 		Failure:  {Requests: 10, Period: time.Second, Burst: 200},

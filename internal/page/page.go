@@ -51,6 +51,7 @@ const (
 	Audit      Kind = "a"
 
 	Conversations Kind = "c"
+	FoundMessages Kind = "s"
 )
 
 // Text returns the cursor of a place that is a text, not empty.

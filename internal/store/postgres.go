@@ -30,7 +30,7 @@ func OpenPostgres(ctx context.Context, url string, log *slog.Logger) (s *Store, 
 	if err != nil {
 		return nil, err
 	}
-	s.Chat, s.Groups, s.Conversations, s.Lists = rooms, rooms, rooms, rooms
+	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -38,6 +39,8 @@ type Store struct {
 	Conversations people.Conversations
 	// Lists has the conversations of people.
 	Lists conversations.Store
+	// Search finds messages.
+	Search search.Store
 
 	database
 }
@@ -94,7 +97,7 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 	if err != nil {
 		return nil, err
 	}
-	s.Chat, s.Groups, s.Conversations, s.Lists = rooms, rooms, rooms, rooms
+	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
 	if s.Notices, err = noticestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}

@@ -75,6 +75,7 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 		"chat:edit":        edited,
 		"chat:delete":      mine(),
 		"chat:react":       map[string]any{"roomId": roomID, "messageId": sent.MessageID, "emoji": "👍", "on": true},
+		"chat:search":      map[string]any{"q": "hello"},
 		"chat:history":     map[string]any{"roomId": roomID},
 		"chat:typing":      map[string]any{"roomId": roomID, "isTyping": true},
 		"chat:read":        map[string]any{"roomId": roomID, "messageId": sent.MessageID},

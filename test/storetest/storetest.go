@@ -18,6 +18,7 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
 	"rolecall/internal/services/tracking"
@@ -34,6 +35,8 @@ type Store struct {
 	Conversations people.Conversations
 	// Lists has the conversations of people.
 	Lists conversations.Store
+	// Search finds messages.
+	Search search.Store
 	// Administration has what was revoked, and what admins do.
 	Administration administration.Store
 }
@@ -64,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		{"messages", slices.Concat(messagePromises(), amendmentPromises(), syncPromises())},
 		{"rooms", slices.Concat(roomPromises(), groupPromises())},
 		{"conversations", conversationPromises()},
+		{"search", searchPromises()},
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},
 		{"users", userPromises()},

@@ -46,10 +46,10 @@ func usersRemembered(t *testing.T, store Store) {
 	same(t, "saved", []people.User{user}, users(t, store, all, 10))
 	user = saveUser(t, store, people.User{UserID: "u1", Username: "Anne", Role: roles.Vendor, LastSeen: 9})
 	same(t, "changed", []people.User{user}, users(t, store, all, 10))
-	same(t, "found by the new name", "u1", search(t, store, people.UserQuery{Text: "anne"}, 10))
+	same(t, "found by the new name", "u1", searchUsers(t, store, people.UserQuery{Text: "anne"}, 10))
 	same(t, "changed back", user, saveUser(t, store, user))
 	saveUser(t, store, people.User{UserID: "u1", Username: "Bob", Role: roles.Vendor, LastSeen: 9})
-	same(t, "not found by the old name", "", search(t, store, people.UserQuery{Text: "an"}, 10))
+	same(t, "not found by the old name", "", searchUsers(t, store, people.UserQuery{Text: "an"}, 10))
 	saveUser(t, store, user)
 	same(t, "gone from the old role", []people.User{}, users(t, store, people.UserQuery{Role: roles.Driver}, 10))
 }
@@ -90,7 +90,7 @@ func usersFiltered(t *testing.T, store Store) {
 }
 
 // search lists the ids of the people that a query finds, in pages of limit.
-func search(t tester, store Store, query people.UserQuery, limit int) string {
+func searchUsers(t tester, store Store, query people.UserQuery, limit int) string {
 	t.Helper()
 	var ids []string
 	for after, pages := "", 0; pages == 0 || after != ""; pages++ {
@@ -152,7 +152,7 @@ func usersFound(t *testing.T, store Store) {
 		{"of a company", people.UserQuery{Text: "b", CompanyID: "other"}, "B1"},
 	} {
 		for _, limit := range []int{1, 2, 100} {
-			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, search(t, store, test.query, limit))
+			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, searchUsers(t, store, test.query, limit))
 		}
 	}
 }
@@ -170,7 +170,7 @@ func searchBounded(t *testing.T, store Store) {
 	if check(t, "search", err); len(found) != 0 || next == "" {
 		t.Fatalf("found %v among 3,000 people at once, next is %q", found, next)
 	}
-	same(t, "in the end", all[crowd-1].UserID, search(t, store, query, 10))
+	same(t, "in the end", all[crowd-1].UserID, searchUsers(t, store, query, 10))
 }
 
 func searchWithin(t *testing.T, store Store) {
@@ -193,7 +193,7 @@ func searchWithin(t *testing.T, store Store) {
 	} {
 		query := people.UserQuery{Text: "driver", Sight: &test.sight}
 		for _, limit := range []int{1, 2, 100} {
-			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, search(t, store, query, limit))
+			same(t, fmt.Sprintf("%s, pages of %d", test.name, limit), test.want, searchUsers(t, store, query, limit))
 		}
 		found, next, err := store.People.Search(t.Context(), query, "", 100)
 		if check(t, "search", err); next != "" {
@@ -201,7 +201,7 @@ func searchWithin(t *testing.T, store Store) {
 		}
 	}
 	sight := people.Sight{Roles: []roles.Role{roles.Vendor, roles.Admin}, CompanyID: "acme"}
-	same(t, "of a role", "u1499", search(t, store, people.UserQuery{Text: "driver", Role: roles.Admin, Sight: &sight}, 1))
+	same(t, "of a role", "u1499", searchUsers(t, store, people.UserQuery{Text: "driver", Role: roles.Admin, Sight: &sight}, 1))
 }
 
 func usersIntroduced(t *testing.T, store Store) {
@@ -226,13 +226,13 @@ func usersSaidLast(t *testing.T, store Store) {
 	saveUser(t, store, at(10, 10, "Ann"))
 	saveUser(t, store, at(5, 12, "Old"))
 	same(t, "said before", []people.User{at(10, 12, "Ann")}, users(t, store, people.UserQuery{}, 10))
-	same(t, "not found by what was said before", "", search(t, store, people.UserQuery{Text: "old"}, 10))
+	same(t, "not found by what was said before", "", searchUsers(t, store, people.UserQuery{Text: "old"}, 10))
 	saveUser(t, store, at(20, 12, "Ann"))
 	saveUser(t, store, at(15, 15, "Old"))
 	same(t, "said again", []people.User{at(20, 15, "Ann")}, users(t, store, people.UserQuery{}, 10))
 	saveUser(t, store, at(20, 14, "New"))
 	same(t, "said at once", []people.User{at(20, 15, "New")}, users(t, store, people.UserQuery{}, 10))
-	same(t, "found by it", "u1", search(t, store, people.UserQuery{Text: "new"}, 10))
+	same(t, "found by it", "u1", searchUsers(t, store, people.UserQuery{Text: "new"}, 10))
 	found, _, err := store.People.Search(t.Context(), people.UserQuery{Text: "new"}, "", 10)
 	check(t, "search", err)
 	same(t, "as found", at(20, 15, "New"), found[0].User)
@@ -258,8 +258,8 @@ func usersWritten(t *testing.T, store Store) {
 	same(t, "lines", 2, lineCount())
 	want := []people.User{at("u1", 20, 0, "Ann"), at("u2", 50, 50, "Bert")} // though a faster clock has said the other name
 	same(t, "as stored", want, users(t, store, people.UserQuery{}, 10))
-	same(t, "found by the new names", "u1 u2", search(t, store, people.UserQuery{Text: "ann"}, 10)+" "+search(t, store, people.UserQuery{Text: "bert"}, 10))
-	same(t, "not found by the old one", "", search(t, store, people.UserQuery{Text: "bob"}, 10))
+	same(t, "found by the new names", "u1 u2", searchUsers(t, store, people.UserQuery{Text: "ann"}, 10)+" "+searchUsers(t, store, people.UserQuery{Text: "bert"}, 10))
+	same(t, "not found by the old one", "", searchUsers(t, store, people.UserQuery{Text: "bob"}, 10))
 	same(t, "unchanged", []people.Written{people.Unchanged, people.Unchanged}, write(at("u2", 60, 0, "Bert"), at("u1", 60, 0, "Ann")))
 	same(t, "no line", 2, lineCount())
 	saveUser(t, store, at("u1", 59, 59, "Old"))
@@ -293,6 +293,6 @@ func namesComeBack(t *testing.T, store Store) {
 	for name, text := range hostileTexts() {
 		user := saveUser(t, store, people.User{UserID: "u1", Username: text, Role: roles.Driver, CompanyID: "c"})
 		same(t, name, []people.User{user}, users(t, store, people.UserQuery{}, 1))
-		same(t, name+" as a search", "u1", search(t, store, people.UserQuery{Text: text}, 1))
+		same(t, name+" as a search", "u1", searchUsers(t, store, people.UserQuery{Text: text}, 1))
 	}
 }

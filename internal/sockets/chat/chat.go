@@ -13,6 +13,7 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/people"
 	"rolecall/internal/sockets/event"
 )
@@ -23,14 +24,16 @@ type Handlers struct {
 	groups *groups.Service
 	lists  *conversations.Service
 	people *people.Service
+	found  *search.Service
 	log    *slog.Logger
 }
 
 // New returns the handlers of the chat domain.
 func New(
-	rooms *chat.Service, members *groups.Service, lists *conversations.Service, directory *people.Service, log *slog.Logger,
+	rooms *chat.Service, members *groups.Service, lists *conversations.Service, directory *people.Service, found *search.Service,
+	log *slog.Logger,
 ) *Handlers {
-	return &Handlers{chat: rooms, groups: members, lists: lists, people: directory, log: log}
+	return &Handlers{chat: rooms, groups: members, lists: lists, people: directory, found: found, log: log}
 }
 
 // Register implements the sockets package's Domain.
@@ -50,6 +53,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "chat:react", access.ReactToMessage(), call.Later(h.chat.React))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
+	event.On(r, "chat:search", access.SearchMessages(), h.found.Search, event.Long())
 	event.On(r, "chat:sync", access.SyncRooms(), h.chat.Sync, event.Long())
 	event.OnSocket(r, "chat:typing", access.ShowTyping(), h.typing)
 	event.OnSocket(r, "chat:read", access.MarkMessagesRead(), h.read)

@@ -23,8 +23,8 @@ const (
 	maxWriteAttempts = 5
 	// maxStepAside is how long at most, times the number of attempts made, such a transaction waits for the next.
 	maxStepAside = 20 * time.Millisecond
-	// deleteChunkSize bounds the rows deleted in one transaction, so that retention never holds up other writes for long.
-	deleteChunkSize = 5000
+	// DeleteChunkSize bounds the rows deleted in one transaction, so that retention never holds up other writes for long.
+	DeleteChunkSize = 5000
 )
 
 // Tx is a transaction. Its parameters of type text take any string, as those of reads.
@@ -198,7 +198,7 @@ func (db *DB) runJobs(ctx context.Context, jobs []job) ([]any, error) {
 // and returns how many went.
 func (db *DB) DeleteChunk(ctx context.Context, statement string, before int64) (gone int, err error) {
 	err = db.Write(ctx, func(ctx context.Context, tx *Tx) error {
-		gone, err = Affected(tx.Exec(ctx, statement, before, deleteChunkSize))
+		gone, err = Affected(tx.Exec(ctx, statement, before, DeleteChunkSize))
 		return err
 	})
 	if err != nil {

@@ -133,6 +133,9 @@ func copyAll(ctx context.Context, source *sql.Tx, target pgx.Tx, log *slog.Logge
 		log.InfoContext(ctx, "carried over", "table", t.name, "rows", sent.Rows)
 		carried = append(carried, sent)
 	}
+	if _, err := target.Exec(ctx, `UPDATE message_index SET version = 0`); err != nil { // servers make it anew
+		return nil, fmt.Errorf("have the index of messages made: %w", err)
+	}
 	return carried, carryCounters(ctx, source, target)
 }
 

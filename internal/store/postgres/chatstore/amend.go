@@ -20,6 +20,7 @@ func targetOf(deed chat.Deed) target { return target{deed.Room.String(), deed.Me
 // amended is a message as a change has left it.
 type amended struct {
 	change chat.MessageChange
+	before chat.Message
 	after  chat.Message
 	room   *room
 	at     int64
@@ -80,7 +81,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	made.Revision = room.revision
 	b.reacted[targetOf(deed)] = b.reacted[targetOf(deed)].after(change, made.Reactions)
 	b.targets[targetOf(deed)] = made.Message
-	b.amended = append(b.amended, amended{change, made.Message, room, int64(at), chat.Said(&before, &made.Message)})
+	b.amended = append(b.amended, amended{change, before, made.Message, room, int64(at), chat.Said(&before, &made.Message)})
 	if line := change.Line(before, at); line != nil {
 		b.lines = append(b.lines, *line)
 	}

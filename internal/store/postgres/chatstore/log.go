@@ -49,7 +49,7 @@ func (s *Store) apply(ctx context.Context, changes []chat.Change) ([]chat.Applie
 	for attempt := 1; ; attempt++ {
 		var b *batch
 		err := s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			b = newBatch(changes)
+			b = newBatch(s, changes)
 			return b.run(ctx, tx)
 		})
 		var missing *missingRooms
@@ -113,6 +113,7 @@ type sending struct{ userID, clientID string }
 
 // batch is the transaction of a batch of changes.
 type batch struct {
+	store   *Store
 	changes []chat.Change
 	applied []chat.Applied
 
@@ -135,9 +136,9 @@ type added struct {
 	room, authorNth int64
 }
 
-func newBatch(changes []chat.Change) *batch {
+func newBatch(store *Store, changes []chat.Change) *batch {
 	return &batch{
-		changes: changes, applied: make([]chat.Applied, 0, len(changes)),
+		store: store, changes: changes, applied: make([]chat.Applied, 0, len(changes)),
 		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message),
 		reacted: make(map[target]*reacted),
 	}
@@ -322,6 +323,7 @@ func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
 		})
 	}
 	b.queueAmended(wanted)
+	b.queueTerms(wanted)
 	b.queueRooms(wanted)
 	if err := tx.SendBatch(ctx, wanted).Close(); err != nil {
 		return fmt.Errorf("write changes: %w", err)

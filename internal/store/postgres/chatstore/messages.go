@@ -57,15 +57,6 @@ func (s *Store) SeqOf(ctx context.Context, room roles.ChatRoom, messageID string
 	return seq, true, nil
 }
 
-// DeleteMessagesBefore implements chat.Store.
-func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int, error) {
-	gone, err := s.db.DeleteChunk(ctx, deleteMessages, timestamp)
-	if err != nil {
-		return 0, fmt.Errorf("delete messages: %w", err)
-	}
-	return gone, nil
-}
-
 // messagesOf scans messages of a room.
 func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error) {
 	return func(row postgres.Scanner) (chat.Message, error) {

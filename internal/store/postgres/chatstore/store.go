@@ -9,8 +9,10 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/postgres"
+	"rolecall/internal/words"
 )
 
 var (
@@ -19,11 +21,13 @@ var (
 	_ people.Conversations = (*Store)(nil)
 
 	_ conversations.Store = (*Store)(nil)
+	_ search.Store        = (*Store)(nil)
 )
 
 // Store implements the stores of chat and of its groups.
 type Store struct {
-	db *postgres.DB
+	db  *postgres.DB
+	key words.Key
 }
 
 // New returns the store of an open database. It fails where its statements do not fit the schema.
@@ -31,7 +35,11 @@ func New(ctx context.Context, db *postgres.DB) (*Store, error) {
 	if err := db.Check(ctx, statements()...); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
-	return &Store{db: db}, nil
+	s := &Store{db: db}
+	if err := s.beginIndex(ctx); err != nil {
+		return nil, fmt.Errorf("chat store: %w", err)
+	}
+	return s, nil
 }
 
 // statements are all that the store runs.
@@ -47,6 +55,8 @@ func statements() []string {
 		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged, selectChanges,
 		updateDirectActive, insertTakesPart, updateMuted,
 		selectConversations, selectConversationsIn, selectRisen, selectLastMessages, selectReadersIn,
+		insertTerms, deleteTerms, selectUnindexed, selectSearched, selectSearchedRoom, selectLastBefore, selectCandidates, selectHit,
+		selectTheirs, countTerms,
 	}
 }
 
@@ -129,7 +139,7 @@ const (
 	// deleteMessages deletes the beginnings of rooms, in which times do not fall.
 	deleteMessages = `DELETE FROM messages m USING (
 			SELECT room, seq FROM messages WHERE timestamp < $1 ORDER BY timestamp, room, seq LIMIT $2) gone
-		WHERE m.room = gone.room AND m.seq = gone.seq`
+		WHERE m.room = gone.room AND m.seq = gone.seq RETURNING m.room, ` + messageColumns
 )
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.

@@ -54,8 +54,8 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store {
 		db := open(t, servers.Database(t))
 		store := made(t, chatstore.New, db)
-		return storetest.Store{Chat: store, Groups: store, Conversations: store, Lists: store, Administration: made(t, adminstore.New, db)}
-	}, "messages", "rooms", "conversations")
+		return storetest.Store{Chat: store, Groups: store, Conversations: store, Lists: store, Search: store, Administration: made(t, adminstore.New, db)}
+	}, "messages", "rooms", "conversations", "search")
 }
 
 // TestContractTogether holds the stores of all domains to what they promise together.

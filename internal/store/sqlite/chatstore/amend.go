@@ -60,6 +60,9 @@ func (b *batch) saveAmended(ctx context.Context, room *room, change chat.Message
 	if err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}
+	if err := b.changeTerms(ctx, room, before, after); err != nil {
+		return err
+	}
 	deed := change.Of()
 	at := max(deed.At, room.latest)
 	_, err = b.tx.StmtContext(ctx, b.sql.deleteSuperseded).ExecContext(ctx, room.number, after.Seq, deed.By.UserID, change.Emoji(),

@@ -3,10 +3,16 @@ package chatstore
 import (
 	"maps"
 	"slices"
+
+	"rolecall/internal/store/sqlite"
 )
 
 // Statements is everything that the store runs.
 func Statements() []string {
 	var s statements
-	return slices.AppendSeq(slices.Collect(maps.Values(s.writes())), maps.Values(s.reads()))
+	var all []string
+	for _, some := range []sqlite.Statements{s.writes(), s.reads(), s.termWrites(), s.termReads()} {
+		all = slices.AppendSeq(all, maps.Values(some))
+	}
+	return all
 }

@@ -86,6 +86,9 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	if err != nil {
 		return chat.Applied{}, err
 	}
+	if err := b.addTerms(ctx, room, &message); err != nil {
+		return chat.Applied{}, err
+	}
 	return chat.Applied{Message: message, IsFirst: isFirst}, nil
 }
 

@@ -10,8 +10,10 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/search"
 	"rolecall/internal/store/sqlite"
 	"rolecall/internal/store/sqlite/auditlog"
+	"rolecall/internal/words"
 )
 
 var (
@@ -19,6 +21,7 @@ var (
 	_ groups.Store = (*Store)(nil)
 
 	_ conversations.Store = (*Store)(nil)
+	_ search.Store        = (*Store)(nil)
 )
 
 // Store implements the stores of chat and of its groups.
@@ -27,12 +30,19 @@ type Store struct {
 	log     *auditlog.Log
 	sql     statements
 	writers writers
+	key     words.Key
 }
 
 // New returns the store of an open file. What admins do to messages is written to the log.
 func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
 	s := &Store{db: db, log: log}
-	if err := db.Prepare(ctx, s.sql.writes(), s.sql.reads()); err != nil {
+	writes, reads := s.sql.writes(), s.sql.reads()
+	maps.Copy(writes, s.sql.termWrites())
+	maps.Copy(reads, s.sql.termReads())
+	if err := db.Prepare(ctx, writes, reads); err != nil {
+		return nil, fmt.Errorf("chat store: %w", err)
+	}
+	if err := s.beginIndex(ctx); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
 	if err := s.readWriters(ctx); err != nil {
@@ -52,6 +62,8 @@ type statements struct {
 	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
 	insertLater, insertEntry, updateGroup                                                        *sql.Stmt
 
+	insertTerms, deleteTerms, selectUnindexed, insertDocument, updateIndexed *sql.Stmt
+
 	// Reads.
 	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMadeAs *sql.Stmt
 	selectGroup, selectEntries, selectPeers, selectHead, countUnread                        *sql.Stmt
@@ -61,6 +73,8 @@ type statements struct {
 	selectQuotes, countChanged                                                              *sql.Stmt
 	selectConversations, selectConversationsIn, selectRisen, selectLastMessages             *sql.Stmt
 	selectReadersIn                                                                         *sql.Stmt
+	selectIndexed, selectFound, selectRoomNumber, selectGroups, selectTheirs                *sql.Stmt
+	selectPlace, selectNumberBefore, selectNumberFrom, selectOpen                           *sql.Stmt
 }
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
