@@ -85,6 +85,23 @@ func (s *Service) follow(ctx context.Context) {
 func (s *Service) tellBehind(ctx context.Context) error {
 	s.following.Lock()
 	defer s.following.Unlock()
+	return s.tellBehindLocked(ctx)
+}
+
+// catchUp is tellBehind for somebody who has just come, and may know from another node of what this one has still to tell. Many
+// who come at once share what it costs.
+func (s *Service) catchUp(ctx context.Context) error {
+	begun := s.looks.Load()
+	s.following.Lock()
+	defer s.following.Unlock()
+	if s.looked > begun {
+		return nil // by a look that was begun since
+	}
+	return s.tellBehindLocked(ctx)
+}
+
+func (s *Service) tellBehindLocked(ctx context.Context) error {
+	look := s.looks.Add(1)
 	for {
 		changes, err := s.store.ChangesSince(ctx, s.lastTold(), maxFollowed)
 		if err != nil {
@@ -94,6 +111,7 @@ func (s *Service) tellBehind(ctx context.Context) error {
 			s.tell(ctx, &changes[i])
 		}
 		if len(changes) < maxFollowed {
+			s.looked = look
 			return nil
 		}
 	}

@@ -159,6 +159,29 @@ func TestNodesTellTheSame(t *testing.T) {
 	})
 }
 
+// TestWhoComesFindsWhatWasToldElsewhere: somebody has heard a notice on one node, and comes to another that has not heard of it.
+func TestWhoComesFindsWhatWasToldElsewhere(t *testing.T) {
+	t.Parallel()
+	nodes, end := newNodes(t, sqlitetest.Open(t).Notices, 2)
+	defer end()
+	for round := range 3 {
+		if _, _, err := nodes[0].Create(t.Context(), admin(), toAll("news"), fmt.Sprint(round)); err != nil {
+			t.Fatal(err)
+		}
+		var comers sync.WaitGroup
+		for i := range 20 {
+			comers.Go(func() {
+				var inbox notices.Inbox
+				err := nodes[1].Greet(t.Context(), person(fmt.Sprint("amy-", i), roles.Vendor), func(sent notices.Inbox) error { inbox = sent; return nil })
+				if err != nil || inbox.Unread != round+1 {
+					t.Errorf("of %d notices %d are in the inbox, %v", round+1, inbox.Unread, err)
+				}
+			})
+		}
+		comers.Wait()
+	}
+}
+
 // TestReadElsewhere: who reads a notice on one node is told on another how many are left; an inbox there knows of it.
 func TestReadElsewhere(t *testing.T) {
 	t.Parallel()

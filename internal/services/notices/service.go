@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -66,6 +67,8 @@ type Service struct {
 	nodes     Nodes
 	following sync.Mutex
 	behind    chan struct{}
+	looks     atomic.Int64 // how many looks at what others have changed were begun
+	looked    int64        // which of them was the last that has found out; following guards it
 
 	// online is nil where nobody is told of ends how many are left.
 	online   Online

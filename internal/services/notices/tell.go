@@ -152,11 +152,16 @@ func without(rooms, left []roles.Room) []roles.Room {
 	return kept
 }
 
-// Greet hands a caller's inbox to send. Whatever send emits comes behind every notice and retraction that the inbox takes
+// Greet hands a caller's inbox to send. It takes account of all that anybody was told before, on whichever node. Whatever send emits comes behind every notice and retraction that the inbox takes
 // account of, and before every later one.
 func (s *Service) Greet(ctx context.Context, who auth.Identity, send func(Inbox) error) error {
 	if !who.Can(roles.ReadInbox) {
 		return noInbox()
+	}
+	if s.nodes != nil {
+		if err := s.catchUp(ctx); err != nil {
+			return err
+		}
 	}
 	reader := s.reader(ctx, who)
 	read, _ := s.marks.Peek(who.UserID)
