@@ -62,13 +62,16 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
 	go run ./bench -scenario long -minutes $(MINUTES)
 
-soak: soak-realtime soak-crash soak-hostile soak-cluster soak-adminui ## the hard tests in their whole size, an hour
+soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-adminui ## the hard tests in their whole size, an hour
 
 soak-realtime: $(GOTESTSUM) ## those of the realtime layer, some minutes
 	SOAK=1 $(GOTEST) --packages=./internal/realtime/native/soak -- -race -count=1 -timeout 30m
 
 soak-hostile: ## attacks on a server with much in it, beside the measured business of others, ten minutes
 	SOAK=1 go test -v -count=1 -timeout 60m ./test/hostile
+
+soak-counts: ## unread messages and mentions of 100,000 operations against a recount, on each database, ten minutes
+	SOAK=1 go test -v -count=1 -timeout 60m -run TestContract/rooms/what_is_unread ./internal/store/sqlite ./internal/store/postgres/chatstore
 
 soak-crash: ## a thousand kills of a server under load
 	SOAK=1 go test -count=1 -timeout 60m -v -run TestNothingAcknowledgedIsLostToKills ./test/e2e

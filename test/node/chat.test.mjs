@@ -346,7 +346,7 @@ test('read marks: how many are left, who has read', async () => {
   const sent = [];
   for (const n of upTo(3)) sent.push((await accepted(writer, 'chat:message', { to: ben.userId, text: `${n}` })).messageId);
   const { roomId } = await nextEvent(reader, 'chat:message');
-  assert.deepEqual(await accepted(reader, 'chat:read', { roomId, messageId: sent[1] }), { status: 'ok', unread: 1 });
+  assert.deepEqual(await accepted(reader, 'chat:read', { roomId, messageId: sent[1] }), { status: 'ok', unread: 1, mentions: 0 });
   assert.deepEqual(await nextEvent(writer, 'chat:read'), { roomId, userId: ben.userId, messageId: sent[1], seq: 2 });
   assert.equal((await accepted(reader, 'chat:read', { roomId, messageId: sent[0] })).unread, 1, 'a mark never goes back');
   const { messages } = await accepted(writer, 'chat:history', { roomId });

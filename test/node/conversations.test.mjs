@@ -22,7 +22,7 @@ test('a message to somebody who is away is found when they come, and read on eve
     const [{ lastMessage, ...room }] = rooms;
     assert.deepEqual([rooms.length, lastMessage.id, lastMessage.text, lastMessage.clientId], [1, last.messageId, 'are you there?', undefined]);
     assert.deepEqual(room, {
-      roomId, kind: 'direct', name: ada.username, peer: ada.userId, lastSeq: 2, readSeq: 0, unread: 2, muted: false,
+      roomId, kind: 'direct', name: ada.username, peer: ada.userId, lastSeq: 2, readSeq: 0, unread: 2, mentions: 0, muted: false,
     });
   }
   assert.equal((await accepted(phone, 'chat:read', { roomId, messageId: last.messageId })).unread, 0);
@@ -74,7 +74,7 @@ test('a new group is told on every device of its members, with its name, and fou
   for (const socket of sockets) await nextEvent(socket, 'rooms:list');
   const { roomId } = await accepted(sockets[0], 'room:create', { name: 'Night shift', members: [member.userId, absent.userId] });
   const members = [maker, member, absent].map(({ userId }) => userId).sort();
-  const room = { roomId, kind: 'group', name: 'Night shift', owner: maker.userId, history: 'joined', members, memberCount: 3, lastSeq: 0, readSeq: 0, unread: 0, muted: false };
+  const room = { roomId, kind: 'group', name: 'Night shift', owner: maker.userId, history: 'joined', members, memberCount: 3, lastSeq: 0, readSeq: 0, unread: 0, mentions: 0, muted: false };
   for (const socket of sockets) {
     assert.deepEqual(await nextEvent(socket, 'room:added'), { roomId, revision: 1, userId: maker.userId, username: maker.username, room });
     const { text, kind, system } = await nextEvent(socket, 'chat:message', (message) => message.roomId === roomId);

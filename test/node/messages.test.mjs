@@ -174,7 +174,7 @@ test('who was away asks once for what was missed in all rooms', async () => {
     ['message', 4, 4, 'four', false], ['message', 5, 2, 'second', false], ['message', 6, 3, '', true],
   ]);
   assert.deepEqual(missed.unread, { [direct]: 4 });
-  assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 1 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {} });
+  assert.deepEqual(await accepted(back, 'chat:sync', { rooms: { [direct]: 6, [roomId]: 1 } }), { status: 'ok', rooms: {}, hasMore: false, unread: {}, mentions: {} });
   await refused(back, 'invalid_payload', 'rooms', 'chat:sync', { rooms: [1] });
 });
 
@@ -196,4 +196,25 @@ test('a reply quotes the message as it is by now', async () => {
   await accepted(socket, 'chat:delete', { roomId, messageId });
   assert.deepEqual(await reply('gone'), { ...of, text: '', deleted: true });
   assert.deepEqual((await history(ben, roomId)).map(({ quoted }) => quoted?.text), [undefined, '', '', ''], 'no text is left of it');
+});
+
+test('mentions: of who sees the message, counted apart until they are read', async () => {
+  const [ada, ben, cem] = [person('vendor'), person('provider'), person('vendor')];
+  assert.equal((await server.rest(cem, 'GET', '/me')).status, 200);
+  const [socket, other] = [await server.connect(ada), await server.connect(ben)];
+  const { roomId, messageId } = await accepted(socket, 'chat:message', { to: ben.userId, text: 'look, @ben', mentions: [ben.userId] });
+  assert.deepEqual((await nextEvent(other, 'chat:message', (message) => message.id === messageId)).mentions, [ben.userId]);
+  await refused(socket, 'not_found', 'mentions', 'chat:message', { roomId, text: 'x', mentions: [cem.userId] });
+  await refused(socket, 'invalid_payload', 'mentions', 'chat:message', { roomId, text: 'x', mentions: Array(51).fill(ben.userId) });
+  await refused(socket, 'invalid_payload', 'mentions[0]', 'chat:message', { roomId, text: 'x', mentions: ['a b'] });
+  const { messageId: second } = await accepted(socket, 'chat:message', { roomId, text: 'and you' });
+  const listed = async () => (await accepted(other, 'rooms:list')).rooms.find((room) => room.roomId === roomId);
+  assert.deepEqual([(await listed()).unread, (await listed()).mentions], [2, 1]);
+  assert.equal((await server.rest(ada, 'PATCH', `/rooms/${roomId}/messages/${second}`, { text: 'and you!', mentions: [ben.userId] })).status, 200);
+  assert.deepEqual((await nextEvent(other, 'chat:edited', (message) => message.messageId === second)).mentions, [ben.userId]);
+  assert.deepEqual((await accepted(other, 'chat:sync', {})).mentions, { [roomId]: 2 });
+  assert.deepEqual((({ unread, mentions }) => ({ unread, mentions }))(await accepted(other, 'chat:read', { roomId, messageId })), { unread: 1, mentions: 1 });
+  assert.equal((await server.rest(ada, 'DELETE', `/rooms/${roomId}/messages/${second}`)).status, 200);
+  assert.deepEqual([(await listed()).unread, (await listed()).mentions], [1, 0]);
+  assert.deepEqual((({ unread, mentions }) => ({ unread, mentions }))(await accepted(other, 'chat:read', { roomId, messageId: second })), { unread: 0, mentions: 0 });
 });

@@ -37,7 +37,7 @@ func markRead(t tester, store Store, roomID, userID string, seq int64) int {
 	t.Helper()
 	unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: servicetest.Room(roomID), UserID: userID, Seq: seq})
 	check(t, "mark read", err)
-	return unread
+	return unread.Unread
 }
 
 func group(id string, members ...string) groups.Founding {
@@ -255,7 +255,7 @@ func formerMembers(t *testing.T, store Store) {
 	}
 	unread, err := store.Chat.MarkRead(t.Context(), chat.ReadMark{Room: room, UserID: "c", Seq: 1, MembersSince: since})
 	check(t, "mark read", err)
-	same(t, "unread", 2, unread)
+	same(t, "unread", chat.Counts{Unread: 2}, unread)
 	same(t, "readers", []string{"a", "c"}, history(t, store, "group:g", chat.Page{Limit: 10, MembersSince: since})[0].ReadBy)
 	made, err := store.Groups.ChangeGroup(t.Context(), room, 0, []groups.Change{removalOf(7, "c")})
 	if !errors.Is(err, groups.ErrOutdated) {

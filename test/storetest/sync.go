@@ -120,7 +120,7 @@ func firstSaidAndUnread(t *testing.T, store Store) {
 		t.Helper()
 		count, err := store.Chat.Unread(t.Context(), room, userID, 0)
 		check(t, "unread", err)
-		return count
+		return count.Unread
 	}
 	same(t, "the first of no room", int64(0), first())
 	same(t, "unread in no room", 0, unread("u2"))

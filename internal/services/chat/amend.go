@@ -20,8 +20,9 @@ type MessageRef struct {
 // EditedMessage is a text in the place of a message's.
 type EditedMessage struct {
 	MessageRef
-	// Text is as that of an Outgoing.
-	Text string `json:"text"`
+	// Text is as that of an Outgoing, and so are Mentions; nil leaves those as they are.
+	Text     string   `json:"text"`
+	Mentions []string `json:"mentions" validate:"max=50,dive,userid"`
 }
 
 // Word implements payload.Worded, as for an Outgoing.
@@ -77,7 +78,20 @@ func (s *Service) Edit(ctx context.Context, who auth.Identity, edited EditedMess
 	if err := s.mayWrite(ctx, who, talk.room, "roomId"); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, who, Edit{Deed: s.deed(who, talk, edited.MessageID), Text: said})
+	edit := Edit{Deed: s.deed(who, talk, edited.MessageID), Text: said, Mentioning: edited.Mentions != nil}
+	if len(edited.Mentions) > 0 {
+		seq, found, err := s.seen(ctx, who, talk, edited.MessageID)
+		switch {
+		case err != nil:
+			return nil, err
+		case !found:
+			return nil, NoMessage()
+		}
+		if edit.Mentions, err = s.mentioned(ctx, who, talk, seq, edited.Mentions); err != nil {
+			return nil, err
+		}
+	}
+	return s.change(ctx, who, edit)
 }
 
 // Delete leaves nothing of a message but its place; that it was deleted before is no failure. Who may delete any message

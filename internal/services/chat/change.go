@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
@@ -64,6 +65,8 @@ func (a Append) conflict(before Applied) error {
 	saysSame := before.Text == a.Text
 	if !isAsSaid(&before.Message) {
 		saysSame = before.Said == 0 || before.Said == digest(before.ID, a.Text)
+	} else {
+		saysSame = saysSame && slices.Equal(before.Mentions, a.Mentions)
 	}
 	if before.Room == a.Room && before.ReplyTo == a.ReplyTo && saysSame {
 		return nil

@@ -164,6 +164,9 @@ func (m Message) Bytes() int {
 	for _, reader := range m.ReadBy {
 		bytes += len(reader) + len(`"",`)
 	}
+	for _, userID := range m.Mentions {
+		bytes += len(userID) + len(`"",`)
+	}
 	if m.System != nil {
 		bytes += m.System.Bytes()
 	}

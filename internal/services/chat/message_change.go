@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"slices"
 
 	"rolecall/internal/audit"
 	"rolecall/internal/fault"
@@ -121,6 +122,7 @@ type changedEvent struct {
 type editedEvent struct {
 	changedEvent
 	Text     string        `json:"text"`
+	Mentions []string      `json:"mentions,omitempty"`
 	EditedAt instant.Stamp `json:"editedAt"`
 }
 
@@ -149,7 +151,7 @@ func (c *Changed) telling() (told telling, is bool) {
 	case c.Message.Deleted: // by a later change, which is told
 		return telling{}, false
 	case c.Kind == Edited:
-		return telling{event: EventEdited, payload: editedEvent{event, c.Message.Text, c.Message.EditedAt}}, true
+		return telling{event: EventEdited, payload: editedEvent{event, c.Message.Text, c.Message.Mentions, c.Message.EditedAt}}, true
 	case c.Kind == Reacted || c.Kind == Unreacted:
 		count := 0
 		if at := reactionAt(c.Message.Reactions, c.Emoji); at >= 0 {
@@ -178,6 +180,9 @@ func ChangeDeliveries(changed Changed, group groups.Group) []order.Delivery {
 type Edit struct {
 	Deed
 	Text string
+	// Mentions are those of the message from then on where Mentioning is set; else they stay.
+	Mentions   []string
+	Mentioning bool
 }
 
 func (e Edit) among(membersSince int64) Change {
@@ -197,11 +202,14 @@ func (e Edit) On(before Message, at instant.Stamp) (after Message, changed bool,
 		return Message{}, false, fault.New(fault.Forbidden, "Only who has sent a message edits it")
 	case before.Deleted:
 		return Message{}, false, isDeleted()
-	case before.Text == e.Text:
+	case before.Text == e.Text && (!e.Mentioning || slices.Equal(before.Mentions, e.Mentions)):
 		return before, false, nil
 	}
 	after = before
 	after.Text, after.EditedAt = e.Text, at
+	if e.Mentioning {
+		after.Mentions = e.Mentions
+	}
 	return after, true, nil
 }
 
@@ -237,7 +245,7 @@ func (d Deletion) On(before Message, at instant.Stamp) (after Message, changed b
 		return before, false, nil
 	}
 	after = before
-	after.Text, after.EditedAt, after.Reactions = "", 0, nil
+	after.Text, after.EditedAt, after.Reactions, after.Mentions = "", 0, nil, nil
 	after.Deleted, after.DeletedAt, after.DeletedBy = true, at, d.By.UserID
 	return after, true, nil
 }

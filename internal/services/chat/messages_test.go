@@ -213,9 +213,9 @@ func TestMarkRead(t *testing.T) {
 	for _, test := range []struct {
 		at, unread int
 	}{{0, 3}, {2, 1}, {1, 1}, {3, 0}, {3, 0}} { // also of what the mark has passed the others are told
-		unread, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:bob:amy", MessageID: sent[test.at].MessageID}, bobs)
-		if err != nil || unread != test.unread {
-			t.Errorf("read up to %d: %d unread, %v; want %d", test.at+1, unread, err, test.unread)
+		left, err := service.MarkRead(t.Context(), bob, chat.ReadUpTo{RoomID: "dm:bob:amy", MessageID: sent[test.at].MessageID}, bobs)
+		if err != nil || left.Unread != test.unread {
+			t.Errorf("read up to %d: %d unread, %v; want %d", test.at+1, left.Unread, err, test.unread)
 		}
 		want := []event{{chat.EventRead, fmt.Sprintf(`{"roomId":"dm:amy:bob","userId":"bob","messageId":%q,"seq":%d}`,
 			sent[test.at].MessageID, test.at+1)}}

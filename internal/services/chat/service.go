@@ -137,9 +137,11 @@ type Outgoing struct {
 	RoomID string `json:"roomId" validate:"required_without=To,excluded_with=To"`
 	To     string `json:"to" validate:"omitempty,userid"`
 	// Text loses the white space at its ends, after which it is 1 to MaxText code points that a reader can see.
-	Text     string `json:"text"`
-	ReplyTo  string `json:"replyTo" validate:"max=64"`
-	ClientID string `json:"clientId" validate:"max=128"`
+	Text    string `json:"text"`
+	ReplyTo string `json:"replyTo" validate:"max=64"`
+	// Mentions are people who see the message.
+	Mentions []string `json:"mentions" validate:"max=50,dive,userid"`
+	ClientID string   `json:"clientId" validate:"max=128"`
 }
 
 // Receipt tells a sender where the message has found its place. The message is on disk.
@@ -162,7 +164,7 @@ type Pending struct {
 
 // Submit queues a message; messages of one caller keep their order. It fails with invalid_payload and too_large (of the
 // text), room_invalid, room_forbidden, forbidden (the policy keeps the sender from the recipient), not_found (nobody of
-// that id, or a reply to no message of the room), and unavailable under overload. A Pending fails with conflict where
+// that id, a reply to no message of the room, or a mention of who does not see it), and unavailable under overload. A Pending fails with conflict where
 // another message was sent under the same ClientID.
 func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (*Pending, error) {
 	said, err := spoken(out.Text)
@@ -183,9 +185,14 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err := s.checkReply(ctx, who, talk, out.ReplyTo); err != nil {
 		return nil, err
 	}
+	mentions, err := s.mentioned(ctx, who, talk, anew, out.Mentions)
+	if err != nil {
+		return nil, err
+	}
 	ticket, err := s.writer.Submit(ctx, submission{who: who, change: Append{Message: Message{
 		ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 		Text: said, ReplyTo: out.ReplyTo, Timestamp: instant.Stamp(s.options.Now().UnixMilli()), ClientID: out.ClientID,
+		Mentions: mentions,
 	}}})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log

@@ -55,33 +55,33 @@ type readEvent struct {
 	Seq       int64          `json:"seq"`
 }
 
-// MarkRead moves the caller's read mark forward and returns how many messages stay unread. Everybody in the room but the
+// MarkRead moves the caller's read mark forward and returns how much stays unread. Everybody in the room but the
 // socket that has read is told of the message, also where the mark lies beyond it: simple clients count message by message.
-func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo, socket Member) (unread int, err error) {
+func (s *Service) MarkRead(ctx context.Context, who auth.Identity, read ReadUpTo, socket Member) (left Counts, err error) {
 	room, err := parseRoom(read.RoomID)
 	if err != nil {
-		return 0, err
+		return Counts{}, err
 	}
 	err = s.while(ctx, who, room, func(talk conversation) (err error) {
-		unread, err = s.markRead(ctx, who, talk, read.MessageID, socket)
+		left, err = s.markRead(ctx, who, talk, read.MessageID, socket)
 		return err
 	})
-	return unread, err
+	return left, err
 }
 
-func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversation, messageID string, socket Member) (unread int, err error) {
+func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversation, messageID string, socket Member) (left Counts, err error) {
 	seq, found, err := s.seen(ctx, who, talk, messageID)
 	switch {
 	case err != nil:
-		return 0, err
+		return Counts{}, err
 	case !found:
-		return 0, notFound("messageId", "There is no such message in this room")
+		return Counts{}, notFound("messageId", "There is no such message in this room")
 	}
-	unread, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq, MembersSince: talk.since})
+	left, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq, MembersSince: talk.since})
 	if err != nil {
-		return 0, err
+		return Counts{}, err
 	}
 	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: messageID, Seq: seq},
 		talk.audienceOf(who.UserID, seq))
-	return unread, nil
+	return left, nil
 }

@@ -42,6 +42,8 @@ type Message struct {
 	ReadBy []string `json:"readBy"`
 	// ClientID is the sender's own id for the message, "" where none was given. Nobody else is told of it.
 	ClientID string `json:"clientId,omitempty"`
+	// Mentions are the people whom it mentions, each once.
+	Mentions []string `json:"mentions,omitempty"`
 	// EditedAt is when its sender changed it last; 0 where it is as it was said.
 	EditedAt instant.Stamp `json:"editedAt,omitzero"`
 	// Reactions are in the order in which their emoji came.
@@ -172,9 +174,9 @@ type Store interface {
 	Head(ctx context.Context, room roles.ChatRoom) (Head, error)
 	// SeqOf returns the seq of a message; found is false where the room has none of that id.
 	SeqOf(ctx context.Context, room roles.ChatRoom, messageID string) (seq int64, found bool, err error)
-	// MarkRead moves a user's mark forward, never back; it returns how many messages by others lie beyond it, entries apart. What it
-	// costs does not grow with the room. It fails with ErrOutdated.
-	MarkRead(ctx context.Context, mark ReadMark) (unread int, err error)
+	// MarkRead moves a user's mark forward, never back; it returns how much lies beyond it. What it costs does not grow with the
+	// room. It fails with ErrOutdated.
+	MarkRead(ctx context.Context, mark ReadMark) (Counts, error)
 	// Heads returns the revisions of rooms, without those that are not there.
 	Heads(ctx context.Context, rooms []roles.ChatRoom) (map[roles.ChatRoom]int64, error)
 	// RevisionBefore returns the revision of the last change of a room, of those that are kept, that was made before a time in
@@ -198,9 +200,8 @@ type Store interface {
 	// Standings returns the direct rooms in which something was said, and the groups, to which somebody belongs, and the open
 	// rooms in which they have written.
 	Standings(ctx context.Context, userID string) ([]Standing, error)
-	// Unread returns how many messages by others lie beyond a user's mark; 0 in a room that is not there. It fails with
-	// ErrOutdated.
-	Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error)
+	// Unread returns how much lies beyond a user's mark; nothing in a room that is not there. It fails with ErrOutdated.
+	Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (Counts, error)
 	// Quotes returns those of the messages that are kept of a room, by their ids, with all of their text; no entries.
 	Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []string) (map[string]Quote, error)
 	// ChangedRooms returns the direct rooms and groups of users, or from which they were taken, that have changed since a time

@@ -44,8 +44,10 @@ type Synced struct {
 	HasMore bool                  `json:"hasMore"`
 	// After is set with HasMore: of no room up to it is anything lacking any more, and the query may go on beyond it.
 	After string `json:"after,omitempty"`
-	// Unread is how many messages of others lie beyond the caller's read mark, by the ids of those rooms.
-	Unread map[string]int `json:"unread"`
+	// Unread is how many messages of others lie beyond the caller's read mark, by the ids of those rooms, and Mentions how many that
+	// mention the caller.
+	Unread   map[string]int `json:"unread"`
+	Mentions map[string]int `json:"mentions"`
 }
 
 // SyncedRoom is what a client lacks of a room.
@@ -104,7 +106,7 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 	if !who.Can(roles.Chat) {
 		return Synced{}, fault.New(fault.Forbidden, "This role cannot chat")
 	}
-	synced := Synced{Rooms: make(map[string]SyncedRoom), Unread: make(map[string]int)}
+	synced := Synced{Rooms: make(map[string]SyncedRoom), Unread: make(map[string]int), Mentions: make(map[string]int)}
 	known := synced.take(&query)
 	rooms, err := s.lacking(ctx, who, &query, known)
 	if err != nil {
@@ -117,7 +119,7 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 			break
 		}
 		revision, isKnown := known[room]
-		one, unread, err := s.syncRoom(ctx, who, room, syncFrom{revision, isKnown}, MaxSyncedChanges-changes)
+		one, counts, err := s.syncRoom(ctx, who, room, syncFrom{revision, isKnown}, MaxSyncedChanges-changes)
 		if fault.Unexpected(err) || fault.Is(err, fault.Unavailable) {
 			return Synced{}, err
 		}
@@ -131,7 +133,8 @@ func (s *Service) Sync(ctx context.Context, who auth.Identity, query SyncQuery) 
 		case isKnown && one.Revision == revision && !one.Reset:
 			continue
 		}
-		synced.Rooms[room.String()], synced.Unread[room.String()] = one, unread
+		synced.Rooms[room.String()] = one
+		synced.Unread[room.String()], synced.Mentions[room.String()] = counts.Unread, counts.Mentions
 		told++
 		changes += len(one.Changes)
 		for _, change := range one.Changes {
@@ -202,10 +205,10 @@ type syncFrom struct {
 	isKnown  bool
 }
 
-// syncRoom tells what somebody lacks of a room, at most so many changes, and how many messages there they have not read.
+// syncRoom tells what somebody lacks of a room, at most so many changes, and how much of it they have not read.
 func (s *Service) syncRoom(
 	ctx context.Context, who auth.Identity, room roles.ChatRoom, from syncFrom, most int,
-) (one SyncedRoom, unread int, err error) {
+) (one SyncedRoom, counts Counts, err error) {
 	err = s.while(ctx, who, room, func(talk conversation) (err error) {
 		head, err := s.store.Head(ctx, room)
 		if err != nil {
@@ -214,7 +217,7 @@ func (s *Service) syncRoom(
 		if head.MembersSince != talk.since {
 			return ErrOutdated
 		}
-		if unread, err = s.store.Unread(ctx, room, who.UserID, talk.since); err != nil {
+		if counts, err = s.store.Unread(ctx, room, who.UserID, talk.since); err != nil {
 			return err
 		}
 		isWhole, err := s.canTell(ctx, room, talk.sight(who.UserID), from, head)
@@ -228,7 +231,7 @@ func (s *Service) syncRoom(
 		}
 		return err
 	})
-	return one, unread, err
+	return one, counts, err
 }
 
 // canTell reports whether all is there that somebody lacks of a room. What retention has taken away is not: of the revisions

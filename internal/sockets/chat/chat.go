@@ -99,7 +99,8 @@ func (h *Handlers) Farewell(ctx context.Context, who auth.Identity, chatRooms []
 }
 
 type unread struct {
-	Unread int `json:"unread"`
+	Unread   int `json:"unread"`
+	Mentions int `json:"mentions"`
 }
 
 func (h *Handlers) typing(ctx context.Context, caller *event.Caller, in chat.Typing) (call.Nothing, error) {
@@ -108,7 +109,7 @@ func (h *Handlers) typing(ctx context.Context, caller *event.Caller, in chat.Typ
 
 func (h *Handlers) read(ctx context.Context, caller *event.Caller, in chat.ReadUpTo) (unread, error) {
 	left, err := h.chat.MarkRead(ctx, caller.Who, in, caller)
-	return unread{Unread: left}, err
+	return unread{Unread: left.Unread, Mentions: left.Mentions}, err
 }
 
 type peopleQuery struct {

@@ -309,7 +309,7 @@ func BenchmarkMarkRead(b *testing.B) {
 	seq := int64(0)
 	for b.Loop() {
 		seq++
-		if unread, err := store.Chat.MarkRead(b.Context(), chat.ReadMark{Room: room, UserID: "u1", Seq: seq}); err != nil || unread == 0 {
+		if unread, err := store.Chat.MarkRead(b.Context(), chat.ReadMark{Room: room, UserID: "u1", Seq: seq}); err != nil || unread.Unread == 0 {
 			b.Fatalf("%d unread, %v", unread, err)
 		}
 	}

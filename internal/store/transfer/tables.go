@@ -55,7 +55,8 @@ func tables() []table {
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
 			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer",
-			"system:written")},
+			"system:written", "mentions:ident")},
+		{"message_mentions", "user_id, room, seq", columns("user_id:ident", "room:integer", "seq:integer")},
 		{"message_changes", "room, revision", columns(
 			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
 			"emoji:ident")},

@@ -101,9 +101,10 @@ type Conversation struct {
 	LastSeq     int64         `json:"lastSeq"`
 	// ReadSeq is the caller's read mark; what was said before they took part counts as read.
 	ReadSeq int64 `json:"readSeq"`
-	// Unread is how many messages of others lie beyond it.
-	Unread int  `json:"unread"`
-	Muted  bool `json:"muted"`
+	// Unread is how many messages of others lie beyond it, and Mentions how many that mention the caller, muted or not.
+	Unread   int  `json:"unread"`
+	Mentions int  `json:"mentions"`
+	Muted    bool `json:"muted"`
 }
 
 // bytes is about what the conversation takes as JSON.
@@ -263,7 +264,7 @@ func (s *Service) sight(ctx context.Context, who auth.Identity, room roles.ChatR
 func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names map[string]string) (Conversation, error) {
 	c := Conversation{
 		Room: row.Room, Kind: row.Room.Kind(), Name: row.Name,
-		LastSeq: row.LastSeq, ReadSeq: row.ReadSeq, Unread: row.Unread, Muted: row.Muted,
+		LastSeq: row.LastSeq, ReadSeq: row.ReadSeq, Unread: row.Unread, Mentions: row.Mentions, Muted: row.Muted,
 	}
 	if row.LastMessage != nil {
 		c.LastMessage = new(row.LastMessage.ToldTo(who.UserID))

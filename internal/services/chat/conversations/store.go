@@ -33,7 +33,9 @@ type Row struct {
 	ReadSeq int64
 	// Unread is how many messages of others lie beyond ReadSeq, of those that are kept.
 	Unread int
-	Muted  bool
+	// Mentions is how many messages beyond it mention the person, of those that are kept.
+	Mentions int
+	Muted    bool
 	// LastMessage is the message of LastSeq, nil where it is not kept. Who has read it is filled in, reactions and the message
 	// that it replies to are not.
 	LastMessage *chat.Message

@@ -32,6 +32,7 @@ type newConversation struct {
 	LastSeq     int64              `json:"lastSeq"`
 	ReadSeq     int64              `json:"readSeq"`
 	Unread      int                `json:"unread"`
+	Mentions    int                `json:"mentions"`
 	Muted       bool               `json:"muted"`
 }
 

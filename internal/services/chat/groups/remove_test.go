@@ -31,7 +31,7 @@ func TestRemove(t *testing.T) {
 	added := []servicetest.Emission{{Event: "room:added", To: all, Payload: fmt.Sprintf(
 		`{"roomId":%q,"revision":1,"userId":"amy","username":"name of amy","room":{"roomId":%q,"kind":"group","name":"g",`+
 			`"owner":"amy","history":"joined",`+
-			`"members":["amy","bob","cem","dan","eve"],"memberCount":5,"lastSeq":0,"readSeq":0,"unread":0,"muted":false}}`, room, room)}}
+			`"members":["amy","bob","cem","dan","eve"],"memberCount":5,"lastSeq":0,"readSeq":0,"unread":0,"mentions":0,"muted":false}}`, room, room)}}
 	if diff := cmp.Diff(added, besideEntries(t, told, made.Room, groups.EntryCreated)); diff != "" {
 		t.Errorf("told of the group (-want +got):\n%s", diff)
 	}

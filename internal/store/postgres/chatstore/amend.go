@@ -3,11 +3,13 @@ package chatstore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/postgres/auditlog"
 )
@@ -94,7 +96,13 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		made := &b.amended[i]
 		after, deed := &made.after, made.change.Of()
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
-			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said)
+			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said, mentioned.Encode(after.Mentions))
+		if !slices.Equal(made.before.Mentions, after.Mentions) {
+			wanted.Queue(deleteMentions, made.room.number, after.Seq)
+			mentions := mentions{}
+			mentions.add(after, made.room.number)
+			mentions.queue(wanted)
+		}
 		wanted.Queue(deleteSuperseded, made.room.number, after.Seq, deed.By.UserID, made.change.Emoji(),
 			made.at-chat.SupersededFor.Milliseconds())
 		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,

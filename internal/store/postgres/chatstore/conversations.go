@@ -36,7 +36,7 @@ const (
 			FROM mine JOIN rooms r ON r.number = mine.room),
 		place AS MATERIALIZED (SELECT *, greatest(read_seq, lost) AS upto FROM marked)
 		SELECT room_id, CASE kind WHEN 'group' THEN name ELSE ''::bytea END,
-			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, muted
+			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, ` + mentioning + `, muted
 		FROM place ORDER BY active_at DESC, room DESC`
 
 	// selectRisen looks up where the rooms stood, at a time ($4), that have been active since. Times never fall in a room, so
@@ -137,7 +137,7 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 
 func scanConversation(row postgres.Scanner) (c conversations.Row, err error) {
 	var id string
-	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Muted); err != nil {
+	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Mentions, &c.Muted); err != nil {
 		return c, err
 	}
 	c.Room, err = roles.ParseChatRoom(id)

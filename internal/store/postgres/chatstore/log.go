@@ -16,6 +16,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/postgres"
 )
 
@@ -322,6 +323,7 @@ func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
 			return nil
 		})
 	}
+	b.queueMentions(wanted)
 	b.queueAmended(wanted)
 	b.queueTerms(wanted)
 	b.queueRooms(wanted)
@@ -339,6 +341,7 @@ func (b *batch) columns() []any {
 	var (
 		rooms, seqs, revisions, nths, times []int64
 		ids, userIDs, roleNames, replies    []string
+		mentions                            []string
 		usernames, texts, clientIDs         []postgres.Text
 	)
 	for _, m := range b.added {
@@ -348,8 +351,9 @@ func (b *batch) columns() []any {
 		roleNames, replies = append(roleNames, string(m.Role)), append(replies, m.ReplyTo)
 		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(m.Text))
 		clientIDs = append(clientIDs, postgres.Text(m.ClientID))
+		mentions = append(mentions, mentioned.Encode(m.Mentions))
 	}
-	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs}
+	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions}
 }
 
 // queueRooms adds how far the rooms have come.

@@ -12,6 +12,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/entries"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/readers"
 )
@@ -70,9 +71,11 @@ func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error
 func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
 	var system []byte
+	var mentions string
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
 		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
-		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system)...)
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions)...)
+	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && len(system) > 0 {
 		err = entries.Add(&m, system)
 	}

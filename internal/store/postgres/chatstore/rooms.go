@@ -36,19 +36,26 @@ func (s *Store) checkMembers(ctx context.Context, room roles.ChatRoom, since int
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written. It
 // takes one round trip.
-func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (unread int, err error) {
+func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (left chat.Counts, err error) {
 	roomID := mark.Room.String()
 	err = s.db.Outside(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		asked := &pgx.Batch{}
 		asked.Queue(upsertRoomRead, mark.UserID, mark.Seq, roomID, mark.MembersSince)
-		asked.Queue(countUnread, roomID, mark.UserID, mark.MembersSince).QueryRow(func(row pgx.Row) error { return row.Scan(&unread) })
+		asked.Queue(countUnread, roomID, mark.UserID, mark.MembersSince).QueryRow(func(row pgx.Row) (err error) {
+			left, err = scanCounts(row)
+			return err
+		})
 		return conn.SendBatch(ctx, asked).Close()
 	})
 	if errors.Is(err, pgx.ErrNoRows) { // there is no such room, or not with these members
-		unread, err = 0, s.checkMembers(ctx, mark.Room, mark.MembersSince)
+		left, err = chat.Counts{}, s.checkMembers(ctx, mark.Room, mark.MembersSince)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("mark room read: %w", err)
+		return chat.Counts{}, fmt.Errorf("mark room read: %w", err)
 	}
-	return unread, nil
+	return left, nil
+}
+
+func scanCounts(row postgres.Scanner) (c chat.Counts, err error) {
+	return c, row.Scan(&c.Unread, &c.Mentions)
 }

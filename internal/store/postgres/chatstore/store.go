@@ -47,6 +47,7 @@ func statements() []string {
 	return []string{
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
 		selectTargets, updateMessage, insertChange, deleteSuperseded, countChanged,
+		insertMentions, deleteMentions, insertMentioned,
 		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
 		selectChangedMessages, selectQuotes, selectFirst, selectStandings,
 		deleteMembers, insertRemovals, insertLater, insertEntry, updateGroup, upsertRoomRead, deleteMessages,
@@ -92,15 +93,26 @@ const (
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
 		ON CONFLICT DO NOTHING`
 	insertMessages = `INSERT INTO messages
-		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
-		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, '')
+		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions)
+		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, ''),
+			mentions
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
-			$9::text[], $10::bytea[], $11::text[], $12::bytea[])
-			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id)
+			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[])
+			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
 	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7,
-			said = CASE said WHEN 0 THEN $8 ELSE said END
+			said = CASE said WHEN 0 THEN $8 ELSE said END, mentions = $9
 		WHERE room = $1 AND seq = $2`
+	insertMentions = `INSERT INTO message_mentions (user_id, room, seq) SELECT a.user_id, a.room, a.seq
+		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq)
+		JOIN messages m ON m.room = a.room AND m.seq = a.seq` // all of them, unless another server has stored a draft before
+	deleteMentions = `DELETE FROM message_mentions WHERE room = $1 AND seq = $2`
+	// insertMentioned: who is mentioned in an open room takes part in it from then on.
+	insertMentioned = `INSERT INTO room_members (room, user_id, kind, counted_from)
+		SELECT r.number, a.user_id, r.kind, a.seq - 1 FROM (SELECT user_id, room, min(seq) AS seq
+			FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq) GROUP BY user_id, room ORDER BY room, user_id) a
+		JOIN rooms r ON r.number = a.room AND r.kind = 'open'
+		ON CONFLICT DO NOTHING`
 	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	deleteSuperseded = `DELETE FROM message_changes
@@ -110,9 +122,11 @@ const (
 		WHERE r.number = a.number`
 	updateDirectActive = `UPDATE room_members m SET active_at = a.active_at FROM unnest($1::bigint[], $2::bigint[]) a (room, active_at)
 		WHERE m.room = a.room AND m.active_at <> a.active_at`
+	// insertTakesPart: who was mentioned first takes part already, in the same batch perhaps by a later message.
 	insertTakesPart = `INSERT INTO room_members (room, user_id, kind, wrote, counted_from)
 		SELECT a.room, a.user_id, 'open', true, a.seq - 1 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) a (room, user_id, seq)
-		ON CONFLICT DO NOTHING`
+		ON CONFLICT (room, user_id) DO UPDATE SET counted_from = excluded.counted_from
+			WHERE excluded.counted_from < room_members.counted_from`
 	updateMuted = `UPDATE room_members SET muted = $1
 		WHERE room = (SELECT number FROM rooms WHERE room_id = $2) AND user_id = $3 AND (kind <> 'direct' OR active_at > 0)`
 	updateWrote = `UPDATE room_members m SET wrote = true FROM unnest($1::bigint[], $2::text[]) a (room, user_id)
@@ -147,7 +161,7 @@ const (
 	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions`
 )
 
 // Statements of reads.
@@ -193,8 +207,10 @@ const (
 	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
 	countUnread = `WITH place AS MATERIALIZED (SELECT r.number AS room, r.last_seq, greatest(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = $1 AND r.members_since = $3)
-		SELECT ` + beyond + ` FROM place`
-	selectSeq = `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room WHERE r.room_id = $1 AND m.message_id = $2`
+		SELECT ` + beyond + `, ` + mentioning + ` FROM place`
+	// mentioning counts the messages beyond upto that mention the reader ($2).
+	mentioning = `(SELECT count(*) FROM message_mentions x WHERE x.user_id = $2 AND x.room = place.room AND x.seq > upto)`
+	selectSeq  = `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room WHERE r.room_id = $1 AND m.message_id = $2`
 
 	selectReaders = `SELECT read.user_id, read.seq, coalesce(
 			(SELECT me.sees_after FROM room_members me WHERE me.room = read.room AND me.user_id = read.user_id), 0)

@@ -122,13 +122,13 @@ func (s *Store) Standings(ctx context.Context, userID string) ([]chat.Standing, 
 }
 
 // Unread implements chat.Store.
-func (s *Store) Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (int, error) {
-	unread, err := postgres.ReadOne(ctx, s.db, countUnread, postgres.ScanOne[int], room.String(), userID, membersSince)
+func (s *Store) Unread(ctx context.Context, room roles.ChatRoom, userID string, membersSince int64) (chat.Counts, error) {
+	counts, err := postgres.ReadOne(ctx, s.db, countUnread, scanCounts, room.String(), userID, membersSince)
 	if errors.Is(err, pgx.ErrNoRows) { // there is no such room, or not with these members
-		unread, err = 0, s.checkMembers(ctx, room, membersSince)
+		counts, err = chat.Counts{}, s.checkMembers(ctx, room, membersSince)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("count unread messages: %w", err)
+		return chat.Counts{}, fmt.Errorf("count unread messages: %w", err)
 	}
-	return unread, nil
+	return counts, nil
 }

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -56,12 +58,21 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 // saveAmended writes a message as a change has left it, and the change.
 func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, before, after *chat.Message) error {
 	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, after.Text,
-		after.EditedAt, after.DeletedAt, after.DeletedBy, chat.Said(before, after))
+		after.EditedAt, after.DeletedAt, after.DeletedBy, chat.Said(before, after),
+		mentioned.Encode(after.Mentions))
 	if err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}
 	if err := b.changeTerms(ctx, room, before, after); err != nil {
 		return err
+	}
+	if !slices.Equal(before.Mentions, after.Mentions) {
+		if _, err := b.tx.StmtContext(ctx, b.sql.deleteMentions).ExecContext(ctx, room.number, after.Seq); err != nil {
+			return fmt.Errorf("forget who was mentioned: %w", err)
+		}
+		if err := b.noteMentioned(ctx, room, after); err != nil {
+			return err
+		}
 	}
 	deed := change.Of()
 	at := max(deed.At, room.latest)

@@ -9,6 +9,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/sqlite"
 )
 
@@ -73,12 +74,16 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
 	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
-		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID))
+		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID,
+		mentioned.Encode(message.Mentions)))
 	if err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
 	if inserted == 0 {
 		return b.sent(ctx, draft)
+	}
+	if err := b.noteMentioned(ctx, room, &message); err != nil {
+		return chat.Applied{}, err
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
 	room.activeAt, room.isDirect = max(room.activeAt, int64(message.Timestamp)), message.Room.Kind() == roles.DirectKind
@@ -90,6 +95,24 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return chat.Applied{}, err
 	}
 	return chat.Applied{Message: message, IsFirst: isFirst}, nil
+}
+
+// noteMentioned keeps for whom a message counts as one that mentions them.
+func (b *batch) noteMentioned(ctx context.Context, room *room, message *chat.Message) error {
+	counted := mentioned.Counted(message.Mentions, message.UserID)
+	if len(counted) == 0 {
+		return nil
+	}
+	list, err := sqlite.List(counted)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []*sql.Stmt{b.sql.insertMentions, b.sql.insertMentioned} {
+		if _, err := b.tx.StmtContext(ctx, statement).ExecContext(ctx, room.number, message.Seq, list); err != nil {
+			return fmt.Errorf("note who is mentioned: %w", err)
+		}
+	}
+	return nil
 }
 
 // noteWriter keeps who has written in a room: those who have share the conversation, or take part in an open room. It reports

@@ -12,6 +12,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/entries"
+	"rolecall/internal/store/mentioned"
 	"rolecall/internal/store/readers"
 	"rolecall/internal/store/sqlite"
 )
@@ -84,9 +85,10 @@ func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) 
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
 func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
-	var system string
+	var system, mentions string
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system)...)
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions)...)
+	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && system != "" {
 		err = entries.Add(&m, []byte(system))
 	}

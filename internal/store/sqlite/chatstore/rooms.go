@@ -37,20 +37,24 @@ func (s *Store) checkMembers(ctx context.Context, room roles.ChatRoom, since int
 }
 
 // MarkRead implements chat.Store. A mark never lies beyond the newest message, so nothing is read before it is written.
-func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (unread int, err error) {
+func (s *Store) MarkRead(ctx context.Context, mark chat.ReadMark) (left chat.Counts, err error) {
 	_, err = sqlite.Share(ctx, s.db, func(ctx context.Context, tx *sql.Tx) (int, error) {
 		return sqlite.Affected(tx.StmtContext(ctx, s.sql.upsertRoomRead).ExecContext(ctx, mark.UserID, mark.Seq, mark.Room.String(), mark.MembersSince))
 	})
 	if err == nil {
-		unread, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, sqlite.ScanOne[int], mark.Room.String(), mark.UserID, mark.MembersSince)
+		left, err = sqlite.ReadOne(ctx, s.db, s.sql.countUnread, scanCounts, mark.Room.String(), mark.UserID, mark.MembersSince)
 	}
 	if errors.Is(err, sql.ErrNoRows) { // there is no such room, or not with these members
-		unread, err = 0, s.checkMembers(ctx, mark.Room, mark.MembersSince)
+		left, err = chat.Counts{}, s.checkMembers(ctx, mark.Room, mark.MembersSince)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("mark room read: %w", err)
+		return chat.Counts{}, fmt.Errorf("mark room read: %w", err)
 	}
-	return unread, nil
+	return left, nil
+}
+
+func scanCounts(row sqlite.Scanner) (c chat.Counts, err error) {
+	return c, row.Scan(&c.Unread, &c.Mentions)
 }
 
 // room is what changing a room takes to know of it.

@@ -60,6 +60,7 @@ type statements struct {
 	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
+	insertMentions, deleteMentions, insertMentioned                                              *sql.Stmt
 	insertLater, insertEntry, updateGroup                                                        *sql.Stmt
 
 	insertTerms, deleteTerms, selectUnindexed, insertDocument, updateIndexed *sql.Stmt
@@ -82,7 +83,7 @@ const (
 	messageColumns = `max(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions`
 )
 
 const (
@@ -102,9 +103,12 @@ const (
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
 	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
 
+	// mentioning counts the messages beyond upto that mention the reader (?2).
+	mentioning = `(SELECT count(*) FROM message_mentions x WHERE x.user_id = ?2 AND x.room = place.room AND x.seq > upto)`
+
 	selectUnread = `WITH place AS (SELECT r.number AS room, r.last_seq, max(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = ?1 AND r.members_since = ?3)
-		SELECT ` + beyond + ` FROM place`
+		SELECT ` + beyond + `, ` + mentioning + ` FROM place`
 )
 
 func (s *statements) writes() sqlite.Statements {
@@ -145,20 +149,26 @@ func (s *statements) writes() sqlite.Statements {
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, author_nth)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1 + coalesce(
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, author_nth)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1 + coalesce(
 				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))
 			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT r.room_id, m.said, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE m.user_id = ? AND m.client_id = ?`,
 		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
 		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7,
-				said = CASE said WHEN 0 THEN ?8 ELSE said END
+				said = CASE said WHEN 0 THEN ?8 ELSE said END, mentions = ?9
 			WHERE room = ?1 AND seq = ?2`,
 		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		&s.deleteSuperseded: `DELETE FROM message_changes
 			WHERE room = ? AND seq = ? AND user_id = ? AND emoji = ? AND changed_at < ?`,
+		&s.insertMentions: `INSERT INTO message_mentions (user_id, room, seq) SELECT value, ?1, ?2 FROM json_each(?3)`,
+		&s.deleteMentions: `DELETE FROM message_mentions WHERE room = ? AND seq = ?`,
+		// Who is mentioned in an open room takes part in it from then on.
+		&s.insertMentioned: `INSERT INTO room_members (room, user_id, kind, counted_from)
+			SELECT r.number, value, 'open', ?2 - 1 FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1 AND r.kind = 'open'
+			ON CONFLICT DO NOTHING`,
 		&s.selectReacted: `SELECT emoji, count(*), max(user_id = ?3) FROM message_reactions WHERE room = ?1 AND seq = ?2
 			GROUP BY emoji ORDER BY min(revision)`,
 		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES (?, ?, ?, ?, ?)`,
