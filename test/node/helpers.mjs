@@ -1,5 +1,5 @@
 // Everything a scenario needs.
-export { test } from './lib/engine.mjs';
+export { NODES, test } from './lib/engine.mjs';
 export { SECRET, mint, nowSeconds, person, renew } from './lib/token.mjs';
 export {
   DEADLINE, accepted, ask, assertFailure, heard, heardNames, nextEvent, nextEvents, nextOf, nextPresence, presencesHeard, refused,

@@ -189,3 +189,30 @@ func (s *Store) Entries(ctx context.Context, room roles.ChatRoom, after int64) (
 	}
 	return all, nil
 }
+
+// groupWrites are those by which groups change, and of mentions.
+func (s *statements) groupWrites() sqlite.Statements {
+	return sqlite.Statements{
+		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))`,
+		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
+			SELECT ?1, ?2, user_id, ?3, ?4, ?5, joined, sees_after FROM room_members
+			WHERE room = ?1 AND user_id IN (SELECT value FROM json_each(?6))`,
+		// Who is put into a group has read what was there before.
+		&s.insertLater: `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
+			SELECT r.number, value, r.kind, ?2, r.last_seq, CASE r.history WHEN 'all' THEN 0 ELSE r.last_seq END
+			FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1`,
+		&s.insertEntry: `INSERT INTO messages
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)
+			VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, '', '', ?7, 1 + coalesce(
+				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = '' ORDER BY seq DESC LIMIT 1), 0), ?8)`,
+		&s.updateGroup: `UPDATE rooms SET last_seq = ?2, revision = ?3, members_since = ?4, active_at = ?5,
+				name = coalesce(nullif(?6, ''), name), owner = coalesce(nullif(?7, ''), owner), history = coalesce(nullif(?8, ''), history)
+			WHERE number = ?1`,
+		&s.insertMentions: `INSERT INTO message_mentions (user_id, room, seq) SELECT value, ?1, ?2 FROM json_each(?3)`,
+		&s.deleteMentions: `DELETE FROM message_mentions WHERE room = ? AND seq = ?`,
+		// Who is mentioned in an open room takes part in it from then on.
+		&s.insertMentioned: `INSERT INTO room_members (room, user_id, kind, counted_from)
+			SELECT r.number, value, 'open', ?2 - 1 FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1 AND r.kind = 'open'
+			ON CONFLICT DO NOTHING`,
+	}
+}

@@ -37,6 +37,7 @@ type Store struct {
 func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
 	s := &Store{db: db, log: log}
 	writes, reads := s.sql.writes(), s.sql.reads()
+	maps.Copy(writes, s.sql.groupWrites())
 	maps.Copy(writes, s.sql.termWrites())
 	maps.Copy(reads, s.sql.termReads())
 	if err := db.Prepare(ctx, writes, reads); err != nil {
@@ -122,21 +123,6 @@ func (s *statements) writes() sqlite.Statements {
 			ON CONFLICT (created_by, client_id) WHERE client_id IS NOT NULL DO NOTHING RETURNING number`,
 		&s.insertMembers: `INSERT INTO room_members (room, user_id, kind) SELECT ?, value, ? FROM json_each(?) WHERE true
 			ON CONFLICT DO NOTHING`,
-		&s.deleteMembers: `DELETE FROM room_members WHERE room = ? AND user_id IN (SELECT value FROM json_each(?))`,
-		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
-			SELECT ?1, ?2, user_id, ?3, ?4, ?5, joined, sees_after FROM room_members
-			WHERE room = ?1 AND user_id IN (SELECT value FROM json_each(?6))`,
-		// Who is put into a group has read what was there before.
-		&s.insertLater: `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
-			SELECT r.number, value, r.kind, ?2, r.last_seq, CASE r.history WHEN 'all' THEN 0 ELSE r.last_seq END
-			FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1`,
-		&s.insertEntry: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)
-			VALUES (?1, ?2, ?3, ?4, '', ?5, ?6, '', '', ?7, 1 + coalesce(
-				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = '' ORDER BY seq DESC LIMIT 1), 0), ?8)`,
-		&s.updateGroup: `UPDATE rooms SET last_seq = ?2, revision = ?3, members_since = ?4, active_at = ?5,
-				name = coalesce(nullif(?6, ''), name), owner = coalesce(nullif(?7, ''), owner), history = coalesce(nullif(?8, ''), history)
-			WHERE number = ?1`,
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
 		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4, active_at = ?5
 			WHERE number = ?3 AND revision <> ?2`,
@@ -163,12 +149,6 @@ func (s *statements) writes() sqlite.Statements {
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		&s.deleteSuperseded: `DELETE FROM message_changes
 			WHERE room = ? AND seq = ? AND user_id = ? AND emoji = ? AND changed_at < ?`,
-		&s.insertMentions: `INSERT INTO message_mentions (user_id, room, seq) SELECT value, ?1, ?2 FROM json_each(?3)`,
-		&s.deleteMentions: `DELETE FROM message_mentions WHERE room = ? AND seq = ?`,
-		// Who is mentioned in an open room takes part in it from then on.
-		&s.insertMentioned: `INSERT INTO room_members (room, user_id, kind, counted_from)
-			SELECT r.number, value, 'open', ?2 - 1 FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1 AND r.kind = 'open'
-			ON CONFLICT DO NOTHING`,
 		&s.selectReacted: `SELECT emoji, count(*), max(user_id = ?3) FROM message_reactions WHERE room = ?1 AND seq = ?2
 			GROUP BY emoji ORDER BY min(revision)`,
 		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES (?, ?, ?, ?, ?)`,
