@@ -27,6 +27,9 @@ func (town *town) judgeStore(s *stored, v *verdict) {
 	for id, room := range s.rooms {
 		judgeRoom(id, room, v)
 		for _, m := range room.messages {
+			if !m.isSaid() {
+				continue
+			}
 			if before, twice := found[m.ClientID]; twice {
 				v.add("%s is stored twice: as %d of %s and %d of %s", m.ClientID, before.Seq, before.Room, m.Seq, id)
 			}
@@ -108,7 +111,7 @@ func (d *device) judgeRoom(id string, room *storedRoom, v *verdict) {
 	for seq, m := range has.messages {
 		if seq > int64(len(room.messages)) {
 			v.add("%s has message %d of %s, which is not stored", who, seq, id)
-		} else if stored := room.messages[seq-1]; m.ID != stored.ID || m.Text != stored.Text || m.UserID != stored.UserID || m.Revision != stored.Revision {
+		} else if stored := room.messages[seq-1]; !m.isSame(stored) {
 			v.add("%s has %+v, stored is %+v", who, m, stored)
 		}
 	}
@@ -124,7 +127,7 @@ func (d *device) judgeRoom(id string, room *storedRoom, v *verdict) {
 			v.add("%s was removed from %s by revision %d, and told of %d", who, id, by, told)
 		}
 		before := int64(len(room.messages))
-		for before > 0 && room.messages[before-1].Revision > by {
+		for before > 0 && room.messages[before-1].Revision >= by { // the entry that tells of it is for those who stay
 			before--
 		}
 		if has.whole && has.upTo != before {
@@ -188,9 +191,7 @@ func (town *town) judgeHistory(s *stored, v *verdict) {
 			v.add("history of %s: %v", id, err)
 			continue
 		}
-		same := slices.EqualFunc(all, room.messages, func(a, b message) bool {
-			return a.ID == b.ID && a.Seq == b.Seq && a.Text == b.Text && a.Revision == b.Revision
-		})
+		same := slices.EqualFunc(all, room.messages, message.isSame)
 		if !same {
 			v.add("node %d gives %d messages of %s, which are not the %d that are stored", at%nodeCount, len(all), id, len(room.messages))
 		}

@@ -26,8 +26,19 @@ type message struct {
 	UserID   string `json:"userId"`
 	Text     string `json:"text"`
 	ClientID string `json:"clientId"`
+	// Kind is "system" of what has become of a group.
+	Kind string `json:"kind"`
 	// Timestamp is as the store has it, Unix milliseconds, and is not read from events.
 	Timestamp int64 `json:"-"`
+}
+
+// isSaid reports whether somebody has said it.
+func (m message) isSaid() bool { return m.Kind == "" }
+
+// isSame reports whether two are one message; what is told of a group is a sentence that is not stored, and stored without an author.
+func (m message) isSame(as message) bool {
+	return m.ID == as.ID && m.Seq == as.Seq && m.Revision == as.Revision && m.Kind == as.Kind &&
+		(!m.isSaid() || m.UserID == as.UserID && m.Text == as.Text)
 }
 
 // heard is what a device has of a room, from all its connections.
@@ -170,7 +181,7 @@ func decode[T any](payload []byte, take func(T)) error {
 
 func (s *session) hearMessage(m message) {
 	own := m.UserID == s.device.person.UserID
-	if own != (m.ClientID != "") {
+	if m.isSaid() && own != (m.ClientID != "") {
 		s.wrong("message %d of %s by %s has the clientId %q", m.Seq, m.Room, m.UserID, m.ClientID)
 	}
 	h := s.hearing(m.Room)
@@ -192,7 +203,7 @@ func (s *session) hearMessage(m message) {
 		h.first = m.Seq
 	}
 	h.next = m.Seq + 1
-	if m.Revision <= h.revision {
+	if m.Revision < h.revision || m.Revision == h.revision && m.isSaid() { // an entry is told behind its change
 		s.wrong("message %d of %s has revision %d, behind one of %d", m.Seq, m.Room, m.Revision, h.revision)
 	}
 	h.revision = m.Revision

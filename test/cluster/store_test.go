@@ -73,7 +73,7 @@ func (s *stored) parted(one, other string) bool {
 }
 
 func (r *storedRoom) wrote(userID string) bool {
-	return slices.ContainsFunc(r.messages, func(m message) bool { return m.UserID == userID })
+	return slices.ContainsFunc(r.messages, func(m message) bool { return m.isSaid() && m.UserID == userID })
 }
 
 // each runs a query and takes its rows.
@@ -100,9 +100,10 @@ func (s *stored) readRooms(ctx context.Context, conn *pgx.Conn) error {
 func (s *stored) readMessages(ctx context.Context, conn *pgx.Conn) error {
 	var m message
 	return each(ctx, conn, `SELECT room_id, seq, m.revision, message_id, user_id, convert_from(text, 'UTF8'),
-			coalesce(convert_from(client_id, 'UTF8'), ''), timestamp
+			coalesce(convert_from(m.client_id, 'UTF8'), ''), timestamp,
+			CASE WHEN m.system = '' THEN '' ELSE 'system' END
 		FROM messages m JOIN rooms ON number = room ORDER BY room, seq`,
-		[]any{&m.Room, &m.Seq, &m.Revision, &m.ID, &m.UserID, &m.Text, &m.ClientID, &m.Timestamp}, func() error {
+		[]any{&m.Room, &m.Seq, &m.Revision, &m.ID, &m.UserID, &m.Text, &m.ClientID, &m.Timestamp, &m.Kind}, func() error {
 			room := s.rooms[m.Room]
 			room.messages = append(room.messages, m)
 			return nil
