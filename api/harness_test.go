@@ -14,12 +14,14 @@ import (
 
 	"rolecall/api"
 	"rolecall/internal/auth"
+	"rolecall/internal/blobs"
 	"rolecall/internal/bus"
 	"rolecall/internal/fault"
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -128,6 +130,16 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 		t.Fatal(err)
 	}
 	people := people.New(store.People, store.Conversations, silence{}, silence{}, people.Options{Logger: log})
+	folder, err := blobs.OpenFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := attachments.New(context.Background(), store.Attachments, folder, attachments.Options{
+		Spool: t.TempDir(), MaxSize: 1 << 20, Logger: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	contacts := reach.New(roles.Messaging{}, people)
 	inOrder := order.NewLocal(silence{})
 	members := groups.New(groups.Parts{Store: store.Groups, Reach: contacts, People: people, Order: inOrder, Emit: silence{}}, nil)
@@ -163,7 +175,7 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 	})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
-		Chat: rooms, Groups: members, Conversations: lists, Search: search.New(store.Search, rooms, roles.EveryOpenRoom(), log), Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
+		Chat: rooms, Attachments: files, Groups: members, Conversations: lists, Search: search.New(store.Search, rooms, roles.EveryOpenRoom(), log), Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
 		Ready:    func(context.Context) error { return nil },
 		Degraded: func() []string { return nil },
 	}

@@ -17,6 +17,7 @@ import (
 	"rolecall/internal/limit"
 	"rolecall/internal/payload"
 	"rolecall/internal/services/administration"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -38,6 +39,8 @@ type Options struct {
 
 	Chat   *chat.Service
 	Groups *groups.Service
+	// Attachments has the files of messages.
+	Attachments *attachments.Service
 	// Conversations lists what people take part in.
 	Conversations *conversations.Service
 	// Search finds messages.
@@ -114,6 +117,10 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "DELETE /rooms/{roomId}/members/{userId}", access.RemoveMembers(), a.removeMember)
 
 	rest.On(r, "GET /search", access.SearchMessages(), a.Search.Search)
+	rest.OnUpload(r, "POST /attachments", access.UploadFile(), a.upload)
+	rest.On(r, "GET /attachments/{attachmentId}", access.FetchFile(), a.fetch)
+	rest.On(r, "GET /attachments/{attachmentId}/thumbnail", access.FetchFile(), a.fetchThumbnail)
+	rest.On(r, "GET /attachments/{attachmentId}/addresses", access.ReadAttachment(), a.Attachments.Get)
 
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.OnStream(r, "POST /users/import", access.ImportPeople(), []string{roster.CSV, roster.JSON}, a.importUsers)
@@ -143,6 +150,8 @@ func (a *API) Handler() http.Handler {
 	page := docs.Handler(OpenAPIYAML(), AsyncAPIYAML())
 	r.Get("/healthz", a.healthz)
 	r.Get("/readyz", a.readyz)
+	r.Get(attachments.Path+"{id}", a.fetchByAddress)
+	r.Get(attachments.Path+"{id}"+attachments.ThumbnailPath, a.fetchByAddress)
 	r.Get("/openapi.yaml", serveDocument(OpenAPIYAML()))
 	r.Get("/asyncapi.yaml", serveDocument(AsyncAPIYAML()))
 	r.Method(http.MethodGet, "/docs", page)

@@ -154,6 +154,10 @@ func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.problems.Write(w, r, err)
 		return
 	}
+	if served, is := out.(Served); is {
+		served.Serve(w, r)
+		return
+	}
 	respond(w, out)
 }
 

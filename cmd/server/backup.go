@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"rolecall/internal/app"
 	"rolecall/internal/config"
@@ -32,6 +33,19 @@ func (b *backup) Run(ctx context.Context, to output) error {
 		return fmt.Errorf("nothing is backed up: %w", err)
 	}
 	_, err = fmt.Fprintf(to.out, "The database of %s is in %s, %d bytes, checked and whole.\n", folder, b.File, size)
+	if err == nil {
+		err = tellOfAttachments(to, folder, "Attachments are not in it: copy %s as well, now that the database is.\n")
+	}
+	return err
+}
+
+// tellOfAttachments says what is to be done about files that are not in the database, where there are any.
+func tellOfAttachments(to output, folder, sentence string) error {
+	attachments := app.AttachmentsFolder(config.Config{DataDir: folder})
+	if entries, err := os.ReadDir(attachments); err != nil || len(entries) == 0 {
+		return nil //nolint:nilerr // there are none
+	}
+	_, err := fmt.Fprintf(to.out, sentence, attachments)
 	return err
 }
 
@@ -51,7 +65,10 @@ func (r *restore) Run(ctx context.Context, to output) error {
 	if err != nil {
 		return fmt.Errorf("nothing is restored: %w", err)
 	}
-	if _, err := fmt.Fprintf(to.out, "The database of %s is that of %s.\n", folder, r.File); err != nil || aside == "" {
+	if _, err := fmt.Fprintf(to.out, "The database of %s is that of %s.\n", folder, r.File); err != nil {
+		return err
+	}
+	if err := tellOfAttachments(to, folder, "Attachments are as they were: put those of the backup into %s before the server is started.\n"); err != nil || aside == "" {
 		return err
 	}
 	_, err = fmt.Fprintf(to.out, "The one that was there is now %s.\n", aside)

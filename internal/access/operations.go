@@ -1,6 +1,7 @@
 package access
 
 import (
+	"math"
 	"time"
 
 	"rolecall/internal/limit"
@@ -46,6 +47,17 @@ func MuteRoom() Rule { return Needs(limit.Other, roles.Chat) }
 
 // SendMessage says something in a room or to a person.
 func SendMessage() Rule { return Needs(limit.Chat, roles.Chat) }
+
+// UploadFile sends a file, for a message to come: so long a body that its bound is that of the settings.
+func UploadFile() Rule {
+	return Needs(limit.Upload, roles.Chat).WithMaxBytes(math.MaxInt32).WithTimeout(30 * time.Minute)
+}
+
+// FetchFile reads a file of a message, however slowly.
+func FetchFile() Rule { return Needs(limit.Read, roles.Chat).WithTimeout(30 * time.Minute) }
+
+// ReadAttachment asks for the addresses of a file.
+func ReadAttachment() Rule { return Needs(limit.Read, roles.Chat) }
 
 // SendFile says a file in a room.
 func SendFile() Rule { return Needs(limit.Chat, roles.Chat) }

@@ -29,6 +29,7 @@ import (
 	"rolecall/internal/realtime"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -83,6 +84,8 @@ type Program struct {
 	people   *people.Service
 	chat     *chat.Service
 	groups   *groups.Service
+	// attachments has the files of messages.
+	attachments *attachments.Service
 	// conversations lists what people take part in.
 	conversations *conversations.Service
 	search        *search.Service
@@ -125,6 +128,7 @@ func (p *Program) parts() []part {
 		{"engine", p.openEngine},
 		{"tracking", p.openTracking},
 		{"people", p.openPeople},
+		{"attachments", p.openAttachments},
 		{"chat", p.openChat},
 		{"notices", p.openNotices},
 		{"administration", p.openAdministration},

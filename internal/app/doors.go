@@ -14,6 +14,7 @@ import (
 	"rolecall/internal/config"
 	"rolecall/internal/origin"
 	"rolecall/internal/payload"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/simulation/demo"
 	"rolecall/internal/simulation/town"
 	"rolecall/internal/sockets"
@@ -51,7 +52,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	p.mountSockets(decoder)
 	o := api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Groups: p.groups, Conversations: p.conversations, Search: p.search, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
+		Chat: p.chat, Attachments: p.attachments, Groups: p.groups, Conversations: p.conversations, Search: p.search, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady, Degraded: p.degraded,
 	}
 	if p.metrics != nil {
@@ -93,7 +94,9 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 	p.mount = mount
 	p.bus.Lost(mount.Renew)
 	p.admin.Attach(mount, p.sources())
-	talk := chat.New(p.chat, p.groups, p.conversations, p.people, p.search, p.log)
+	talk := chat.New(chat.Parts{
+		Chat: p.chat, Groups: p.groups, Lists: p.conversations, People: p.people, Attachments: p.attachments, Search: p.search, Logger: p.log,
+	})
 	track := tracking.New(p.tracking)
 	notify := system.New(p.notices, p.log)
 	p.events = make(map[string]map[string]access.Rule)
@@ -114,7 +117,7 @@ func (p *Program) mountSockets(decoder *payload.Decoder) {
 func (p *Program) handler() http.Handler {
 	mux := http.NewServeMux()
 	rest := p.api.Handler()
-	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs", "/docs/"} {
+	for _, path := range []string{"/api/", "/healthz", "/readyz", "/openapi.yaml", "/asyncapi.yaml", "/docs", "/docs/", attachments.Path} {
 		mux.Handle(path, rest)
 	}
 	mux.Handle(socketPath, p.measuredSocket(p.socketDoor()))

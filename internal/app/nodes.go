@@ -30,7 +30,7 @@ func (p *Program) orderOfRooms(sockets chat.Emitter) (inOrder chat.Order, end fu
 	}
 	cluster := order.NewCluster(order.Parts{
 		Beyond: beyond,
-		Here:   p.bus.LocalEmitter("/", "/chat"), Bus: p.bus, Log: past.New(p.store.Chat, p.store.Groups), Listeners: p.present,
+		Here:   p.bus.LocalEmitter("/", "/chat"), Bus: p.bus, Log: past.New(p.attachments.Told(p.store.Chat), p.store.Groups), Listeners: p.present,
 		MembersChanged: func(room roles.ChatRoom) {
 			if p.groups != nil {
 				p.groups.MembersChanged(room)

@@ -228,14 +228,16 @@ func (p *Program) openChat(context.Context) (life, error) {
 	contacts := reach.New(p.config.ChatReach, p.people)
 	inOrder, end := p.orderOfRooms(sockets)
 	p.groups = groups.New(groups.Parts{Store: p.store.Groups, Reach: contacts, People: p.people, Order: inOrder, Emit: sockets}, nil)
+	told := p.attachments.Told(p.store.Chat)
 	p.chat = chat.New(chat.Parts{
-		Store: p.store.Chat, Groups: p.groups, Reach: contacts, People: p.people,
-		Order: inOrder, Emit: sockets, Rooms: p.bus,
+		Store: told, Groups: p.groups, Reach: contacts, People: p.people,
+		Order: inOrder, Emit: sockets, Rooms: p.bus, Files: p.attachments,
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
+	p.attachments.Attach(p.chat)
 	p.conversations = conversations.New(conversations.Parts{
-		Store: p.store.Lists, Groups: p.groups, People: p.people, Rooms: p.chat, Emit: sockets,
+		Store: p.attachments.Listed(p.store.Lists), Groups: p.groups, People: p.people, Rooms: p.chat, Emit: sockets,
 	}, conversations.Options{OpenRooms: p.config.ChatOpenRooms})
 	p.search = search.New(p.store.Search, p.chat, p.config.ChatOpenRooms, p.log)
 	return life{drain: p.chat.Close, close: func() error { end(); return nil }}, nil
@@ -297,10 +299,11 @@ func (p *Program) openRetention(context.Context) (life, error) {
 		var all sync.WaitGroup
 		all.Go(func() { _ = together(everywhere, retentionInterval)(ctx) }) // they never fail
 		p.store.Lead(ctx, func(ctx context.Context) {
-			var indexing sync.WaitGroup
-			indexing.Go(func() { p.search.Index(ctx) })
+			var leading sync.WaitGroup
+			leading.Go(func() { p.search.Index(ctx) })
+			leading.Go(func() { p.attachments.Collect(ctx) })
 			_ = together(once, retentionInterval)(ctx)
-			indexing.Wait()
+			leading.Wait()
 		})
 		all.Wait()
 	})}, nil

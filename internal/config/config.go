@@ -132,6 +132,16 @@ type Config struct {
 	ChatReach roles.Messaging `group:"Tracking and chat:" default:"everyone" placeholder:"RULES" help:"Who may write directly to whom: everyone, or for roles that may not write to everybody those they may write to, such as driver=own:company+admin,vendor=provider+admin."`
 	// PublicRoles are the roles whose people everybody finds.
 	PublicRoles []roles.Role `group:"Tracking and chat:" type:"rolesOrOff" sep:"none" default:"provider,vendor" placeholder:"ROLES" help:"Roles that serve the public, whose people everybody finds by name, comma-separated, or off."`
+	// BlobURL is where attachments are kept, as package blobs reads it; empty for a folder in DataDir.
+	BlobURL string `group:"Attachments:" name:"blob-url" placeholder:"URL" help:"Where attachments are kept: file:///path/of/a/folder, which all servers have, or s3://bucket?region=...; a folder in the data folder where not given, unless there are other servers."`
+	// AttachmentSize is how large one is at most, in bytes.
+	AttachmentSize int64 `group:"Attachments:" type:"size" default:"50MiB" placeholder:"SIZE" help:"Largest attachment."`
+	// AttachmentTypes are the media types that are taken, * standing for the rest of one; none for all.
+	AttachmentTypes []string `group:"Attachments:" type:"mediaOrAll" sep:"none" default:"all" placeholder:"TYPES" help:"Media types of attachments that are taken, by what is in them, comma-separated, such as image/*,application/pdf, or all."`
+	// AttachmentUnsent is how long one is kept that is in no message.
+	AttachmentUnsent time.Duration `group:"Attachments:" default:"24h" placeholder:"TIME" help:"How long an attachment is kept that nobody puts into a message."`
+	// ImageMemory is how much memory a picture may take to be made small, in bytes.
+	ImageMemory int64 `group:"Attachments:" type:"size" default:"40MiB" placeholder:"SIZE" help:"Memory in which the points of a picture must have room for a thumbnail to be made of it, or for it to be turned upright."`
 	// AuditRetention is 0 where what admins do is kept for ever.
 	AuditRetention time.Duration `group:"Server:" type:"timeOrKept" default:"kept" placeholder:"TIME" help:"How long it is kept what admins have done: a time, or kept."`
 	InboxBacklog   time.Duration `group:"Tracking and chat:" default:"168h" placeholder:"TIME" help:"How far back notices are unread for somebody seen for the first time."`
@@ -178,6 +188,7 @@ type rateFlags struct {
 	Read     limit.Rate `default:"${read}" placeholder:"RATE" help:"Lists, history and read marks."`
 	Search   limit.Rate `default:"${search}" placeholder:"RATE" help:"Searches among messages."`
 	Other    limit.Rate `default:"${other}" placeholder:"RATE" help:"Everything else."`
+	Upload   limit.Rate `default:"${upload}" placeholder:"RATE" help:"Attachments uploaded, and megabytes of them."`
 	Connect  limit.Rate `default:"${connect}" placeholder:"RATE" help:"Connects to namespaces."`
 	Failure  limit.Rate `default:"${failure}" placeholder:"RATE" help:"Bad events; beyond it the connection is closed for abuse."`
 	Shed     limit.Rate `default:"${shed}" placeholder:"RATE" help:"Events beyond their rate, each answered so; beyond it the connection is closed for abuse."`
@@ -187,6 +198,7 @@ func (r rateFlags) byKind() map[limit.Kind]limit.Rate {
 	return map[limit.Kind]limit.Rate{
 		limit.Chat: r.Chat, limit.Typing: r.Typing, limit.Join: r.Join, limit.Location: r.Location, limit.Backlog: r.Backlog,
 		limit.Read: r.Read, limit.Search: r.Search, limit.Other: r.Other, limit.Failure: r.Failure, limit.Shed: r.Shed, limit.Connect: r.Connect,
+		limit.Upload: r.Upload,
 	}
 }
 

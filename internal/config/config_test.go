@@ -131,7 +131,7 @@ func TestDefaults(t *testing.T) {
 		JWTClaimRole: auth.Claim{{"role"}}, JWTClaimCompany: auth.Claim{{"companyId"}}, JWTLeeway: 30 * time.Second,
 		PresenceGrace: 5 * time.Second, TrackingFlush: 100 * time.Millisecond, PositionRetention: 720 * time.Hour, MessageRetention: 0,
 		ChatOpenRooms: roles.EveryOpenRoom(), PublicRoles: []roles.Role{roles.Provider, roles.Vendor}, PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second,
-		InboxBacklog: 7 * 24 * time.Hour,
+		InboxBacklog: 7 * 24 * time.Hour, AttachmentSize: 50 << 20, AttachmentUnsent: 24 * time.Hour, ImageMemory: 40 << 20,
 		Rates: map[limit.Kind]limit.Rate{
 			limit.Chat:     {Requests: 10, Period: 10 * time.Second, Burst: 10},
 			limit.Typing:   {Requests: 5, Period: time.Second, Burst: 5},
@@ -141,6 +141,7 @@ func TestDefaults(t *testing.T) {
 			limit.Read:     {Requests: 20, Period: time.Second, Burst: 20},
 			limit.Search:   {Requests: 20, Period: 10 * time.Second, Burst: 10},
 			limit.Other:    {Requests: 20, Period: time.Second, Burst: 20},
+			limit.Upload:   {Requests: 100, Period: time.Minute, Burst: 1000},
 			limit.Connect:  {Requests: 20, Period: 10 * time.Second, Burst: 100},
 			limit.Failure:  {Requests: 10, Period: time.Second, Burst: 200},
 			limit.Shed:     {Requests: 100, Period: time.Second, Burst: 30_000},

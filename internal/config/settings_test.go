@@ -143,7 +143,17 @@ func settings(t *testing.T) map[string]setting {
 		"position-retention":  {"0", "1h", time.Duration(0), time.Hour, func(c config.Config) any { return c.PositionRetention }, nil},
 		"audit-retention":     {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.AuditRetention }, nil},
 		"message-retention":   {"1h", "8760h", time.Hour, 8760 * time.Hour, func(c config.Config) any { return c.MessageRetention }, nil},
-		"inbox-backlog":       {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
+		"blob-url": {
+			"s3://a?region=b", "file:///a", "s3://a?region=b", "file:///a", func(c config.Config) any { return c.BlobURL }, nil,
+		},
+		"attachment-size": {"1KiB", "2GiB", int64(1 << 10), int64(2 << 30), func(c config.Config) any { return c.AttachmentSize }, nil},
+		"attachment-types": {
+			"image/*, application/pdf", "text/plain", []string{"image/*", "application/pdf"}, []string{"text/plain"},
+			func(c config.Config) any { return c.AttachmentTypes }, nil,
+		},
+		"attachment-unsent": {"1h", "7d", time.Hour, 7 * 24 * time.Hour, func(c config.Config) any { return c.AttachmentUnsent }, nil},
+		"image-memory":      {"1MiB", "1GiB", int64(1 << 20), int64(1 << 30), func(c config.Config) any { return c.ImageMemory }, nil},
+		"inbox-backlog":     {"1h", "24h", time.Hour, 24 * time.Hour, func(c config.Config) any { return c.InboxBacklog }, nil},
 		"chat-open-rooms": {
 			"false", "orders-=vendor+provider,*=nobody", roles.OpenRooms{}, openRooms(t, "orders-=vendor+provider,*=nobody"),
 			func(c config.Config) any { return c.ChatOpenRooms }, nil,
@@ -164,6 +174,7 @@ func settings(t *testing.T) map[string]setting {
 		"rate-read":     rate(limit.Read),
 		"rate-search":   rate(limit.Search),
 		"rate-other":    rate(limit.Other),
+		"rate-upload":   rate(limit.Upload),
 		"rate-connect":  rate(limit.Connect),
 		"rate-failure":  rate(limit.Failure),
 		"rate-shed":     rate(limit.Shed),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"mime"
 	"reflect"
 	"slices"
 	"strconv"
@@ -50,6 +51,8 @@ func mappers() []kong.Option {
 		kong.NamedMapper("rateOrOff", decoder(parseRateOrOff)),
 		kong.NamedMapper("countOrOff", decoder(parseCountOrOff)),
 		kong.NamedMapper("sizeOrOff", decoder(parseSizeOrOff)),
+		kong.NamedMapper("size", decoder(parseSize)),
+		kong.NamedMapper("mediaOrAll", decoder(parseMediaOrAll)),
 		kong.NamedMapper("timeOrKept", decoder(timeOr("kept"))),
 	}
 }
@@ -216,6 +219,35 @@ func parseSizeOrOff(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size such as 512MiB or 2GiB, nor off", text)
 	}
 	return int64(size), nil
+}
+
+// parseSize reads a number of bytes, with a unit or without.
+func parseSize(text string) (int64, error) {
+	size, err := parseSizeOrOff(text)
+	if err != nil || size == 0 {
+		return 0, fmt.Errorf("%q is not a size such as 512KiB or 2GiB", text)
+	}
+	return size, nil
+}
+
+// parseMediaOrAll reads media types, of which the second part may be *.
+func parseMediaOrAll(text string) ([]string, error) {
+	if text == "all" {
+		return nil, nil
+	}
+	list, _ := parseList(text) // never fails
+	for i, name := range list {
+		media, parameters, err := mime.ParseMediaType(name)
+		kind, rest, isWhole := strings.Cut(media, "/")
+		if err != nil || len(parameters) > 0 || !isWhole || kind == "" || rest == "" || kind == "*" {
+			return nil, fmt.Errorf("%q is not a media type such as image/* or application/pdf, nor all", name)
+		}
+		list[i] = media
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%q is not a list of media types, comma-separated, nor all", text)
+	}
+	return list, nil
 }
 
 // timeOr reads a time longer than nothing, or the word for none.

@@ -24,6 +24,8 @@ const (
 	// Search counts searches among messages, which cost more than other reads.
 	Search Kind = "search"
 	Other  Kind = "other"
+	// Upload counts attachments, and each further megabyte (2^20 bytes) that one has.
+	Upload Kind = "upload"
 	// Connect counts connects to namespaces.
 	Connect Kind = "connect"
 	// Failure counts bad events; whoever empties this bucket is disconnected for abuse.
@@ -44,6 +46,7 @@ func Defaults() map[Kind]Rate {
 		Read:     {Requests: 20, Period: time.Second, Burst: 20},
 		Search:   {Requests: 20, Period: 10 * time.Second, Burst: 10},
 		Other:    {Requests: 20, Period: time.Second, Burst: 20},
+		Upload:   {Requests: 100, Period: time.Minute, Burst: 1000},
 		Connect:  {Requests: 20, Period: 10 * time.Second, Burst: 100},
 		Failure:  {Requests: 10, Period: time.Second, Burst: 200},
 		Shed:     {Requests: 100, Period: time.Second, Burst: 30_000},

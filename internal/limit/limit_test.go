@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 	want := map[limit.Kind]string{
 		limit.Chat: "10/10s:10", limit.Typing: "5/1s:5", limit.Join: "20/10s:100", limit.Location: "10/1s:50",
 		limit.Backlog: "50/1s:4000", limit.Read: "20/1s:20", limit.Search: "20/10s:10", limit.Other: "20/1s:20", limit.Failure: "10/1s:200",
-		limit.Shed: "100/1s:30000", limit.Connect: "20/10s:100",
+		limit.Shed: "100/1s:30000", limit.Connect: "20/10s:100", limit.Upload: "100/1m0s:1000",
 	}
 	got := make(map[limit.Kind]string)
 	for kind, rate := range limit.Defaults() {

@@ -69,7 +69,7 @@ func withServices(t *testing.T) *server {
 			}
 		})
 		s.mount.Namespace("/", trackingdoor.New(positions),
-			systemdoor.New(inbox, log), chatdoor.New(rooms, members, lists, directory, nil, log))
+			systemdoor.New(inbox, log), chatdoor.New(chatdoor.Parts{Chat: rooms, Groups: members, Lists: lists, People: directory, Logger: log}))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/postgres/adminstore"
+	"rolecall/internal/store/postgres/attachmentstore"
 	"rolecall/internal/store/postgres/chatstore"
 	"rolecall/internal/store/postgres/noticestore"
 	"rolecall/internal/store/postgres/peoplestore"
@@ -31,6 +32,9 @@ func OpenPostgres(ctx context.Context, url string, log *slog.Logger) (s *Store, 
 		return nil, err
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
+	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
+		return nil, err
+	}
 	if s.Notices, err = noticestore.New(ctx, db); err != nil {
 		return nil, err
 	}

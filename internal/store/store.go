@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"rolecall/internal/services/administration"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -18,6 +19,7 @@ import (
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/sqlite"
 	"rolecall/internal/store/sqlite/adminstore"
+	"rolecall/internal/store/sqlite/attachmentstore"
 	"rolecall/internal/store/sqlite/auditlog"
 	"rolecall/internal/store/sqlite/chatstore"
 	"rolecall/internal/store/sqlite/noticestore"
@@ -41,6 +43,8 @@ type Store struct {
 	Lists conversations.Store
 	// Search finds messages.
 	Search search.Store
+	// Attachments has what people have uploaded.
+	Attachments attachments.Store
 
 	database
 }
@@ -98,6 +102,9 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 		return nil, err
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
+	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
+		return nil, err
+	}
 	if s.Notices, err = noticestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}

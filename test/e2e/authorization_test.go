@@ -61,7 +61,11 @@ func payloads(t *testing.T, server *harness.Server, who auth.Identity) map[strin
 	}](t, server.REST("POST", "/api/v1/notices", admin, map[string]any{
 		"title": "for " + who.UserID, "body": "b", "audience": map[string]any{"users": []string{who.UserID}},
 	}).Body)
+	file := harness.Decode[struct {
+		AttachmentID string `json:"attachmentId"`
+	}](t, server.REST("POST", harness.Path("attachments"), who, "words", "Content-Type", "text/plain").Body)
 	return map[string]any{
+		"chat:attachment":  map[string]any{"attachmentId": file.AttachmentID},
 		"room:join":        roomID,
 		"room:leave":       roomID,
 		"room:create":      map[string]any{"name": "crew", "members": []string{who.UserID}},

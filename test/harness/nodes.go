@@ -64,6 +64,9 @@ func configs(t testing.TB, c config.Config) []config.Config {
 	}
 	c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(servers.ProxyAddress + "/32")}
 	c.RedisURL, c.RedisPrefix = servers.SharedRedis(t), "test-"+strings.ToLower(rand.Text())
+	if c.BlobURL == "" {
+		c.BlobURL = "file://" + t.TempDir()
+	}
 	all := make([]config.Config, len(servers.NodeNames()))
 	for i, name := range servers.NodeNames() {
 		all[i] = c

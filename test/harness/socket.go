@@ -49,6 +49,21 @@ func (s *Socket) Ask(event string, payload ...any) Ack {
 	return ack
 }
 
+// AskWith is Ask for an event with binary data, for which sioclient.Placeholder stands in the payload.
+func (s *Socket) AskWith(event string, payload any, data ...[]byte) Ack {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Deadline)
+	defer cancel()
+	raw, err := s.CallBinary(ctx, event, payload, data...)
+	if err != nil {
+		s.t.Fatalf("%s: %v", event, err)
+	}
+	s.events.CheckAck(s.t, event, raw)
+	ack := Decode[Ack](s.t, raw)
+	ack.Raw = raw
+	return ack
+}
+
 // Must is Ask for an event that has to succeed; it returns the ack decoded.
 func Must[T any](s *Socket, event string, payload ...any) T {
 	s.t.Helper()

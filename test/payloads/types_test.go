@@ -40,7 +40,7 @@ func events(t testing.TB) map[string]reflect.Type {
 	mount := sockets.New(sockets.Options{
 		Engine: mute{}, Decoder: newDecoder(t), Buckets: limit.NewBuckets(nil, nil), Logger: log,
 	})
-	return mount.Namespace("/", chat.New(nil, nil, nil, nil, nil, log), tracking.New(nil), system.New(nil, log)).Payloads()
+	return mount.Namespace("/", chat.New(chat.Parts{Logger: log}), tracking.New(nil), system.New(nil, log)).Payloads()
 }
 
 // TestEveryEventIsHeld: a domain that is left out above would have events in the contract that are not in its router.

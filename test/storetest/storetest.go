@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/fault"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -39,6 +40,8 @@ type Store struct {
 	Search search.Store
 	// Administration has what was revoked, and what admins do.
 	Administration administration.Store
+	// Attachments has what people have uploaded.
+	Attachments attachments.Store
 }
 
 // tester is what the helpers need of *testing.T and *rapid.T.
@@ -68,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 		{"rooms", slices.Concat(roomPromises(), groupPromises())},
 		{"conversations", conversationPromises()},
 		{"search", searchPromises()},
+		{"attachments", attachmentPromises()},
 		{"notices", noticePromises()},
 		{"inbox", inboxPromises()},
 		{"users", userPromises()},

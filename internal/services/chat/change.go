@@ -62,9 +62,9 @@ func (a Append) told(applied Applied) telling {
 // conflict implements Change. Of what a message said before it was changed a digest is known; none of one that a version of the
 // server has changed which kept none.
 func (a Append) conflict(before Applied) error {
-	saysSame := before.Text == a.Text
+	saysSame := before.Text == a.Text && slices.Equal(before.Attachments.IDs(), a.Attachments.IDs())
 	if !isAsSaid(&before.Message) {
-		saysSame = before.Said == 0 || before.Said == digest(before.ID, a.Text)
+		saysSame = before.Said == 0 || before.Said == digest(before.ID, a.Text, a.Attachments)
 	} else {
 		saysSame = saysSame && slices.Equal(before.Mentions, a.Mentions)
 	}
@@ -86,12 +86,16 @@ func Said(before, after *Message) int64 {
 	if before.ClientID == "" || !isAsSaid(before) || isAsSaid(after) {
 		return 0
 	}
-	return digest(before.ID, before.Text)
+	return digest(before.ID, before.Text, before.Attachments)
 }
 
 // digest is never 0.
-func digest(messageID, text string) int64 {
-	sum := sha256.Sum256([]byte(messageID + "\x00" + text))
+func digest(messageID, text string, attached Attachments) int64 {
+	said := messageID + "\x00" + text
+	for _, id := range attached.IDs() {
+		said += "\x00" + id
+	}
+	sum := sha256.Sum256([]byte(said))
 	return cmp.Or(int64(binary.BigEndian.Uint64(sum[:])), 1)
 }
 

@@ -160,7 +160,7 @@ func (s *Service) readHistory(ctx context.Context, who auth.Identity, talk conve
 // Bytes is about what the message takes as JSON.
 func (m Message) Bytes() int {
 	const rest = 400 // ids, names of members, numbers
-	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID)
+	bytes := rest + page.TextBytes(m.Username) + page.TextBytes(m.Text) + page.TextBytes(m.ClientID) + m.Attachments.bytes()
 	for _, reader := range m.ReadBy {
 		bytes += len(reader) + len(`"",`)
 	}

@@ -245,7 +245,7 @@ func (d Deletion) On(before Message, at instant.Stamp) (after Message, changed b
 		return before, false, nil
 	}
 	after = before
-	after.Text, after.EditedAt, after.Reactions, after.Mentions = "", 0, nil, nil
+	after.Text, after.EditedAt, after.Reactions, after.Mentions, after.Attachment, after.Attachments = "", 0, nil, nil, nil, nil
 	after.Deleted, after.DeletedAt, after.DeletedBy = true, at, d.By.UserID
 	return after, true, nil
 }

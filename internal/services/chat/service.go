@@ -74,6 +74,8 @@ type Parts struct {
 	Order  Order
 	Emit   Emitter
 	Rooms  Rooms
+	// Files has what people upload; nil where nobody does.
+	Files Files
 }
 
 // Options shapes a Service.
@@ -100,6 +102,7 @@ type Service struct {
 	order   Order
 	emit    Emitter
 	rooms   Rooms
+	files   Files
 	options Options
 	log     *slog.Logger
 	writer  *groupcommit.Writer[submission, outcome]
@@ -119,7 +122,10 @@ func New(parts Parts, options Options) *Service {
 	}
 	s := &Service{
 		store: parts.Store, groups: parts.Groups, reach: parts.Reach, people: parts.People,
-		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, options: options, log: options.Logger,
+		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, files: parts.Files, options: options, log: options.Logger,
+	}
+	if s.files == nil {
+		s.files = noFiles{}
 	}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{Name: "commit chat", MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
@@ -137,11 +143,15 @@ type Outgoing struct {
 	RoomID string `json:"roomId" validate:"required_without=To,excluded_with=To"`
 	To     string `json:"to" validate:"omitempty,userid"`
 	// Text loses the white space at its ends, after which it is 1 to MaxText code points that a reader can see.
+	// With attachments there may be none.
 	Text    string `json:"text"`
 	ReplyTo string `json:"replyTo" validate:"max=64"`
 	// Mentions are people who see the message.
 	Mentions []string `json:"mentions" validate:"max=50,dive,userid"`
 	ClientID string   `json:"clientId" validate:"max=128"`
+	// AttachmentIDs name what the sender has uploaded, and AttachmentID the same of one.
+	AttachmentID  string   `json:"attachmentId" validate:"excluded_with=AttachmentIDs,max=64"`
+	AttachmentIDs []string `json:"attachmentIds" validate:"max=10,dive,required,max=64"`
 }
 
 // Receipt tells a sender where the message has found its place. The message is on disk.
@@ -164,10 +174,11 @@ type Pending struct {
 
 // Submit queues a message; messages of one caller keep their order. It fails with invalid_payload and too_large (of the
 // text), room_invalid, room_forbidden, forbidden (the policy keeps the sender from the recipient), not_found (nobody of
-// that id, a reply to no message of the room, or a mention of who does not see it), and unavailable under overload. A Pending fails with conflict where
-// another message was sent under the same ClientID.
+// that id, a reply to no message of the room, a mention of who does not see it, or an attachment that is not the caller's), and
+// unavailable under overload. A Pending fails with conflict where another message was sent under the same ClientID, and with
+// not_found where an attachment is in another message.
 func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (*Pending, error) {
-	said, err := spoken(out.Text)
+	said, err := out.spoken()
 	if err != nil {
 		return nil, err
 	}
@@ -189,10 +200,14 @@ func (s *Service) Submit(ctx context.Context, who auth.Identity, out Outgoing) (
 	if err != nil {
 		return nil, err
 	}
+	attached, err := s.attached(ctx, who, &out)
+	if err != nil {
+		return nil, err
+	}
 	ticket, err := s.writer.Submit(ctx, submission{who: who, change: Append{Message: Message{
 		ID: newID(), Room: talk.room, UserID: who.UserID, Username: who.Username, Role: who.Role,
 		Text: said, ReplyTo: out.ReplyTo, Timestamp: instant.Stamp(s.options.Now().UnixMilli()), ClientID: out.ClientID,
-		Mentions: mentions,
+		Mentions: mentions, Attachments: attached,
 	}}})
 	if err != nil {
 		return nil, fault.Busy() // full, or closed: every refused call would be a line in the log

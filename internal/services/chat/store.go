@@ -46,6 +46,9 @@ type Message struct {
 	Mentions []string `json:"mentions,omitempty"`
 	// EditedAt is when its sender changed it last; 0 where it is as it was said.
 	EditedAt instant.Stamp `json:"editedAt,omitzero"`
+	// Attachment is the first of Attachments, nil where there are none.
+	Attachment  *Attachment `json:"attachment,omitempty"`
+	Attachments Attachments `json:"attachments,omitempty"`
 	// Reactions are in the order in which their emoji came.
 	Reactions []Reaction `json:"reactions,omitempty"`
 	// Deleted is set where nothing but the message's place is left: its text is gone. DeletedAt and DeletedBy are when and
@@ -165,7 +168,8 @@ type Store interface {
 	// seq as well. The result has one entry a change. Of a room whose members are not those since MembersSince none is made
 	// from the first such change on. A change of a message is what its On makes of the message as it is then, and is kept in
 	// the log of its room as long as the message is, or for SupersededFor where the same person has done the like to the
-	// message since: reacted with the same emoji or taken that back, or edited or deleted it.
+	// message since: reacted with the same emoji or taken that back, or edited or deleted it. Attachments go into the message
+	// that names them, each into one, of whoever has uploaded it and no other, and out of it when it is deleted.
 	Apply(ctx context.Context, changes []Change) ([]Applied, error)
 	// History returns messages in the order of seq, and beyond EnoughText no more of them: the last Limit before Before, or, where After is set, the first
 	// Limit after it. ReadBy and Reactions are filled in. It fails with ErrOutdated.

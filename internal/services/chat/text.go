@@ -23,6 +23,14 @@ func spoken(sent string) (string, error) {
 	return said, nil
 }
 
+// spoken is the message's text as it is said. Beside attachments nothing need be said.
+func (o *Outgoing) spoken() (string, error) {
+	if len(o.AttachmentIDs) == 0 && o.AttachmentID == "" || !text.IsBlank(o.Text) {
+		return spoken(o.Text)
+	}
+	return "", nil
+}
+
 // inText is a fault of a message's text. Its sentence is always the same; clients written to the product's guides look
 // for it.
 func inText(code fault.Code) *fault.Error {

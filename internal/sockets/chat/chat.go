@@ -10,6 +10,7 @@ import (
 	"rolecall/internal/auth"
 	"rolecall/internal/call"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -25,15 +26,24 @@ type Handlers struct {
 	lists  *conversations.Service
 	people *people.Service
 	found  *search.Service
+	files  *attachments.Service
 	log    *slog.Logger
 }
 
+// Parts are what Handlers stand upon.
+type Parts struct {
+	Chat        *chat.Service
+	Groups      *groups.Service
+	Lists       *conversations.Service
+	People      *people.Service
+	Attachments *attachments.Service
+	Search      *search.Service
+	Logger      *slog.Logger
+}
+
 // New returns the handlers of the chat domain.
-func New(
-	rooms *chat.Service, members *groups.Service, lists *conversations.Service, directory *people.Service, found *search.Service,
-	log *slog.Logger,
-) *Handlers {
-	return &Handlers{chat: rooms, groups: members, lists: lists, people: directory, found: found, log: log}
+func New(p Parts) *Handlers {
+	return &Handlers{chat: p.Chat, groups: p.Groups, lists: p.Lists, people: p.People, files: p.Attachments, found: p.Search, log: p.Logger}
 }
 
 // Register implements the sockets package's Domain.
@@ -52,6 +62,7 @@ func (h *Handlers) Register(r *event.Router) {
 	event.On(r, "chat:delete", access.DeleteMessage(), call.Later(h.chat.Delete))
 	event.On(r, "chat:react", access.ReactToMessage(), call.Later(h.chat.React))
 	event.On(r, "chat:file", access.SendFile(), h.chat.SendFile)
+	event.On(r, "chat:attachment", access.ReadAttachment(), h.files.Get)
 	event.On(r, "chat:history", access.ReadMessages(), h.chat.History, event.Long())
 	event.On(r, "chat:search", access.SearchMessages(), h.found.Search, event.Long())
 	event.On(r, "chat:sync", access.SyncRooms(), h.chat.Sync, event.Long())

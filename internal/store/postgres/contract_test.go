@@ -32,13 +32,13 @@ func closeStore(t testing.TB, opened *store.Store) {
 func suite(s *store.Store) storetest.Store {
 	return storetest.Store{
 		Chat: s.Chat, Groups: s.Groups, Notices: s.Notices, People: s.People, Tracking: s.Tracking,
-		Conversations: s.Conversations, Lists: s.Lists, Search: s.Search, Administration: s.Administration,
+		Conversations: s.Conversations, Lists: s.Lists, Search: s.Search, Administration: s.Administration, Attachments: s.Attachments,
 	}
 }
 
 // The promises of a domain are run beside its store; here are those that concern several.
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Store { return suite(openStore(t, servers.Database(t))) }, "concurrency")
+	storetest.Run(t, func(t *testing.T) storetest.Store { return suite(openStore(t, servers.Database(t))) }, "concurrency", "attachments")
 }
 
 func TestReopened(t *testing.T) {

@@ -68,7 +68,7 @@ func suite(s *store.Store) storetest.Store {
 	return storetest.Store{
 
 		Chat: s.Chat, Groups: s.Groups, Notices: s.Notices, People: s.People, Tracking: s.Tracking,
-		Conversations: s.Conversations, Lists: s.Lists, Search: s.Search, Administration: s.Administration,
+		Conversations: s.Conversations, Lists: s.Lists, Search: s.Search, Administration: s.Administration, Attachments: s.Attachments,
 	}
 }
 

@@ -55,8 +55,12 @@ func tables() []table {
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
 			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer",
-			"system:written", "mentions:ident")},
+			"system:written", "mentions:ident", "attachments:ident")},
 		{"message_mentions", "user_id, room, seq", columns("user_id:ident", "room:integer", "seq:integer")},
+		{"attachments", "attachment_id", columns(
+			"attachment_id:ident", "user_id:ident", "client_id:written", "received:ident", "created_at:integer", "details:ident",
+			"spent:boolean", "room:integer", "seq:integer")},
+		{"server_keys", "name", columns("name:ident", "value:ident")},
 		{"message_changes", "room, revision", columns(
 			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
 			"emoji:ident")},

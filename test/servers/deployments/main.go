@@ -78,6 +78,7 @@ func (d *deployments) begin(w http.ResponseWriter, _ *http.Request) {
 			config.Variable("redis-url"):       servers.SharedRedis(made),
 			config.Variable("redis-prefix"):    "test-" + id,
 			config.Variable("trusted-proxies"): servers.ProxyAddress,
+			config.Variable("blob-url"):        "file://" + made.TempDir(),
 		}
 	})
 	d.mu.Lock()

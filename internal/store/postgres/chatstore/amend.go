@@ -96,7 +96,8 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		made := &b.amended[i]
 		after, deed := &made.after, made.change.Of()
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
-			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said, mentioned.Encode(after.Mentions))
+			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said, mentioned.Encode(after.Mentions), after.Attachments.Text())
+		made.queueDetached(wanted)
 		if !slices.Equal(made.before.Mentions, after.Mentions) {
 			wanted.Queue(deleteMentions, made.room.number, after.Seq)
 			mentions := mentions{}

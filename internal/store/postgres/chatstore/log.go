@@ -122,8 +122,9 @@ type batch struct {
 	nths  map[author]int64 // how many messages an author has written in a room
 	sent  map[sending]chat.Applied
 	added []added
-	wrote []author // who writes in a room with members for the first time
-	came  []added  // the first messages of those who begin to take part in an open room
+	wrote []author          // who writes in a room with members for the first time
+	came  []added           // the first messages of those who begin to take part in an open room
+	free  map[string]string // who has uploaded each of the attachments that may be put into a message
 
 	targets map[target]chat.Message // as the batch has left them, without reactions
 	reacted map[target]*reacted
@@ -141,7 +142,7 @@ func newBatch(store *Store, changes []chat.Change) *batch {
 	return &batch{
 		store: store, changes: changes, applied: make([]chat.Applied, 0, len(changes)),
 		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message),
-		reacted: make(map[target]*reacted),
+		reacted: make(map[target]*reacted), free: make(map[string]string),
 	}
 }
 
@@ -204,6 +205,7 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 	if len(senders) > 0 {
 		asked.Queue(selectSent, senders, clientIDs).Query(b.readSent)
 	}
+	b.queueAttachable(asked)
 	if len(targetIDs) > 0 {
 		asked.Queue(selectTargets, targetRooms, targetIDs).Query(b.readTargets)
 		b.queueReacted(asked)
@@ -278,6 +280,9 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 	if before, isReplay := b.sent[sent]; isReplay {
 		return before
 	}
+	if !b.take(draft) {
+		return chat.Applied{Refused: chat.NoAttachment()}
+	}
 	room.lastSeq++
 	room.revision++
 	room.latest = max(room.latest, draft.Timestamp)
@@ -322,6 +327,7 @@ func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
 			inserted = tag.RowsAffected()
 			return nil
 		})
+		b.queueAttached(wanted)
 	}
 	b.queueMentions(wanted)
 	b.queueAmended(wanted)
@@ -341,7 +347,7 @@ func (b *batch) columns() []any {
 	var (
 		rooms, seqs, revisions, nths, times []int64
 		ids, userIDs, roleNames, replies    []string
-		mentions                            []string
+		mentions, attached                  []string
 		usernames, texts, clientIDs         []postgres.Text
 	)
 	for _, m := range b.added {
@@ -351,9 +357,9 @@ func (b *batch) columns() []any {
 		roleNames, replies = append(roleNames, string(m.Role)), append(replies, m.ReplyTo)
 		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(m.Text))
 		clientIDs = append(clientIDs, postgres.Text(m.ClientID))
-		mentions = append(mentions, mentioned.Encode(m.Mentions))
+		mentions, attached = append(mentions, mentioned.Encode(m.Mentions)), append(attached, m.Attachments.Text())
 	}
-	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions}
+	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions, attached}
 }
 
 // queueRooms adds how far the rooms have come.

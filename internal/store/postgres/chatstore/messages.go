@@ -74,7 +74,7 @@ func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
 	var mentions string
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
 		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
-		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions)...)
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments)...)
 	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && len(system) > 0 {
 		err = entries.Add(&m, system)

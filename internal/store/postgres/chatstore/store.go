@@ -48,6 +48,7 @@ func statements() []string {
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
 		selectTargets, updateMessage, insertChange, deleteSuperseded, countChanged,
 		insertMentions, deleteMentions, insertMentioned,
+		selectAttachable, attach, detach,
 		selectReacted, insertReaction, deleteReaction, deleteReactions, selectReactions,
 		selectChangedMessages, selectQuotes, selectFirst, selectStandings,
 		deleteMembers, insertRemovals, insertLater, insertEntry, updateGroup, upsertRoomRead, deleteMessages,
@@ -93,15 +94,15 @@ const (
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
 		ON CONFLICT DO NOTHING`
 	insertMessages = `INSERT INTO messages
-		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions)
+		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments)
 		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, ''),
-			mentions
+			mentions, attachments
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
-			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[])
-			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions)
+			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[])
+			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
 	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7,
-			said = CASE said WHEN 0 THEN $8 ELSE said END, mentions = $9
+			said = CASE said WHEN 0 THEN $8 ELSE said END, mentions = $9, attachments = $10
 		WHERE room = $1 AND seq = $2`
 	insertMentions = `INSERT INTO message_mentions (user_id, room, seq) SELECT a.user_id, a.room, a.seq
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq)
@@ -161,7 +162,7 @@ const (
 	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments`
 )
 
 // Statements of reads.

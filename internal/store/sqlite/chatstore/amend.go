@@ -59,7 +59,7 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, before, after *chat.Message) error {
 	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, after.Text,
 		after.EditedAt, after.DeletedAt, after.DeletedBy, chat.Said(before, after),
-		mentioned.Encode(after.Mentions))
+		mentioned.Encode(after.Mentions), after.Attachments.Text())
 	if err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}
@@ -72,6 +72,11 @@ func (b *batch) saveAmended(ctx context.Context, room *room, change chat.Message
 		}
 		if err := b.noteMentioned(ctx, room, after); err != nil {
 			return err
+		}
+	}
+	if len(before.Attachments) > len(after.Attachments) {
+		if _, err := b.tx.StmtContext(ctx, b.sql.detach).ExecContext(ctx, room.number, after.Seq); err != nil {
+			return fmt.Errorf("take attachments out of message: %w", err)
 		}
 	}
 	deed := change.Of()

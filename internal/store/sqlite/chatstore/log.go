@@ -69,13 +69,16 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	if room.isOutdated = room.isOutdated || room.membersSince != draft.MembersSince; room.isOutdated {
 		return chat.Applied{Outdated: true}, nil
 	}
+	if attachable, err := b.attachable(ctx, draft); err != nil || !attachable {
+		return b.resent(ctx, draft, err)
+	}
 	message := draft.Message
 	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
 	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
 	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
 		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID,
-		mentioned.Encode(message.Mentions)))
+		mentioned.Encode(message.Mentions), message.Attachments.Text()))
 	if err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
@@ -83,6 +86,9 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return b.sent(ctx, draft)
 	}
 	if err := b.noteMentioned(ctx, room, &message); err != nil {
+		return chat.Applied{}, err
+	}
+	if err := b.attachTo(ctx, room, &message); err != nil {
 		return chat.Applied{}, err
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp

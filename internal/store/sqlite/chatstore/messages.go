@@ -87,7 +87,7 @@ func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
 	var m chat.Message
 	var system, mentions string
 	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions)...)
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments)...)
 	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && system != "" {
 		err = entries.Add(&m, []byte(system))

@@ -59,6 +59,7 @@ type statements struct {
 	insertMessage, selectSent, deleteMessages                         *sql.Stmt
 	selectTarget, updateMessage, insertChange, deleteSuperseded       *sql.Stmt
 	selectReacted, insertReaction, deleteReaction, deleteReactions    *sql.Stmt
+	countAttachable, attach, detach                                   *sql.Stmt
 
 	deleteMembers, updateWrote, insertRemovals, updateDirectActive, insertTakesPart, updateMuted *sql.Stmt
 	insertMentions, deleteMentions, insertMentioned                                              *sql.Stmt
@@ -84,7 +85,7 @@ const (
 	messageColumns = `max(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments`
 )
 
 const (
@@ -135,16 +136,20 @@ func (s *statements) writes() sqlite.Statements {
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, author_nth)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 1 + coalesce(
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, attachments, author_nth)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1 + coalesce(
 				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))
 			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT r.room_id, m.said, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE m.user_id = ? AND m.client_id = ?`,
 		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
 		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7,
-				said = CASE said WHEN 0 THEN ?8 ELSE said END, mentions = ?9
+				said = CASE said WHEN 0 THEN ?8 ELSE said END, mentions = ?9, attachments = ?10
 			WHERE room = ?1 AND seq = ?2`,
+		&s.countAttachable: `SELECT count(*) FROM json_each(?2) asked
+			CROSS JOIN attachments a ON a.attachment_id = asked.value WHERE a.user_id = ?1 AND a.spent = 0`,
+		&s.attach: `UPDATE attachments SET spent = 1, room = ?1, seq = ?2 WHERE attachment_id IN (SELECT value FROM json_each(?3))`,
+		&s.detach: `UPDATE attachments SET room = NULL, seq = NULL WHERE room = ? AND seq = ?`,
 		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		&s.deleteSuperseded: `DELETE FROM message_changes
