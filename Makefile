@@ -16,7 +16,7 @@ FUZZTIME ?= 60s
 RUNS ?= 10
 MINUTES ?= 30
 
-.PHONY: help run test test-go test-node test-deploy release lint vuln bench bench-long fuzz soak soak-realtime soak-crash soak-hostile soak-cluster build clean
+.PHONY: help run test test-go test-node test-deploy release lint vuln bench bench-long fuzz soak soak-realtime soak-crash soak-hostile soak-cluster soak-sync build clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
 	go run ./bench -scenario long -minutes $(MINUTES)
 
-soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-adminui ## the hard tests in their whole size, an hour
+soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-sync soak-adminui ## the hard tests in their whole size, more than an hour
 
 soak-realtime: $(GOTESTSUM) ## those of the realtime layer, some minutes
 	SOAK=1 $(GOTEST) --packages=./internal/realtime/native/soak -- -race -count=1 -timeout 30m
@@ -78,6 +78,9 @@ soak-crash: ## a thousand kills of a server under load
 
 soak-cluster: ## three servers, 200 people and five faults, RUNS times over with a seed each, twenty minutes
 	SOAK=1 go test -race -v -count=$(RUNS) -failfast -timeout 60m -run TestWhatWasPromisedHoldsThroughFaults ./test/cluster
+
+soak-sync: ## three servers, 200 people who change what was said, and kills, RUNS times over with a seed each, twenty minutes
+	SOAK=1 go test -race -v -count=$(RUNS) -failfast -timeout 60m -run TestSyncedRoomsEqualTheStore ./test/cluster
 
 soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two minutes
 	SOAK=1 go test -v -count=1 -timeout 15m ./test/rolling
