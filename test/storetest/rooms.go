@@ -180,6 +180,8 @@ func peers(t *testing.T, store Store) {
 	same(t, "the first peer", map[string][]string{"a": {"b"}}, got)
 	takeOut(t, store, "group:g2", 7, "e")
 	expectPeers(t, store, "once one has left", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a"}})
+	changeGroup(t, store, "group:g2", changeOf(8, groups.Entry{Type: groups.EntryAdded, Users: []string{"e", "f"}}))
+	expectPeers(t, store, "once one is back", map[string][]string{"a": {"b", "c"}, "b": {"a"}, "c": {"a", "e"}, "e": {"c"}})
 }
 
 // firsts: the first message of each sender is one in rooms with members.

@@ -137,8 +137,9 @@ const (
 	insertRemovals = `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
 		SELECT $1, $2, user_id, $4, $5, $6, joined, sees_after FROM room_members WHERE room = $1 AND user_id = ANY($3::text[])`
 	// insertLater: who is put into a group has read what was there before.
-	insertLater = `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
-		SELECT r.number, a.user_id, r.kind, $2, $4::bigint, CASE r.history WHEN 'all' THEN 0 ELSE $4::bigint END
+	insertLater = `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after, wrote)
+		SELECT r.number, a.user_id, r.kind, $2, $4::bigint, CASE r.history WHEN 'all' THEN 0 ELSE $4::bigint END,
+			EXISTS (SELECT FROM messages m WHERE m.room = r.number AND m.user_id = a.user_id)
 		FROM rooms r CROSS JOIN unnest($3::text[]) a (user_id) WHERE r.number = $1`
 	insertEntry = `INSERT INTO messages
 		(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)

@@ -197,9 +197,10 @@ func (s *statements) groupWrites() sqlite.Statements {
 		&s.insertRemovals: `INSERT INTO room_removals (room, revision, user_id, by_user_id, by_username, removed_at, joined, sees_after)
 			SELECT ?1, ?2, user_id, ?3, ?4, ?5, joined, sees_after FROM room_members
 			WHERE room = ?1 AND user_id IN (SELECT value FROM json_each(?6))`,
-		// Who is put into a group has read what was there before.
-		&s.insertLater: `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after)
-			SELECT r.number, value, r.kind, ?2, r.last_seq, CASE r.history WHEN 'all' THEN 0 ELSE r.last_seq END
+		// Who is put into a group has read what was there before, and shares the conversation if they have written there before.
+		&s.insertLater: `INSERT INTO room_members (room, user_id, kind, joined, counted_from, sees_after, wrote)
+			SELECT r.number, value, r.kind, ?2, r.last_seq, CASE r.history WHEN 'all' THEN 0 ELSE r.last_seq END,
+				EXISTS (SELECT 1 FROM messages m WHERE m.room = r.number AND m.user_id = value)
 			FROM rooms r CROSS JOIN json_each(?3) WHERE r.number = ?1`,
 		&s.insertEntry: `INSERT INTO messages
 			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, author_nth, system)
