@@ -15,7 +15,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
 
 /** How long the process may take to start or to stop, in milliseconds. */
-const LIFECYCLE_DEADLINE = 15_000;
+const LIFECYCLE_DEADLINE = 60_000;
 
 /** The transports a client may be told to use. */
 export const TRANSPORTS = [['polling'], ['websocket'], ['polling', 'websocket']];

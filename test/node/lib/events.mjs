@@ -4,7 +4,7 @@ import { note } from './contract-log.mjs';
 import { NODES } from './engine.mjs';
 
 /** How long a test waits for something before it fails, in milliseconds. */
-export const DEADLINE = 5000;
+export const DEADLINE = 20_000;
 
 const recorders = new WeakMap();
 

@@ -14,7 +14,7 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
 
 /** How long a server may take to start or to stop, in milliseconds. */
-const LIFECYCLE_DEADLINE = 15_000;
+const LIFECYCLE_DEADLINE = 60_000;
 
 /** The binary under test: ROLECALL_BINARY, or one built from the sources (and not again while they stay the same). */
 function binary() {
