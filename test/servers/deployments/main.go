@@ -199,6 +199,20 @@ func (d *deployment) Cleanup(f func()) {
 	d.cleanups = append(d.cleanups, f)
 }
 
+// TempDir implements testing.TB.
+func (d *deployment) TempDir() string {
+	folder, err := os.MkdirTemp("", "rolecall-deployment-")
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			d.Error(err)
+		}
+	})
+	return folder
+}
+
 // Failed implements testing.TB.
 func (d *deployment) Failed() bool { return d.failed() != nil }
 
