@@ -42,7 +42,7 @@ const (
 // history is the page that is asked for: where a cursor says so, the one that follows the page which the other parameters
 // have asked for.
 func (q messagesQuery) history() (chat.HistoryQuery, error) {
-	query := chat.HistoryQuery{RoomID: q.RoomID, Before: q.Before, After: q.After, Limit: sizeOf(q.Limit)}
+	query := chat.HistoryQuery{RoomID: q.RoomID, Before: q.Before, After: q.After, Limit: page.Limit(sizeOf(q.Limit))}
 	if q.Cursor == "" {
 		return query, nil
 	}

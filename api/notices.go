@@ -78,7 +78,7 @@ func (a *API) unreadInbox(ctx context.Context, who auth.Identity, in inboxQuery)
 	if err != nil {
 		return inboxPage{}, err
 	}
-	inbox, err := a.Notices.Inbox(ctx, who, notices.InboxQuery{Before: before, Limit: sizeOf(in.Limit)})
+	inbox, err := a.Notices.Inbox(ctx, who, notices.InboxQuery{Before: before, Limit: page.Limit(sizeOf(in.Limit))})
 	if fault.Is(err, fault.InvalidPayload) { // before is the cursor's
 		return inboxPage{}, page.Foreign()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rolecall/internal/auth"
+	"rolecall/internal/page"
 	"rolecall/internal/services/chat/conversations"
 )
 
@@ -13,6 +14,6 @@ type roomsQuery struct {
 }
 
 func (a *API) listRooms(ctx context.Context, who auth.Identity, in roomsQuery) (listing[conversations.Conversation], error) {
-	list, err := a.Conversations.List(ctx, who, conversations.Query{Cursor: in.Cursor, Limit: sizeOf(in.Limit)})
+	list, err := a.Conversations.List(ctx, who, conversations.Query{Cursor: in.Cursor, Limit: page.Limit(sizeOf(in.Limit))})
 	return listingOf(list.Rooms, list.NextCursor), err
 }

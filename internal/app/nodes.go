@@ -5,6 +5,7 @@ import (
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/past"
+	"rolecall/internal/services/chat/typing"
 )
 
 // isOneOfSeveral reports whether other nodes may have the same database, and are heard: the services then take account of what
@@ -43,4 +44,12 @@ func (p *Program) orderOfRooms(sockets chat.Emitter) (inOrder chat.Order, end fu
 		},
 	}, order.Options{Logger: p.log})
 	return cluster, cluster.Close
+}
+
+// typingBoard is where signs that somebody writes are kept until they end.
+func (p *Program) typingBoard(sockets chat.Emitter) *typing.Board {
+	if !p.isOneOfSeveral() {
+		return typing.New(sockets)
+	}
+	return typing.NewOfNodes(sockets, p.bus.LocalEmitter("/", "/chat"), p.bus, p.log)
 }

@@ -231,7 +231,7 @@ func (p *Program) openChat(context.Context) (life, error) {
 	told := p.attachments.Told(p.store.Chat)
 	p.chat = chat.New(chat.Parts{
 		Store: told, Groups: p.groups, Reach: contacts, People: p.people,
-		Order: inOrder, Emit: sockets, Rooms: p.bus, Files: p.attachments,
+		Order: inOrder, Emit: sockets, Rooms: p.bus, Files: p.attachments, Typing: p.typingBoard(sockets),
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})

@@ -233,7 +233,7 @@ func TestChatByEvents(t *testing.T) {
 	if len(history.Messages) != 1 || history.HasMore {
 		t.Errorf("history %+v", history)
 	}
-	if got := amy.ask("chat:read", object{"roomId": "lobby", "messageId": receipt.MessageID}); got.raw != `{"status":"ok","unread":0}` {
+	if got := amy.ask("chat:read", object{"roomId": "lobby", "messageId": receipt.MessageID}); got.raw != `{"status":"ok","unread":0,"mentions":0}` {
 		t.Errorf("read: %s", got.raw)
 	}
 	bob.hears("chat:read")
@@ -284,10 +284,10 @@ func TestChatByEvents(t *testing.T) {
 		Revision int64
 		Removed  []string
 	}
-	if got := decode[event](t, tab.hears("room:removed")); got.UserID != "bob" || got.Revision != 1 {
+	if got := decode[event](t, tab.hears("room:removed")); got.UserID != "bob" || got.Revision != 2 {
 		t.Errorf("who has left heard of %+v", got)
 	}
-	if got := decode[event](t, amy.hears("room:updated")); got.Revision != 1 || !slices.Equal(got.Removed, []string{"bob"}) {
+	if got := decode[event](t, amy.hears("room:updated")); got.Revision != 2 || !slices.Equal(got.Removed, []string{"bob"}) {
 		t.Errorf("who is left heard of %+v", got)
 	}
 	if got := tab.ask("room:join", made.RoomID); got.Code != fault.RoomForbidden {

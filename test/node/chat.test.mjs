@@ -400,3 +400,27 @@ test('what was acknowledged survives a crash', async () => {
   assert.deepEqual(await accepted(again, 'chat:message', { roomId: 'crash', text: '7', clientId: '7' }), receipts[6]);
   assert.equal((await accepted(again, 'chat:message', { roomId: 'crash', text: 'next' })).seq, messages.length + 1);
 });
+
+test('a limit of 0 is refused by every event, as it is over REST', async () => {
+  const who = person('vendor');
+  const socket = await server.connect(who);
+  for (const [event, payload] of [
+    ['chat:history', { roomId: 'limits' }], ['room:join', { roomId: 'limits' }], ['rooms:list', {}], ['system:inbox', {}],
+  ]) {
+    for (const limit of [0, -1]) await refused(socket, 'invalid_payload', 'limit', event, { ...payload, limit });
+    await accepted(socket, event, { ...payload, limit: 1 });
+  }
+  await refused(socket, 'invalid_payload', 'rooms[0].limit', 'room:join', { rooms: [{ roomId: 'limits', limit: 0 }] });
+  assertProblem(await server.rest(who, 'GET', '/rooms/limits/messages?limit=0'), 422, 'invalid_payload', 'limit');
+});
+
+test('a sign that somebody writes ends by itself', async () => {
+  const [ada, ben] = [person('vendor'), person('vendor')];
+  const [writer, reader] = [await server.connect(ada), await server.connect(ben)];
+  for (const socket of [writer, reader]) await accepted(socket, 'room:join', 'typing-ends');
+  await accepted(writer, 'chat:typing', { roomId: 'typing-ends', isTyping: true });
+  assert.equal((await nextEvent(reader, 'chat:typing')).isTyping, true);
+  writer.disconnect();
+  assert.deepEqual(await nextEvent(reader, 'chat:typing', ({ isTyping }) => !isTyping, 30_000),
+    { roomId: 'typing-ends', userId: ada.userId, username: ada.username, isTyping: false });
+});

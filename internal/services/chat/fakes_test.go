@@ -200,6 +200,17 @@ func (d directory) RoleOf(_ context.Context, userID string) (roles.Role, bool, e
 
 func (directory) Met(string, []string) {}
 
+// Usernames returns those of people whose role is not "hidden".
+func (d directory) Usernames(_ context.Context, _ auth.Identity, userIDs []string) (map[string]string, error) {
+	names := make(map[string]string)
+	for _, userID := range userIDs {
+		if d[userID] != "hidden" {
+			names[userID] = "name of " + userID
+		}
+	}
+	return names, nil
+}
+
 func (d directory) Identify(ctx context.Context, userID string) (auth.Identity, bool, error) {
 	role, known, err := d.RoleOf(ctx, userID)
 	return auth.Identity{UserID: userID, Role: role}, known, err

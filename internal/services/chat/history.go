@@ -94,10 +94,10 @@ type History struct {
 
 // HistoryQuery asks for a page of a room's messages: the last before a message, or the first after one, or the newest.
 type HistoryQuery struct {
-	RoomID string `json:"roomId" validate:"required"`
-	Before *Place `json:"before"`
-	After  *Place `json:"after"`
-	Limit  int    `json:"limit" validate:"min=0,max=200"`
+	RoomID string     `json:"roomId" validate:"required"`
+	Before *Place     `json:"before"`
+	After  *Place     `json:"after"`
+	Limit  page.Limit `json:"limit" validate:"max=200"`
 }
 
 // History returns a page of a room's messages. It fails with room_invalid, room_forbidden, and not_found for a message
@@ -130,7 +130,7 @@ func (s *Service) historyOf(ctx context.Context, who auth.Identity, talk convers
 	if err != nil {
 		return History{}, err
 	}
-	return s.readHistory(ctx, who, talk, newPage(before, after, query.Limit))
+	return s.readHistory(ctx, who, talk, newPage(before, after, int(query.Limit)))
 }
 
 // readHistory reads a page as somebody is told it. It asks for one message more than the page has, to see whether there

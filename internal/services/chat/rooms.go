@@ -35,8 +35,8 @@ type Member interface {
 type Entry struct {
 	RoomID string `json:"roomId" validate:"required"`
 	// After is the last message the client has; nil asks for the newest.
-	After *Place `json:"after"`
-	Limit int    `json:"limit" validate:"min=0,max=200"`
+	After *Place     `json:"after"`
+	Limit page.Limit `json:"limit" validate:"max=200"`
 }
 
 // Entered is the outcome of Join.
@@ -115,7 +115,7 @@ func (s *Service) JoinAll(ctx context.Context, who auth.Identity, entries []Entr
 	}
 	most := max(maxListedMessages/len(entries), 1)
 	for _, entry := range entries {
-		entry.Limit = min(page.Size(entry.Limit, DefaultPage, MaxPage), most)
+		entry.Limit = page.Limit(min(page.Size(int(entry.Limit), DefaultPage, MaxPage), most))
 		entered, err := s.Join(ctx, who, entry, socket)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -162,7 +162,7 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 			entered.Reset, event.Reset, after = true, true, nil
 		}
 		if after == nil || *after < head.Seq {
-			asked := newPage(nil, after, entry.Limit)
+			asked := newPage(nil, after, int(entry.Limit))
 			asked.Before = head.Seq + 1 // what another server has added since is told live
 			event.History, err = s.readHistory(ctx, who, talk, asked)
 		}

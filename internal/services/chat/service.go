@@ -15,6 +15,7 @@ import (
 	"rolecall/internal/keylock"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat/groups"
+	"rolecall/internal/services/chat/typing"
 )
 
 // The events that members of a room hear.
@@ -56,6 +57,10 @@ type Reach interface {
 type People interface {
 	// RoleOf returns a person's role; known is false for someone the server has never seen.
 	RoleOf(ctx context.Context, userID string) (role roles.Role, known bool, err error)
+	// Identify returns somebody as was said of them last; known is false for someone of whom nothing was ever said.
+	Identify(ctx context.Context, userID string) (who auth.Identity, known bool, err error)
+	// Usernames returns what people are called, by user id, without those whom the caller would not find.
+	Usernames(ctx context.Context, who auth.Identity, userIDs []string) (map[string]string, error)
 	// Met notes that somebody has written for the first time in a direct room or group of these members. It waits for nothing.
 	Met(userID string, members []string)
 }
@@ -76,6 +81,8 @@ type Parts struct {
 	Rooms  Rooms
 	// Files has what people upload; nil where nobody does.
 	Files Files
+	// Typing has signs end by themselves; nil is the board of a server that runs alone.
+	Typing *typing.Board
 }
 
 // Options shapes a Service.
@@ -106,6 +113,7 @@ type Service struct {
 	options Options
 	log     *slog.Logger
 	writer  *groupcommit.Writer[submission, outcome]
+	typing  *typing.Board
 
 	said   atomic.Int64  // messages, in all
 	asides atomic.Uint64 // how many rooms of emitBeside there have been
@@ -122,10 +130,14 @@ func New(parts Parts, options Options) *Service {
 	}
 	s := &Service{
 		store: parts.Store, groups: parts.Groups, reach: parts.Reach, people: parts.People,
-		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, files: parts.Files, options: options, log: options.Logger,
+		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, files: parts.Files, typing: parts.Typing,
+		options: options, log: options.Logger,
 	}
 	if s.files == nil {
 		s.files = noFiles{}
+	}
+	if s.typing == nil {
+		s.typing = typing.New(parts.Emit)
 	}
 	s.writer = groupcommit.New(s.commit,
 		groupcommit.Options{Name: "commit chat", MaxBatch: maxChangesPerCommit, MaxPending: maxPendingChanges})
@@ -133,7 +145,10 @@ func New(parts Parts, options Options) *Service {
 }
 
 // Close stores and delivers what is pending.
-func (s *Service) Close(ctx context.Context) error { return s.writer.Close(ctx) }
+func (s *Service) Close(ctx context.Context) error {
+	s.typing.Close()
+	return s.writer.Close(ctx)
+}
 
 // Said is how many messages have been stored since the start.
 func (s *Service) Said() int64 { return s.said.Load() }

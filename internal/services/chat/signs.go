@@ -5,6 +5,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
+	"rolecall/internal/services/chat/typing"
 )
 
 // Typing is a passing sign that someone writes.
@@ -19,7 +20,8 @@ type typingEvent struct {
 }
 
 // Typing shows a sign to everybody in the room but the socket that gives it. Whom the caller may not write to gets no signs
-// either.
+// either. One that is not given again ends typing.After, of which everybody in the room is told. In a direct room the sign of somebody
+// whom the other does not find is by their id: nobody learns a name by being written to.
 func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing, socket Member) error {
 	talk, err := s.conversation(ctx, who, sign.RoomID)
 	if err != nil {
@@ -28,9 +30,42 @@ func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing, so
 	if err := s.mayWrite(ctx, who, talk.room, "roomId"); err != nil {
 		return err
 	}
-	shown := typingEvent{roomUser: userEvent(talk.room, who), IsTyping: *sign.IsTyping}
-	s.emitBeside(ctx, socket, EventTyping, shown, talk.audience(who.UserID))
+	key := typing.Key{Room: talk.room, UserID: who.UserID}
+	name, err := s.typist(ctx, who, key)
+	if err != nil {
+		return err
+	}
+	user := roomUser{Room: talk.room, UserID: who.UserID, Username: name}
+	shown := typing.Sign{
+		Key: key, Username: name, Event: EventTyping, Ended: typingEvent{user, false}, To: talk.audience(who.UserID),
+	}
+	s.emitBeside(ctx, socket, EventTyping, typingEvent{user, *sign.IsTyping}, shown.To)
+	if *sign.IsTyping {
+		s.typing.Begin(ctx, shown)
+	} else {
+		s.typing.End(ctx, shown)
+	}
 	return nil
+}
+
+// typist is what those of a room are told that somebody who writes is called.
+func (s *Service) typist(ctx context.Context, who auth.Identity, key typing.Key) (string, error) {
+	peer, direct := key.Room.Peer(who.UserID)
+	if !direct || peer == who.UserID {
+		return who.Username, nil
+	}
+	if shown, is := s.typing.Shown(key); is {
+		return shown.Username, nil
+	}
+	reader, known, err := s.people.Identify(ctx, peer)
+	if err != nil || !known {
+		return who.UserID, err
+	}
+	names, err := s.people.Usernames(ctx, reader, []string{who.UserID})
+	if _, finds := names[who.UserID]; err != nil || !finds {
+		return who.UserID, err
+	}
+	return who.Username, nil
 }
 
 // emitBeside sends an event to the sockets in any of the rooms but for one, which stands in a room of its own for that

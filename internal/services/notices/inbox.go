@@ -14,8 +14,8 @@ import (
 // InboxQuery asks for a page of the caller's unread notices.
 type InboxQuery struct {
 	// Before is the id of the last notice of the previous page: the next page goes on behind it.
-	Before string `json:"before" validate:"max=64"`
-	Limit  int    `json:"limit" validate:"min=0,max=200"`
+	Before string     `json:"before" validate:"max=64"`
+	Limit  page.Limit `json:"limit" validate:"max=200"`
 }
 
 // Inbox is what a person has not read and what has not expired, oldest first.
@@ -34,7 +34,7 @@ func (s *Service) Inbox(ctx context.Context, who auth.Identity, query InboxQuery
 	}
 	return s.inbox(ctx, who, InboxPage{
 		Reader: s.reader(ctx, who), Now: s.now().UnixMilli(), AsOf: math.MaxInt64, After: query.Before,
-		Limit: page.Size(query.Limit, DefaultPage, MaxPage),
+		Limit: page.Size(int(query.Limit), DefaultPage, MaxPage),
 	})
 }
 

@@ -29,7 +29,7 @@ func TestInboxPages(t *testing.T) {
 	}
 	for _, limit := range []int{1, 2, 3, 6, 7, 8} {
 		var seen []string
-		query := notices.InboxQuery{Limit: limit}
+		query := notices.InboxQuery{Limit: page.Limit(limit)}
 		for more := true; more; {
 			inbox, err := b.Inbox(t.Context(), amy, query)
 			if err != nil || inbox.Unread != 7 || len(inbox.Notices) > limit || len(inbox.Notices) == 0 {
@@ -71,7 +71,7 @@ func TestInboxPageSizes(t *testing.T) {
 		b.create(t, toAll(fmt.Sprint(i)), "")
 	}
 	for limit, want := range map[int]int{0: notices.DefaultPage, -1: notices.DefaultPage, 1: 1, 100: 100} {
-		inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: limit})
+		inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: page.Limit(limit)})
 		if err != nil || len(inbox.Notices) != want || !inbox.HasMore || inbox.Unread != notices.MaxPage+1 {
 			t.Errorf("limit %d: %d notices, more %v, %d unread, %v", limit, len(inbox.Notices), inbox.HasMore, inbox.Unread, err)
 		}
@@ -84,7 +84,7 @@ func TestInboxPageSizes(t *testing.T) {
 	for _, limit := range []int{notices.MaxPage, notices.MaxPage + 1} {
 		seen, before := 0, ""
 		for more := true; more; {
-			inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: limit, Before: before})
+			inbox, err := b.Inbox(t.Context(), admin(), notices.InboxQuery{Limit: page.Limit(limit), Before: before})
 			if err != nil || len(inbox.Notices) <= 100 && inbox.HasMore || len(inbox.Notices) > notices.MaxPage {
 				t.Fatalf("limit %d behind %d: %d notices, more %v, %v", limit, seen, len(inbox.Notices), inbox.HasMore, err)
 			}

@@ -129,8 +129,8 @@ type List struct {
 
 // Query asks for a page.
 type Query struct {
-	Cursor string `json:"cursor"`
-	Limit  int    `json:"limit" validate:"min=0,max=200"`
+	Cursor string     `json:"cursor"`
+	Limit  page.Limit `json:"limit" validate:"max=200"`
 }
 
 // List returns a page of the caller's conversations: direct rooms in which something was said, groups to which they belong,
@@ -147,7 +147,7 @@ func (s *Service) List(ctx context.Context, who auth.Identity, query Query) (Lis
 			return List{}, err
 		}
 	}
-	size := page.Size(query.Limit, DefaultPage, MaxPage)
+	size := page.Size(int(query.Limit), DefaultPage, MaxPage)
 	all, risen, err := s.next(ctx, who, &at, size+1)
 	if err != nil {
 		return List{}, err

@@ -146,7 +146,7 @@ func TestClosedRooms(t *testing.T) {
 		}
 		for _, limit := range []int{1, 2, 10} {
 			got := []string{}
-			for query := (conversations.Query{Limit: limit}); ; {
+			for query := (conversations.Query{Limit: page.Limit(limit)}); ; {
 				list := b.list(t, "amy", query)
 				got = append(got, ids(list)...)
 				if query.Cursor = list.NextCursor; query.Cursor == "" {

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rolecall/internal/page"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 )
@@ -34,10 +35,10 @@ func TestPagesShowEachOnce(t *testing.T) {
 		b.apply(t, said...)
 		there := slices.Clone(rooms)
 		shown := map[string]int{}
-		query := conversations.Query{Limit: rapid.IntRange(2, 6).Draw(t, "limit")}
+		query := conversations.Query{Limit: page.Limit(rapid.IntRange(2, 6).Draw(t, "limit"))}
 		for pages := 0; ; pages++ {
 			list := b.list(t, me, query)
-			if len(list.Rooms) > query.Limit || pages > 100 {
+			if len(list.Rooms) > int(query.Limit) || pages > 100 {
 				t.Fatalf("page %d has %d rooms", pages, len(list.Rooms))
 			}
 			for _, id := range ids(list) {
@@ -82,7 +83,7 @@ func TestOrderOfPages(t *testing.T) {
 	}
 	for limit := 1; limit <= 21; limit += 4 {
 		got := []string{}
-		for query := (conversations.Query{Limit: limit}); ; {
+		for query := (conversations.Query{Limit: page.Limit(limit)}); ; {
 			list := b.list(t, "amy", query)
 			got = append(got, ids(list)...)
 			if query.Cursor = list.NextCursor; query.Cursor == "" {

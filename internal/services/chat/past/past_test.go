@@ -197,6 +197,14 @@ func (everybody) RoleOf(context.Context, string) (roles.Role, bool, error) {
 	return roles.Vendor, true, nil
 }
 
+func (everybody) Identify(_ context.Context, userID string) (auth.Identity, bool, error) {
+	return servicetest.Person(userID, roles.Vendor), true, nil
+}
+
+func (everybody) Usernames(context.Context, auth.Identity, []string) (map[string]string, error) {
+	return map[string]string{}, nil
+}
+
 func (everybody) Met(string, []string) {}
 
 func (everybody) SocketCount(context.Context, ...roles.Room) (int, error) { return 0, nil }
