@@ -62,7 +62,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
 	go run ./bench -scenario long -minutes $(MINUTES)
 
-soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-sync soak-adminui ## the hard tests in their whole size, more than an hour
+soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-sync soak-adminui soak-attachments ## the hard tests in their whole size, more than an hour
 
 soak-realtime: $(GOTESTSUM) ## those of the realtime layer, some minutes
 	SOAK=1 $(GOTEST) --packages=./internal/realtime/native/soak -- -race -count=1 -timeout 30m
@@ -84,6 +84,10 @@ soak-sync: ## three servers, 200 people who change what was said, and kills, RUN
 
 soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two minutes
 	SOAK=1 go test -v -count=1 -timeout 15m ./test/rolling
+
+.PHONY: soak-attachments
+soak-attachments: ## 200 attachments of 5 MB at once, and a hundred kills in the middle of some; three minutes
+	SOAK=1 go test -count=1 -timeout 20m -v -run 'TestManyAttachmentsAtOnce|TestKillsLeaveNoAttachmentBehind' ./test/e2e
 
 .PHONY: soak-adminui
 soak-adminui: ## what an admin at the Admin UI costs with 10,000 sockets, on a machine that does nothing else; two minutes

@@ -10,7 +10,7 @@ export const edited = ({ text, editedAt }) => ({
 
 /** Nothing is left of a deleted message but its place. */
 export const deleted = ({ deletedAt }) => ({
-  message: ({ reactions, quoted, editedAt, ...place }) => ({ ...place, text: '', deleted: true, deletedAt }),
+  message: ({ reactions, quoted, editedAt, attachment, attachments, ...place }) => ({ ...place, text: '', deleted: true, deletedAt }),
   quote: (quote) => ({ ...quote, text: '', deleted: true }),
 });
 

@@ -8,6 +8,7 @@ import { shownName } from './people.js';
 import { TalkList } from './talklist.js';
 import { offerGroups } from './groups.js';
 import { offerRooms } from './rooms.js';
+import { showFiles } from './files.js';
 
 const longestText = 5000; // characters (code points), as the server counts them
 const typingEveryMs = 2500;
@@ -205,6 +206,7 @@ export class ChatView {
       make('strong', { class: 'author', dir: 'auto' }, mine ? 'You' : shownName(username, userId)),
       make('p', { class: 'quote' }, make('strong', { dir: 'auto' }), make('span', { dir: 'auto' })),
       make('p', { class: 'text', dir: 'auto' }),
+      make('p', { class: 'files', hidden: true }),
       make('p', { class: 'reactions' }),
       make('small', { class: 'muted' }));
   }
@@ -229,12 +231,13 @@ export class ChatView {
 
 /** Shows in a bubble what a message has become. */
 function showBubble(item, message) {
-  const [, quote, text, reactions] = item.children;
+  const [, quote, text, files, reactions] = item.children;
   const { quoted } = message;
   quote.hidden = !quoted;
   setText(quote.firstChild, quoted ? shownName(quoted.username, quoted.userId) : '');
   setText(quote.lastChild, quoted ? shownText(quoted) : '');
   setText(text, shownText(message));
+  showFiles(files, message.attachments);
   item.classList.toggle('deleted', Boolean(message.deleted));
   reactions.hidden = !message.reactions?.length;
   setText(reactions, (message.reactions ?? []).map(({ emoji, count }) => `${emoji} ${count}`).join('   '));
