@@ -42,7 +42,7 @@ func (s *signs) show(sign Sign) {
 	s.byKey[sign.Key] = s.queue.PushBack(&shown{sign, time.Now().Add(s.after)})
 	var pushed *shown
 	if s.queue.Len() > s.most {
-		pushed = s.queue.Front().Value.(*shown) //nolint:errcheck // nothing else is in it
+		pushed = s.queue.Front().Value.(*shown) // nothing else is in it
 		s.takeLocked(pushed.Key)
 	}
 	if s.timer == nil {
@@ -76,7 +76,7 @@ func (s *signs) find(key Key) (Sign, bool) {
 	if !is {
 		return Sign{}, false
 	}
-	return element.Value.(*shown).Sign, true //nolint:errcheck // nothing else is in it
+	return element.Value.(*shown).Sign, true // nothing else is in it
 }
 
 // fire ends what is due, and waits for the next.
@@ -92,7 +92,7 @@ func (s *signs) fire() {
 	now := time.Now()
 	s.timer = nil
 	for first := s.queue.Front(); first != nil; first = s.queue.Front() {
-		next := first.Value.(*shown) //nolint:errcheck // nothing else is in it
+		next := first.Value.(*shown) // nothing else is in it
 		if wait := next.until.Sub(now); wait > 0 {
 			s.timer = time.AfterFunc(wait, s.fire)
 			break
