@@ -7,6 +7,7 @@
 //	server backup     copy the database while a server uses it
 //	server restore    put a backup in the database's place
 //	server compact    make the database's file anew, without the space of what was deleted
+//	server reencrypt  have messages kept by the newest key, while servers run
 //	server doctor     look for what keeps the server from running well
 //	server migrate    bring the database's schema up to date, or tell where it stands
 //	server move       carry a deployment from a SQLite file over to PostgreSQL
@@ -48,16 +49,17 @@ func main() {
 
 // commands is the command line.
 type commands struct {
-	Serve    serve    `cmd:"" help:"Serve; this is the command where none is named."`
-	Token    token    `cmd:"" help:"Print a development token."`
-	Simulate simulate `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
-	Backup   backup   `cmd:"" help:"Copy the database to a file, also while a server uses it."`
-	Restore  restore  `cmd:"" help:"Put a backup in the place of the database, which is kept aside."`
-	Compact  compact  `cmd:"" help:"Make the database's file anew, without the space of what was deleted, while no server uses it."`
-	Doctor   examine  `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
-	Migrate  migrate  `cmd:"" help:"Bring the database's schema up to date, or tell where it stands."`
-	Move     move     `cmd:"" help:"Carry a deployment from a SQLite file over to an empty PostgreSQL database."`
-	Version  version  `cmd:"" help:"Print the version."`
+	Serve     serve     `cmd:"" help:"Serve; this is the command where none is named."`
+	Token     token     `cmd:"" help:"Print a development token."`
+	Simulate  simulate  `cmd:"" help:"Drive recorded trips or made-up cars against any server that shares a secret with this one."`
+	Backup    backup    `cmd:"" help:"Copy the database to a file, also while a server uses it."`
+	Restore   restore   `cmd:"" help:"Put a backup in the place of the database, which is kept aside."`
+	Compact   compact   `cmd:"" help:"Make the database's file anew, without the space of what was deleted, while no server uses it."`
+	Reencrypt reencrypt `cmd:"" help:"Have messages that are stored kept by the first of the encryption keys, also while servers use the database."`
+	Doctor    examine   `cmd:"" help:"Look for what keeps the server from running well, and say what to do."`
+	Migrate   migrate   `cmd:"" help:"Bring the database's schema up to date, or tell where it stands."`
+	Move      move      `cmd:"" help:"Carry a deployment from a SQLite file over to an empty PostgreSQL database."`
+	Version   version   `cmd:"" help:"Print the version."`
 }
 
 // output is where a command prints to.

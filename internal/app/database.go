@@ -20,9 +20,9 @@ import (
 // openDatabase opens the database that is configured.
 func openDatabase(ctx context.Context, c config.Config, log *slog.Logger) (*store.Store, error) {
 	if c.DatabaseURL == "" {
-		return store.OpenSQLite(ctx, DatabasePath(c), log)
+		return store.OpenSQLiteWith(ctx, DatabasePath(c), c.TextKeys, log)
 	}
-	opened, err := store.OpenPostgres(ctx, c.DatabaseURL, log)
+	opened, err := store.OpenPostgresWith(ctx, c.DatabaseURL, c.TextKeys, log)
 	if err != nil {
 		return nil, fmt.Errorf("%s (--database-url): %w", config.Variable("database-url"), err)
 	}

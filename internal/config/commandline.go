@@ -64,7 +64,9 @@ func forKong(command *kong.Node, args []string) ([]string, error) {
 			}
 		}
 	}
-	secret := slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, secretFlag) })
+	secret := slices.ContainsFunc(args, func(arg string) bool {
+		return strings.Contains(arg, secretFlag) || strings.Contains(arg, encryptionFlag)
+	})
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/auth"
 	"rolecall/internal/clientip"
 	"rolecall/internal/limit"
@@ -45,6 +46,12 @@ type Config struct {
 	MinFreeDisk int64 `group:"Server:" type:"sizeOrOff" default:"512MiB" placeholder:"SIZE" help:"Free space of the data folder's disk below which /readyz says degraded, such as 2GiB, or off."`
 	// DatabaseURL is the PostgreSQL database that several servers may share; empty for the file in DataDir.
 	DatabaseURL string `group:"Server:" name:"database-url" placeholder:"URL" help:"PostgreSQL database instead of the file: postgres://user:password@host:5432/name."`
+
+	// EncryptionKeys are those that messages are encrypted with in the database, id:base64, the first of which writes;
+	// EncryptionKeysFile is where they are read from instead. TextKeys is what comes of either, nil for none.
+	EncryptionKeys     string       `group:"Server:" placeholder:"KEYS" help:"Keys that messages are encrypted with in the database, id:base64 of 32 bytes, comma-separated: the first writes, all read. With plain as the first nothing more is encrypted."`
+	EncryptionKeysFile string       `group:"Server:" placeholder:"FILE" help:"File with those keys, a line each, which others on the machine do not see as they do a command line."`
+	TextKeys           *atrest.Keys `kong:"-"`
 
 	// JWTSecret is the shared HS256 key; empty where one is generated into DataDir or a JWKS is used.
 	JWTSecret string `group:"Tokens:" placeholder:"SECRET" help:"Shared HS256 secret, at least 32 bytes; generated into the data folder where not given."`
@@ -239,6 +246,9 @@ func (*Settings) Help() string {
 // Validate makes the settings complete and checks them; kong calls it.
 func (s *Settings) Validate() error {
 	s.Rates = s.RateFlags.byKind()
+	if err := s.readEncryptionKeys(); err != nil {
+		return err
+	}
 	if err := s.readKeys(); err != nil {
 		return err
 	}

@@ -78,6 +78,22 @@ func settings(t *testing.T) map[string]setting {
 			"postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n", "postgres://u:p@h:5433/n?sslmode=require", "postgresql://h/n",
 			func(c config.Config) any { return c.DatabaseURL }, nil,
 		},
+		"encryption-keys": {
+			"a:" + strings.Repeat("A", 43) + "=", "plain", "a", "", func(c config.Config) any {
+				if c.EncryptionKeys == "" {
+					return nil
+				}
+				return c.TextKeys.First()
+			}, nil,
+		},
+		"encryption-keys-file": {
+			file(t, "b:"+strings.Repeat("A", 43)+"=\na:"+strings.Repeat("B", 43)+"=\n"), file(t, "plain\n"), "b", "", func(c config.Config) any {
+				if c.EncryptionKeysFile == "" {
+					return nil
+				}
+				return c.TextKeys.First()
+			}, nil,
+		},
 		"jwt-secret": {secret, secret + "2", secret, secret + "2", func(c config.Config) any { return c.JWTSecret }, nil},
 		"jwks-url":   {"https://a.example/k", "http://b.example", "https://a.example/k", "http://b.example", func(c config.Config) any { return c.JWKSURL }, nil},
 		"jwt-algs":   {"ES256, EdDSA", "RS512", []string{"ES256", "EdDSA"}, []string{"RS512"}, func(c config.Config) any { return c.JWTAlgorithms }, jwks},

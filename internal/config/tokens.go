@@ -148,6 +148,8 @@ func exposed(command *kong.Context) (all []Warning) {
 	for _, given := range command.Path {
 		switch {
 		case given.Flag == nil || given.Resolved:
+		case given.Flag.Name == encryptionFlag:
+			all = append(all, Warning("others on this machine can see keys on the command line ("+encryptionFlag+"): use "+Variable("encryption-keys-file")))
 		case given.Flag.Name == secretFlag:
 			all = append(all, Warning("others on this machine can see a secret on the command line ("+secretFlag+"): use "+Variable("jwt-secret-file")))
 		case (given.Flag.Name == databaseFlag || given.Flag.Name == redisFlag) && hasPassword(given.Flag.Target.String()):

@@ -2,18 +2,21 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/sqlite"
 )
 
 // stored looks at the database without changing anything, whether a server uses it or not, and at the clock by it.
 func stored(ctx context.Context, o Options) []Finding {
 	if o.Config.DatabaseURL != "" {
-		return append(sharedDatabase(ctx, o), clock(o, sqlite.State{})...)
+		keys, err := postgres.TextKeys(ctx, o.Config.DatabaseURL)
+		return slices.Concat(sharedDatabase(ctx, o), encryption(o, keys, err), clock(o, sqlite.State{}))
 	}
 	state, err := sqlite.Inspect(ctx, o.DatabasePath)
-	return append(database(o, state, err), clock(o, state)...)
+	return slices.Concat(database(o, state, err), encryption(o, state.TextKeys, err), clock(o, state))
 }
 
 func database(o Options, state sqlite.State, err error) []Finding {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/postgres/adminstore"
 	"rolecall/internal/store/postgres/attachmentstore"
@@ -17,6 +18,11 @@ import (
 // OpenPostgres opens the database of a URL (postgres://user:password@host:port/name), with a schema that is up to date. Close
 // closes it.
 func OpenPostgres(ctx context.Context, url string, log *slog.Logger) (s *Store, err error) {
+	return OpenPostgresWith(ctx, url, nil, log)
+}
+
+// OpenPostgresWith is OpenPostgres with keys that texts are encrypted with.
+func OpenPostgresWith(ctx context.Context, url string, keys *atrest.Keys, log *slog.Logger) (s *Store, err error) {
 	db, err := postgres.Open(ctx, url, log)
 	if err != nil {
 		return nil, err
@@ -27,11 +33,12 @@ func OpenPostgres(ctx context.Context, url string, log *slog.Logger) (s *Store, 
 		}
 	}()
 	s = &Store{database: db}
-	rooms, err := chatstore.New(ctx, db)
+	rooms, err := chatstore.NewEncrypted(ctx, db, atrest.NewMessages(keys, log))
 	if err != nil {
 		return nil, err
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
+	s.Texts = rooms
 	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
 		return nil, err
 	}

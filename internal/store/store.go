@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
@@ -43,10 +44,19 @@ type Store struct {
 	Lists conversations.Store
 	// Search finds messages.
 	Search search.Store
+	// Texts has what was written in messages kept by other keys.
+	Texts Texts
 	// Attachments has what people have uploaded.
 	Attachments attachments.Store
 
 	database
+}
+
+// Texts is what people have written, as it is kept.
+type Texts interface {
+	// Reencrypt has the next messages kept by the first of the keys, beginning from a mark; Looked is 0 once there are none. What
+	// is written meanwhile is left as it is.
+	Reencrypt(ctx context.Context, from atrest.Mark) (atrest.Progress, error)
 }
 
 // database is what the stores of all domains share.
@@ -83,6 +93,11 @@ func Sentence(err error) (sentence string, known bool) {
 
 // OpenSQLite opens the file at path, made where there is none, with a schema that is up to date. Close closes it.
 func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store, err error) {
+	return OpenSQLiteWith(ctx, path, nil, logger)
+}
+
+// OpenSQLiteWith is OpenSQLite with keys that texts are encrypted with.
+func OpenSQLiteWith(ctx context.Context, path string, keys *atrest.Keys, logger *slog.Logger) (s *Store, err error) {
 	db, err := sqlite.Open(ctx, path, logger)
 	if err != nil {
 		return nil, err
@@ -97,11 +112,12 @@ func OpenSQLite(ctx context.Context, path string, logger *slog.Logger) (s *Store
 	if err != nil {
 		return nil, err
 	}
-	rooms, err := chatstore.New(ctx, db, log)
+	rooms, err := chatstore.NewEncrypted(ctx, db, log, atrest.NewMessages(keys, logger))
 	if err != nil {
 		return nil, err
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
+	s.Texts = rooms
 	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
 		return nil, err
 	}

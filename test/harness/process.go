@@ -48,7 +48,7 @@ func Build(t testing.TB) string {
 func Launch(t testing.TB, binary, addr, dataDir string, own ...string) *Process {
 	t.Helper()
 	settings := []string{"ROLECALL_JWT_SECRET=" + Secret, "ROLECALL_HANDSHAKES_PER_IP=off"}
-	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "OTHER", "CONNECT", "FAILURE", "SHED"} {
+	for _, kind := range []string{"CHAT", "TYPING", "JOIN", "LOCATION", "BACKLOG", "READ", "SEARCH", "OTHER", "CONNECT", "FAILURE", "SHED"} {
 		settings = append(settings, fmt.Sprintf("ROLECALL_RATE_%s=1000000/1s:1000000", kind))
 	}
 	return LaunchWith(t, binary, addr, dataDir, append(settings, own...)...)

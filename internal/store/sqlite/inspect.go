@@ -23,6 +23,8 @@ type State struct {
 	Checked, Damaged bool
 	// Newest is the latest time that the server has noted, in Unix milliseconds; 0 for none.
 	Newest int64
+	// TextKeys are the ids of the keys that messages are encrypted with, "" among them where some are not.
+	TextKeys []string
 }
 
 // selectNewest are times that the server notes by its own clock.
@@ -61,6 +63,10 @@ func Inspect(ctx context.Context, path string) (state State, err error) {
 	if state.Version == state.Known {
 		if state.Newest, err = ScanOne[int64](reader.QueryRowContext(ctx, selectNewest)); err != nil {
 			return state, fmt.Errorf("read newest time: %w", err)
+		}
+		keys, err := reader.QueryContext(ctx, `SELECT DISTINCT key_id FROM messages WHERE text <> '' ORDER BY key_id`)
+		if state.TextKeys, err = Collect(keys, err, ScanOne[string]); err != nil {
+			return state, fmt.Errorf("read which keys there are: %w", err)
 		}
 	}
 	if state.Size > maxChecked {

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/notices"
@@ -74,6 +76,22 @@ func suite(s *store.Store) storetest.Store {
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Store { return suite(open(t, file(t))) })
+}
+
+// TestContractEncrypted holds the store to what it promises of messages where they are encrypted.
+func TestContractEncrypted(t *testing.T) {
+	keys, err := atrest.ParseKeys("a:" + base64.StdEncoding.EncodeToString(make([]byte, atrest.KeyBytes)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		opened, err := store.OpenSQLiteWith(t.Context(), file(t), keys, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { closeStore(t, opened) })
+		return suite(opened)
+	}, "messages", "conversations", "search")
 }
 
 func TestReopened(t *testing.T) {

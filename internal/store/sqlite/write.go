@@ -23,6 +23,16 @@ const (
 // Write runs do in one transaction. It waits for its turn as long as ctx lasts; once begun, the transaction is either
 // committed or rolled back before Write returns, whatever becomes of ctx.
 func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	return db.write(ctx, "", do)
+}
+
+// WriteOver is Write that leaves nothing in the file of what do overwrites or deletes, nor do later ones
+// (https://www.sqlite.org/pragma.html#pragma_secure_delete).
+func (db *DB) WriteOver(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.write(ctx, "PRAGMA secure_delete = ON", do)
+}
+
+func (db *DB) write(ctx context.Context, setting string, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
 	conn, err := db.writer.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("wait for the writer: %w", err)
@@ -39,6 +49,11 @@ func (db *DB) Write(ctx context.Context, do func(ctx context.Context, tx *sql.Tx
 		db.guard.noteError(begun, err)
 		err = errors.Join(err, db.guard.wrote(begun))
 	}()
+	if setting != "" {
+		if _, err := conn.ExecContext(begun, setting); err != nil {
+			return fmt.Errorf("%s: %w", setting, err)
+		}
+	}
 	tx, err := conn.BeginTx(begun, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)

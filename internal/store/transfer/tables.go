@@ -55,7 +55,7 @@ func tables() []table {
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
 			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer",
-			"system:written", "mentions:ident", "attachments:ident")},
+			"system:written", "mentions:ident", "attachments:ident", "key_id:ident")},
 		{"message_mentions", "user_id, room, seq", columns("user_id:ident", "room:integer", "seq:integer")},
 		{"attachments", "attachment_id", columns(
 			"attachment_id:ident", "user_id:ident", "client_id:written", "received:ident", "created_at:integer", "details:ident",

@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -95,7 +96,7 @@ type Results struct {
 
 // Search returns a page of the messages that have the words, in rooms in which the caller may read them now. Pages that follow
 // one another show a message once, whatever is said meanwhile. It fails with invalid_payload (there is no word in the text, the
-// cursor is none), room_invalid, room_forbidden and forbidden.
+// cursor is none), room_invalid, room_forbidden, forbidden, and unavailable.
 func (s *Service) Search(ctx context.Context, who auth.Identity, query Query) (Results, error) {
 	if !who.Can(roles.Chat) {
 		return Results{}, fault.New(fault.Forbidden, "This role cannot chat")
@@ -105,6 +106,9 @@ func (s *Service) Search(ctx context.Context, who auth.Identity, query Query) (R
 		return Results{}, err
 	}
 	found, err := s.store.Search(ctx, asked)
+	if errors.Is(err, ErrKeyMissing) {
+		return Results{}, fault.New(fault.Unavailable, "Messages cannot be searched: they are encrypted, and the server lacks a key")
+	}
 	if err != nil {
 		return Results{}, err
 	}

@@ -3,6 +3,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"rolecall/internal/roles"
@@ -55,13 +56,16 @@ type Found struct {
 	Indexing bool
 }
 
+// ErrKeyMissing tells that the index is encrypted, and its key not to be had.
+var ErrKeyMissing = errors.New("the key of the index of messages is missing")
+
 // MaxLooked is about how many messages are looked at for one page.
 const MaxLooked = 4000
 
 // Store finds messages. What was said, edited or deleted before is found, or not found any more, from its commit on.
 type Store interface {
 	// Search finds messages, the last that were taken first; of several nodes' that were taken in the same moment either may be
-	// first, but always the same.
+	// first, but always the same. It fails with ErrKeyMissing.
 	Search(ctx context.Context, asked Asked) (Found, error)
 	// Index adds some messages to the index that are not in it yet, the newest first; more is false once there are none left.
 	Index(ctx context.Context) (more bool, err error)

@@ -26,7 +26,7 @@ type amended struct {
 	after  chat.Message
 	room   *room
 	at     int64
-	said   int64 // of the message before
+	said   int64 // of what it said at first
 }
 
 // wantedTargets are the messages to be changed, each once: their rooms, and their ids.
@@ -48,11 +48,11 @@ func (b *batch) wantedTargets() (roomIDs, messageIDs []string) {
 func (b *batch) readTargets(rows pgx.Rows) error {
 	_, err := postgres.Collect(rows, nil, func(row postgres.Scanner) (none struct{}, err error) {
 		var roomID string
-		message, err := scanMessage(row, &roomID)
+		message, said, err := b.store.scanKept(row, &roomID)
 		if err == nil {
 			message.Room, err = roles.ParseChatRoom(roomID)
 		}
-		b.targets[target{roomID, message.ID}] = message
+		b.targets[target{roomID, message.ID}], b.saids[target{roomID, message.ID}] = message, said
 		return none, err
 	})
 	return err
@@ -83,7 +83,12 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	made.Revision = room.revision
 	b.reacted[targetOf(deed)] = b.reacted[targetOf(deed)].after(change, made.Reactions)
 	b.targets[targetOf(deed)] = made.Message
-	b.amended = append(b.amended, amended{change, before, made.Message, room, int64(at), chat.Said(&before, &made.Message)})
+	said := b.saids[targetOf(deed)]
+	if said == 0 {
+		said = chat.Said(&before, &made.Message)
+		b.saids[targetOf(deed)] = said
+	}
+	b.amended = append(b.amended, amended{change, before, made.Message, room, int64(at), said})
 	if line := change.Line(before, at); line != nil {
 		b.lines = append(b.lines, *line)
 	}
@@ -95,8 +100,10 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 	for i := range b.amended {
 		made := &b.amended[i]
 		after, deed := &made.after, made.change.Of()
-		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(after.Text),
-			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, made.said, mentioned.Encode(after.Mentions), after.Attachments.Text())
+		kept := b.store.texts.Keep(after.Room.String(), after.ID, after.Text, made.said)
+		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(kept.Text),
+			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, kept.Said, mentioned.Encode(after.Mentions), after.Attachments.Text(),
+			kept.KeyID)
 		made.queueDetached(wanted)
 		if !slices.Equal(made.before.Mentions, after.Mentions) {
 			wanted.Queue(deleteMentions, made.room.number, after.Seq)
@@ -118,7 +125,7 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 // ChangesSince implements chat.Store.
 func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
 	changes, err := postgres.ReadAll(ctx, s.db, selectChanges, func(row postgres.Scanner) (c chat.Changed, err error) {
-		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At, &c.Emoji)
+		c.Message, err = s.scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At, &c.Emoji)
 		c.Message.Room = room
 		return c, err
 	}, room.String(), after, upTo, int64(limit))

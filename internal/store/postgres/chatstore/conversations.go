@@ -160,7 +160,7 @@ func (s *Store) lastMessages(ctx context.Context, rows []conversations.Row) (map
 	}
 	messages, err := postgres.ReadAll(ctx, s.db, selectLastMessages, func(row postgres.Scanner) (chat.Message, error) {
 		var id string
-		message, err := scanMessage(row, &id)
+		message, err := s.scanMessage(row, &id)
 		if err == nil {
 			message.Room, err = roles.ParseChatRoom(id)
 		}

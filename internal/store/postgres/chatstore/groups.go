@@ -236,7 +236,7 @@ func enter(ctx context.Context, tx *postgres.Tx, room *room, change *groups.Chan
 // Entries implements groups.Store.
 func (s *Store) Entries(ctx context.Context, room roles.ChatRoom, after int64) ([]groups.Made, error) {
 	all, err := postgres.ReadAll(ctx, s.db, selectEntries, func(row postgres.Scanner) (groups.Made, error) {
-		message, err := scanMessage(row)
+		message, err := s.scanMessage(row)
 		return message.Made(), err
 	}, room.String(), after)
 	if err != nil {

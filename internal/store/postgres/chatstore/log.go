@@ -127,6 +127,7 @@ type batch struct {
 	free  map[string]string // who has uploaded each of the attachments that may be put into a message
 
 	targets map[target]chat.Message // as the batch has left them, without reactions
+	saids   map[target]int64        // digests of what they said at first, 0 for none
 	reacted map[target]*reacted
 	amended []amended
 	lines   []audit.Line
@@ -141,7 +142,7 @@ type added struct {
 func newBatch(store *Store, changes []chat.Change) *batch {
 	return &batch{
 		store: store, changes: changes, applied: make([]chat.Applied, 0, len(changes)),
-		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message),
+		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message), saids: make(map[target]int64),
 		reacted: make(map[target]*reacted), free: make(map[string]string),
 	}
 }
@@ -242,7 +243,7 @@ func (b *batch) readSent(rows pgx.Rows) error {
 	_, err := postgres.Collect(rows, nil, func(row postgres.Scanner) (none struct{}, err error) {
 		var roomID string
 		before := chat.Applied{Replayed: true}
-		before.Message, err = scanMessage(row, &roomID, &before.Said)
+		before.Message, before.Said, err = b.store.scanKept(row, &roomID)
 		if err == nil {
 			before.Room, err = roles.ParseChatRoom(roomID)
 		}
@@ -347,7 +348,7 @@ func (b *batch) columns() []any {
 	var (
 		rooms, seqs, revisions, nths, times []int64
 		ids, userIDs, roleNames, replies    []string
-		mentions, attached                  []string
+		mentions, attached, keys            []string
 		usernames, texts, clientIDs         []postgres.Text
 	)
 	for _, m := range b.added {
@@ -355,11 +356,13 @@ func (b *batch) columns() []any {
 		nths, times = append(nths, m.authorNth), append(times, int64(m.Timestamp))
 		ids, userIDs = append(ids, m.ID), append(userIDs, m.UserID)
 		roleNames, replies = append(roleNames, string(m.Role)), append(replies, m.ReplyTo)
-		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(m.Text))
+		kept := b.store.texts.Keep(m.Room.String(), m.ID, m.Text, 0)
+		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(kept.Text))
+		keys = append(keys, kept.KeyID)
 		clientIDs = append(clientIDs, postgres.Text(m.ClientID))
 		mentions, attached = append(mentions, mentioned.Encode(m.Mentions)), append(attached, m.Attachments.Text())
 	}
-	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions, attached}
+	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions, attached, keys}
 }
 
 // queueRooms adds how far the rooms have come.

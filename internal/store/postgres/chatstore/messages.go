@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/entries"
@@ -32,7 +33,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 		query = selectNewest
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
-	messages, err := postgres.ReadAll(ctx, s.db, query, messagesOf(room),
+	messages, err := postgres.ReadAll(ctx, s.db, query, s.messagesOf(room),
 		room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0), chat.EnoughText)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
@@ -59,29 +60,38 @@ func (s *Store) SeqOf(ctx context.Context, room roles.ChatRoom, messageID string
 }
 
 // messagesOf scans messages of a room.
-func messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error) {
+func (s *Store) messagesOf(room roles.ChatRoom) func(postgres.Scanner) (chat.Message, error) {
 	return func(row postgres.Scanner) (chat.Message, error) {
-		message, err := scanMessage(row)
+		message, err := s.scanMessage(row)
 		message.Room = room
 		return message, err
 	}
 }
 
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
-func scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
-	var m chat.Message
+func (s *Store) scanMessage(row postgres.Scanner, before ...any) (chat.Message, error) {
+	m, _, err := s.scanKept(row, before...)
+	return m, err
+}
+
+// scanKept is scanMessage that also tells of the digest of what the message said before.
+func (s *Store) scanKept(row postgres.Scanner, before ...any) (m chat.Message, said int64, err error) {
 	var system []byte
 	var mentions string
-	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
-		(*postgres.Text)(&m.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
-		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments)...)
+	var kept atrest.Kept
+	var room string
+	err = row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
+		(*postgres.Text)(&kept.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments,
+		&kept.KeyID, &kept.Said, &room)...)
+	m.Text, said = s.texts.Read(room, m.ID, kept)
 	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && len(system) > 0 {
 		err = entries.Add(&m, system)
 	}
 	m.ReadBy = []string{m.UserID}
 	m.Deleted = m.DeletedAt != 0
-	return m, err
+	return m, said, err
 }
 
 func scanReader(row postgres.Scanner) (r readers.Reader, err error) {

@@ -51,7 +51,7 @@ func (s *Store) RevisionBefore(ctx context.Context, room roles.ChatRoom, at int6
 
 // MessagesSince implements chat.Store.
 func (s *Store) MessagesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Message, error) {
-	messages, err := postgres.ReadAll(ctx, s.db, selectSince, messagesOf(room), room.String(), after, upTo, int64(limit))
+	messages, err := postgres.ReadAll(ctx, s.db, selectSince, s.messagesOf(room), room.String(), after, upTo, int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("read messages since a revision: %w", err)
 	}

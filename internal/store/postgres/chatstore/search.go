@@ -64,6 +64,9 @@ type hunt struct {
 
 // Search implements search.Store. Of messages of the same moment those of the room of the greater number are first.
 func (s *Store) Search(ctx context.Context, asked search.Asked) (search.Found, error) {
+	if s.cannotSearch {
+		return search.Found{}, search.ErrKeyMissing
+	}
 	h := &hunt{Store: s, asked: &asked, width: 1}
 	found, err := h.run(ctx)
 	if err != nil {
@@ -279,7 +282,7 @@ func (h *hunt) fetch(ctx context.Context, byNumber map[int64]*huntedRoom, rooms,
 	}
 	_, err := postgres.ReadAll(ctx, h.db, selectHit, func(row postgres.Scanner) (none struct{}, err error) {
 		var number int64
-		m, err := scanMessage(row, &number)
+		m, err := h.scanMessage(row, &number)
 		if err != nil {
 			return none, err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -28,14 +29,23 @@ var (
 type Store struct {
 	db  *postgres.DB
 	key words.Key
+
+	texts *atrest.Messages
+	// cannotSearch: the key of the index of messages is missing.
+	cannotSearch bool
 }
 
 // New returns the store of an open database. It fails where its statements do not fit the schema.
 func New(ctx context.Context, db *postgres.DB) (*Store, error) {
+	return NewEncrypted(ctx, db, atrest.NewMessages(nil, nil))
+}
+
+// NewEncrypted is New where texts are encrypted, or were.
+func NewEncrypted(ctx context.Context, db *postgres.DB, texts *atrest.Messages) (*Store, error) {
 	if err := db.Check(ctx, statements()...); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
-	s := &Store{db: db}
+	s := &Store{db: db, texts: texts}
 	if err := s.beginIndex(ctx); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
@@ -58,7 +68,7 @@ func statements() []string {
 		updateDirectActive, insertTakesPart, updateMuted,
 		selectConversations, selectConversationsIn, selectRisen, selectLastMessages, selectReadersIn,
 		insertTerms, deleteTerms, selectUnindexed, selectSearched, selectSearchedRoom, selectLastBefore, selectCandidates, selectHit,
-		selectTheirs, countTerms,
+		selectTheirs, countTerms, selectKept, updateKept,
 	}
 }
 
@@ -75,7 +85,7 @@ const (
 		FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r ON r.room_id = a.room_id
 		CROSS JOIN LATERAL (SELECT author_nth FROM messages WHERE room = r.number AND user_id = a.user_id
 			ORDER BY seq DESC LIMIT 1) m`
-	selectSent = `SELECT r.room_id, m.said, ` + messageColumns + `
+	selectSent = `SELECT r.room_id, ` + messageColumns + `
 		FROM unnest($1::text[], $2::bytea[]) a (user_id, client_id)
 		JOIN messages m ON m.user_id = a.user_id AND m.client_id = a.client_id JOIN rooms r ON r.number = m.room`
 	// selectTargets has the messages wait that a batch changes, should retention be about to delete them.
@@ -94,15 +104,16 @@ const (
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
 		ON CONFLICT DO NOTHING`
 	insertMessages = `INSERT INTO messages
-		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments)
+		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments, key_id)
 		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, ''),
-			mentions, attachments
+			mentions, attachments, key_id
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
-			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[])
-			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments)
+			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[])
+			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments,
+			key_id)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
 	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7,
-			said = CASE said WHEN 0 THEN $8 ELSE said END, mentions = $9, attachments = $10
+			said = $8, mentions = $9, attachments = $10, key_id = $11
 		WHERE room = $1 AND seq = $2`
 	insertMentions = `INSERT INTO message_mentions (user_id, room, seq) SELECT a.user_id, a.room, a.seq
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq)
@@ -163,7 +174,9 @@ const (
 	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments` + keptBeside
+	// keptBeside is what it takes, beside the text, to read it.
+	keptBeside = `, m.key_id, m.said, CASE m.key_id WHEN '' THEN '' ELSE (SELECT said_in.room_id FROM rooms said_in WHERE said_in.number = m.room) END`
 )
 
 // Statements of reads.

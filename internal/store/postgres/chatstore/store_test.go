@@ -4,10 +4,12 @@ package chatstore_test
 
 import (
 	"context"
+	"encoding/base64"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/postgres/adminstore"
 	"rolecall/internal/store/postgres/chatstore"
@@ -56,6 +58,22 @@ func TestContract(t *testing.T) {
 		store := made(t, chatstore.New, db)
 		return storetest.Store{Chat: store, Groups: store, Conversations: store, Lists: store, Search: store, Administration: made(t, adminstore.New, db)}
 	}, "messages", "rooms", "conversations", "search")
+}
+
+// TestContractEncrypted holds the store to what it promises of messages where they are encrypted.
+func TestContractEncrypted(t *testing.T) {
+	keys, err := atrest.ParseKeys("a:" + base64.StdEncoding.EncodeToString(make([]byte, atrest.KeyBytes)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, func(t *testing.T) storetest.Store {
+		db := open(t, servers.Database(t))
+		store, err := chatstore.NewEncrypted(t.Context(), db, atrest.NewMessages(keys, nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return storetest.Store{Chat: store, Groups: store, Conversations: store, Lists: store, Search: store, Administration: made(t, adminstore.New, db)}
+	}, "messages", "search")
 }
 
 // TestContractTogether holds the stores of all domains to what they promise together.

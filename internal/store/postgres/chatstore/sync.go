@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/postgres"
@@ -29,7 +30,7 @@ const (
 			WHERE r.room_id = $1 AND m.seq > r.last_seq - $3::bigint AND m.revision > $2
 		UNION ALL SELECT 1 FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $2
 			WHERE r.room_id = $1 AND m.revision <= $2 LIMIT $3::bigint) changed`
-	selectQuotes = `SELECT seq, message_id, user_id, username, text, deleted_at > 0 FROM messages
+	selectQuotes = `SELECT seq, message_id, user_id, username, text, deleted_at > 0, key_id, said FROM messages
 		WHERE message_id = ANY($2::text[]) AND system = '' AND room = (SELECT number FROM rooms WHERE room_id = $1)`
 	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
 			AND m.seq > $2 ORDER BY m.seq LIMIT 1`
@@ -48,7 +49,7 @@ func (s *Store) ChangedMessages(ctx context.Context, room roles.ChatRoom, page c
 }
 
 func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
-	messages, err := postgres.ReadAll(ctx, s.db, selectChangedMessages, messagesOf(room),
+	messages, err := postgres.ReadAll(ctx, s.db, selectChangedMessages, s.messagesOf(room),
 		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)), page.From)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
@@ -86,7 +87,10 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 	quotes := make(map[string]chat.Quote, len(messageIDs))
 	_, err := postgres.ReadAll(ctx, s.db, selectQuotes, func(row postgres.Scanner) (none struct{}, err error) {
 		var q chat.Quote
-		err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&q.Text), &q.Deleted)
+		var kept atrest.Kept
+		err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&kept.Text), &q.Deleted,
+			&kept.KeyID, &kept.Said)
+		q.Text, _ = s.texts.Read(room.String(), q.MessageID, kept)
 		quotes[q.MessageID] = q
 		return none, err
 	}, room.String(), messageIDs)

@@ -24,7 +24,7 @@ const (
 		ON CONFLICT DO NOTHING`
 	deleteTerms = `DELETE FROM message_terms t USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) a (room, term, seq)
 		WHERE t.room = a.room AND t.term = a.term AND t.seq = a.seq`
-	lockIndex   = `SELECT version FROM message_index FOR UPDATE`
+	lockIndex   = `SELECT version, key_id, key FROM message_index FOR UPDATE`
 	beginIndex  = `UPDATE message_index SET version = $1, at = 9223372036854775807, room = 0, seq = 0`
 	selectIndex = `SELECT at, room, seq FROM message_index`
 	updateIndex = `UPDATE message_index SET at = $1, room = $2, seq = $3`
@@ -38,6 +38,9 @@ type indexed struct{ room, term, seq int64 }
 
 // rowsOf are the rows of a message in the index.
 func (s *Store) rowsOf(room int64, m *chat.Message) []indexed {
+	if s.cannotSearch {
+		return nil
+	}
 	numbers := s.key.Numbers(search.TermsOf(m))
 	rows := make([]indexed, len(numbers))
 	for i, number := range numbers {
@@ -94,14 +97,30 @@ func (b *batch) isSaidAnew(key target) bool {
 // beginIndex begins the index anew where it is of another version.
 func (s *Store) beginIndex(ctx context.Context) error {
 	err := s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		version, err := postgres.ScanOne[int64](tx.QueryRow(ctx, lockIndex))
-		if err != nil || version == words.Version {
+		var version int64
+		var keyID string
+		var sealed postgres.Text
+		if err := tx.QueryRow(ctx, lockIndex).Scan(&version, &keyID, &sealed); err != nil {
 			return err
+		}
+		kept := s.texts.IndexKey(keyID, string(sealed))
+		s.key, s.cannotSearch = kept.Key, kept.IsMissing
+		if kept.IsMissing { // what is said meanwhile is found once the index is made anew
+			_, err := tx.Exec(ctx, `UPDATE message_index SET version = 0`)
+			return err
+		}
+		if keyID != kept.KeyID || string(sealed) != kept.Sealed {
+			if _, err := tx.Exec(ctx, `UPDATE message_index SET key_id = $1, key = $2`, kept.KeyID, postgres.Text(kept.Sealed)); err != nil {
+				return err
+			}
+		}
+		if version == words.Version && !kept.IsNew {
+			return nil
 		}
 		if _, err := tx.Exec(ctx, `TRUNCATE message_terms`); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, beginIndex, words.Version)
+		_, err := tx.Exec(ctx, beginIndex, words.Version)
 		return err
 	})
 	if err != nil {
@@ -117,6 +136,9 @@ func scanPlace(row postgres.Scanner) (p place, err error) { return p, row.Scan(&
 
 // Index implements search.Store.
 func (s *Store) Index(ctx context.Context) (more bool, err error) {
+	if s.cannotSearch {
+		return false, nil
+	}
 	err = s.db.Write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		more = false
 		from, err := scanPlace(tx.QueryRow(ctx, selectIndex))
@@ -128,7 +150,7 @@ func (s *Store) Index(ctx context.Context) (more bool, err error) {
 		next := place{at: math.MinInt64}
 		found, err := postgres.Collect(rows, err, func(row postgres.Scanner) (m chat.Message, err error) {
 			var room int64
-			m, err = scanMessage(row, &room)
+			m, err = s.scanMessage(row, &room)
 			terms = append(terms, s.rowsOf(room, &m)...)
 			next = place{int64(m.Timestamp), room, m.Seq}
 			return m, err
@@ -158,7 +180,7 @@ func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (gone
 		var terms []indexed
 		deleted, err := postgres.Collect(rows, err, func(row postgres.Scanner) (m chat.Message, err error) {
 			var room int64
-			m, err = scanMessage(row, &room)
+			m, err = s.scanMessage(row, &room)
 			terms = append(terms, s.rowsOf(room, &m)...)
 			return m, err
 		})

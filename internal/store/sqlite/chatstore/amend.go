@@ -26,7 +26,7 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 	if room.isOutdated = room.isOutdated || room.membersSince != deed.MembersSince; room.isOutdated {
 		return chat.Applied{Outdated: true}, nil
 	}
-	before, err := scanMessage(b.tx.StmtContext(ctx, b.sql.selectTarget).QueryRowContext(ctx, room.number, deed.MessageID))
+	before, said, err := b.scanKept(b.tx.StmtContext(ctx, b.sql.selectTarget).QueryRowContext(ctx, room.number, deed.MessageID))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return chat.Applied{Refused: chat.NoMessage()}, nil
@@ -43,7 +43,7 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 		return made, nil
 	}
 	made.Revision = room.revision + 1
-	if err := b.saveAmended(ctx, room, change, &before, &made.Message); err != nil {
+	if err := b.saveAmended(ctx, room, change, &before, &made.Message, said); err != nil {
 		return chat.Applied{}, err
 	}
 	if line := change.Line(before, at); line != nil {
@@ -56,10 +56,16 @@ func (b *batch) amend(ctx context.Context, change chat.MessageChange) (chat.Appl
 }
 
 // saveAmended writes a message as a change has left it, and the change.
-func (b *batch) saveAmended(ctx context.Context, room *room, change chat.MessageChange, before, after *chat.Message) error {
-	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, after.Text,
-		after.EditedAt, after.DeletedAt, after.DeletedBy, chat.Said(before, after),
-		mentioned.Encode(after.Mentions), after.Attachments.Text())
+func (b *batch) saveAmended(
+	ctx context.Context, room *room, change chat.MessageChange, before, after *chat.Message, said int64,
+) error {
+	if said == 0 {
+		said = chat.Said(before, after)
+	}
+	kept := b.texts.Keep(after.Room.String(), after.ID, after.Text, said)
+	_, err := b.tx.StmtContext(ctx, b.sql.updateMessage).ExecContext(ctx, room.number, after.Seq, after.Revision, kept.Text,
+		after.EditedAt, after.DeletedAt, after.DeletedBy, kept.Said, mentioned.Encode(after.Mentions), after.Attachments.Text(),
+		kept.KeyID)
 	if err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}
@@ -108,7 +114,7 @@ func (b *batch) roomThere(ctx context.Context, id roles.ChatRoom) (*room, error)
 // ChangesSince implements chat.Store.
 func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
 	changes, err := sqlite.ReadAll(ctx, s.db, s.sql.selectChanges, func(row sqlite.Scanner) (c chat.Changed, err error) {
-		c.Message, err = scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, &c.By.Username, &c.At, &c.Emoji)
+		c.Message, err = s.scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, &c.By.Username, &c.At, &c.Emoji)
 		c.Message.Room = room
 		return c, err
 	}, room.String(), after, upTo, limit)

@@ -173,7 +173,7 @@ func (s *Store) lastMessages(ctx context.Context, rows []conversations.Row) (map
 	}
 	messages, err := sqlite.ReadAll(ctx, s.db, s.sql.selectLastMessages, func(row sqlite.Scanner) (chat.Message, error) {
 		var id string
-		message, err := scanMessage(row, &id)
+		message, err := s.scanMessage(row, &id)
 		if err == nil {
 			message.Room, err = roles.ParseChatRoom(id)
 		}

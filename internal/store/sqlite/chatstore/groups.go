@@ -181,7 +181,7 @@ func (s *Store) enter(ctx context.Context, tx *sql.Tx, room *room, change *group
 // Entries implements groups.Store.
 func (s *Store) Entries(ctx context.Context, room roles.ChatRoom, after int64) ([]groups.Made, error) {
 	all, err := sqlite.ReadAll(ctx, s.db, s.sql.selectEntries, func(row sqlite.Scanner) (groups.Made, error) {
-		message, err := scanMessage(row)
+		message, err := s.scanMessage(row)
 		return message.Made(), err
 	}, room.String(), after)
 	if err != nil {

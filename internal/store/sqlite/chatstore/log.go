@@ -76,9 +76,10 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
 	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
+	kept := b.texts.Keep(message.Room.String(), message.ID, message.Text, 0)
 	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
-		message.UserID, message.Username, string(message.Role), message.Text, message.ReplyTo, message.Timestamp, clientID,
-		mentioned.Encode(message.Mentions), message.Attachments.Text()))
+		message.UserID, message.Username, string(message.Role), kept.Text, message.ReplyTo, message.Timestamp, clientID,
+		mentioned.Encode(message.Mentions), message.Attachments.Text(), kept.KeyID))
 	if err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
@@ -142,9 +143,8 @@ func (b *batch) noteWriter(ctx context.Context, room *room, message *chat.Messag
 // sent finds the message that a draft was first sent as. It fails with sql.ErrNoRows where there is none.
 func (b *batch) sent(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
 	var roomID string
-	var said int64
 	row := b.tx.StmtContext(ctx, b.sql.selectSent).QueryRowContext(ctx, draft.UserID, draft.ClientID)
-	message, err := scanMessage(row, &roomID, &said)
+	message, said, err := b.scanKept(row, &roomID)
 	if err == nil {
 		message.Room, err = roles.ParseChatRoom(roomID)
 	}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/entries"
@@ -33,7 +34,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
 	bytes := 0
-	messages, err := sqlite.ReadUntil(ctx, s.db, statement, messagesOf(room), func(m chat.Message) bool {
+	messages, err := sqlite.ReadUntil(ctx, s.db, statement, s.messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
 	}, room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0))
@@ -74,27 +75,35 @@ func (s *Store) DeleteMessagesBefore(ctx context.Context, timestamp int64) (int,
 }
 
 // messagesOf scans messages of a room.
-func messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) {
+func (s *Store) messagesOf(room roles.ChatRoom) func(sqlite.Scanner) (chat.Message, error) {
 	return func(row sqlite.Scanner) (chat.Message, error) {
-		message, err := scanMessage(row)
+		message, err := s.scanMessage(row)
 		message.Room = room
 		return message, err
 	}
 }
 
 // scanMessage scans messageColumns, and before them what else there is. The sender has read the message.
-func scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
-	var m chat.Message
-	var system, mentions string
-	err := row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &m.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments)...)
+func (s *Store) scanMessage(row sqlite.Scanner, before ...any) (chat.Message, error) {
+	m, _, err := s.scanKept(row, before...)
+	return m, err
+}
+
+// scanKept is scanMessage that also tells of the digest of what the message said before.
+func (s *Store) scanKept(row sqlite.Scanner, before ...any) (m chat.Message, said int64, err error) {
+	var system, mentions, room string
+	var kept atrest.Kept
+	err = row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &kept.Text, &m.ReplyTo,
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments,
+		&kept.KeyID, &kept.Said, &room)...)
+	m.Text, said = s.texts.Read(room, m.ID, kept)
 	m.Mentions = mentioned.Decode(mentions)
 	if err == nil && system != "" {
 		err = entries.Add(&m, []byte(system))
 	}
 	m.ReadBy = []string{m.UserID}
 	m.Deleted = m.DeletedAt != 0
-	return m, err
+	return m, said, err
 }
 
 func scanReader(row sqlite.Scanner) (r readers.Reader, err error) {

@@ -53,7 +53,7 @@ func (s *Store) RevisionBefore(ctx context.Context, room roles.ChatRoom, at int6
 
 // MessagesSince implements chat.Store.
 func (s *Store) MessagesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Message, error) {
-	messages, err := sqlite.ReadAll(ctx, s.db, s.sql.selectSince, messagesOf(room), room.String(), after, upTo, limit)
+	messages, err := sqlite.ReadAll(ctx, s.db, s.sql.selectSince, s.messagesOf(room), room.String(), after, upTo, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read messages since a revision: %w", err)
 	}
@@ -130,7 +130,7 @@ func (s *statements) pastReads() sqlite.Statements {
 				WHERE r.room_id = ?1 AND m.seq > r.last_seq - ?3 AND m.revision > ?2
 			UNION ALL SELECT 1 FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?2
 				WHERE r.room_id = ?1 AND m.revision <= ?2 LIMIT ?3)`,
-		&s.selectQuotes: `SELECT m.seq, m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0 FROM rooms r CROSS JOIN json_each(?2) asked
+		&s.selectQuotes: `SELECT m.seq, m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0, m.key_id, m.said FROM rooms r CROSS JOIN json_each(?2) asked
 			CROSS JOIN messages m ON m.message_id = asked.value AND m.room = r.number AND m.system = ''
 			WHERE r.room_id = ?1`,
 		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? AND m.seq > ? ORDER BY m.seq LIMIT 1`,

@@ -16,6 +16,9 @@ import (
 	"rolecall/internal/words"
 )
 
+// few is how many messages that have the terms, in whatever rooms, are looked at one by one.
+const few = 256
+
 // firstLook and longestLook are how many messages are looked at at a time: more and more where few are those that were meant.
 const (
 	firstLook   = 32
@@ -32,6 +35,9 @@ func (s *Store) Search(ctx context.Context, asked search.Asked) (search.Found, e
 }
 
 func (s *Store) search(ctx context.Context, asked search.Asked) (found search.Found, err error) {
+	if s.cannotSearch {
+		return found, search.ErrKeyMissing
+	}
 	indexed, err := sqlite.ReadOne(ctx, s.db, s.sql.selectIndexed, sqlite.ScanOne[int64])
 	if err != nil {
 		return found, err
@@ -57,7 +63,7 @@ func (s *Store) search(ctx context.Context, asked search.Asked) (found search.Fo
 		}
 		for i := range some {
 			m := &some[i].message
-			if m.Seq > groups[some[i].room] && isWithin(m, &asked) && asked.Accepts(m) {
+			if isTheirs(&some[i], &asked, groups) && isWithin(m, &asked) && asked.Accepts(m) {
 				found.Messages = append(found.Messages, *m)
 			}
 			if len(found.Messages) > asked.Limit {
@@ -75,6 +81,24 @@ func (s *Store) search(ctx context.Context, asked search.Asked) (found search.Fo
 	return s.stillTheirs(ctx, &asked, found)
 }
 
+// isTheirs reports whether a message is in a room that is looked through, where who asks sees it.
+func isTheirs(n *numbered, asked *search.Asked, groups map[int64]int64) bool {
+	room := n.message.Room
+	if asked.Room != (roles.ChatRoom{}) && room != asked.Room {
+		return false
+	}
+	switch room.Kind() {
+	case roles.DirectKind:
+		_, theirs := room.Peer(asked.UserID)
+		return theirs
+	case roles.GroupKind:
+		seesAfter, belongs := groups[n.room]
+		return belongs && n.message.Seq > seesAfter
+	default:
+		return asked.Room == room || asked.Open && (asked.Enters == nil || asked.Enters(room))
+	}
+}
+
 func isWithin(m *chat.Message, asked *search.Asked) bool {
 	at := int64(m.Timestamp)
 	return at >= asked.From && (asked.To == 0 || at < asked.To)
@@ -88,7 +112,12 @@ func (s *Store) match(ctx context.Context, asked *search.Asked, groups map[int64
 	}
 	var terms strings.Builder
 	s.tokens(&terms, asked.Terms)
-	return "(" + strings.Join(within, " OR ") + ") AND " + strings.ReplaceAll(terms.String(), " ", " AND "), nil
+	wanted := strings.ReplaceAll(terms.String(), " ", " AND ")
+	count, err := sqlite.ReadOne(ctx, s.db, s.sql.countFew, sqlite.ScanOne[int], wanted, few)
+	if err != nil || count < few { // then they are looked at, which is quicker than to look for those that are in the rooms
+		return wanted, err
+	}
+	return "(" + strings.Join(within, " OR ") + ") AND " + wanted, nil
 }
 
 // groupsOf are the groups to which somebody belongs, and the seqs of the last messages there that they do not see.
@@ -211,6 +240,7 @@ const nearby = "100"
 
 func (s *statements) termReads() sqlite.Statements {
 	return sqlite.Statements{
+		&s.countFew:      `SELECT count(*) FROM (SELECT 1 FROM message_terms WHERE message_terms MATCH ? LIMIT ?)`,
 		&s.selectIndexed: `SELECT below FROM message_index`,
 		&s.selectFound: `SELECT m.number, m.room, r.room_id, ` + messageColumns + ` FROM (
 				SELECT rowid AS number FROM message_terms WHERE message_terms MATCH ?1 AND rowid >= ?2 AND rowid < ?3

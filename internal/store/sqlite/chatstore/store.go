@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
@@ -31,11 +32,19 @@ type Store struct {
 	sql     statements
 	writers writers
 	key     words.Key
+	texts   *atrest.Messages
+	// cannotSearch: the key of the index of messages is missing.
+	cannotSearch bool
 }
 
 // New returns the store of an open file. What admins do to messages is written to the log.
 func New(ctx context.Context, db *sqlite.DB, log *auditlog.Log) (*Store, error) {
-	s := &Store{db: db, log: log}
+	return NewEncrypted(ctx, db, log, atrest.NewMessages(nil, nil))
+}
+
+// NewEncrypted is New where texts are encrypted, or were.
+func NewEncrypted(ctx context.Context, db *sqlite.DB, log *auditlog.Log, texts *atrest.Messages) (*Store, error) {
+	s := &Store{db: db, log: log, texts: texts}
 	writes, reads := s.sql.writes(), s.sql.reads()
 	maps.Copy(writes, s.sql.groupWrites())
 	maps.Copy(writes, s.sql.termWrites())
@@ -77,7 +86,7 @@ type statements struct {
 	selectConversations, selectConversationsIn, selectRisen, selectLastMessages             *sql.Stmt
 	selectReadersIn                                                                         *sql.Stmt
 	selectIndexed, selectFound, selectRoomNumber, selectGroups, selectTheirs                *sql.Stmt
-	selectPlace, selectNumberBefore, selectNumberFrom, selectOpen                           *sql.Stmt
+	selectPlace, selectNumberBefore, selectNumberFrom, selectOpen, countFew                 *sql.Stmt
 }
 
 // messageColumns are those of a message as it is, saidColumns those with the revision by which it was said.
@@ -85,7 +94,9 @@ const (
 	messageColumns = `max(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments`
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments` + keptBeside
+	// keptBeside is what it takes, beside the text, to read it.
+	keptBeside = `, m.key_id, m.said, iif(m.key_id = '', '', (SELECT said_in.room_id FROM rooms said_in WHERE said_in.number = m.room))`
 )
 
 const (
@@ -136,15 +147,15 @@ func (s *statements) writes() sqlite.Statements {
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, attachments, author_nth)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 1 + coalesce(
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, attachments, key_id, author_nth)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1 + coalesce(
 				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))
 			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
-		&s.selectSent: `SELECT r.room_id, m.said, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
+		&s.selectSent: `SELECT r.room_id, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE m.user_id = ? AND m.client_id = ?`,
 		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
 		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7,
-				said = CASE said WHEN 0 THEN ?8 ELSE said END, mentions = ?9, attachments = ?10
+				said = ?8, mentions = ?9, attachments = ?10, key_id = ?11
 			WHERE room = ?1 AND seq = ?2`,
 		&s.countAttachable: `SELECT count(*) FROM json_each(?2) asked
 			CROSS JOIN attachments a ON a.attachment_id = asked.value WHERE a.user_id = ?1 AND a.spent = 0`,

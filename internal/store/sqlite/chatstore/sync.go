@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"rolecall/internal/atrest"
 	"rolecall/internal/roles"
 	"rolecall/internal/services/chat"
 	"rolecall/internal/store/sqlite"
@@ -24,7 +25,7 @@ func (s *Store) ChangedMessages(ctx context.Context, room roles.ChatRoom, page c
 
 func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
 	bytes := 0
-	messages, err := sqlite.ReadUntil(ctx, s.db, s.sql.selectChangedMessages, messagesOf(room), func(m chat.Message) bool {
+	messages, err := sqlite.ReadUntil(ctx, s.db, s.sql.selectChangedMessages, s.messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
 	}, room.String(), page.MembersSince, page.After, page.UpTo, max(page.Limit, 0), page.From)
@@ -59,7 +60,9 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 	if err == nil {
 		_, err = sqlite.ReadAll(ctx, s.db, s.sql.selectQuotes, func(row sqlite.Scanner) (none struct{}, err error) {
 			var q chat.Quote
-			err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, &q.Username, &q.Text, &q.Deleted)
+			var kept atrest.Kept
+			err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, &q.Username, &kept.Text, &q.Deleted, &kept.KeyID, &kept.Said)
+			q.Text, _ = s.texts.Read(room.String(), q.MessageID, kept)
 			quotes[q.MessageID] = q
 			return none, err
 		}, room.String(), list)

@@ -42,7 +42,7 @@ func roomToken(number int64) string { return "z" + strconv.FormatInt(number, 36)
 // document is what the index is given of a message; "" where it is not to be found.
 func (s *Store) document(room int64, m *chat.Message) string {
 	terms := search.TermsOf(m)
-	if len(terms) == 0 {
+	if len(terms) == 0 || s.cannotSearch {
 		return ""
 	}
 	var all strings.Builder
@@ -82,10 +82,30 @@ func (b *batch) changeTerms(ctx context.Context, room *room, before, after *chat
 
 // beginIndex begins the index anew where it is of another version.
 func (s *Store) beginIndex(ctx context.Context) error {
-	err := s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		version, err := sqlite.ScanOne[int](tx.QueryRowContext(ctx, `SELECT version FROM message_index`))
-		if err != nil || version == words.Version {
+	write := s.db.Write
+	if s.texts.Keys() != nil { // what is edited may have been stored before there was a key
+		write = s.db.WriteOver
+	}
+	err := write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var version int
+		var keyID, sealed string
+		err := tx.QueryRowContext(ctx, `SELECT version, key_id, key FROM message_index`).Scan(&version, &keyID, &sealed)
+		if err != nil {
 			return err
+		}
+		kept := s.texts.IndexKey(keyID, sealed)
+		s.key, s.cannotSearch = kept.Key, kept.IsMissing
+		if kept.IsMissing { // what is said meanwhile is found once the index is made anew
+			_, err := tx.ExecContext(ctx, `UPDATE message_index SET version = 0`)
+			return err
+		}
+		if keyID != kept.KeyID || sealed != kept.Sealed {
+			if _, err := tx.ExecContext(ctx, `UPDATE message_index SET key_id = ?, key = ?`, kept.KeyID, kept.Sealed); err != nil {
+				return err
+			}
+		}
+		if version == words.Version && !kept.IsNew {
+			return nil
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO message_terms (message_terms) VALUES ('delete-all')`); err != nil {
 			return err
@@ -103,7 +123,7 @@ func (s *Store) beginIndex(ctx context.Context) error {
 // Index implements search.Store.
 func (s *Store) Index(ctx context.Context) (more bool, err error) {
 	below, err := sqlite.ReadOne(ctx, s.db, s.sql.selectIndexed, sqlite.ScanOne[int64])
-	if err != nil || below <= 0 {
+	if err != nil || below <= 0 || s.cannotSearch {
 		return false, err
 	}
 	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -141,7 +161,7 @@ type numbered struct {
 
 func (s *Store) scanUnindexed(row sqlite.Scanner) (n numbered, err error) {
 	var id string
-	if n.message, err = scanMessage(row, &n.number, &n.room, &id); err == nil {
+	if n.message, err = s.scanMessage(row, &n.number, &n.room, &id); err == nil {
 		n.message.Room, err = roles.ParseChatRoom(id)
 	}
 	return n, err
