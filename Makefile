@@ -89,6 +89,11 @@ soak-rolling: ## three nodes behind HAProxy, rolled under 3,000 connections, two
 soak-attachments: ## 200 attachments of 5 MB at once, and a hundred kills in the middle of some; three minutes
 	SOAK=1 go test -count=1 -timeout 20m -v -run 'TestManyAttachmentsAtOnce|TestKillsLeaveNoAttachmentBehind' ./test/e2e
 
+.PHONY: bench-rooms
+bench-rooms: ## a room of a million messages beside one of a thousand, and the list of somebody in 5,000, on each database; ten minutes
+	SOAK=1 go test -count=1 -timeout 30m -v ./test/bigrooms
+	SOAK=1 TEST_DATABASE=postgres go test -count=1 -timeout 30m -v ./test/bigrooms
+
 .PHONY: soak-adminui
 soak-adminui: ## what an admin at the Admin UI costs with 10,000 sockets, on a machine that does nothing else; two minutes
 	SOAK=1 go test -count=1 -timeout 10m -v -run TestAdminUICost ./test/e2e
