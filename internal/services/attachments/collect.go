@@ -2,6 +2,8 @@ package attachments
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -27,9 +29,8 @@ func (s *Service) Collect(ctx context.Context) {
 	var looked time.Time
 	for {
 		s.collectAbandoned(ctx)
-		if now := s.options.Now(); now.Sub(looked) >= s.options.Unsent {
+		if now := s.options.Now(); now.Sub(looked) >= s.options.Unsent && s.collectStray(ctx) {
 			looked = now
-			s.collectStray(ctx)
 		}
 		select {
 		case <-ctx.Done():
@@ -70,8 +71,9 @@ func (s *Service) remove(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// collectStray removes files of which nothing is written down, unless they are so new that it may yet be.
-func (s *Service) collectStray(ctx context.Context) {
+// collectStray removes files of which nothing is written down, unless they are so new that it may yet be. It reports whether it
+// has come to the end: a folder in which a file goes away while it is listed is looked at again.
+func (s *Service) collectStray(ctx context.Context) bool {
 	before := s.options.Now().Add(-s.options.Unsent)
 	removed := 0
 	var keys []string
@@ -89,12 +91,13 @@ func (s *Service) collectStray(ctx context.Context) {
 	if err == nil {
 		err = flush()
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
 		s.log.ErrorContext(ctx, "files without an attachment not removed", "removed", removed, "error", err)
 	}
 	if removed > 0 {
 		s.log.InfoContext(ctx, "files without an attachment removed", "files", removed)
 	}
+	return err == nil
 }
 
 // eachOld goes through files that were written before a time.
