@@ -84,6 +84,7 @@ type Bus struct {
 
 	numbers  atomic.Uint64 // of the messages sent
 	losses   atomic.Uint64 // how often something had to be given up
+	claims   atomic.Uint64 // of what is told of users
 	counters counters
 	inbox    *inbox
 	peers    *peers

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -205,13 +206,14 @@ func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus
 	ctx, cancel := context.WithTimeout(ctx, b.options.Patience)
 	defer cancel()
 	settled = make([]bus.Settled, len(people))
+	claim := b.claims.Add(1)
 	for l, its := range places {
 		session, _ := l.presence.current()
 		part := make([]bus.Settling, len(its))
 		for at, i := range its {
 			part[at] = people[i]
 		}
-		answers, err := l.presence.settle(ctx, client, session, part, here)
+		answers, err := l.presence.settle(ctx, client, session, claim, part, here)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -219,14 +221,14 @@ func (b *Bus) Settle(ctx context.Context, people ...bus.Settling) (settled []bus
 			settled[i] = answers[at]
 		}
 	}
-	return settled, func() { b.doneTelling(places, userIDs) }, nil
+	return settled, func() { b.doneTelling(claim, places, userIDs) }, nil
 }
 
 // doneTelling lets other nodes tell of users, once all that this one has told of them is published.
-func (b *Bus) doneTelling(places map[*lane][]int, userIDs []string) {
+func (b *Bus) doneTelling(claim uint64, places map[*lane][]int, userIDs []string) {
 	for l, its := range places {
 		arguments := make([]string, 1, 1+len(its))
-		arguments[0] = b.node
+		arguments[0] = b.node + "#" + strconv.FormatUint(claim, 10)
 		for _, i := range its {
 			arguments = append(arguments, userIDs[i])
 		}

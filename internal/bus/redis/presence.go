@@ -234,12 +234,14 @@ func (p *presence) leave(ctx context.Context, client rueidis.Client) error {
 }
 
 // settle asks of users of this lane.
-func (p *presence) settle(ctx context.Context, client rueidis.Client, session string, people []bus.Settling, here map[string]bool) ([]bus.Settled, error) {
+func (p *presence) settle(
+	ctx context.Context, client rueidis.Client, session string, claim uint64, people []bus.Settling, here map[string]bool,
+) ([]bus.Settled, error) {
 	p.settles(people)
 	settled := make([]bus.Settled, 0, len(people))
 	telling := strconv.FormatInt(tellingTime.Milliseconds(), 10)
 	for part := range slices.Chunk(people, maxScript) {
-		arguments := []string{p.lane.base, session, p.lane.bus.node, telling}
+		arguments := []string{p.lane.base, session, p.lane.bus.node, strconv.FormatUint(claim, 10), telling}
 		for i := range part {
 			one := &part[i]
 			arguments = append(arguments, one.UserID, flag(here[one.UserID]), one.As, flag(one.Keep), strconv.Itoa(len(one.Rooms)))

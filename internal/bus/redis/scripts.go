@@ -64,10 +64,11 @@ return 0
 
 // settleScript finds out who of some users is online, and has one node alone tell of a change. What was told last of a user
 // is "<busy until>;<by>;<as>": as whom they were told to be online, nothing where they were told to be offline. Until then,
-// or until it is done, or its lease has ended, the node that tells of it is the only one that may change it.
+// or until it is done, or its lease has ended, the node that tells of it is the only one that may change it. By is a claim,
+// "<node>#<number>": a telling that is done late ends no later claim of its node.
 // A telling that was begun and not done, as its node has died or had no answer from here, may have reached some: what was told
 // before it is kept in untold, and what is true is told again in any case.
-// KEYS: nodes, told, untold, listed. ARGV: base of the keys, session, node, how long it may tell, then of each user id, 1 where they
+// KEYS: nodes, told, untold, listed. ARGV: base of the keys, session, node, the claim's number, how long it may tell, then of each user id, 1 where they
 // are online here, as whom, 1 where they stay whom they were told to be, the number of their rooms, and these. Returned are of each
 // user whether they are online, as whom they were told, whether another node is just telling of them, and if a telling was begun,
 // as whom.
@@ -82,7 +83,7 @@ local function lives(node)
   return false
 end
 local all = {}
-local i = 5
+local i = 6
 while i <= #ARGV do
   local user, here, as, keep = ARGV[i], ARGV[i + 1] == '1', ARGV[i + 2], ARGV[i + 3] == '1'
   local rooms = {}
@@ -95,7 +96,8 @@ while i <= #ARGV do
     on = session ~= ARGV[2] and redis.call('SISMEMBER', ARGV[1] .. 'on:' .. session, user) == 1
   end
   local busy, by, was = string.match(redis.call('HGET', KEYS[2], user) or '0;;', '^(%d+);([^;]*);(.*)$')
-  local taken = tonumber(busy) > now and by ~= ARGV[3] and lives(by)
+  local teller = string.match(by, '^[^#]*')
+  local taken = tonumber(busy) > now and teller ~= ARGV[3] and lives(teller)
   local begun = false
   if not taken then
     if tonumber(busy) > 0 then
@@ -105,7 +107,7 @@ while i <= #ARGV do
     local becomes = ''
     if on then becomes = (keep and was ~= '') and was or as end
     if becomes ~= was or begun then
-      redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[4]) .. ARGV[3] .. ';' .. becomes)
+      redis.call('HSET', KEYS[2], user, string.format('%d;', now + ARGV[5]) .. ARGV[3] .. '#' .. ARGV[4] .. ';' .. becomes)
       redis.call('HSET', KEYS[3], user, was)
       if becomes ~= '' and becomes == as then list(user, rooms) end
     end
@@ -116,7 +118,7 @@ end
 return all
 `
 
-// doneScript lets others tell of users again. KEYS: told, untold. ARGV: node, users.
+// doneScript lets others tell of users again. KEYS: told, untold. ARGV: claim, users.
 const doneScript = `
 for i = 2, #ARGV do
   local busy, by, as = string.match(redis.call('HGET', KEYS[1], ARGV[i]) or '0;;', '^(%d+);([^;]*);(.*)$')
