@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rolecall/api"
+	"rolecall/api/rest"
 	"rolecall/internal/auth"
 	"rolecall/internal/blobs"
 	"rolecall/internal/bus"
@@ -23,6 +24,7 @@ import (
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/closing"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
@@ -30,6 +32,9 @@ import (
 	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
+	"rolecall/internal/services/people/blocks"
+	"rolecall/internal/services/reports"
+	"rolecall/internal/services/rights"
 	"rolecall/internal/services/tracking"
 	"rolecall/test/sqlitetest"
 )
@@ -173,9 +178,20 @@ func newServer(t *testing.T, change func(o *api.Options)) *server {
 			t.Errorf("close: %v", err)
 		}
 	})
+	blocked := blocks.New(blocks.Parts{Store: store.Blocks, People: people, Emit: silence{}}, nil)
+	reported := reports.New(reports.Parts{Store: store.Reports, Chat: rooms, People: people}, nil)
+	closed := closing.New(closing.Parts{Store: store.Closing, Groups: members, Emit: silence{}}, nil)
+	owed := rights.New(rights.Dependencies{
+		Store: store.Rights, Chat: store.RightsInChat, Positions: store.Tracks, Groups: members, Sessions: admin, Log: store.Administration,
+		Forget: func(context.Context, string) {},
+		Export: rights.Exports{
+			People: store.People, Blocks: store.Blocks, Conversations: store.Lists, Tracking: store.Tracking, Notices: inbox,
+		},
+	}, rights.Options{Logger: log})
 	options := api.Options{
 		Verifier: tokens{}, Buckets: limit.NewBuckets(rates, nil), Decoder: decoder, Logger: log,
 		Chat: rooms, Attachments: files, Groups: members, Conversations: lists, Search: search.New(store.Search, rooms, roles.EveryOpenRoom(), log), Tracking: positions, Presence: people, Notices: inbox, Admin: admin,
+		Blocks: blocked, Reports: reported, Closing: closed, Rights: owed,
 		Ready:    func(context.Context) error { return nil },
 		Degraded: func() []string { return nil },
 	}
@@ -234,7 +250,7 @@ func (s *server) call(method, path, token, body string, headers ...string) answe
 	}
 	got := answer{ResponseRecorder: httptest.NewRecorder()}
 	s.ServeHTTP(got, request)
-	if kind := got.Header().Get("Content-Type"); strings.Contains(kind, "json") {
+	if kind := got.Header().Get("Content-Type"); strings.Contains(kind, "json") && kind != rest.LinesMedia {
 		if err := json.Unmarshal(got.Body.Bytes(), &got.document); err != nil {
 			s.t.Fatalf("%s %s: %s: %v", method, path, got.Body, err)
 		}

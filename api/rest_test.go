@@ -210,7 +210,7 @@ func TestMethods(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	for path, allow := range map[string]string{
-		api.Prefix + "/me":                            "GET, HEAD, OPTIONS",
+		api.Prefix + "/me":                            "GET, HEAD, DELETE, OPTIONS",
 		api.Prefix + "/me/inbox/read":                 "POST, OPTIONS",
 		api.Prefix + "/notices":                       "GET, HEAD, POST, OPTIONS",
 		api.Prefix + "/notices/none":                  "GET, HEAD, DELETE, OPTIONS",

@@ -19,11 +19,15 @@ import (
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/closing"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
+	"rolecall/internal/services/people/blocks"
+	"rolecall/internal/services/reports"
+	"rolecall/internal/services/rights"
 	"rolecall/internal/services/tracking"
 )
 
@@ -48,6 +52,10 @@ type Options struct {
 	Tracking *tracking.Service
 	Notices  *notices.Service
 	Presence *people.Service
+	Blocks   *blocks.Service
+	Reports  *reports.Service
+	Closing  *closing.Service
+	Rights   *rights.Service
 	Admin    *administration.Service
 
 	// AllowOrigin says whether a browser page of another origin may call the API.
@@ -93,6 +101,12 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "GET /me/inbox", access.ReadInbox(), a.inbox)
 	rest.On(r, "POST /me/inbox/read", access.MarkNoticesRead(), a.markInboxRead)
 
+	rest.On(r, "DELETE /me", access.DeleteSelf(), a.Rights.DeleteSelf)
+	rest.OnLines(r, "GET /me/export", access.ExportSelf(), a.Rights.ExportSelf)
+	rest.On(r, "GET /me/blocks", access.ReadBlocks(), a.listBlocks)
+	rest.On(r, "PUT /me/blocks/{userId}", access.BlockPerson(), a.Blocks.Block)
+	rest.On(r, "DELETE /me/blocks/{userId}", access.BlockPerson(), call.Done(a.Blocks.Unblock))
+
 	rest.On(r, "POST /notices", access.SendNotice(), a.createNotice)
 	rest.On(r, "GET /notices", access.ReadNotices(), a.listNotices)
 	rest.On(r, "GET /notices/{id}", access.ReadNotices(), a.getNotice)
@@ -109,6 +123,8 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "DELETE /rooms/{roomId}", access.CloseGroup(), call.Done(a.Groups.Close))
 	rest.On(r, "GET /rooms/{roomId}", access.ReadConversations(), a.Conversations.Get)
 	rest.On(r, "PUT /rooms/{roomId}/muted", access.MuteRoom(), a.Conversations.Mute)
+	rest.On(r, "PUT /rooms/{roomId}/closed", access.CloseRoom(), a.Closing.Close)
+	rest.On(r, "DELETE /rooms/{roomId}/closed", access.CloseRoom(), a.Closing.Open)
 	rest.On(r, "GET /rooms/{roomId}/messages", access.ReadMessages(), a.listMessages)
 	rest.On(r, "POST /rooms/{roomId}/messages", access.SendMessage(), call.Later(a.Chat.Submit))
 	rest.On(r, "PATCH /rooms/{roomId}/messages/{messageId}", access.EditMessage(), call.Later(a.Chat.Edit))
@@ -122,11 +138,17 @@ func (a *API) register(r *rest.Router) {
 	rest.On(r, "GET /attachments/{attachmentId}/thumbnail", access.FetchFile(), a.fetchThumbnail)
 	rest.On(r, "GET /attachments/{attachmentId}/addresses", access.ReadAttachment(), a.Attachments.Get)
 
+	rest.On(r, "POST /reports", access.Report(), a.Reports.Make)
+	rest.On(r, "GET /reports", access.ReadReports(), a.listReports)
+	rest.On(r, "PATCH /reports/{id}", access.ResolveReport(), a.Reports.Set)
+
 	rest.On(r, "GET /users", access.ReadPeople(), a.listUsers)
 	rest.OnStream(r, "POST /users/import", access.ImportPeople(), []string{roster.CSV, roster.JSON}, a.importUsers)
 	rest.On(r, "GET /users/{id}", access.ReadPeople(), a.getUser)
 	rest.On(r, "PUT /users/{id}", access.WritePerson(), a.putUser)
 
+	rest.On(r, "DELETE /users/{id}", access.DeletePerson(), a.Rights.Delete)
+	rest.OnLines(r, "GET /users/{id}/export", access.ExportPerson(), a.Rights.Exported)
 	rest.On(r, "GET /users/{id}/sockets", access.ReadSockets(), a.listSockets)
 	rest.On(r, "POST /users/{id}/disconnect", access.DisconnectUser(), a.Admin.Disconnect)
 	rest.On(r, "POST /users/{id}/revoke", access.RevokeUser(), a.Admin.Revoke)

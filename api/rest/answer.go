@@ -21,6 +21,9 @@ type Located interface {
 
 // respond answers with what an operation has returned.
 func respond(w http.ResponseWriter, out any) {
+	if _, done := out.(sent); done {
+		return
+	}
 	if _, nothing := out.(call.Nothing); nothing {
 		w.WriteHeader(http.StatusNoContent)
 		return

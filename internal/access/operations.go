@@ -102,6 +102,39 @@ func ImportPeople() Rule {
 	return Needs(limit.Other, roles.ManageDirectory).WithMaxBytes(16 << 20).WithTimeout(5 * time.Minute)
 }
 
+// BlockPerson blocks somebody, or no longer does.
+func BlockPerson() Rule { return Needs(limit.Other, roles.Chat) }
+
+// ReadBlocks reads whom one has blocked.
+func ReadBlocks() Rule { return Needs(limit.Read, roles.Chat) }
+
+// Report reports a message or somebody to the admins.
+func Report() Rule { return Needs(limit.Other, roles.Chat) }
+
+// ReadReports reads what was reported.
+func ReadReports() Rule { return Needs(limit.Read, roles.ManageReports) }
+
+// ResolveReport says what has come of a report.
+func ResolveReport() Rule { return Needs(limit.Other, roles.ManageReports) }
+
+// CloseRoom closes a room, or opens it again.
+func CloseRoom() Rule { return Needs(limit.Other, roles.CloseRooms) }
+
+// DeleteSelf takes oneself out of what is kept.
+func DeleteSelf() Rule { return Anyone(limit.Other) }
+
+// DeletePerson takes somebody out of what is kept.
+func DeletePerson() Rule { return Needs(limit.Other, roles.DeletePeople) }
+
+// exportTimeout is how long an export may take to be read.
+const exportTimeout = 10 * time.Minute
+
+// ExportSelf reads all that is kept of oneself.
+func ExportSelf() Rule { return Anyone(limit.Other).WithTimeout(exportTimeout) }
+
+// ExportPerson reads all that is kept of somebody.
+func ExportPerson() Rule { return Needs(limit.Other, roles.ExportPeople).WithTimeout(exportTimeout) }
+
 // IssueToken has a token signed for somebody.
 func IssueToken() Rule { return Needs(limit.Other, roles.IssueTokens) }
 

@@ -31,12 +31,16 @@ import (
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/closing"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
 	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
+	"rolecall/internal/services/people/blocks"
+	"rolecall/internal/services/reports"
+	"rolecall/internal/services/rights"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets"
 	"rolecall/internal/sockets/adminui"
@@ -82,6 +86,10 @@ type Program struct {
 	present  *order.Present
 	tracking *tracking.Service
 	people   *people.Service
+	blocks   *blocks.Service
+	reports  *reports.Service
+	closing  *closing.Service
+	rights   *rights.Service
 	chat     *chat.Service
 	groups   *groups.Service
 	// attachments has the files of messages.
@@ -132,6 +140,7 @@ func (p *Program) parts() []part {
 		{"chat", p.openChat},
 		{"notices", p.openNotices},
 		{"administration", p.openAdministration},
+		{"rights", p.openRights},
 		{"doors", p.openDoors},
 		{"retention", p.openRetention},
 		{"metrics", p.openMetrics},

@@ -52,7 +52,7 @@ func (p *Program) openDoors(context.Context) (life, error) {
 	p.mountSockets(decoder)
 	o := api.Options{
 		Verifier: p.verifier, Buckets: p.buckets, Decoder: decoder, Logger: p.log,
-		Chat: p.chat, Attachments: p.attachments, Groups: p.groups, Conversations: p.conversations, Search: p.search, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Admin: p.admin,
+		Chat: p.chat, Attachments: p.attachments, Groups: p.groups, Conversations: p.conversations, Search: p.search, Tracking: p.tracking, Notices: p.notices, Presence: p.people, Blocks: p.blocks, Reports: p.reports, Closing: p.closing, Rights: p.rights, Admin: p.admin,
 		AllowOrigin: p.origins.Allows, Ready: p.isReady, Degraded: p.degraded,
 	}
 	if p.metrics != nil {

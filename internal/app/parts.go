@@ -25,6 +25,7 @@ import (
 	"rolecall/internal/roles"
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/closing"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/order"
@@ -32,6 +33,8 @@ import (
 	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
+	"rolecall/internal/services/people/blocks"
+	"rolecall/internal/services/reports"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/sockets/event"
 )
@@ -207,7 +210,7 @@ func (p *Program) openTracking(ctx context.Context) (life, error) {
 func (p *Program) openPeople(context.Context) (life, error) {
 	here := local.New(p.engine)
 	o := people.Options{
-		Drivers: p.tracking, Messaging: p.config.ChatReach, Finding: roles.Finding{Public: p.config.PublicRoles},
+		Drivers: p.tracking, Blocks: p.store.Blocks, Messaging: p.config.ChatReach, Finding: roles.Finding{Public: p.config.PublicRoles},
 		Logger: p.log, Shared: p.isOneOfSeveral(), Grace: p.config.PresenceGrace,
 		Here: func(userID string) bool {
 			online, err := here.Online(context.Background(), userID)
@@ -218,6 +221,7 @@ func (p *Program) openPeople(context.Context) (life, error) {
 		o.Nodes = p.redis
 	}
 	p.people = people.New(p.store.People, p.store.Conversations, p.emitter(chatDomain), p.bus, o)
+	p.blocks = blocks.New(blocks.Parts{Store: p.store.Blocks, People: p.people, Emit: p.emitter(chatDomain)}, nil)
 	p.bus.Gone(p.people.Gone)
 	p.bus.Lost(p.people.Resync)
 	return life{drain: p.people.Close}, nil
@@ -232,10 +236,13 @@ func (p *Program) openChat(context.Context) (life, error) {
 	p.chat = chat.New(chat.Parts{
 		Store: told, Groups: p.groups, Reach: contacts, People: p.people,
 		Order: inOrder, Emit: sockets, Rooms: p.bus, Files: p.attachments, Typing: p.typingBoard(sockets),
+		Blocks: p.store.Blocks,
 	}, chat.Options{
 		OpenRooms: p.config.ChatOpenRooms, Retention: p.config.MessageRetention, Logger: p.log,
 	})
 	p.attachments.Attach(p.chat)
+	p.closing = closing.New(closing.Parts{Store: p.store.Closing, Groups: p.groups, Emit: sockets}, nil)
+	p.reports = reports.New(reports.Parts{Store: p.store.Reports, Chat: p.chat, People: p.people}, nil)
 	p.conversations = conversations.New(conversations.Parts{
 		Store: p.attachments.Listed(p.store.Lists), Groups: p.groups, People: p.people, Rooms: p.chat, Emit: sockets,
 	}, conversations.Options{OpenRooms: p.config.ChatOpenRooms})

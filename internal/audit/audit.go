@@ -19,6 +19,8 @@ const (
 	RevokeUser      Action = "user.revoke"
 	WriteUser       Action = "user.write"
 	IssueToken      Action = "user.token"
+	DeleteUser      Action = "user.delete"
+	ExportUser      Action = "user.export"
 	// What is done to single sockets, of which the target is their user, and to all in a room, which is the target.
 	DisconnectSocket Action = "socket.disconnect"
 	JoinSocket       Action = "socket.join"
@@ -28,6 +30,11 @@ const (
 	DeleteMessage Action = "message.delete"
 	// ChangeGroup is what is done to the group of somebody else, which is the target.
 	ChangeGroup Action = "group.change"
+	// CloseRoom and OpenRoom have a room as their target, ResolveReport and ReopenReport a report.
+	CloseRoom     Action = "room.close"
+	OpenRoom      Action = "room.open"
+	ResolveReport Action = "report.resolve"
+	ReopenReport  Action = "report.reopen"
 )
 
 // Actor is who has done something.

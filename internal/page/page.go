@@ -49,6 +49,8 @@ const (
 	Users      Kind = "u"
 	FoundUsers Kind = "f"
 	Audit      Kind = "a"
+	Blocks     Kind = "b"
+	Reports    Kind = "r"
 
 	Conversations Kind = "c"
 	FoundMessages Kind = "s"

@@ -58,12 +58,20 @@ const (
 	CreateGroup Permission = "chat:create-group"
 	// ManageGroups: change any group, and close it.
 	ManageGroups Permission = "chat:manage-groups"
+	// CloseRooms: have nobody write in a room, and open it again.
+	CloseRooms Permission = "chat:close"
+	// ManageReports: read and resolve what people report.
+	ManageReports Permission = "report:manage"
 	// ReadDirectory: look people up by name and role.
 	ReadDirectory Permission = "directory:read"
 	// ManageDirectory: say who somebody is, before they have signed in and after.
 	ManageDirectory Permission = "directory:manage"
 	// IssueTokens: have the server sign tokens for others, where it signs any.
 	IssueTokens Permission = "token:issue"
+	// DeletePeople: take others out of what is kept.
+	DeletePeople Permission = "person:delete"
+	// ExportPeople: read all that is kept of others.
+	ExportPeople Permission = "person:export"
 	// ManageSessions: see the sockets of others, disconnect them, have them join and leave rooms, and revoke their tokens.
 	ManageSessions Permission = "session:manage"
 	// ReadStatistics: read how the server is doing.
@@ -75,8 +83,8 @@ const (
 // Permissions lists every permission.
 func Permissions() []Permission {
 	return []Permission{PublishPosition, WatchAllFleets, WatchOwnFleet, ReadOwnTrack,
-		Broadcast, ReadInbox, Chat, DeleteMessages, CreateGroup, ManageGroups, ReadDirectory,
-		ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit}
+		Broadcast, ReadInbox, Chat, DeleteMessages, CreateGroup, ManageGroups, CloseRooms, ManageReports, ReadDirectory,
+		ManageDirectory, IssueTokens, DeletePeople, ExportPeople, ManageSessions, ReadStatistics, ReadAudit}
 }
 
 // Can reports whether the role holds the permission. This switch is the permission table.
@@ -84,7 +92,8 @@ func (r Role) Can(p Permission) bool {
 	switch p {
 	case PublishPosition, ReadOwnTrack:
 		return r == Driver
-	case WatchAllFleets, Broadcast, DeleteMessages, ManageGroups, ManageDirectory, IssueTokens, ManageSessions, ReadStatistics, ReadAudit:
+	case WatchAllFleets, Broadcast, DeleteMessages, ManageGroups, CloseRooms, ManageReports, ManageDirectory, IssueTokens, DeletePeople,
+		ExportPeople, ManageSessions, ReadStatistics, ReadAudit:
 		return r == Admin
 	case WatchOwnFleet:
 		return r == Company

@@ -27,6 +27,10 @@ func TestPermissionTable(t *testing.T) {
 		roles.IssueTokens:     "admin",
 		roles.ManageSessions:  "admin",
 		roles.ReadStatistics:  "admin",
+		roles.DeletePeople:    "admin",
+		roles.ExportPeople:    "admin",
+		roles.CloseRooms:      "admin",
+		roles.ManageReports:   "admin",
 		roles.ReadAudit:       "admin",
 	}
 	if len(want) != len(roles.Permissions()) {

@@ -12,6 +12,7 @@ import (
 	"rolecall/internal/store/postgres/chatstore"
 	"rolecall/internal/store/postgres/noticestore"
 	"rolecall/internal/store/postgres/peoplestore"
+	"rolecall/internal/store/postgres/safetystore"
 	"rolecall/internal/store/postgres/trackingstore"
 )
 
@@ -39,6 +40,7 @@ func OpenPostgresWith(ctx context.Context, url string, keys *atrest.Keys, log *s
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
 	s.Texts = rooms
+	s.Closing, s.RightsInChat = rooms, rooms
 	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
 		return nil, err
 	}
@@ -51,8 +53,15 @@ func OpenPostgresWith(ctx context.Context, url string, keys *atrest.Keys, log *s
 	if s.People, err = peoplestore.New(ctx, db); err != nil {
 		return nil, err
 	}
-	if s.Tracking, err = trackingstore.New(ctx, db); err != nil {
+	safety, err := safetystore.New(ctx, db)
+	if err != nil {
 		return nil, err
 	}
+	s.Blocks, s.Reports, s.Rights = safety, safety, safety
+	tracks, err := trackingstore.New(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.Tracking, s.Tracks = tracks, tracks
 	return s, nil
 }

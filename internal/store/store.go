@@ -11,11 +11,15 @@ import (
 	"rolecall/internal/services/administration"
 	"rolecall/internal/services/attachments"
 	"rolecall/internal/services/chat"
+	"rolecall/internal/services/chat/closing"
 	"rolecall/internal/services/chat/conversations"
 	"rolecall/internal/services/chat/groups"
 	"rolecall/internal/services/chat/search"
 	"rolecall/internal/services/notices"
 	"rolecall/internal/services/people"
+	"rolecall/internal/services/people/blocks"
+	"rolecall/internal/services/reports"
+	"rolecall/internal/services/rights"
 	"rolecall/internal/services/tracking"
 	"rolecall/internal/store/postgres"
 	"rolecall/internal/store/sqlite"
@@ -25,6 +29,7 @@ import (
 	"rolecall/internal/store/sqlite/chatstore"
 	"rolecall/internal/store/sqlite/noticestore"
 	"rolecall/internal/store/sqlite/peoplestore"
+	"rolecall/internal/store/sqlite/safetystore"
 	"rolecall/internal/store/sqlite/trackingstore"
 )
 
@@ -40,6 +45,15 @@ type Store struct {
 
 	// Conversations is what people ask of the rooms.
 	Conversations people.Conversations
+	// Blocks has who has blocked whom.
+	Blocks blocks.Store
+	// Reports has what people have reported, and Closing which rooms are closed.
+	Reports reports.Store
+	// Rights has who is to be deleted, and RightsInChat and Tracks what of them is in rooms and in tracks.
+	Rights       rights.Store
+	RightsInChat rights.Chat
+	Tracks       rights.Positions
+	Closing      closing.Store
 	// Lists has the conversations of people.
 	Lists conversations.Store
 	// Search finds messages.
@@ -118,6 +132,7 @@ func OpenSQLiteWith(ctx context.Context, path string, keys *atrest.Keys, logger 
 	}
 	s.Chat, s.Groups, s.Conversations, s.Lists, s.Search = rooms, rooms, rooms, rooms, rooms
 	s.Texts = rooms
+	s.Closing, s.RightsInChat = rooms, rooms
 	if s.Attachments, err = attachmentstore.New(ctx, db); err != nil {
 		return nil, err
 	}
@@ -130,8 +145,15 @@ func OpenSQLiteWith(ctx context.Context, path string, keys *atrest.Keys, logger 
 	if s.People, err = peoplestore.New(ctx, db, log); err != nil {
 		return nil, err
 	}
-	if s.Tracking, err = trackingstore.New(ctx, db); err != nil {
+	safety, err := safetystore.New(ctx, db, log)
+	if err != nil {
 		return nil, err
 	}
+	s.Blocks, s.Reports, s.Rights = safety, safety, safety
+	tracks, err := trackingstore.New(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.Tracking, s.Tracks = tracks, tracks
 	return s, nil
 }

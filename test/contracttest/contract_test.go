@@ -19,8 +19,8 @@ import (
 func TestEventNames(t *testing.T) {
 	events := NewEvents(t)
 	server := []string{
-		"auth:expiring", "chat:batch", "chat:deleted", "chat:edited", "chat:message", "chat:reaction", "chat:read", "chat:typing", "error:event", "presence:changes", "presence:list",
-		"presence:offline", "presence:online", "room:added", "room:history", "room:muted", "room:removed", "room:updated", "room:user-joined",
+		"auth:expiring", "chat:batch", "chat:deleted", "chat:edited", "chat:message", "chat:reaction", "chat:read", "chat:typing", "error:event", "people:blocked", "presence:changes", "presence:list",
+		"presence:offline", "presence:online", "room:added", "room:closed", "room:history", "room:muted", "room:removed", "room:updated", "room:user-joined",
 		"room:user-left", "rooms:list", "system:inbox", "system:notice",
 		"system:retract", "system:unread", "tracking:positions", "tracking:snapshot", "tracking:status",
 	}

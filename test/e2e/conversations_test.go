@@ -23,6 +23,7 @@ type conversation struct {
 	ReadSeq     int64    `json:"readSeq"`
 	Unread      int      `json:"unread"`
 	Muted       bool     `json:"muted"`
+	Closed      bool     `json:"closed"`
 	LastMessage *struct {
 		Text   string `json:"text"`
 		Quoted *struct {

@@ -27,7 +27,8 @@ func seeds() []string {
 		`{"lat":-0.0,"lng":1e2,"ts":1.7672e12,"heading":0,"speed":1,"accuracy":2,"altitude":-3,"battery":0.5,"seq":-1}`,
 		`{"lat":1,"lng":2,"heading":360,"speed":-1,"seq":9223372036854775808}`, `{"LAT":1,"lng":2}`, `{"lat":1,"lng":2,"lat":3}`,
 		`{"lat":1,"lon":2,"timestamp":1}`, `{"id":"u1","username":"Ann","role":"driver","companyId":"acme"}`, `{"id":"u1","name":"Ann","role":"vendor"}`,
-		`{"id":"u1","expiresIn":60,"reason":"r"}`, strings.Repeat("[", 11_000),
+		`{"id":"u1","expiresIn":60,"reason":"r"}`, `{"userId":"u1","reason":"spam","comment":"c"}`, `{"roomId":"group:g1","userId":"u1"}`, `{"id":"r1","state":"resolved","resolution":"x"}`,
+		strings.Repeat("[", 11_000),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/bus"
+	"rolecall/internal/instant"
 	"rolecall/internal/roles"
 )
 
@@ -48,6 +49,17 @@ func (s *Service) listen() {
 	s.Nodes.Lost(s.reread)
 	s.answerOthers()
 	s.rereadSoon()
+}
+
+// Refuse has the tokens of a user that were issued up to a time, Unix milliseconds, refused on every node, and ends the sockets that
+// came with one. That it is so is kept by who asks for it.
+func (s *Service) Refuse(ctx context.Context, userID string, at int64) {
+	revocation := auth.Revocation{UserID: userID, At: at}
+	s.stand(revocation)
+	s.tell(ctx, revocation)
+	if s.Beyond != nil {
+		s.Beyond(ctx, Revoked{UserID: userID, RevokedAt: instant.Stamp(at)})
+	}
 }
 
 // tell tells the other nodes.

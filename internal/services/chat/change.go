@@ -53,10 +53,10 @@ func (a Append) among(membersSince int64) Change {
 }
 
 func (a Append) told(applied Applied) telling {
-	if applied.ClientID == "" {
+	if applied.isAlike() {
 		return telling{event: EventMessage, payload: applied.Message}
 	}
-	return telling{event: EventMessage, payload: applied.ToldTo(""), toCauser: applied.Message}
+	return telling{event: EventMessage, payload: applied.ToldTo(""), toCauser: applied.ToldTo(applied.UserID)}
 }
 
 // conflict implements Change. Of what a message said before it was changed a digest is known; none of one that a version of the
@@ -114,8 +114,11 @@ type Applied struct {
 	// Outdated is set where nothing has changed, as the room has other members than those since MembersSince, or had for
 	// a change before this one. Message is the zero one.
 	Outdated bool
-	// Refused is why a change of a message was not made, nil for all others. Message is the zero one.
+	// Refused is why a change was not made: one of a message, or what is said to somebody whom the sender has blocked. Message is
+	// the zero one.
 	Refused error
+	// IsAlone is set where nobody is told of the change but whose it is.
+	IsAlone bool
 }
 
 // IsMade reports whether something has changed.

@@ -129,7 +129,8 @@ func (s *Service) writeOnce(
 func Deliveries(message Message, group groups.Group) []order.Delivery {
 	talk := inGroup(group)
 	talk.room = message.Room
-	return deliveriesOf(Append{}, Applied{Message: message}, talk, auth.Identity{UserID: message.UserID})
+	made := Applied{Message: message, IsAlone: message.Alone == Unshown}
+	return deliveriesOf(Append{}, made, talk, auth.Identity{UserID: message.UserID})
 }
 
 // deliveriesOf are how those of a conversation are told of a change: each socket once, those of whoever has caused it perhaps
@@ -150,6 +151,9 @@ func deliveriesOf(change Change, made Applied, talk conversation, causer auth.Id
 		}
 	}
 	told := change.told(made)
+	if made.IsAlone {
+		return aloneDeliveries(told, made, kindOf(change), causer.UserID, audience)
+	}
 	all := order.Delivery{Room: made.Room, Revision: made.Revision, Event: told.event, Payload: told.payload, To: audience}
 	deliveries := make([]order.Delivery, 1, 3)
 	if told.toCauser != nil {
@@ -168,4 +172,12 @@ func deliveriesOf(change Change, made Applied, talk conversation, causer auth.Id
 	}
 	deliveries[0] = all
 	return deliveries
+}
+
+// kindOf is the kind of a change of a message, "" for other changes.
+func kindOf(change Change) ChangeKind {
+	if of, is := change.(MessageChange); is {
+		return of.Kind()
+	}
+	return ""
 }

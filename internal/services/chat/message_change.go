@@ -29,21 +29,6 @@ type MessageChange interface {
 	Line(before Message, at instant.Stamp) *audit.Line
 }
 
-// Amend is what comes of a change of a message that is made at a time: its revision is yet to be given.
-func Amend(change MessageChange, before Message, at instant.Stamp) Applied {
-	switch {
-	case !change.Of().Sight.Sees(before.Seq):
-		return Applied{Refused: NoMessage()}
-	case before.System != nil:
-		return Applied{Refused: fault.New(fault.Forbidden, "What has become of a group stays in its log")}
-	}
-	after, changed, err := change.On(before, at)
-	if err != nil {
-		return Applied{Refused: err}
-	}
-	return Applied{Message: after, Replayed: !changed}
-}
-
 // Deed is what changes of messages have in common.
 type Deed struct {
 	Room      roles.ChatRoom
@@ -95,6 +80,8 @@ type Changed struct {
 	At       instant.Stamp
 	// Emoji is that of a reaction.
 	Emoji string
+	// IsAlone is set where nobody was told of it but whose it is.
+	IsAlone bool
 	// Message is as the change has left it, or as it has become since.
 	Message Message
 }
@@ -170,6 +157,11 @@ func ChangeDeliveries(changed Changed, group groups.Group) []order.Delivery {
 	talk := inGroup(group)
 	talk.room = changed.Message.Room
 	told, is := changed.telling()
+	if is && changed.IsAlone {
+		made := Applied{Message: changed.Message}
+		made.Revision = changed.Revision
+		return aloneDeliveries(told, made, changed.Kind, changed.By.UserID, talk.audience(changed.By.UserID))
+	}
 	if audience := talk.audienceOf(changed.By.UserID, changed.Message.Seq); is && len(audience) > 0 {
 		delivery.Event, delivery.Payload, delivery.To = told.event, told.payload, audience
 	}

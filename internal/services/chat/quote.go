@@ -19,6 +19,8 @@ type Quote struct {
 	// Text is how the message begins, at most MaxQuote code points of it; "" where it was deleted.
 	Text    string `json:"text"`
 	Deleted bool   `json:"deleted,omitempty"`
+	// Alone is that of the message.
+	Alone Privacy `json:"-"`
 }
 
 // excerpt is the quote with no more text than is shown.

@@ -51,6 +51,8 @@ type Entered struct {
 	// What the client has of the room counts no more; it is sent the newest messages.
 	Reset   bool     `json:"reset,omitempty"`
 	Members []string `json:"members,omitempty"`
+	// Closed is set where nobody writes in the room any more.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // historyEvent is room:history.
@@ -157,7 +159,7 @@ func (s *Service) enter(ctx context.Context, who auth.Identity, talk conversatio
 		if err != nil {
 			return 0, err
 		}
-		entered.LastSeq = head.Seq
+		entered.LastSeq, entered.Closed = head.Seq, head.ClosedAt > 0
 		if after != nil && *after > head.Seq {
 			entered.Reset, event.Reset, after = true, true, nil
 		}

@@ -83,6 +83,8 @@ type Parts struct {
 	Files Files
 	// Typing has signs end by themselves; nil is the board of a server that runs alone.
 	Typing *typing.Board
+	// Blocks, where it is set, knows who has blocked whom.
+	Blocks Blocks
 }
 
 // Options shapes a Service.
@@ -110,6 +112,7 @@ type Service struct {
 	emit    Emitter
 	rooms   Rooms
 	files   Files
+	blocks  Blocks
 	options Options
 	log     *slog.Logger
 	writer  *groupcommit.Writer[submission, outcome]
@@ -130,7 +133,7 @@ func New(parts Parts, options Options) *Service {
 	}
 	s := &Service{
 		store: parts.Store, groups: parts.Groups, reach: parts.Reach, people: parts.People,
-		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, files: parts.Files, typing: parts.Typing,
+		order: parts.Order, emit: parts.Emit, rooms: parts.Rooms, files: parts.Files, typing: parts.Typing, blocks: parts.Blocks,
 		options: options, log: options.Logger,
 	}
 	if s.files == nil {

@@ -22,6 +22,7 @@ type typingEvent struct {
 // Typing shows a sign to everybody in the room but the socket that gives it. Whom the caller may not write to gets no signs
 // either. One that is not given again ends typing.After, of which everybody in the room is told. In a direct room the sign of somebody
 // whom the other does not find is by their id: nobody learns a name by being written to.
+// Nobody is told whom or who the caller has blocked.
 func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing, socket Member) error {
 	talk, err := s.conversation(ctx, who, sign.RoomID)
 	if err != nil {
@@ -35,9 +36,13 @@ func (s *Service) Typing(ctx context.Context, who auth.Identity, sign Typing, so
 	if err != nil {
 		return err
 	}
+	audience, err := s.unblocked(ctx, who, talk, talk.audience(who.UserID))
+	if err != nil {
+		return err
+	}
 	user := roomUser{Room: talk.room, UserID: who.UserID, Username: name}
 	shown := typing.Sign{
-		Key: key, Username: name, Event: EventTyping, Ended: typingEvent{user, false}, To: talk.audience(who.UserID),
+		Key: key, Username: name, Event: EventTyping, Ended: typingEvent{user, false}, To: audience,
 	}
 	s.emitBeside(ctx, socket, EventTyping, typingEvent{user, *sign.IsTyping}, shown.To)
 	if *sign.IsTyping {
@@ -66,6 +71,24 @@ func (s *Service) typist(ctx context.Context, who auth.Identity, key typing.Key)
 		return who.UserID, err
 	}
 	return who.Username, nil
+}
+
+// unblocked is what is left of the audience of a passing sign: in a direct room of two of whom one has blocked the other, the caller
+// alone.
+func (s *Service) unblocked(ctx context.Context, who auth.Identity, talk conversation, audience []roles.Room) ([]roles.Room, error) {
+	peer, isDirect := talk.room.Peer(who.UserID)
+	if !isDirect || peer == who.UserID || s.blocks == nil {
+		return audience, nil
+	}
+	blocks, isBlocked, err := s.blocks.Between(ctx, who.UserID, peer)
+	switch {
+	case err != nil:
+		return nil, err
+	case blocks || isBlocked:
+		return []roles.Room{roles.UserRoom(who.UserID)}, nil
+	default:
+		return audience, nil
+	}
 }
 
 // emitBeside sends an event to the sockets in any of the rooms but for one, which stands in a room of its own for that
@@ -112,11 +135,14 @@ func (s *Service) markRead(ctx context.Context, who auth.Identity, talk conversa
 	case !found:
 		return Counts{}, notFound("messageId", "There is no such message in this room")
 	}
+	audience, err := s.unblocked(ctx, who, talk, talk.audienceOf(who.UserID, seq))
+	if err != nil {
+		return Counts{}, err
+	}
 	left, err = s.store.MarkRead(ctx, ReadMark{Room: talk.room, UserID: who.UserID, Seq: seq, MembersSince: talk.since})
 	if err != nil {
 		return Counts{}, err
 	}
-	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: messageID, Seq: seq},
-		talk.audienceOf(who.UserID, seq))
+	s.emitBeside(ctx, socket, EventRead, readEvent{Room: talk.room, UserID: who.UserID, MessageID: messageID, Seq: seq}, audience)
 	return left, nil
 }

@@ -56,6 +56,8 @@ type Message struct {
 	Deleted   bool          `json:"deleted,omitempty"`
 	DeletedAt instant.Stamp `json:"deletedAt,omitzero"`
 	DeletedBy string        `json:"deletedBy,omitempty"`
+	// Alone is who else than its author is shown the message.
+	Alone Privacy `json:"-"`
 }
 
 // Made is the change of a group of which the message is the entry; the zero one of a message that is none.
@@ -91,15 +93,6 @@ const (
 // MaxReaders is how many readers a message names beside its sender: of more, those who have read the room furthest.
 const MaxReaders = 100
 
-// ToldTo is the message as somebody is told of it.
-func (m Message) ToldTo(userID string) Message {
-	if m.UserID != userID {
-		m.ClientID = ""
-	}
-	m.System = m.System.Listed()
-	return m
-}
-
 // SupersededFor is how long a change of a message is kept at least after which the same person has done the like to the message
 // again. Nodes read back changes of the last minutes, order.DefaultWindow.
 const SupersededFor = 3 * order.DefaultWindow
@@ -110,6 +103,8 @@ type Head struct {
 	// MembersSince is the revision of the change by which a group's members have become those they are; 0 for those with
 	// whom it was made, and for every other room.
 	MembersSince int64
+	// ClosedAt is since when the room is closed, Unix milliseconds; 0 where it is open.
+	ClosedAt int64
 }
 
 // ErrOutdated tells that a room's members have changed since MembersSince: who asks may no longer belong to it.
@@ -130,7 +125,7 @@ type Page struct {
 	From int64
 	// MembersSince is that of the members among whom the asker was found.
 	MembersSince int64
-	// Asker is whose own reactions are marked.
+	// Asker is whose own reactions are marked, and who alone is shown what is Unshown by them.
 	Asker string
 }
 
@@ -142,7 +137,7 @@ type ChangedPage struct {
 	From int64
 	// MembersSince is that of the members among whom the asker was found.
 	MembersSince int64
-	// Asker is whose own reactions are marked.
+	// Asker is whose own reactions are marked, and who alone is shown what is Unshown by them.
 	Asker string
 }
 

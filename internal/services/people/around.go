@@ -123,7 +123,7 @@ func (s *Service) around(ctx context.Context, who auth.Identity) ([]listed, erro
 			around = append(around, colleagues[i])
 		}
 	}
-	return around, nil
+	return s.hide(ctx, who, around)
 }
 
 // selfAndPeers lists the caller, and who of their conversations is online.

@@ -95,7 +95,7 @@ func (s *Service) Identify(ctx context.Context, userID string) (who auth.Identit
 }
 
 // Acquainted returns which of the people the caller may bring together with others: who is known, and a colleague of the
-// caller or shares a conversation with them; all who are known where the caller is an admin.
+// caller or shares a conversation with them; all who are known where the caller is an admin. Who has blocked the caller is not.
 func (s *Service) Acquainted(ctx context.Context, who auth.Identity, userIDs []string) (map[string]bool, error) {
 	users, err := s.lookUp(ctx, userIDs)
 	if err != nil {
@@ -105,9 +105,14 @@ func (s *Service) Acquainted(ctx context.Context, who auth.Identity, userIDs []s
 	if err != nil {
 		return nil, err
 	}
+	blockers, err := s.blocks.BlockersOf(ctx, who.UserID)
+	if err != nil {
+		return nil, err
+	}
 	acquainted := make(map[string]bool, len(users))
 	for _, user := range users {
-		acquainted[user.UserID] = s.closenessTo(who, user, conversing[user.UserID]) >= acquaintance
+		_, hidden := blockers[user.UserID]
+		acquainted[user.UserID] = !hidden && s.closenessTo(who, user, conversing[user.UserID]) >= acquaintance
 	}
 	return acquainted, nil
 }
@@ -188,8 +193,15 @@ func (s *Service) seenBy(ctx context.Context, who auth.Identity, users []User) (
 	if err != nil {
 		return nil, err
 	}
+	blockers, err := s.blocks.BlockersOf(ctx, who.UserID)
+	if err != nil {
+		return nil, err
+	}
 	people := make([]Person, 0, len(users))
 	for _, user := range users {
+		if since, hidden := blockers[user.UserID]; hidden {
+			user, online[user.UserID] = user.asHidden(since), false
+		}
 		if how := s.closenessTo(who, user, conversing[user.UserID]); how > stranger {
 			people = append(people, user.seenBy(how, online[user.UserID]))
 		}

@@ -100,6 +100,7 @@ func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 	for i, who := range there {
 		changes[i] = change{who: who, online: true}
 	}
+	without(sharing, s.blockedBy(ctx, changes))
 	s.told.Add(1)
 	s.announceRound(ctx)
 	s.tellPeers(ctx, changes, sharing)

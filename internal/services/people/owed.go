@@ -45,7 +45,7 @@ func (s *Service) tellOwed(ctx context.Context) {
 	if len(owed) == 0 {
 		return
 	}
-	peers := s.peersOf(ctx, owed)
+	peers := s.peersOf(ctx, owed, s.blockedBy(ctx, owed))
 	if peers == nil {
 		return
 	}

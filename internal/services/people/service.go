@@ -70,6 +70,8 @@ type Options struct {
 	Here  func(userID string) bool
 	// Nodes, where it is set, are other servers of the same people.
 	Nodes Nodes
+	// Blocks, where it is set, knows who has blocked whom.
+	Blocks Blocks
 	// Messaging is who may write to whom, and Finding who finds whom: of those who are both, strangers find the name and role.
 	Messaging roles.Messaging
 	Finding   roles.Finding
@@ -91,6 +93,7 @@ type Service struct {
 	seen          *seen
 	newcomers     *newcomers
 	conversations Conversations
+	blocks        Blocks
 	emit          Emitter
 	sockets       Sockets
 	options       Options
@@ -133,6 +136,9 @@ func New(store Store, conversations Conversations, emit Emitter, sockets Sockets
 		seen: newSeen(store, options.SaveDelay, options.Logger), conversations: conversations, emit: emit, sockets: sockets,
 		options: options, log: options.Logger, known: make(map[string]*known), online: make(map[roles.Role]int), owed: make(map[string]change),
 		met: make(map[string][]string),
+	}
+	if s.blocks = options.Blocks; s.blocks == nil {
+		s.blocks = nobodyBlocks{}
 	}
 	s.importers = make(map[string]bool)
 	if options.Shared {

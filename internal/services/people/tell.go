@@ -32,26 +32,33 @@ type changesEvent struct {
 // tell lets admins, people's companies and those who share a conversation with them know who has come and gone. Each
 // audience hears of its people in the order of the changes.
 func (s *Service) tell(ctx context.Context, changes []change) {
-	peers := s.peersOf(ctx, changes)
+	blocked := s.blockedBy(ctx, changes)
+	peers := s.peersOf(ctx, changes, blocked)
 	if peers == nil {
 		s.owe(changes)
 	} else {
 		s.settleDebt(changes)
 	}
-	if len(changes) <= few {
-		for i := range changes {
-			c := &changes[i]
-			to := []roles.Room{roles.RoleRoom(roles.Admin)}
-			if c.who.CompanyID != "" {
-				to = append(to, roles.CompanyRoom(c.who.CompanyID))
-			}
-			for _, peer := range peers[c.who.UserID] {
-				to = append(to, roles.UserRoom(peer))
-			}
-			s.tellOne(ctx, c, to)
+	others := make([]change, 0, len(changes))
+	for i := range changes {
+		c := &changes[i]
+		if len(changes) > few && len(blocked[c.who.UserID]) == 0 {
+			others = append(others, *c)
+			continue
 		}
+		to := []roles.Room{roles.RoleRoom(roles.Admin)}
+		if c.who.CompanyID != "" {
+			to = append(to, roles.CompanyRoom(c.who.CompanyID))
+		}
+		for _, peer := range peers[c.who.UserID] {
+			to = append(to, roles.UserRoom(peer))
+		}
+		s.tellOne(ctx, c, to, blocked[c.who.UserID]...)
+	}
+	if len(others) == 0 {
 		return
 	}
+	changes = others
 	s.tellRoom(ctx, changes, roles.RoleRoom(roles.Admin))
 	companies := make(map[string][]change)
 	for _, c := range changes {
@@ -105,8 +112,8 @@ func (s *Service) hearsAnyway(userID string, of auth.Identity) bool {
 		(k.told.Role == roles.Admin || k.told.CompanyID != "" && k.told.CompanyID == of.CompanyID)
 }
 
-// peersOf finds those who share a conversation, by user id; nil where that cannot be found out now.
-func (s *Service) peersOf(ctx context.Context, changes []change) map[string][]string {
+// peersOf finds those who share a conversation, by user id, but for those who are blocked; nil where that cannot be found out now.
+func (s *Service) peersOf(ctx context.Context, changes []change, blocked map[string][]string) map[string][]string {
 	userIDs := make([]string, len(changes))
 	for i := range changes {
 		userIDs[i] = changes[i].who.UserID
@@ -122,6 +129,7 @@ func (s *Service) peersOf(ctx context.Context, changes []change) map[string][]st
 	if peers == nil {
 		peers = map[string][]string{}
 	}
+	without(peers, blocked)
 	return peers
 }
 
@@ -135,13 +143,17 @@ func (s *Service) tellRoom(ctx context.Context, changes []change, to roles.Room)
 	}
 }
 
-// tellOne tells everybody in the rooms but the person.
-func (s *Service) tellOne(ctx context.Context, c *change, to []roles.Room) {
+// tellOne tells everybody in the rooms but the person, and those whom they have blocked.
+func (s *Service) tellOne(ctx context.Context, c *change, to []roles.Room, blocked ...string) {
 	event := EventOffline
 	if c.online {
 		event = EventOnline
 	}
-	s.emit.Emit(ctx, event, userEvent{c.who.UserID, c.who.Username}, to, roles.UserRoom(c.who.UserID))
+	except := make([]roles.Room, 0, 1+len(blocked))
+	for _, userID := range append(blocked, c.who.UserID) {
+		except = append(except, roles.UserRoom(userID))
+	}
+	s.emit.Emit(ctx, event, userEvent{c.who.UserID, c.who.Username}, to, except...)
 }
 
 // tellTogether tells many changes in few events.

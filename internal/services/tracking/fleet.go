@@ -51,6 +51,7 @@ type membership struct {
 	flushed   *newest // the newest of the last flush that had one
 	pending   bool
 	gone      bool   // the driver has left for another company: it is seen no more, and goes with the next sweep
+	deleted   bool   // the driver was deleted, and goes with the next sweep at which it is offline
 	lastSeq   *int64 // of the position that came last of those that have one
 	counted   bool   // lastSeq is of a position that came to this node
 	dismissed bool   // it is one no more

@@ -227,9 +227,9 @@ func (s *Service) sweepFleet(f *fleet, now time.Time, there map[string]bool) (si
 }
 
 // isDoneLocked reports whether a member is no longer to be kept: it is offline, and has reported for another company since
-// or is past the retention.
+// or is past the retention, or was deleted.
 func (s *Service) isDoneLocked(m *membership, now time.Time) bool {
-	return m.shown == Offline && (!m.driver.isHome(m) || s.expired(m.newest, now))
+	return m.shown == Offline && (m.deleted || !m.driver.isHome(m) || s.expired(m.newest, now))
 }
 
 // expired reports whether a position, if there is one, is past the retention.

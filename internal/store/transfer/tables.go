@@ -47,7 +47,7 @@ func tables() []table {
 		{"rooms", "number", columns(
 			"number:integer", "room_id:ident", "kind:ident", "name:written", "created_by:ident", "created_at:integer",
 			"last_seq:integer", "revision:integer", "members_since:integer", "active_at:integer", "owner:ident", "history:ident",
-			"client_id:written", "made_as:integer")},
+			"client_id:written", "made_as:integer", "closed_at:integer")},
 		{"room_members", "room, user_id", columns(
 			"room:integer", "user_id:ident", "kind:ident", "wrote:boolean", "active_at:integer", "counted_from:integer", "muted:boolean",
 			"joined:integer", "sees_after:integer")},
@@ -55,7 +55,7 @@ func tables() []table {
 			"room:integer", "seq:integer", "revision:integer", "author_nth:integer", "timestamp:integer", "message_id:ident",
 			"user_id:ident", "username:written", "role:ident", "text:written", "reply_to:ident", "client_id:written",
 			"changed:integer", "edited_at:integer", "deleted_at:integer", "deleted_by:ident", "said:integer",
-			"system:written", "mentions:ident", "attachments:ident", "key_id:ident")},
+			"system:written", "mentions:ident", "attachments:ident", "key_id:ident", "alone:integer")},
 		{"message_mentions", "user_id, room, seq", columns("user_id:ident", "room:integer", "seq:integer")},
 		{"attachments", "attachment_id", columns(
 			"attachment_id:ident", "user_id:ident", "client_id:written", "received:ident", "created_at:integer", "details:ident",
@@ -63,9 +63,9 @@ func tables() []table {
 		{"server_keys", "name", columns("name:ident", "value:ident")},
 		{"message_changes", "room, revision", columns(
 			"room:integer", "revision:integer", "seq:integer", "kind:ident", "user_id:ident", "username:written", "changed_at:integer",
-			"emoji:ident")},
+			"emoji:ident", "alone:boolean")},
 		{"message_reactions", "room, seq, emoji, user_id", columns(
-			"room:integer", "seq:integer", "emoji:ident", "user_id:ident", "revision:integer")},
+			"room:integer", "seq:integer", "emoji:ident", "user_id:ident", "revision:integer", "alone:boolean")},
 		{"room_reads", "room, user_id", columns("room:integer", "user_id:ident", "seq:integer")},
 		{"room_removals", "room, revision, user_id", columns(
 			"room:integer", "revision:integer", "user_id:ident", "by_user_id:ident", "by_username:written", "removed_at:integer",
@@ -78,6 +78,12 @@ func tables() []table {
 			"speed:number", "accuracy:number", "altitude:number", "battery:number", "seq:integer", "stamped:boolean", "company_id:ident")},
 		{"audit", "number", columns(
 			"number:integer", "at:integer", "actor:ident", "username:written", "action:ident", "target:ident", "detail:written", "key:written")},
+		{"blocks", "user_id, blocked_id", columns("user_id:ident", "blocked_id:ident", "blocked_at:integer")},
+		{"deletions", "user_id", columns("user_id:ident", "at:integer", "done:boolean")},
+		{"reports", "number", columns(
+			"number:integer", "report_id:ident", "user_id:ident", "username:written", "subject_id:ident", "subject_name:written",
+			"room_id:ident", "message_id:ident", "reason:ident", "comment:written", "context:written", "created_at:integer",
+			"resolved_at:integer", "resolved_by:ident", "resolution:written", "client_id:written")},
 		{"revocations", "user_id", columns("user_id:ident", "at:integer")},
 	}
 }

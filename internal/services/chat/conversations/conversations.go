@@ -105,6 +105,8 @@ type Conversation struct {
 	Unread   int  `json:"unread"`
 	Mentions int  `json:"mentions"`
 	Muted    bool `json:"muted"`
+	// Closed is set where nobody writes in the room any more.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // bytes is about what the conversation takes as JSON.
@@ -264,17 +266,17 @@ func (s *Service) sight(ctx context.Context, who auth.Identity, room roles.ChatR
 func (s *Service) one(ctx context.Context, who auth.Identity, row *Row, names map[string]string) (Conversation, error) {
 	c := Conversation{
 		Room: row.Room, Kind: row.Room.Kind(), Name: row.Name,
-		LastSeq: row.LastSeq, ReadSeq: row.ReadSeq, Unread: row.Unread, Mentions: row.Mentions, Muted: row.Muted,
+		LastSeq: row.LastSeq, ReadSeq: row.ReadSeq, Unread: row.Unread, Mentions: row.Mentions, Muted: row.Muted, Closed: row.Closed,
 	}
 	if row.LastMessage != nil {
-		c.LastMessage = new(row.LastMessage.ToldTo(who.UserID))
 		sight, err := s.sight(ctx, who, row.Room)
 		if err != nil {
 			return c, err
 		}
-		if err := chat.FillQuotes(ctx, s.Store, row.Room, sight, []*chat.Message{c.LastMessage}); err != nil {
+		if err := chat.FillQuotes(ctx, s.Store, row.Room, sight, []*chat.Message{row.LastMessage}); err != nil {
 			return c, err
 		}
+		c.LastMessage = new(row.LastMessage.ToldTo(who.UserID))
 	}
 	switch c.Kind {
 	case roles.DirectKind:

@@ -36,7 +36,10 @@ type Row struct {
 	// Mentions is how many messages beyond it mention the person, of those that are kept.
 	Mentions int
 	Muted    bool
-	// LastMessage is the message of LastSeq, nil where it is not kept. Who has read it is filled in, reactions and the message
+	Closed   bool
+	// LastShown is the seq of the last message that is shown to the person, of those that are kept; 0 where there is none.
+	LastShown int64
+	// LastMessage is the message of LastShown, nil where there is none. Who has read it is filled in, reactions and the message
 	// that it replies to are not.
 	LastMessage *chat.Message
 }

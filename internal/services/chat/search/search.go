@@ -160,7 +160,8 @@ func (s *Service) asked(ctx context.Context, who auth.Identity, query Query) (as
 		asked.Enters = func(room roles.ChatRoom) bool { return s.openRooms.Allows(room, who.Role) }
 	}
 	asked.Accepts = func(m *chat.Message) bool {
-		return (query.UserID == "" || m.UserID == query.UserID) && len(wanted.Find(m.Text)) > 0
+		isShown := m.Alone == chat.Shared || m.UserID == who.UserID
+		return isShown && (query.UserID == "" || m.UserID == query.UserID) && len(wanted.Find(m.Text)) > 0
 	}
 	return asked, wanted, nil
 }

@@ -27,6 +27,8 @@ type amended struct {
 	room   *room
 	at     int64
 	said   int64 // of what it said at first
+
+	isAlone bool
 }
 
 // wantedTargets are the messages to be changed, each once: their rooms, and their ids.
@@ -74,7 +76,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 	}
 	before.Reactions = b.reacted[targetOf(deed)].seenBy(deed.By.UserID)
 	at := max(deed.At, room.latest)
-	made := chat.Amend(change, before, at)
+	made := chat.Amend(change, before, at, b.terms(deed.Room, deed.By.UserID))
 	if !made.IsMade() {
 		return made
 	}
@@ -88,7 +90,7 @@ func (b *batch) amend(change chat.MessageChange) chat.Applied {
 		said = chat.Said(&before, &made.Message)
 		b.saids[targetOf(deed)] = said
 	}
-	b.amended = append(b.amended, amended{change, before, made.Message, room, int64(at), said})
+	b.amended = append(b.amended, amended{change, before, made.Message, room, int64(at), said, made.IsAlone})
 	if line := change.Line(before, at); line != nil {
 		b.lines = append(b.lines, *line)
 	}
@@ -103,9 +105,9 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		kept := b.store.texts.Keep(after.Room.String(), after.ID, after.Text, made.said)
 		wanted.Queue(updateMessage, made.room.number, after.Seq, after.Revision, postgres.Text(kept.Text),
 			int64(after.EditedAt), int64(after.DeletedAt), after.DeletedBy, kept.Said, mentioned.Encode(after.Mentions), after.Attachments.Text(),
-			kept.KeyID)
+			kept.KeyID, int64(after.Alone))
 		made.queueDetached(wanted)
-		if !slices.Equal(made.before.Mentions, after.Mentions) {
+		if !slices.Equal(made.before.Mentions, after.Mentions) || made.before.Alone != after.Alone {
 			wanted.Queue(deleteMentions, made.room.number, after.Seq)
 			mentions := mentions{}
 			mentions.add(after, made.room.number)
@@ -114,7 +116,7 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 		wanted.Queue(deleteSuperseded, made.room.number, after.Seq, deed.By.UserID, made.change.Emoji(),
 			made.at-chat.SupersededFor.Milliseconds())
 		wanted.Queue(insertChange, made.room.number, after.Revision, after.Seq, string(made.change.Kind()), deed.By.UserID,
-			postgres.Text(deed.By.Username), made.at, made.change.Emoji())
+			postgres.Text(deed.By.Username), made.at, made.change.Emoji(), made.isAlone)
 		made.queueReaction(wanted)
 	}
 	for _, line := range b.lines {
@@ -125,19 +127,33 @@ func (b *batch) queueAmended(wanted *pgx.Batch) {
 // ChangesSince implements chat.Store.
 func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, upTo int64, limit int) ([]chat.Changed, error) {
 	changes, err := postgres.ReadAll(ctx, s.db, selectChanges, func(row postgres.Scanner) (c chat.Changed, err error) {
-		c.Message, err = s.scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At, &c.Emoji)
+		c.Message, err = s.scanMessage(row, &c.Revision, &c.Kind, &c.By.UserID, (*postgres.Text)(&c.By.Username), &c.At, &c.Emoji, &c.IsAlone)
 		c.Message.Room = room
 		return c, err
 	}, room.String(), after, upTo, int64(limit))
 	if err == nil {
-		messages := make([]*chat.Message, len(changes))
-		for i := range changes {
-			messages[i] = &changes[i].Message
-		}
-		err = s.fillReactions(ctx, room, "", messages)
+		err = s.fillChanged(ctx, room, changes)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read changes of messages since a revision: %w", err)
 	}
 	return changes, nil
+}
+
+// fillChanged adds the reactions to changed messages, as who is told of the changes sees them.
+func (s *Store) fillChanged(ctx context.Context, room roles.ChatRoom, changes []chat.Changed) error {
+	told := make(map[string][]*chat.Message)
+	for i := range changes {
+		who := ""
+		if changes[i].IsAlone {
+			who = changes[i].By.UserID
+		}
+		told[who] = append(told[who], &changes[i].Message)
+	}
+	for who, messages := range told {
+		if err := s.fillReactions(ctx, room, who, messages); err != nil {
+			return err
+		}
+	}
+	return nil
 }

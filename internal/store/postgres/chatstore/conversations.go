@@ -27,16 +27,18 @@ const (
 				ORDER BY r.active_at DESC, r.number DESC LIMIT $4)
 			ORDER BY 2 DESC, 1 DESC LIMIT $4)` + describe
 	selectConversationsIn = `WITH mine AS MATERIALIZED (
-			SELECT r.number AS room, r.active_at, coalesce(me.muted, false) AS muted
+			SELECT r.number AS room, CASE r.kind WHEN 'direct' THEN me.active_at ELSE r.active_at END AS active_at, coalesce(me.muted, false) AS muted
 			FROM rooms r LEFT JOIN room_members me ON me.room = r.number AND me.user_id = $2
 			WHERE r.room_id = ANY($1::text[]) AND (r.kind = 'open' OR me.kind = 'group' OR me.active_at > 0))` + describe
 	// describe tells of the rooms that are mine.
 	describe = `, marked AS MATERIALIZED (
-			SELECT r.number AS room, r.room_id, r.name, r.history, r.kind, mine.active_at, r.last_seq, mine.muted, ` + mark + ` AS read_seq, ` + lost + ` AS lost
+			SELECT r.number AS room, r.room_id, r.name, r.history, r.kind, mine.active_at, r.last_seq, mine.muted, r.closed_at > 0 AS closed, ` + mark + ` AS read_seq, ` + lost + ` AS lost
 			FROM mine JOIN rooms r ON r.number = mine.room),
 		place AS MATERIALIZED (SELECT *, greatest(read_seq, lost) AS upto FROM marked)
 		SELECT room_id, CASE kind WHEN 'group' THEN name ELSE ''::bytea END,
-			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, ` + mentioning + `, muted
+			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, ` + mentioning + `, muted, closed, coalesce(
+			(SELECT m.seq FROM messages m WHERE m.room = place.room AND m.seq <= place.last_seq AND (m.alone <> 1 OR m.user_id = $2)
+				ORDER BY m.seq DESC LIMIT 1), 0)
 		FROM place ORDER BY active_at DESC, room DESC`
 
 	// selectRisen looks up where the rooms stood, at a time ($4), that have been active since. Times never fall in a room, so
@@ -128,6 +130,7 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 	}
 	last, err := s.lastMessages(ctx, rows)
 	for i := range rows {
+		rows[i].LastShown = 0 // it has served
 		if message, kept := last[rows[i].Room]; kept {
 			rows[i].LastMessage = &message
 		}
@@ -137,7 +140,7 @@ func (s *Store) conversations(ctx context.Context, query string, args ...any) ([
 
 func scanConversation(row postgres.Scanner) (c conversations.Row, err error) {
 	var id string
-	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Mentions, &c.Muted); err != nil {
+	if err := row.Scan(&id, (*postgres.Text)(&c.Name), &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Mentions, &c.Muted, &c.Closed, &c.LastShown); err != nil {
 		return c, err
 	}
 	c.Room, err = roles.ParseChatRoom(id)
@@ -156,7 +159,7 @@ func scanRoom(row postgres.Scanner) (roles.ChatRoom, error) {
 func (s *Store) lastMessages(ctx context.Context, rows []conversations.Row) (map[roles.ChatRoom]chat.Message, error) {
 	ids, seqs := make([]string, len(rows)), make([]int64, len(rows))
 	for i := range rows {
-		ids[i], seqs[i] = rows[i].Room.String(), rows[i].LastSeq
+		ids[i], seqs[i] = rows[i].Room.String(), rows[i].LastShown
 	}
 	messages, err := postgres.ReadAll(ctx, s.db, selectLastMessages, func(row postgres.Scanner) (chat.Message, error) {
 		var id string

@@ -89,8 +89,12 @@ type room struct {
 
 	latest     instant.Stamp // the time of its newest message, 0 where there is none
 	isOutdated bool          // a change was asked for among other members
-	isDirect   bool
+	isClosed   bool
 	changed    bool
+
+	// directAt is when something was said last in a direct room, in this batch, and aloneAt what was shown to its author alone.
+	directAt int64
+	aloneAt  map[string]int64
 }
 
 // lockedRooms are the rooms that lockRooms has found, by id.
@@ -99,7 +103,7 @@ func lockedRooms(rows pgx.Rows, failed error) (map[string]*room, error) {
 	_, err := postgres.Collect(rows, failed, func(row postgres.Scanner) (none struct{}, err error) {
 		var found room
 		var id string
-		err = row.Scan(&found.number, &id, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt)
+		err = row.Scan(&found.number, &id, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt, &found.isClosed)
 		rooms[id] = &found
 		return none, err
 	})
@@ -111,6 +115,9 @@ type author struct{ roomID, userID string }
 
 // sending is what a sender calls a message.
 type sending struct{ userID, clientID string }
+
+// block is that somebody has blocked another.
+type block struct{ userID, blockedID string }
 
 // batch is the transaction of a batch of changes.
 type batch struct {
@@ -125,6 +132,8 @@ type batch struct {
 	wrote []author          // who writes in a room with members for the first time
 	came  []added           // the first messages of those who begin to take part in an open room
 	free  map[string]string // who has uploaded each of the attachments that may be put into a message
+
+	blocks map[block]bool
 
 	targets map[target]chat.Message // as the batch has left them, without reactions
 	saids   map[target]int64        // digests of what they said at first, 0 for none
@@ -143,7 +152,7 @@ func newBatch(store *Store, changes []chat.Change) *batch {
 	return &batch{
 		store: store, changes: changes, applied: make([]chat.Applied, 0, len(changes)),
 		nths: make(map[author]int64), sent: make(map[sending]chat.Applied), targets: make(map[target]chat.Message), saids: make(map[target]int64),
-		reacted: make(map[target]*reacted), free: make(map[string]string),
+		reacted: make(map[target]*reacted), free: make(map[string]string), blocks: make(map[block]bool),
 	}
 }
 
@@ -207,6 +216,7 @@ func (b *batch) read(ctx context.Context, tx *postgres.Tx) error {
 		asked.Queue(selectSent, senders, clientIDs).Query(b.readSent)
 	}
 	b.queueAttachable(asked)
+	b.queueBlocking(asked)
 	if len(targetIDs) > 0 {
 		asked.Queue(selectTargets, targetRooms, targetIDs).Query(b.readTargets)
 		b.queueReacted(asked)
@@ -257,6 +267,7 @@ func (b *batch) readSent(rows pgx.Rows) error {
 func (b *batch) missing() (missing []groups.Founding) {
 	for draft := range b.drafts() {
 		_, isReplay := b.sent[sending{draft.UserID, draft.ClientID}]
+		isReplay = isReplay || b.terms(draft.Room, draft.UserID).Blocks // which needs no room either
 		isKnown := slices.ContainsFunc(missing, func(g groups.Founding) bool { return g.Room == draft.Room })
 		if _, there := b.rooms[draft.Room.String()]; there || isReplay || isKnown {
 			continue
@@ -281,16 +292,23 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 	if before, isReplay := b.sent[sent]; isReplay {
 		return before
 	}
+	on := b.terms(draft.Room, draft.UserID)
+	if err := on.MayAdd(); err != nil {
+		return chat.Applied{Refused: err}
+	}
 	if !b.take(draft) {
 		return chat.Applied{Refused: chat.NoAttachment()}
 	}
 	room.lastSeq++
 	room.revision++
 	room.latest = max(room.latest, draft.Timestamp)
-	room.activeAt = max(room.activeAt, int64(room.latest))
-	room.changed, room.isDirect = true, draft.Room.Kind() == roles.DirectKind
+	room.changed = true
 	message := draft.Message
+	if on.IsBlocked {
+		message.Alone = chat.Unshown
+	}
 	message.Seq, message.Revision, message.Timestamp, message.ReadBy = room.lastSeq, room.revision, room.latest, []string{message.UserID}
+	room.note(&message)
 	who := author{roomID, message.UserID}
 	b.nths[who]++
 	isFirst := false
@@ -306,7 +324,8 @@ func (b *batch) append(draft *chat.Append) chat.Applied {
 		b.sent[sent] = chat.Applied{Message: message, Replayed: true}
 	}
 	b.added = append(b.added, added{&message, room.number, b.nths[who]})
-	return chat.Applied{Message: message, IsFirst: isFirst}
+	isAlone := message.Alone == chat.Unshown
+	return chat.Applied{Message: message, IsFirst: isFirst && !isAlone, IsAlone: isAlone}
 }
 
 // write stores what was added. Messages go in the order of what their senders call them: where two batches have the same, in
@@ -346,10 +365,10 @@ func (b *batch) write(ctx context.Context, tx *postgres.Tx) error {
 // columns are the parameters of insertMessages.
 func (b *batch) columns() []any {
 	var (
-		rooms, seqs, revisions, nths, times []int64
-		ids, userIDs, roleNames, replies    []string
-		mentions, attached, keys            []string
-		usernames, texts, clientIDs         []postgres.Text
+		rooms, seqs, revisions, nths, times, alone []int64
+		ids, userIDs, roleNames, replies           []string
+		mentions, attached, keys                   []string
+		usernames, texts, clientIDs                []postgres.Text
 	)
 	for _, m := range b.added {
 		rooms, seqs, revisions = append(rooms, m.room), append(seqs, m.Seq), append(revisions, m.Revision)
@@ -359,29 +378,31 @@ func (b *batch) columns() []any {
 		kept := b.store.texts.Keep(m.Room.String(), m.ID, m.Text, 0)
 		usernames, texts = append(usernames, postgres.Text(m.Username)), append(texts, postgres.Text(kept.Text))
 		keys = append(keys, kept.KeyID)
-		clientIDs = append(clientIDs, postgres.Text(m.ClientID))
+		clientIDs, alone = append(clientIDs, postgres.Text(m.ClientID)), append(alone, int64(m.Alone))
 		mentions, attached = append(mentions, mentioned.Encode(m.Mentions)), append(attached, m.Attachments.Text())
 	}
-	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions, attached, keys}
+	return []any{rooms, seqs, revisions, nths, times, ids, userIDs, usernames, roleNames, texts, replies, clientIDs, mentions, attached, keys, alone}
 }
 
 // queueRooms adds how far the rooms have come.
 func (b *batch) queueRooms(wanted *pgx.Batch) {
 	var numbers, seqs, revisions, active, direct, directActive []int64
+	var whose []string // "" for both people of the room
 	for _, room := range b.rooms {
 		if !room.changed {
 			continue
 		}
 		numbers, seqs, revisions = append(numbers, room.number), append(seqs, room.lastSeq), append(revisions, room.revision)
 		active = append(active, room.activeAt)
-		if room.isDirect {
-			direct, directActive = append(direct, room.number), append(directActive, room.activeAt)
+		if room.directAt > 0 {
+			direct, directActive, whose = append(direct, room.number), append(directActive, room.directAt), append(whose, "")
 		}
 	}
 	wanted.Queue(updateRooms, numbers, seqs, revisions, active)
 	if len(direct) > 0 {
-		wanted.Queue(updateDirectActive, direct, directActive)
+		wanted.Queue(updateDirectActive, direct, directActive, whose)
 	}
+	b.queueAlone(wanted)
 	b.queueWriters(wanted)
 }
 

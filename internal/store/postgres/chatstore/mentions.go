@@ -13,7 +13,11 @@ type mentions struct {
 	rooms, seqs []int64
 }
 
+// add adds whom a message mentions: nobody where it is its author's alone.
 func (m *mentions) add(message *chat.Message, room int64) {
+	if message.Alone != chat.Shared {
+		return
+	}
 	for _, userID := range mentioned.Counted(message.Mentions, message.UserID) {
 		m.userIDs, m.rooms, m.seqs = append(m.userIDs, userID), append(m.rooms, room), append(m.seqs, message.Seq)
 	}

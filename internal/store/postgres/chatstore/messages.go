@@ -34,7 +34,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	}
 	before := cmp.Or(page.Before, math.MaxInt64)
 	messages, err := postgres.ReadAll(ctx, s.db, query, s.messagesOf(room),
-		room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0), chat.EnoughText)
+		room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0), chat.EnoughText, page.Asker)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -82,7 +82,7 @@ func (s *Store) scanKept(row postgres.Scanner, before ...any) (m chat.Message, s
 	var room string
 	err = row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, (*postgres.Text)(&m.Username), &m.Role,
 		(*postgres.Text)(&kept.Text), &m.ReplyTo, &m.Timestamp, (*postgres.Text)(&m.ClientID),
-		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments,
+		&m.EditedAt, &m.DeletedAt, &m.DeletedBy, &m.Alone, &system, &mentions, &m.Attachments,
 		&kept.KeyID, &kept.Said, &room)...)
 	m.Text, said = s.texts.Read(room, m.ID, kept)
 	m.Mentions = mentioned.Decode(mentions)

@@ -109,7 +109,7 @@ const (
 			AND m.seq > $2 - (SELECT revision - last_seq FROM rooms WHERE room_id = $1)
 			AND m.revision > $2 AND m.revision <= $3
 		ORDER BY m.seq LIMIT $4`
-	selectChanges = `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, ` + messageColumns + `
+	selectChanges = `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, c.alone, ` + messageColumns + `
 		FROM message_changes c JOIN messages m ON m.room = c.room AND m.seq = c.seq
 		WHERE c.room = (SELECT number FROM rooms WHERE room_id = $1) AND c.revision > $2 AND c.revision <= $3
 		ORDER BY c.revision LIMIT $4`

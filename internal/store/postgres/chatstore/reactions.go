@@ -16,15 +16,16 @@ const (
 	selectReacted = `SELECT a.room_id, a.message_id, a.user_id, x.emoji, count(*), bool_or(x.user_id = a.user_id)
 		FROM unnest($1::text[], $2::text[], $3::text[]) a (room_id, message_id, user_id)
 		JOIN rooms r ON r.room_id = a.room_id JOIN messages m ON m.message_id = a.message_id AND m.room = r.number
-		JOIN message_reactions x ON x.room = m.room AND x.seq = m.seq
+		JOIN message_reactions x ON x.room = m.room AND x.seq = m.seq AND (NOT x.alone OR x.user_id = a.user_id)
 		GROUP BY a.room_id, a.message_id, a.user_id, x.emoji ORDER BY min(x.revision)`
-	insertReaction  = `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES ($1, $2, $3, $4, $5)`
+	insertReaction  = `INSERT INTO message_reactions (room, seq, emoji, user_id, revision, alone) VALUES ($1, $2, $3, $4, $5, $6)`
 	deleteReaction  = `DELETE FROM message_reactions WHERE room = $1 AND seq = $2 AND emoji = $3 AND user_id = $4`
 	deleteReactions = `DELETE FROM message_reactions WHERE room = $1 AND seq = $2`
 	selectReactions = `SELECT seq, emoji, count(*), bool_or(user_id = $3),
 			array_agg(user_id ORDER BY revision) FILTER (WHERE place <= $4)
 		FROM (SELECT seq, emoji, user_id, revision, row_number() OVER (PARTITION BY seq, emoji ORDER BY revision) AS place
-			FROM message_reactions WHERE room = (SELECT number FROM rooms WHERE room_id = $1) AND seq = ANY($2::bigint[])) reacted
+			FROM message_reactions WHERE room = (SELECT number FROM rooms WHERE room_id = $1) AND seq = ANY($2::bigint[])
+				AND (NOT alone OR user_id = $3)) reacted
 		GROUP BY seq, emoji ORDER BY seq, min(revision)`
 )
 
@@ -122,7 +123,7 @@ func (a *amended) queueReaction(wanted *pgx.Batch) {
 	room, seq, userID := a.room.number, a.after.Seq, a.change.Of().By.UserID
 	switch a.change.Kind() {
 	case chat.Reacted:
-		wanted.Queue(insertReaction, room, seq, a.change.Emoji(), userID, a.after.Revision)
+		wanted.Queue(insertReaction, room, seq, a.change.Emoji(), userID, a.after.Revision, a.isAlone)
 	case chat.Unreacted:
 		wanted.Queue(deleteReaction, room, seq, a.change.Emoji(), userID)
 	case chat.Deleted:

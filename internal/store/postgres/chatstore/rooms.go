@@ -22,7 +22,7 @@ func (s *Store) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error
 }
 
 func scanHead(row postgres.Scanner) (h chat.Head, err error) {
-	return h, row.Scan(&h.Revision, &h.Seq, &h.MembersSince)
+	return h, row.Scan(&h.Revision, &h.Seq, &h.MembersSince, &h.ClosedAt)
 }
 
 // checkMembers fails with chat.ErrOutdated where a room has other members than those since a revision.

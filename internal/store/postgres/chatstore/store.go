@@ -54,7 +54,7 @@ func NewEncrypted(ctx context.Context, db *postgres.DB, texts *atrest.Messages) 
 
 // statements are all that the store runs.
 func statements() []string {
-	return []string{
+	return append(rightsStatements(),
 		lockRooms, selectLatest, selectAuthors, selectSent, insertRooms, insertMembers, insertMessages, updateRooms, updateWrote,
 		selectTargets, updateMessage, insertChange, deleteSuperseded, countChanged,
 		insertMentions, deleteMentions, insertMentioned,
@@ -65,17 +65,17 @@ func statements() []string {
 		selectGroup, selectMadeAs, selectEntries, selectPeers, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectHead,
 		countUnread, selectNewest, selectOldest, selectSeq, selectReaders,
 		selectHeads, selectBefore, selectSince, selectRemovals, selectChanged, selectChanges,
-		updateDirectActive, insertTakesPart, updateMuted,
+		updateDirectActive, insertTakesPart, updateMuted, selectBlocking, selectClosed, updateClosed,
 		selectConversations, selectConversationsIn, selectRisen, selectLastMessages, selectReadersIn,
 		insertTerms, deleteTerms, selectUnindexed, selectSearched, selectSearchedRoom, selectLastBefore, selectCandidates, selectHit,
 		selectTheirs, countTerms, selectKept, updateKept,
-	}
+	)
 }
 
 // Statements of writes, and the reads that belong to a write.
 const (
 	// lockRooms locks in the order of the rows that come out: two batches that want the same rooms never wait for each other.
-	lockRooms = `SELECT number, room_id, last_seq, revision, members_since, active_at FROM rooms WHERE room_id = ANY($1::text[])
+	lockRooms = `SELECT number, room_id, last_seq, revision, members_since, active_at, closed_at > 0 FROM rooms WHERE room_id = ANY($1::text[])
 		ORDER BY room_id FOR NO KEY UPDATE`
 	// selectLatest and those behind it are run once the rooms are locked, so that they see what was committed before.
 	selectLatest = `SELECT r.room_id, coalesce(
@@ -104,16 +104,16 @@ const (
 		SELECT r.number, a.user_id, r.kind FROM unnest($1::text[], $2::text[]) a (room_id, user_id) JOIN rooms r USING (room_id)
 		ON CONFLICT DO NOTHING`
 	insertMessages = `INSERT INTO messages
-		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments, key_id)
+		(room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments, key_id, alone)
 		SELECT room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, nullif(client_id, ''),
-			mentions, attachments, key_id
+			mentions, attachments, key_id, alone
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
-			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[])
+			$9::text[], $10::bytea[], $11::text[], $12::bytea[], $13::text[], $14::text[], $15::text[], $16::bigint[])
 			a (room, seq, revision, author_nth, timestamp, message_id, user_id, username, role, text, reply_to, client_id, mentions, attachments,
-			key_id)
+			key_id, alone)
 		ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`
 	updateMessage = `UPDATE messages SET changed = $3, text = $4, edited_at = $5, deleted_at = $6, deleted_by = $7,
-			said = $8, mentions = $9, attachments = $10, key_id = $11
+			said = $8, mentions = $9, attachments = $10, key_id = $11, alone = $12
 		WHERE room = $1 AND seq = $2`
 	insertMentions = `INSERT INTO message_mentions (user_id, room, seq) SELECT a.user_id, a.room, a.seq
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq)
@@ -125,15 +125,17 @@ const (
 			FROM unnest($1::text[], $2::bigint[], $3::bigint[]) a (user_id, room, seq) GROUP BY user_id, room ORDER BY room, user_id) a
 		JOIN rooms r ON r.number = a.room AND r.kind = 'open'
 		ON CONFLICT DO NOTHING`
-	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	insertChange = `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji, alone)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	deleteSuperseded = `DELETE FROM message_changes
 		WHERE room = $1 AND seq = $2 AND user_id = $3 AND emoji = $4 AND changed_at < $5`
 	updateRooms = `UPDATE rooms r SET last_seq = a.last_seq, revision = a.revision, active_at = a.active_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) a (number, last_seq, revision, active_at)
 		WHERE r.number = a.number`
-	updateDirectActive = `UPDATE room_members m SET active_at = a.active_at FROM unnest($1::bigint[], $2::bigint[]) a (room, active_at)
-		WHERE m.room = a.room AND m.active_at <> a.active_at`
+	updateDirectActive = `UPDATE room_members m SET active_at = a.active_at FROM unnest($1::bigint[], $2::bigint[], $3::text[]) a (room, active_at, user_id)
+		WHERE m.room = a.room AND m.active_at < a.active_at AND (a.user_id = '' OR a.user_id = m.user_id)`
+	selectBlocking = `SELECT b.user_id, b.blocked_id FROM unnest($1::text[], $2::text[]) a (user_id, peer)
+		JOIN blocks b ON b.user_id = a.user_id AND b.blocked_id = a.peer OR b.user_id = a.peer AND b.blocked_id = a.user_id`
 	// insertTakesPart: who was mentioned first takes part already, in the same batch perhaps by a later message.
 	insertTakesPart = `INSERT INTO room_members (room, user_id, kind, wrote, counted_from)
 		SELECT a.room, a.user_id, 'open', true, a.seq - 1 FROM unnest($1::bigint[], $2::text[], $3::bigint[]) a (room, user_id, seq)
@@ -174,7 +176,7 @@ const (
 	messageColumns = `greatest(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments` + keptBeside
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.alone, m.system, m.mentions, m.attachments` + keptBeside
 	// keptBeside is what it takes, beside the text, to read it.
 	keptBeside = `, m.key_id, m.said, CASE m.key_id WHEN '' THEN '' ELSE (SELECT said_in.room_id FROM rooms said_in WHERE said_in.number = m.room) END`
 )
@@ -204,7 +206,7 @@ const (
 	selectFull = `SELECT asked.user_id FROM unnest($1::text[]) asked (user_id) WHERE $2::bigint <= (SELECT count(*) FROM (
 		SELECT 1 FROM room_members m WHERE m.user_id = asked.user_id AND m.kind = 'group' LIMIT $2) belonging)`
 	countMade  = `SELECT count(*) FROM rooms WHERE created_by = $1 AND kind = 'group' AND created_at > $2`
-	selectHead = `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = $1`
+	selectHead = `SELECT revision, last_seq, members_since, closed_at FROM rooms WHERE room_id = $1`
 	// mark is how far a reader ($2) has read a room r, or what came before they took part.
 	mark = `greatest(
 		(SELECT read.seq FROM room_reads read WHERE read.room = r.number AND read.user_id = $2),
@@ -214,12 +216,15 @@ const (
 	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
 	// them: the reader's own ($2) among them are numbered one after the other, and so are entries of the log, which have no author.
 	beyond = `last_seq - upto - ` + ownBeyond + `$2` + endOfOwn + `$2` + endOfBeyond +
-		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond
+		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond + ` - ` + hidden
 	ownBeyond = `coalesce(
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
 	endOfOwn = ` ORDER BY own.seq DESC LIMIT 1) + 1 -
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
 	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
+	// hidden counts those that the reader is not shown, of which there are few.
+	hidden = `(SELECT count(*) FROM messages other
+		WHERE other.room = place.room AND other.alone = 1 AND other.user_id <> $2 AND other.seq > upto)`
 	countUnread = `WITH place AS MATERIALIZED (SELECT r.number AS room, r.last_seq, greatest(` + mark + `, ` + lost + `) AS upto
 			FROM rooms r WHERE r.room_id = $1 AND r.members_since = $3)
 		SELECT ` + beyond + `, ` + mentioning + ` FROM place`
@@ -245,7 +250,7 @@ const (
 			SELECT page.*, sum(octet_length(page.text)) OVER (ORDER BY page.seq `
 	ofPage = `) - octet_length(page.text) AS before
 			FROM (SELECT * FROM messages WHERE room = (SELECT number FROM rooms WHERE room_id = $1 AND members_since = $2)
-				AND seq > $3 AND seq < $4 ORDER BY seq `
+				AND seq > $3 AND seq < $4 AND (alone <> 1 OR user_id = $7) ORDER BY seq `
 	endOfPage = ` LIMIT $5) page) m
 		WHERE m.before <= $6 ORDER BY m.seq`
 )

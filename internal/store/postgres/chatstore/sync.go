@@ -19,9 +19,10 @@ const (
 	selectChangedMessages = `SELECT ` + messageColumns + ` FROM (SELECT room, seq, now FROM (
 				SELECT m.room, m.seq, greatest(m.revision, m.changed) AS now FROM rooms r JOIN messages m ON m.room = r.number
 				WHERE r.room_id = $1 AND r.members_since = $2 AND m.seq > greatest($3 - (r.revision - r.last_seq), $6::bigint)
-					AND m.revision > $3
+					AND m.revision > $3 AND (m.alone <> 1 OR m.user_id = $7)
 			UNION ALL SELECT m.room, m.seq, m.changed FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $3
-				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3 AND m.seq > $6::bigint) found
+				WHERE r.room_id = $1 AND r.members_since = $2 AND m.revision <= $3 AND m.seq > $6::bigint
+					AND (m.alone <> 1 OR m.user_id = $7)) found
 			WHERE now <= $4 ORDER BY now LIMIT $5) changed
 		JOIN messages m ON m.room = changed.room AND m.seq = changed.seq ORDER BY changed.now`
 	// countChanged looks at the last of a room's messages, as many as may be counted.
@@ -30,13 +31,13 @@ const (
 			WHERE r.room_id = $1 AND m.seq > r.last_seq - $3::bigint AND m.revision > $2
 		UNION ALL SELECT 1 FROM rooms r JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > $2
 			WHERE r.room_id = $1 AND m.revision <= $2 LIMIT $3::bigint) changed`
-	selectQuotes = `SELECT seq, message_id, user_id, username, text, deleted_at > 0, key_id, said FROM messages
+	selectQuotes = `SELECT seq, message_id, user_id, username, text, deleted_at > 0, alone, key_id, said FROM messages
 		WHERE message_id = ANY($2::text[]) AND system = '' AND room = (SELECT number FROM rooms WHERE room_id = $1)`
 	selectFirst = `SELECT m.revision FROM messages m WHERE m.room = (SELECT number FROM rooms WHERE room_id = $1)
 			AND m.seq > $2 ORDER BY m.seq LIMIT 1`
 
 	selectStandings = `SELECT r.room_id, r.revision FROM room_members me JOIN rooms r ON r.number = me.room
-		WHERE me.user_id = $1`
+		WHERE me.user_id = $1 AND (me.kind <> 'direct' OR me.active_at > 0)`
 )
 
 // ChangedMessages implements chat.Store.
@@ -50,7 +51,7 @@ func (s *Store) ChangedMessages(ctx context.Context, room roles.ChatRoom, page c
 
 func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page chat.ChangedPage) ([]chat.Message, error) {
 	messages, err := postgres.ReadAll(ctx, s.db, selectChangedMessages, s.messagesOf(room),
-		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)), page.From)
+		room.String(), page.MembersSince, page.After, page.UpTo, int64(max(page.Limit, 0)), page.From, page.Asker)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -88,7 +89,7 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 	_, err := postgres.ReadAll(ctx, s.db, selectQuotes, func(row postgres.Scanner) (none struct{}, err error) {
 		var q chat.Quote
 		var kept atrest.Kept
-		err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&kept.Text), &q.Deleted,
+		err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, (*postgres.Text)(&q.Username), (*postgres.Text)(&kept.Text), &q.Deleted, &q.Alone,
 			&kept.KeyID, &kept.Said)
 		q.Text, _ = s.texts.Read(room.String(), q.MessageID, kept)
 		quotes[q.MessageID] = q

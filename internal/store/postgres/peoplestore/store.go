@@ -3,8 +3,11 @@ package peoplestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"rolecall/internal/services/people"
 	"rolecall/internal/store/postgres"
@@ -33,7 +36,9 @@ const userColumns = `user_id, username, role, company_id, last_seen, said_at`
 
 const (
 	insertUsers = `INSERT INTO users (` + userColumns + `)
-		SELECT * FROM ` + crowd + ` ORDER BY seen.user_id ON CONFLICT DO NOTHING RETURNING user_id`
+		SELECT * FROM ` + crowd + `
+		WHERE NOT EXISTS (SELECT 1 FROM deletions d WHERE d.user_id = seen.user_id AND d.at >= seen.said_at)
+		ORDER BY seen.user_id ON CONFLICT DO NOTHING RETURNING user_id`
 	// It sets what stands in no index, so that the row stays where it is.
 	updateUsers = `UPDATE users SET last_seen = greatest(users.last_seen, seen.last_seen),
 			said_at = greatest(users.said_at, seen.said_at) FROM ` + crowd + `
@@ -141,11 +146,15 @@ func writeUsers(ctx context.Context, tx *postgres.Tx, statement string, columns 
 }
 
 // change writes somebody who is another than before, and adds their new keys; where that was said later, only that they were
-// seen. Nobody else changes them meanwhile.
+// seen; and nothing of who was deleted since it was said. Nobody else changes them meanwhile.
 func change(ctx context.Context, tx *postgres.Tx, user *people.User, made *keys) error {
 	var before postgres.Text
 	var said int64
-	if err := tx.QueryRow(ctx, selectSaid, user.UserID).Scan(&before, &said); err != nil {
+	err := tx.QueryRow(ctx, selectSaid, user.UserID).Scan(&before, &said)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
 		return err
 	}
 	if user.SaidAt < said {
@@ -160,7 +169,7 @@ func change(ctx context.Context, tx *postgres.Tx, user *people.User, made *keys)
 		}
 		made.add(user.UserID, user.Username)
 	}
-	_, err := tx.Exec(ctx, changeUser, user.UserID, postgres.Text(user.Username), string(user.Role), user.CompanyID,
+	_, err = tx.Exec(ctx, changeUser, user.UserID, postgres.Text(user.Username), string(user.Role), user.CompanyID,
 		user.LastSeen, user.SaidAt)
 	return err
 }

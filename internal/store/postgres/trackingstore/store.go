@@ -38,9 +38,9 @@ func newAt(ctx context.Context, db *postgres.DB, now func() time.Time) (*Store, 
 
 // statements are all that the store runs, but for those on partitions.
 func statements() []string {
-	return []string{
+	return append(rightsStatements(),
 		upsertDrivers, selectNumbers, insertPlain, insertStamped, selectDrivers, selectDriversOf, selectTrack, selectStamped, selectPartitions,
-	}
+	)
 }
 
 const (

@@ -31,17 +31,19 @@ const (
 				ORDER BY r.active_at DESC, r.number DESC LIMIT ?4)
 			ORDER BY 2 DESC, 1 DESC LIMIT ?4)` + describe
 	selectConversationsIn = `WITH mine AS (
-			SELECT r.number AS room, r.active_at, coalesce(me.muted, 0) AS muted FROM json_each(?1) asked
+			SELECT r.number AS room, CASE r.kind WHEN 'direct' THEN me.active_at ELSE r.active_at END AS active_at, coalesce(me.muted, 0) AS muted FROM json_each(?1) asked
 				CROSS JOIN rooms r ON r.room_id = asked.value
 				LEFT JOIN room_members me ON me.room = r.number AND me.user_id = ?2
 				WHERE r.kind = 'open' OR me.kind = 'group' OR me.active_at > 0)` + describe
 	// describe tells of the rooms that are mine.
 	describe = `, marked AS (
-			SELECT r.number AS room, r.room_id, r.name, r.history, r.kind, mine.active_at, r.last_seq, mine.muted, ` + mark + ` AS read_seq, ` + lost + ` AS lost
+			SELECT r.number AS room, r.room_id, r.name, r.history, r.kind, mine.active_at, r.last_seq, mine.muted, r.closed_at > 0 AS closed, ` + mark + ` AS read_seq, ` + lost + ` AS lost
 			FROM mine CROSS JOIN rooms r ON r.number = mine.room),
 		place AS (SELECT *, max(read_seq, lost) AS upto FROM marked)
 		SELECT room_id, CASE kind WHEN 'group' THEN name ELSE '' END,
-			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, ` + mentioning + `, muted
+			CASE kind WHEN 'group' THEN history ELSE '' END, active_at, last_seq, read_seq, ` + beyond + `, ` + mentioning + `, muted, closed, coalesce(
+			(SELECT m.seq FROM messages m WHERE m.room = place.room AND m.seq <= place.last_seq AND (m.alone <> 1 OR m.user_id = ?2)
+				ORDER BY m.seq DESC LIMIT 1), 0)
 		FROM place ORDER BY active_at DESC, room DESC`
 
 	// selectRisen looks up where the rooms stood, at a time (?4), that have been active since. Times never fall in a room, so
@@ -133,6 +135,7 @@ func (s *Store) conversations(ctx context.Context, query *sql.Stmt, args ...any)
 	}
 	last, err := s.lastMessages(ctx, rows)
 	for i := range rows {
+		rows[i].LastShown = 0 // it has served
 		if message, kept := last[rows[i].Room]; kept {
 			rows[i].LastMessage = &message
 		}
@@ -142,7 +145,7 @@ func (s *Store) conversations(ctx context.Context, query *sql.Stmt, args ...any)
 
 func scanConversation(row sqlite.Scanner) (c conversations.Row, err error) {
 	var id string
-	if err := row.Scan(&id, &c.Name, &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Mentions, &c.Muted); err != nil {
+	if err := row.Scan(&id, &c.Name, &c.History, &c.ActiveAt, &c.LastSeq, &c.ReadSeq, &c.Unread, &c.Mentions, &c.Muted, &c.Closed, &c.LastShown); err != nil {
 		return c, err
 	}
 	c.Room, err = roles.ParseChatRoom(id)
@@ -165,7 +168,7 @@ func (s *Store) lastMessages(ctx context.Context, rows []conversations.Row) (map
 	}
 	wanted := make([]asked, len(rows))
 	for i := range rows {
-		wanted[i] = asked{rows[i].Room.String(), rows[i].LastSeq}
+		wanted[i] = asked{rows[i].Room.String(), rows[i].LastShown}
 	}
 	list, err := json.Marshal(wanted)
 	if err != nil {

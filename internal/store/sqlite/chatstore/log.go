@@ -59,6 +59,13 @@ func (b *batch) apply(ctx context.Context, change chat.Change) (chat.Applied, er
 
 // append stores a message under the next seq of its room, or finds the one that it was sent as before.
 func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, error) {
+	on, err := b.terms(ctx, draft.Room, draft.UserID)
+	if err != nil {
+		return chat.Applied{}, err
+	}
+	if err := on.MayAdd(); err != nil {
+		return b.refuse(ctx, draft, err)
+	}
 	room, err := b.roomOf(ctx, draft)
 	if err != nil {
 		return chat.Applied{}, err
@@ -73,13 +80,16 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return b.resent(ctx, draft, err)
 	}
 	message := draft.Message
+	if on.IsBlocked {
+		message.Alone = chat.Unshown
+	}
 	message.Seq, message.Revision, message.ReadBy = room.lastSeq+1, room.revision+1, []string{message.UserID}
 	message.Timestamp = max(message.Timestamp, room.latest)
 	clientID := sql.NullString{String: draft.ClientID, Valid: draft.ClientID != ""}
 	kept := b.texts.Keep(message.Room.String(), message.ID, message.Text, 0)
 	inserted, err := sqlite.Affected(b.insert.ExecContext(ctx, message.ID, room.number, message.Seq, message.Revision,
 		message.UserID, message.Username, string(message.Role), kept.Text, message.ReplyTo, message.Timestamp, clientID,
-		mentioned.Encode(message.Mentions), message.Attachments.Text(), kept.KeyID))
+		mentioned.Encode(message.Mentions), message.Attachments.Text(), kept.KeyID, message.Alone))
 	if err != nil {
 		return chat.Applied{}, fmt.Errorf("insert message: %w", err)
 	}
@@ -93,7 +103,7 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 		return chat.Applied{}, err
 	}
 	room.lastSeq, room.revision, room.latest = message.Seq, message.Revision, message.Timestamp
-	room.activeAt, room.isDirect = max(room.activeAt, int64(message.Timestamp)), message.Room.Kind() == roles.DirectKind
+	room.note(&message)
 	isFirst, err := b.noteWriter(ctx, room, &message)
 	if err != nil {
 		return chat.Applied{}, err
@@ -101,13 +111,44 @@ func (b *batch) append(ctx context.Context, draft *chat.Append) (chat.Applied, e
 	if err := b.addTerms(ctx, room, &message); err != nil {
 		return chat.Applied{}, err
 	}
-	return chat.Applied{Message: message, IsFirst: isFirst}, nil
+	isAlone := message.Alone == chat.Unshown
+	return chat.Applied{Message: message, IsFirst: isFirst && !isAlone, IsAlone: isAlone}, nil
 }
 
-// noteMentioned keeps for whom a message counts as one that mentions them.
+// refuse is what comes of a draft that may not be said, unless it was sent before that.
+func (b *batch) refuse(ctx context.Context, draft *chat.Append, why error) (chat.Applied, error) {
+	if draft.ClientID != "" {
+		if before, err := b.sent(ctx, draft); !errors.Is(err, sql.ErrNoRows) {
+			return before, err
+		}
+	}
+	return chat.Applied{Refused: why}, nil
+}
+
+// terms are those on which somebody changes a room.
+func (b *batch) terms(ctx context.Context, id roles.ChatRoom, userID string) (on chat.Terms, err error) {
+	room, err := b.roomThere(ctx, id)
+	switch {
+	case err == nil:
+		on.Closed = room.isClosed
+	case !errors.Is(err, sql.ErrNoRows):
+		return on, err
+	}
+	peer, isDirect := id.Peer(userID)
+	if !isDirect || peer == userID {
+		return on, nil
+	}
+	err = b.tx.StmtContext(ctx, b.sql.selectBlocking).QueryRowContext(ctx, userID, peer).Scan(&on.Blocks, &on.IsBlocked)
+	if err != nil {
+		return on, fmt.Errorf("find who has blocked whom: %w", err)
+	}
+	return on, nil
+}
+
+// noteMentioned keeps for whom a message counts as one that mentions them: for nobody where it is its author's alone.
 func (b *batch) noteMentioned(ctx context.Context, room *room, message *chat.Message) error {
 	counted := mentioned.Counted(message.Mentions, message.UserID)
-	if len(counted) == 0 {
+	if len(counted) == 0 || message.Alone != chat.Shared {
 		return nil
 	}
 	list, err := sqlite.List(counted)
@@ -182,8 +223,13 @@ func (b *batch) saveRooms(ctx context.Context) error {
 	update := b.tx.StmtContext(ctx, b.sql.updateRoom)
 	for _, room := range b.rooms {
 		_, err := update.ExecContext(ctx, room.lastSeq, room.revision, room.number, room.membersSince, room.activeAt)
-		if err == nil && room.isDirect {
-			_, err = b.tx.StmtContext(ctx, b.sql.updateDirectActive).ExecContext(ctx, room.activeAt, room.number)
+		if err == nil && room.directAt > 0 {
+			_, err = b.tx.StmtContext(ctx, b.sql.updateDirectActive).ExecContext(ctx, room.directAt, room.number, "")
+		}
+		for userID, at := range room.aloneAt {
+			if err == nil {
+				_, err = b.tx.StmtContext(ctx, b.sql.updateDirectActive).ExecContext(ctx, at, room.number, userID)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("save how far a room has come: %w", err)

@@ -37,7 +37,7 @@ func (s *Store) history(ctx context.Context, room roles.ChatRoom, page chat.Page
 	messages, err := sqlite.ReadUntil(ctx, s.db, statement, s.messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
-	}, room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0))
+	}, room.String(), page.MembersSince, max(page.After, page.From), before, max(page.Limit, 0), page.Asker)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -94,7 +94,7 @@ func (s *Store) scanKept(row sqlite.Scanner, before ...any) (m chat.Message, sai
 	var system, mentions, room string
 	var kept atrest.Kept
 	err = row.Scan(append(before, &m.Revision, &m.ID, &m.Seq, &m.UserID, &m.Username, &m.Role, &kept.Text, &m.ReplyTo,
-		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &system, &mentions, &m.Attachments,
+		&m.Timestamp, &m.ClientID, &m.EditedAt, &m.DeletedAt, &m.DeletedBy, &m.Alone, &system, &mentions, &m.Attachments,
 		&kept.KeyID, &kept.Said, &room)...)
 	m.Text, said = s.texts.Read(room, m.ID, kept)
 	m.Mentions = mentioned.Decode(mentions)

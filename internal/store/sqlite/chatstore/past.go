@@ -114,14 +114,15 @@ func (s *statements) pastReads() sqlite.Statements {
 		&s.selectSince: `SELECT ` + saidColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
 			WHERE r.room_id = ?1 AND m.seq > ?2 - (r.revision - r.last_seq) AND m.revision > ?2 AND m.revision <= ?3
 			ORDER BY m.seq LIMIT ?4`,
-		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, ` + messageColumns + `
+		&s.selectChanges: `SELECT c.revision, c.kind, c.user_id, c.username, c.changed_at, c.emoji, c.alone, ` + messageColumns + `
 			FROM rooms r CROSS JOIN message_changes c ON c.room = r.number CROSS JOIN messages m ON m.room = c.room AND m.seq = c.seq
 			WHERE r.room_id = ?1 AND c.revision > ?2 AND c.revision <= ?3 ORDER BY c.revision LIMIT ?4`,
 		&s.selectChangedMessages: `SELECT ` + messageColumns + ` FROM (SELECT seq, now FROM (
 					SELECT m.seq, max(m.revision, m.changed) AS now FROM rooms r CROSS JOIN messages m ON m.room = r.number
 					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > max(?3 - (r.revision - r.last_seq), ?6) AND m.revision > ?3
+						AND (m.alone <> 1 OR m.user_id = ?7)
 				UNION ALL SELECT m.seq, m.changed FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?3
-					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3 AND m.seq > ?6)
+					WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.revision <= ?3 AND m.seq > ?6 AND (m.alone <> 1 OR m.user_id = ?7))
 				WHERE now <= ?4 ORDER BY now LIMIT ?5) changed
 			CROSS JOIN rooms r ON r.room_id = ?1 CROSS JOIN messages m ON m.room = r.number AND m.seq = changed.seq ORDER BY changed.now`,
 		// Of a room's messages the last are looked at, as many as may be counted.
@@ -130,17 +131,17 @@ func (s *statements) pastReads() sqlite.Statements {
 				WHERE r.room_id = ?1 AND m.seq > r.last_seq - ?3 AND m.revision > ?2
 			UNION ALL SELECT 1 FROM rooms r CROSS JOIN messages m ON m.room = r.number AND m.changed > 0 AND m.changed > ?2
 				WHERE r.room_id = ?1 AND m.revision <= ?2 LIMIT ?3)`,
-		&s.selectQuotes: `SELECT m.seq, m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0, m.key_id, m.said FROM rooms r CROSS JOIN json_each(?2) asked
+		&s.selectQuotes: `SELECT m.seq, m.message_id, m.user_id, m.username, m.text, m.deleted_at > 0, m.alone, m.key_id, m.said FROM rooms r CROSS JOIN json_each(?2) asked
 			CROSS JOIN messages m ON m.message_id = asked.value AND m.room = r.number AND m.system = ''
 			WHERE r.room_id = ?1`,
 		&s.selectFirst: `SELECT m.revision FROM rooms r JOIN messages m ON m.room = r.number WHERE r.room_id = ? AND m.seq > ? ORDER BY m.seq LIMIT 1`,
 		&s.selectStandings: `SELECT r.room_id, r.revision FROM room_members me CROSS JOIN rooms r ON r.number = me.room
-			WHERE me.user_id = ?`,
+			WHERE me.user_id = ? AND (me.kind <> 'direct' OR me.active_at > 0)`,
 		&s.selectReactions: `SELECT seq, emoji, count(*), max(user_id = ?3),
 				json_group_array(user_id ORDER BY revision) FILTER (WHERE place <= ?4)
 			FROM (SELECT x.seq, x.emoji, x.user_id, x.revision, row_number() OVER (PARTITION BY x.seq, x.emoji ORDER BY x.revision) AS place
 				FROM rooms r CROSS JOIN json_each(?2) asked CROSS JOIN message_reactions x ON x.room = r.number AND x.seq = asked.value
-				WHERE r.room_id = ?1) reacted
+				WHERE r.room_id = ?1 AND (x.alone = 0 OR x.user_id = ?3)) reacted
 			GROUP BY seq, emoji ORDER BY seq, min(revision)`,
 		&s.selectRemovals: `SELECT x.revision, x.user_id, x.by_user_id, x.by_username, x.removed_at, x.joined, x.sees_after
 			FROM rooms r JOIN room_removals x ON x.room = r.number

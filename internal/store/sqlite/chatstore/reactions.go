@@ -27,12 +27,12 @@ func (b *batch) reacted(ctx context.Context, room *room, seq int64, userID strin
 }
 
 // saveReaction writes what a change does to the reactions of a message.
-func (b *batch) saveReaction(ctx context.Context, room *room, change chat.MessageChange, after *chat.Message) (err error) {
+func (b *batch) saveReaction(ctx context.Context, room *room, change chat.MessageChange, after *chat.Applied) (err error) {
 	of := change.Of()
 	switch change.Kind() {
 	case chat.Reacted:
 		_, err = b.tx.StmtContext(ctx, b.sql.insertReaction).
-			ExecContext(ctx, room.number, after.Seq, change.Emoji(), of.By.UserID, after.Revision)
+			ExecContext(ctx, room.number, after.Seq, change.Emoji(), of.By.UserID, after.Revision, after.IsAlone)
 	case chat.Unreacted:
 		_, err = b.tx.StmtContext(ctx, b.sql.deleteReaction).ExecContext(ctx, room.number, after.Seq, change.Emoji(), of.By.UserID)
 	case chat.Deleted:

@@ -24,7 +24,7 @@ func (s *Store) Head(ctx context.Context, room roles.ChatRoom) (chat.Head, error
 }
 
 func scanHead(row sqlite.Scanner) (h chat.Head, err error) {
-	return h, row.Scan(&h.Revision, &h.Seq, &h.MembersSince)
+	return h, row.Scan(&h.Revision, &h.Seq, &h.MembersSince, &h.ClosedAt)
 }
 
 // checkMembers fails with chat.ErrOutdated where a room has other members than those since a revision.
@@ -64,17 +64,36 @@ type room struct {
 	revision int64
 	latest   instant.Stamp // the time of its newest message, 0 where there is none
 	activeAt int64
-	isDirect bool // and something was said in it
+	isClosed bool
+
+	// directAt is when something was said last in a direct room, in this batch, and aloneAt what was shown to its author alone.
+	directAt int64
+	aloneAt  map[string]int64
 
 	membersSince int64
 	isOutdated   bool // a change was asked for among other members
+}
+
+// note notes that a message was said in the room.
+func (r *room) note(message *chat.Message) {
+	r.activeAt = max(r.activeAt, int64(message.Timestamp))
+	switch {
+	case message.Room.Kind() != roles.DirectKind:
+	case message.Alone == chat.Unshown:
+		if r.aloneAt == nil {
+			r.aloneAt = make(map[string]int64)
+		}
+		r.aloneAt[message.UserID] = r.activeAt
+	default:
+		r.directAt = r.activeAt
+	}
 }
 
 // findRoom fails with sql.ErrNoRows for a room that is not there.
 func (s *Store) findRoom(ctx context.Context, tx *sql.Tx, id roles.ChatRoom) (*room, error) {
 	var found room
 	err := tx.StmtContext(ctx, s.sql.selectRoom).QueryRowContext(ctx, id.String()).
-		Scan(&found.number, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt, &found.latest)
+		Scan(&found.number, &found.lastSeq, &found.revision, &found.membersSince, &found.activeAt, &found.isClosed, &found.latest)
 	if err != nil {
 		return nil, fmt.Errorf("find room: %w", err)
 	}

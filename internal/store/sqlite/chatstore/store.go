@@ -30,6 +30,7 @@ type Store struct {
 	db      *sqlite.DB
 	log     *auditlog.Log
 	sql     statements
+	rights  rightsStatements
 	writers writers
 	key     words.Key
 	texts   *atrest.Messages
@@ -48,7 +49,9 @@ func NewEncrypted(ctx context.Context, db *sqlite.DB, log *auditlog.Log, texts *
 	writes, reads := s.sql.writes(), s.sql.reads()
 	maps.Copy(writes, s.sql.groupWrites())
 	maps.Copy(writes, s.sql.termWrites())
+	maps.Copy(writes, s.rights.writes())
 	maps.Copy(reads, s.sql.termReads())
+	maps.Copy(reads, s.rights.reads())
 	if err := db.Prepare(ctx, writes, reads); err != nil {
 		return nil, fmt.Errorf("chat store: %w", err)
 	}
@@ -75,6 +78,7 @@ type statements struct {
 	insertLater, insertEntry, updateGroup                                                        *sql.Stmt
 
 	insertTerms, deleteTerms, selectUnindexed, insertDocument, updateIndexed *sql.Stmt
+	selectBlocking, selectClosed, updateClosed                               *sql.Stmt
 
 	// Reads.
 	selectWriters, selectDirectAmong, selectGroupPeers, selectFull, countMade, selectMadeAs *sql.Stmt
@@ -94,9 +98,11 @@ const (
 	messageColumns = `max(m.revision, m.changed)` + besideRevision
 	saidColumns    = `m.revision` + besideRevision
 	besideRevision = `, m.message_id, m.seq, m.user_id, m.username, m.role, m.text, m.reply_to, m.timestamp,
-		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.system, m.mentions, m.attachments` + keptBeside
+		coalesce(m.client_id, ''), m.edited_at, m.deleted_at, m.deleted_by, m.alone, m.system, m.mentions, m.attachments` + keptBeside
 	// keptBeside is what it takes, beside the text, to read it.
 	keptBeside = `, m.key_id, m.said, iif(m.key_id = '', '', (SELECT said_in.room_id FROM rooms said_in WHERE said_in.number = m.room))`
+	// shown is of a message m that somebody (?6) may be shown it.
+	shown = `(m.alone <> 1 OR m.user_id = ?6)`
 )
 
 const (
@@ -109,12 +115,15 @@ const (
 	// beyond counts the messages of others beyond upto, where the room of a place has lost none any more, without looking at
 	// them: the reader's own (?2) among them are numbered one after the other, and so are entries of the log, which have no author.
 	beyond = `last_seq - upto - ` + ownBeyond + `?2` + endOfOwn + `?2` + endOfBeyond +
-		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond
+		` - ` + ownBeyond + `''` + endOfOwn + `''` + endOfBeyond + ` - ` + hidden
 	ownBeyond = `coalesce(
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
 	endOfOwn = ` ORDER BY own.seq DESC LIMIT 1) + 1 -
 		(SELECT own.author_nth FROM messages own WHERE own.room = place.room AND own.user_id = `
 	endOfBeyond = ` AND own.seq > upto ORDER BY own.seq LIMIT 1), 0)`
+	// hidden counts those that the reader is not shown, of which there are few.
+	hidden = `(SELECT count(*) FROM messages other
+		WHERE other.room = place.room AND other.alone = 1 AND other.user_id <> ?2 AND other.seq > upto)`
 
 	// mentioning counts the messages beyond upto that mention the reader (?2).
 	mentioning = `(SELECT count(*) FROM message_mentions x WHERE x.user_id = ?2 AND x.room = place.room AND x.seq > upto)`
@@ -126,7 +135,7 @@ const (
 
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
-		&s.selectRoom: `SELECT number, last_seq, revision, members_since, active_at, coalesce(
+		&s.selectRoom: `SELECT number, last_seq, revision, members_since, active_at, closed_at > 0, coalesce(
 				(SELECT m.timestamp FROM messages m WHERE m.room = rooms.number ORDER BY m.seq DESC LIMIT 1), 0)
 			FROM rooms WHERE room_id = ?`,
 		&s.insertRoom: `INSERT INTO rooms
@@ -138,7 +147,11 @@ func (s *statements) writes() sqlite.Statements {
 		&s.updateWrote: `UPDATE room_members SET wrote = 1 WHERE room = ? AND user_id = ? AND wrote = 0`,
 		&s.updateRoom: `UPDATE rooms SET last_seq = ?1, revision = ?2, members_since = ?4, active_at = ?5
 			WHERE number = ?3 AND revision <> ?2`,
-		&s.updateDirectActive: `UPDATE room_members SET active_at = ?1 WHERE room = ?2 AND active_at <> ?1`,
+		&s.updateDirectActive: `UPDATE room_members SET active_at = ?1 WHERE room = ?2 AND active_at < ?1 AND (?3 = '' OR user_id = ?3)`,
+		&s.selectClosed:       `SELECT closed_at FROM rooms WHERE room_id = ?`,
+		&s.updateClosed:       `UPDATE rooms SET closed_at = ? WHERE room_id = ?`,
+		&s.selectBlocking: `SELECT coalesce(max(user_id = ?1), 0), coalesce(max(user_id = ?2), 0) FROM blocks
+			WHERE user_id = ?1 AND blocked_id = ?2 OR user_id = ?2 AND blocked_id = ?1`,
 		&s.insertTakesPart: `INSERT INTO room_members (room, user_id, kind, wrote, counted_from) VALUES (?, ?, 'open', 1, ? - 1)
 			ON CONFLICT DO NOTHING`,
 		&s.updateMuted: `UPDATE room_members SET muted = ?1
@@ -147,27 +160,28 @@ func (s *statements) writes() sqlite.Statements {
 			SELECT number, ?1, min(?2, last_seq) FROM rooms WHERE room_id = ?3 AND min(?2, last_seq) > 0 AND members_since = ?4
 			ON CONFLICT (room, user_id) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > room_reads.seq`,
 		&s.insertMessage: `INSERT INTO messages
-			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, attachments, key_id, author_nth)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 1 + coalesce(
+			(message_id, room, seq, revision, user_id, username, role, text, reply_to, timestamp, client_id, mentions, attachments, key_id, alone, author_nth)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 1 + coalesce(
 				(SELECT author_nth FROM messages WHERE room = ?2 AND user_id = ?5 ORDER BY seq DESC LIMIT 1), 0))
 			ON CONFLICT (user_id, client_id) WHERE client_id IS NOT NULL DO NOTHING`,
 		&s.selectSent: `SELECT r.room_id, ` + messageColumns + ` FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE m.user_id = ? AND m.client_id = ?`,
 		&s.selectTarget: `SELECT ` + messageColumns + ` FROM messages m WHERE m.room = ? AND m.message_id = ?`,
 		&s.updateMessage: `UPDATE messages SET changed = ?3, text = ?4, edited_at = ?5, deleted_at = ?6, deleted_by = ?7,
-				said = ?8, mentions = ?9, attachments = ?10, key_id = ?11
+				said = ?8, mentions = ?9, attachments = ?10, key_id = ?11, alone = ?12
 			WHERE room = ?1 AND seq = ?2`,
 		&s.countAttachable: `SELECT count(*) FROM json_each(?2) asked
 			CROSS JOIN attachments a ON a.attachment_id = asked.value WHERE a.user_id = ?1 AND a.spent = 0`,
 		&s.attach: `UPDATE attachments SET spent = 1, room = ?1, seq = ?2 WHERE attachment_id IN (SELECT value FROM json_each(?3))`,
 		&s.detach: `UPDATE attachments SET room = NULL, seq = NULL WHERE room = ? AND seq = ?`,
-		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&s.insertChange: `INSERT INTO message_changes (room, revision, seq, kind, user_id, username, changed_at, emoji, alone)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&s.deleteSuperseded: `DELETE FROM message_changes
 			WHERE room = ? AND seq = ? AND user_id = ? AND emoji = ? AND changed_at < ?`,
 		&s.selectReacted: `SELECT emoji, count(*), max(user_id = ?3) FROM message_reactions WHERE room = ?1 AND seq = ?2
+				AND (alone = 0 OR user_id = ?3)
 			GROUP BY emoji ORDER BY min(revision)`,
-		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision) VALUES (?, ?, ?, ?, ?)`,
+		&s.insertReaction:  `INSERT INTO message_reactions (room, seq, emoji, user_id, revision, alone) VALUES (?, ?, ?, ?, ?, ?)`,
 		&s.deleteReaction:  `DELETE FROM message_reactions WHERE room = ? AND seq = ? AND emoji = ? AND user_id = ?`,
 		&s.deleteReactions: `DELETE FROM message_reactions WHERE room = ? AND seq = ?`,
 		&s.deleteMessages: `DELETE FROM messages WHERE number IN (
@@ -200,12 +214,12 @@ func (s *statements) reads() sqlite.Statements {
 		&s.selectFull: `SELECT asked.value FROM json_each(?1) asked WHERE ?2 <= (SELECT count(*) FROM (
 			SELECT 1 FROM room_members m WHERE m.user_id = asked.value AND m.kind = 'group' LIMIT ?2))`,
 		&s.countMade:   `SELECT count(*) FROM rooms WHERE created_by = ? AND kind = 'group' AND created_at > ?`,
-		&s.selectHead:  `SELECT revision, last_seq, members_since FROM rooms WHERE room_id = ?`,
+		&s.selectHead:  `SELECT revision, last_seq, members_since, closed_at FROM rooms WHERE room_id = ?`,
 		&s.countUnread: selectUnread,
 		&s.selectLatest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq DESC LIMIT ?`,
+			WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ` + shown + ` ORDER BY m.seq DESC LIMIT ?5`,
 		&s.selectOldest: `SELECT ` + messageColumns + ` FROM rooms r JOIN messages m ON m.room = r.number
-			WHERE r.room_id = ? AND r.members_since = ? AND m.seq > ? AND m.seq < ? ORDER BY m.seq LIMIT ?`,
+			WHERE r.room_id = ?1 AND r.members_since = ?2 AND m.seq > ?3 AND m.seq < ?4 AND ` + shown + ` ORDER BY m.seq LIMIT ?5`,
 		&s.selectSeq: `SELECT m.seq FROM messages m JOIN rooms r ON r.number = m.room
 			WHERE r.room_id = ? AND m.message_id = ?`,
 		&s.selectReaders: `SELECT read.user_id, read.seq, coalesce(

@@ -28,7 +28,7 @@ func (s *Store) changedMessages(ctx context.Context, room roles.ChatRoom, page c
 	messages, err := sqlite.ReadUntil(ctx, s.db, s.sql.selectChangedMessages, s.messagesOf(room), func(m chat.Message) bool {
 		bytes += len(m.Text)
 		return bytes > chat.EnoughText
-	}, room.String(), page.MembersSince, page.After, page.UpTo, max(page.Limit, 0), page.From)
+	}, room.String(), page.MembersSince, page.After, page.UpTo, max(page.Limit, 0), page.From, page.Asker)
 	if err == nil && len(messages) == 0 {
 		err = s.checkMembers(ctx, room, page.MembersSince)
 	}
@@ -61,7 +61,7 @@ func (s *Store) Quotes(ctx context.Context, room roles.ChatRoom, messageIDs []st
 		_, err = sqlite.ReadAll(ctx, s.db, s.sql.selectQuotes, func(row sqlite.Scanner) (none struct{}, err error) {
 			var q chat.Quote
 			var kept atrest.Kept
-			err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, &q.Username, &kept.Text, &q.Deleted, &kept.KeyID, &kept.Said)
+			err = row.Scan(&q.Seq, &q.MessageID, &q.UserID, &q.Username, &kept.Text, &q.Deleted, &q.Alone, &kept.KeyID, &kept.Said)
 			q.Text, _ = s.texts.Read(room.String(), q.MessageID, kept)
 			quotes[q.MessageID] = q
 			return none, err

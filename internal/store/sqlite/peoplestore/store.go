@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -49,7 +50,8 @@ type statements struct {
 func (s *statements) writes() sqlite.Statements {
 	return sqlite.Statements{
 		&s.insertUsers: `INSERT INTO users (user_id, username, role, company_id, last_seen, said_at, keyed)
-			SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, 1 FROM json_each(?) WHERE true
+			SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, 1 FROM json_each(?) WHERE NOT EXISTS (
+				SELECT 1 FROM deletions d WHERE d.user_id = value->>0 AND d.at >= value->>5)
 			ON CONFLICT DO NOTHING RETURNING user_id`,
 		// It sets what stands in no index, which SQLite writes anew for whatever is set.
 		&s.updateUsers: `UPDATE users SET last_seen = max(last_seen, seen.value->>4), said_at = max(said_at, seen.value->>5)
@@ -156,11 +158,15 @@ func (s *Store) writeUsers(ctx context.Context, tx *sql.Tx, statement *sql.Stmt,
 }
 
 // change writes somebody who is another than before, and adds their new keys; where that was said later, only that they were
-// seen.
+// seen; and nothing of who was deleted since it was said.
 func (s *Store) change(ctx context.Context, tx *sql.Tx, user *people.User, keys [][2]string) ([][2]string, error) {
 	var before string
 	var said int64
-	if err := tx.StmtContext(ctx, s.sql.selectSaid).QueryRowContext(ctx, user.UserID).Scan(&before, &said); err != nil {
+	err := tx.StmtContext(ctx, s.sql.selectSaid).QueryRowContext(ctx, user.UserID).Scan(&before, &said)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return keys, nil
+	case err != nil:
 		return nil, err
 	}
 	if user.SaidAt < said {
@@ -178,7 +184,7 @@ func (s *Store) change(ctx context.Context, tx *sql.Tx, user *people.User, keys 
 		keys = appendKeys(keys, user.UserID, user.Username)
 	}
 	columns := columnsOf(user)
-	_, err := tx.StmtContext(ctx, s.sql.changeUser).ExecContext(ctx, columns[:]...)
+	_, err = tx.StmtContext(ctx, s.sql.changeUser).ExecContext(ctx, columns[:]...)
 	return keys, err
 }
 

@@ -53,3 +53,10 @@ func (c *driverCache) remember(saved savedDrivers) {
 		c.saved[id] = cachedDriver{driver.CompanyID, driver.Username, saved.numbers[id]}
 	}
 }
+
+// forget has a driver be looked up anew.
+func (c *driverCache) forget(driverID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.saved, driverID)
+}

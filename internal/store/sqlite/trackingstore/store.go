@@ -32,6 +32,7 @@ func New(ctx context.Context, db *sqlite.DB) (*Store, error) {
 type statements struct {
 	// Writes, and the reads that belong to a write.
 	selectDriversByID, upsertDriver, insertPosition, insertPositions, insertStamped, deletePositions *sql.Stmt
+	selectDriver, eraseTrack, eraseDriver                                                            *sql.Stmt
 
 	// Reads.
 	selectDrivers, selectDriversOf, selectTrack, selectStamped *sql.Stmt
@@ -47,6 +48,10 @@ func (s *statements) writes() sqlite.Statements {
 		&s.insertPosition:  insertPositionsSQL(1),
 		&s.insertPositions: insertPositionsSQL(positionsPerInsert),
 		&s.insertStamped:   insertStampedSQL,
+		&s.selectDriver:    `SELECT number FROM drivers WHERE driver_id = ?`,
+		&s.eraseTrack: `DELETE FROM positions WHERE number IN (
+			SELECT number FROM positions WHERE driver = ? AND ts <= ? ORDER BY ts LIMIT ?)`,
+		&s.eraseDriver: `DELETE FROM drivers WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM positions WHERE driver = ?1)`,
 		// CROSS JOIN keeps the order: a seek for each driver, and no index on ts alone to keep up.
 		&s.deletePositions: `DELETE FROM positions WHERE number IN (
 			SELECT p.number FROM drivers d CROSS JOIN positions p ON p.driver = d.number AND p.ts < ? LIMIT ?)`,
