@@ -156,16 +156,18 @@ func TestSearchRefused(t *testing.T) {
 	}
 	for field, payload := range map[string]map[string]any{
 		"q":      {"q": "..."},
-		"q ":     {},
 		"cursor": {"q": "bridge", "cursor": "abc"},
 		"user":   {"q": "bridge", "user": "a:b"},
 		"to":     {"q": "bridge", "from": 1767268800000, "to": 1767268800000},
 		"limit":  {"q": "bridge", "limit": 101},
 	} {
 		ack := socket.Ask("chat:search", payload)
-		if ack.Code != "invalid_payload" || ack.Field != trimmed(field) {
+		if ack.Code != "invalid_payload" || ack.Field != field {
 			t.Errorf("%v: %s", payload, ack.Raw)
 		}
+	}
+	if ack := socket.Ask("chat:search", map[string]any{}); ack.Code != "invalid_payload" || ack.Field != "q" {
+		t.Errorf("nothing to search for: %s", ack.Raw)
 	}
 	if ack := socket.Ask("chat:search", map[string]any{"q": string(long)}); ack.Code != "too_large" || ack.Field != "q" {
 		t.Errorf("a long one: %s", ack.Raw)
@@ -176,11 +178,4 @@ func TestSearchRefused(t *testing.T) {
 		}
 	}
 	t.Error("there is no limit of searches")
-}
-
-func trimmed(field string) string {
-	for len(field) > 0 && field[len(field)-1] == ' ' {
-		field = field[:len(field)-1]
-	}
-	return field
 }

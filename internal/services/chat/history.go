@@ -97,7 +97,7 @@ type HistoryQuery struct {
 	RoomID string     `json:"roomId" validate:"required"`
 	Before *Place     `json:"before"`
 	After  *Place     `json:"after"`
-	Limit  page.Limit `json:"limit" validate:"max=200"`
+	Limit  page.Limit `json:"limit,omitzero" validate:"max=200"`
 }
 
 // History returns a page of a room's messages. It fails with room_invalid, room_forbidden, and not_found for a message

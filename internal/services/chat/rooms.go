@@ -36,7 +36,7 @@ type Entry struct {
 	RoomID string `json:"roomId" validate:"required"`
 	// After is the last message the client has; nil asks for the newest.
 	After *Place     `json:"after"`
-	Limit page.Limit `json:"limit" validate:"max=200"`
+	Limit page.Limit `json:"limit,omitzero" validate:"max=200"`
 }
 
 // Entered is the outcome of Join.

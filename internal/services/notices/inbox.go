@@ -15,7 +15,7 @@ import (
 type InboxQuery struct {
 	// Before is the id of the last notice of the previous page: the next page goes on behind it.
 	Before string     `json:"before" validate:"max=64"`
-	Limit  page.Limit `json:"limit" validate:"max=200"`
+	Limit  page.Limit `json:"limit,omitzero" validate:"max=200"`
 }
 
 // Inbox is what a person has not read and what has not expired, oldest first.

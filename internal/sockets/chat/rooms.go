@@ -36,7 +36,7 @@ func (e *entry) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 type joining struct {
 	RoomID string      `json:"roomId" validate:"required_without=Rooms,excluded_with=Rooms"`
 	After  *chat.Place `json:"after" validate:"excluded_with=Rooms"`
-	Limit  page.Limit  `json:"limit" validate:"excluded_with=Rooms,max=200"`
+	Limit  page.Limit  `json:"limit,omitzero" validate:"excluded_with=Rooms,max=200"`
 	Rooms  []entry     `json:"rooms" validate:"max=100,dive"`
 }
 

@@ -132,7 +132,7 @@ type List struct {
 // Query asks for a page.
 type Query struct {
 	Cursor string     `json:"cursor"`
-	Limit  page.Limit `json:"limit" validate:"max=200"`
+	Limit  page.Limit `json:"limit,omitzero" validate:"max=200"`
 }
 
 // List returns a page of the caller's conversations: direct rooms in which something was said, groups to which they belong,
