@@ -24,7 +24,7 @@ const Everyone = "everyone"
 // own are how the server's own events begin. Clients take them for what the server says: a message that somebody has
 // written, where a driver is, that a token ends.
 func own() []string {
-	return []string{"auth:", "chat:", "error:", "presence:", "room:", "rooms:", "system:", "tracking:"}
+	return []string{"auth:", "chat:", "error:", "people:", "presence:", "room:", "rooms:", "system:", "tracking:"}
 }
 
 func matches(patterns []string, name string) bool {
