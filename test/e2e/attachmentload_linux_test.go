@@ -20,6 +20,7 @@ import (
 
 	"rolecall/internal/auth"
 	"rolecall/internal/roles"
+	"rolecall/internal/simulation/sioclient"
 	"rolecall/test/harness"
 )
 
@@ -76,18 +77,26 @@ func noiseOf(n int, size int64) io.Reader {
 	return io.MultiReader(strings.NewReader(name), io.LimitReader(noise{rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)})}, size-int64(len(name))))
 }
 
-// chatted has people say something as long as ctx lasts, and returns how long the acks took, in order.
-func chatted(ctx context.Context, t *testing.T, url string) (took []time.Duration) {
+// talkersAt connects people who will talk.
+func talkersAt(t *testing.T, url string) (talkers []*sioclient.Client) {
 	t.Helper()
-	var mu sync.Mutex
-	var talking sync.WaitGroup
 	for i := range 10 {
-		client := dialAs(ctx, t, url, harness.Person(fmt.Sprintf("talker-%d", i), roles.Vendor, ""), "/chat")
+		client := dialAs(t.Context(), t, url, harness.Person(fmt.Sprintf("talker-%d", i), roles.Vendor, ""), "/chat")
 		if client == nil {
 			t.Fatal("not connected")
 		}
+		talkers = append(talkers, client)
+	}
+	return talkers
+}
+
+// chatted has people say something as long as ctx lasts, and returns how long the acks took, in order.
+func chatted(ctx context.Context, t *testing.T, talkers []*sioclient.Client) (took []time.Duration) {
+	t.Helper()
+	var mu sync.Mutex
+	var talking sync.WaitGroup
+	for _, client := range talkers {
 		talking.Go(func() {
-			defer client.Abort()
 			pace := time.NewTicker(50 * time.Millisecond)
 			defer pace.Stop()
 			for {
@@ -134,8 +143,14 @@ func TestManyAttachmentsAtOnce(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	}()
+	talkers := talkersAt(t, process.URL)
+	defer func() {
+		for _, client := range talkers {
+			client.Abort()
+		}
+	}()
 	alone, stop := context.WithTimeout(t.Context(), quiet)
-	before := chatted(alone, t, process.URL)
+	before := chatted(alone, t, talkers)
 	stop()
 	memory := memoryOf(t, process.PID(), "VmRSS")
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", process.PID()), []byte("5"), 0o200); err != nil {
@@ -156,7 +171,7 @@ func TestManyAttachmentsAtOnce(t *testing.T) {
 		sending.Wait()
 		done()
 	}()
-	during := chatted(busy, t, process.URL)
+	during := chatted(busy, t, talkers)
 	took := time.Since(begun)
 	grown := memoryOf(t, process.PID(), "VmHWM") - memory
 	t.Logf("%d attachments of %d bytes at once in %s: memory %d MiB, at most %d MiB more; acks alone p50 %s p99 %s of %d, meanwhile p50 %s p99 %s of %d",

@@ -54,6 +54,10 @@ func TestEdgesOfEveryRoute(t *testing.T) {
 		if !route.HasBody {
 			continue
 		}
+		check("compressed", http.StatusUnsupportedMediaType, "Content-Encoding", server.REST(route.Method, path, who, "{}", "Content-Encoding", "gzip"))
+		if route.Pattern == "/attachments" { // a file is whatever it is
+			continue
+		}
 		for what, broken := range map[string]string{
 			"half of the JSON": `{"`, "two documents": "{}{}", "a form": "a=b", "no body": "", "a comment": "{/**/}", "bad UTF-8": "\xff", "NaN": "NaN",
 		} {
@@ -65,7 +69,6 @@ func TestEdgesOfEveryRoute(t *testing.T) {
 		for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "application/xml", "application/json; charset=utf-16"} {
 			check(kind, http.StatusUnsupportedMediaType, "Content-Type", server.REST(route.Method, path, who, "{}", "Content-Type", kind))
 		}
-		check("compressed", http.StatusUnsupportedMediaType, "Content-Encoding", server.REST(route.Method, path, who, "{}", "Content-Encoding", "gzip"))
 	}
 }
 
