@@ -62,7 +62,7 @@ bench: ## benchmarks with allocations, then the product beside other servers (wr
 bench-long: ## mixed load on one node for MINUTES, on each database: whether anything grows (its section of docs/benchmarks.md)
 	go run ./bench -scenario long -minutes $(MINUTES)
 
-soak: soak-realtime soak-counts soak-crash soak-hostile soak-cluster soak-sync soak-adminui soak-attachments ## the hard tests in their whole size, more than an hour
+soak: soak-realtime soak-counts soak-models soak-crash soak-hostile soak-cluster soak-sync soak-adminui soak-attachments ## the hard tests in their whole size, more than an hour
 
 soak-realtime: $(GOTESTSUM) ## those of the realtime layer, some minutes
 	SOAK=1 $(GOTEST) --packages=./internal/realtime/native/soak -- -race -count=1 -timeout 30m
@@ -72,6 +72,10 @@ soak-hostile: ## attacks on a server with much in it, beside the measured busine
 
 soak-counts: ## unread messages and mentions of 100,000 operations against a recount, on each database, ten minutes
 	SOAK=1 go test -v -count=1 -timeout 60m -run TestContract/rooms/what_is_unread ./internal/store/sqlite ./internal/store/postgres/chatstore
+
+.PHONY: soak-models
+soak-models: ## every store against its models, in their whole number of runs, a quarter of an hour
+	SOAK=1 go test -race -count=1 -timeout 60m -run TestContract ./internal/store/sqlite ./internal/store/postgres/...
 
 soak-crash: ## a thousand kills of a server under load
 	SOAK=1 go test -count=1 -timeout 60m -v -run TestNothingAcknowledgedIsLostToKills ./test/e2e

@@ -62,6 +62,7 @@ type promise struct {
 // empty store, closed at the end of t.
 func Run(t *testing.T, open func(t *testing.T) Store, some ...string) {
 	t.Helper()
+	boundChecks()
 	for _, domain := range []struct {
 		name     string
 		promises []promise
