@@ -288,7 +288,8 @@ func (p *Program) openAdministration(ctx context.Context) (life, error) {
 	return life{run: endless(service.Run)}, nil
 }
 
-// openRetention deletes what is kept no longer, and finishes the index of messages, on one of the servers that share the database.
+// openRetention deletes what is kept no longer, finishes the index of messages, and does all else that is done once, on one of the
+// servers that share the database.
 func (p *Program) openRetention(context.Context) (life, error) {
 	var once, everywhere []func(context.Context, time.Duration)
 	all := append(p.admin.Retention(), p.tracking.Retention(), p.chat.Retention())
@@ -309,6 +310,7 @@ func (p *Program) openRetention(context.Context) (life, error) {
 			var leading sync.WaitGroup
 			leading.Go(func() { p.search.Index(ctx) })
 			leading.Go(func() { p.attachments.Collect(ctx) })
+			leading.Go(func() { p.rights.Run(ctx) })
 			_ = together(once, retentionInterval)(ctx)
 			leading.Wait()
 		})

@@ -34,7 +34,7 @@ func (p *Program) openRights(context.Context) (life, error) {
 		},
 		Log: p.store.Administration,
 	}, rights.Options{Logger: p.log})
-	return life{run: endless(func(ctx context.Context) { p.store.Lead(ctx, p.rights.Run) })}, nil
+	return life{}, nil // what is left of deletions is done by whoever leads, see openRetention
 }
 
 func (p *Program) forgetEverywhere(ctx context.Context, userID string) {

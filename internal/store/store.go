@@ -80,7 +80,8 @@ type database interface {
 	// Size is how many bytes the database takes.
 	Size(ctx context.Context) (int64, error)
 	// Lead runs work, until ctx ends, whenever this server is the one that does what is to be done once, of all that share
-	// the database; work's ctx ends where it no longer is. It returns when work has.
+	// the database; work's ctx ends where it no longer is. It returns when work has. It is called once: two callers would be two
+	// servers to each other.
 	Lead(ctx context.Context, work func(ctx context.Context))
 	// Close finishes what is being written and read. What is called afterwards fails.
 	Close() error
