@@ -86,6 +86,19 @@ type Changed struct {
 	Message Message
 }
 
+// ByListener gathers the messages of changes by who is told of them: by the one who alone is, or "" where all are.
+func ByListener(changes []Changed) map[string][]*Message {
+	told := make(map[string][]*Message)
+	for i := range changes {
+		who := ""
+		if changes[i].IsAlone {
+			who = changes[i].By.UserID
+		}
+		told[who] = append(told[who], &changes[i].Message)
+	}
+	return told
+}
+
 // tellingOf is how a change is told that has just been made.
 func tellingOf(change MessageChange, made Applied) telling {
 	deed := change.Of()

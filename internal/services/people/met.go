@@ -2,7 +2,6 @@ package people
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -110,16 +109,7 @@ func (s *Service) tellMet(ctx context.Context, met map[string][]string) {
 // toldOnline returns those of the people who were told to be online, as whom they were.
 func (s *Service) toldOnline(ctx context.Context, userIDs []string) (there []auth.Identity, err error) {
 	if s.sockets.Shared() {
-		told, err := s.sockets.ToldAs(ctx, userIDs...)
-		if err != nil {
-			return nil, fmt.Errorf("whom people were told to be: %w", err)
-		}
-		for userID, as := range told {
-			if who := wasTold(userID, as); who.Role != "" {
-				there = append(there, who)
-			}
-		}
-		return there, nil
+		return s.toldAnywhere(ctx, userIDs)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

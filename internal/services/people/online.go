@@ -43,17 +43,29 @@ func (s *Service) findOnline(ctx context.Context, userIDs []string) ([]User, err
 		found[users[i].UserID] = true
 	}
 	others := slices.DeleteFunc(slices.Clone(userIDs), func(userID string) bool { return found[userID] })
-	told, err := s.sockets.ToldAs(ctx, others...)
+	told, err := s.toldAnywhere(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	now := s.options.Now().UnixMilli()
+	for _, who := range told {
+		users = append(users, User{UserID: who.UserID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: now})
+	}
+	return users, nil
+}
+
+// toldAnywhere returns those of the people whom any server has told to be online, as whom it did.
+func (s *Service) toldAnywhere(ctx context.Context, userIDs []string) (told []auth.Identity, err error) {
+	all, err := s.sockets.ToldAs(ctx, userIDs...)
 	if err != nil {
 		return nil, fmt.Errorf("whom people were told to be: %w", err)
 	}
-	now := s.options.Now().UnixMilli()
-	for userID, as := range told {
+	for userID, as := range all {
 		if who := wasTold(userID, as); who.Role != "" {
-			users = append(users, User{UserID: userID, Username: who.Username, Role: who.Role, CompanyID: who.CompanyID, LastSeen: now})
+			told = append(told, who)
 		}
 	}
-	return users, nil
+	return told, nil
 }
 
 // withLeaving adds those to who is online in the rooms who may have no socket any more, and still count, up to maxListed. Of several

@@ -142,15 +142,7 @@ func (s *Store) ChangesSince(ctx context.Context, room roles.ChatRoom, after, up
 
 // fillChanged adds the reactions to changed messages, as who is told of the changes sees them.
 func (s *Store) fillChanged(ctx context.Context, room roles.ChatRoom, changes []chat.Changed) error {
-	told := make(map[string][]*chat.Message)
-	for i := range changes {
-		who := ""
-		if changes[i].IsAlone {
-			who = changes[i].By.UserID
-		}
-		told[who] = append(told[who], &changes[i].Message)
-	}
-	for who, messages := range told {
+	for who, messages := range chat.ByListener(changes) {
 		if err := s.fillReactions(ctx, room, who, messages); err != nil {
 			return err
 		}
